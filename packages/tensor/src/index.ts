@@ -1,0 +1,31 @@
+export {
+  allocate,
+  bitsOf,
+  byteLengthOf,
+  type DType,
+  type DTypeArrays,
+  fromBytes,
+  type TensorData,
+  toBytes,
+} from './dtype.js';
+export { CacheQuantError, type ErrorCode, type ErrorDetails, throwIfAborted } from './errors.js';
+export type {
+  Feeds,
+  LoadOptions,
+  ModelSource,
+  Outputs,
+  ProfiledNode,
+  RunOptions,
+  Runtime,
+  RuntimeCapabilities,
+  Session,
+} from './runtime.js';
+export { readText, type Storage, type StorageWriter, writeFile } from './storage.js';
+export {
+  type DeviceTensor,
+  elementCount,
+  isDeviceTensor,
+  type Tensor,
+  type TensorInfo,
+  tensor,
+} from './tensor.js';
