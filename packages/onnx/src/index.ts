@@ -1,1 +1,49 @@
-export {};
+export { bytesSource, openSource } from './byte-source.js';
+export { CALL_INDEX_INPUT, CallTableBuilder, TABLE_PREFIX } from './call-tables.js';
+export { cloneGraph, cloneModel, cloneNode } from './clone-model.js';
+export { constantOf } from './constant-of.js';
+export { countMultiplyAdds, type MultiplyAdds, type NodeMultiplyAdds } from './count-multiply-adds.js';
+export { removeDeadNodes } from './dead-nodes.js';
+export { dtypeOf, elementTypeOf } from './element-types.js';
+export { encodeModel } from './encode-model.js';
+export { type ExtractOptions, extractSubgraph } from './extract-subgraph.js';
+export { freezeShapes } from './freeze-shapes.js';
+export { freshName, freshNodeName } from './fresh-name.js';
+export { GraphIndex } from './graph-index.js';
+XX
+export { insertNodes } from './insert-nodes.js';
+export { DEFAULT_LIMITS, type Limits } from './limits.js';
+export type {
+  AttributeValue,
+  ByteSource,
+  Dim,
+  OnnxFunction,
+  OnnxGraph,
+  OnnxModel,
+  OnnxNode,
+  ValueInfo,
+  Weight,
+  WeightData,
+} from './model.js';
+export {
+  type AttributeInput,
+  float,
+  floats,
+  getFloat,
+  getInt,
+  getInts,
+  getString,
+  makeNode,
+  type NodeOptions,
+} from './node.js';
+export { setOpset } from './opset.js';
+export { type ParseOptions, parseModel } from './parse-model.js';
+export { type ReadOptions, readModel, readModelFrom } from './read-model.js';
+export { readWeight, readWeightBytes, weightOf } from './read-weight.js';
+export { type ReplaceOptions, replaceUses } from './replace-uses.js';
+export { topologicalSort } from './topological-sort.js';
+export { createWeightFile, type ExternalData, WeightFile, type WeightFileOptions } from './weight-file.js';
+export { type WriteOptions, writeModel } from './write-model.js';
+export { applyCut, type SplitModel } from './cuts/apply-cut.js';
+export type { CutCandidate, ResidualDeltaCut, UpConcatCut } from './cuts/candidate.js';
+export { type FindCutsOptions, findCuts } from './cuts/find-cuts.js';

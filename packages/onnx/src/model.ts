@@ -13,7 +13,12 @@ export type WeightData =
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
   | { readonly kind: 'range'; readonly source: ByteSource; readonly offset: number; readonly length: number }
   /** In a file of external data that this session writes; `location` is relative to the model's folder. */
-  | { readonly kind: 'external'; readonly location: string; readonly offset: number; readonly length: number };
+  | {
+      readonly kind: 'external';
+      readonly location: string;
+      readonly offset: number;
+      readonly length: number;
+    };
 
 /** A constant tensor of the graph. `dtype` is null for types we carry but do not compute with (strings, float8, …). */
 export interface Weight {
@@ -38,6 +43,8 @@ export interface ValueInfo {
   dims: Dim[] | undefined;
   /** The whole ValueInfoProto for values that are no tensors (sequences, maps, optionals), kept as it was. */
   raw?: Uint8Array;
+  /** Fields of the file that we do not interpret, kept as they were. */
+  unknown?: Uint8Array;
 }
 
 export type AttributeValue =

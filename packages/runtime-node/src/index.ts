@@ -1,1 +1,2 @@
-export {};
+export { createNodeRuntime, type NodeRuntimeOptions } from './node-runtime.js';
+export { nodeStorage } from './node-storage.js';

@@ -77,8 +77,8 @@ export function byteLengthOf(dtype: DType, count: number): number {
 
 /** A zeroed array for `count` elements. */
 export function allocate<D extends DType>(dtype: D, count: number): DTypeArrays[D] {
-  const constructor = CONSTRUCTORS[dtype];
-  return new constructor(byteLengthOf(dtype, count) / constructor.BYTES_PER_ELEMENT) as DTypeArrays[D];
+  const ArrayType = CONSTRUCTORS[dtype];
+  return new ArrayType(byteLengthOf(dtype, count) / ArrayType.BYTES_PER_ELEMENT) as DTypeArrays[D];
 }
 
 /**
@@ -86,10 +86,10 @@ export function allocate<D extends DType>(dtype: D, count: number): DTypeArrays[
  * alignment allows it and copies otherwise.
  */
 export function fromBytes<D extends DType>(dtype: D, bytes: Uint8Array): DTypeArrays[D] {
-  const constructor = CONSTRUCTORS[dtype];
-  const size = constructor.BYTES_PER_ELEMENT;
+  const ArrayType = CONSTRUCTORS[dtype];
+  const size = ArrayType.BYTES_PER_ELEMENT;
   const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
-  return new constructor(
+  return new ArrayType(
     aligned.buffer as ArrayBuffer,
     aligned.byteOffset,
     Math.floor(aligned.byteLength / size),

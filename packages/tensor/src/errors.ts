@@ -37,7 +37,10 @@ export class CacheQuantError extends Error {
   readonly hint: string | undefined;
 
   constructor(code: ErrorCode, summary: string, details: ErrorDetails = {}) {
-    super(composeMessage(summary, details), details.cause === undefined ? undefined : { cause: details.cause });
+    super(
+      composeMessage(summary, details),
+      details.cause === undefined ? undefined : { cause: details.cause },
+    );
     this.name = 'CacheQuantError';
     this.code = code;
     this.where = details.where;

@@ -9,6 +9,9 @@ export {
   toBytes,
 } from './dtype.js';
 export { CacheQuantError, type ErrorCode, type ErrorDetails, throwIfAborted } from './errors.js';
+export { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from './float16.js';
+export { packInt4, packUint4, unpackInt4, unpackUint4 } from './int4.js';
+export { MersenneTwister } from './mersenne-twister.js';
 export type {
   Feeds,
   LoadOptions,
@@ -29,3 +32,4 @@ export {
   type TensorInfo,
   tensor,
 } from './tensor.js';
+export { TorchGenerator } from './torch-random.js';

@@ -38,7 +38,10 @@ export function elementCount(dims: readonly number[]): number {
 export function tensor<D extends DType>(dtype: D, dims: readonly number[], data?: DTypeArrays[D]): Tensor<D> {
   const count = elementCount(dims);
   if (!dims.every((dim) => Number.isInteger(dim) && dim >= 0)) {
-    throw new CacheQuantError('shape', 'a dimension is not a whole number', { where: 'tensor', got: `[${dims}]` });
+    throw new CacheQuantError('shape', 'a dimension is not a whole number', {
+      where: 'tensor',
+      got: `[${dims}]`,
+    });
   }
   if (data === undefined) return { dtype, dims, data: allocate(dtype, count) };
   if (data.byteLength !== byteLengthOf(dtype, count)) {

@@ -1,1 +1,1 @@
-export {};
+export { type ModelSpec, type NodeSpec, type ValueSpec, writeModel } from './onnx-writer.js';

@@ -1,0 +1,22 @@
+import { CacheQuantError } from '@cachequant/tensor';
+
+export function requireInteger(where: string, value: number, minimum: number, maximum = Infinity): void {
+  if (Number.isInteger(value) && value >= minimum && value <= maximum) return;
+  const expected =
+    maximum === Infinity ? `an integer from ${minimum} on` : `an integer in [${minimum}, ${maximum}]`;
+  throw new CacheQuantError('invalid-argument', 'is out of range', { where, expected, got: String(value) });
+}
+
+export function requireNotNegative(where: string, value: number): void {
+  if (value >= 0) return;
+  throw new CacheQuantError('invalid-argument', 'is out of range', {
+    where,
+    expected: 'a number ≥ 0',
+    got: String(value),
+  });
+}
+
+export function requireSame(where: string, expected: number | string, got: number | string): void {
+  if (expected === got) return;
+  throw new CacheQuantError('shape', 'does not fit', { where, expected: String(expected), got: String(got) });
+}

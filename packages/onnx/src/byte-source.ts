@@ -1,0 +1,36 @@
+import { CacheQuantError, type Storage } from '@cachequant/tensor';
+import type { ByteSource } from './model.js';
+
+/**
+ * A file of a storage, read in ranges.
+ * @throws CacheQuantError `storage` when there is no such file
+ */
+export async function openSource(storage: Storage, path: string): Promise<ByteSource> {
+  const stat = await storage.stat(path);
+  if (stat === undefined) throw new CacheQuantError('storage', 'there is no such file', { where: path });
+  return {
+    name: path,
+    size: stat.size,
+    read: (offset, length) => storage.read(path, { offset, length }),
+  };
+}
+
+/** Bytes in memory as a source. */
+export function bytesSource(name: string, bytes: Uint8Array): ByteSource {
+  return {
+    name,
+    size: bytes.byteLength,
+    read: async (offset, length) => bytes.subarray(offset, offset + length),
+  };
+}
+
+/** @throws CacheQuantError `storage` when a source gives fewer bytes than it promised */
+export async function readExactly(source: ByteSource, offset: number, length: number): Promise<Uint8Array> {
+  const bytes = await source.read(offset, length);
+  if (bytes.byteLength === length) return bytes;
+  throw new CacheQuantError('storage', 'the file is shorter than it was', {
+    where: `${source.name}, byte ${offset}`,
+    expected: `${length} bytes`,
+    got: `${bytes.byteLength}`,
+  });
+}

@@ -1,0 +1,114 @@
+import { constantTensors } from './constants.js';
+import { dependenciesOf } from './dependencies.js';
+import type { Dim, OnnxModel, OnnxNode } from './model.js';
+import { getInt, getString } from './node.js';
+import { CONVOLUTIONS } from './shapes/convolution.js';
+import { product } from './shapes/dims.js';
+import { labelLengths, parseEquation } from './shapes/einsum.js';
+import type { TensorFacts } from './shapes/facts.js';
+import { PRODUCTS, productOperands } from './shapes/matrix-product.js';
+import { operatorKey } from './shapes/registry.js';
+
+/** The arithmetic of one node. */
+export interface NodeMultiplyAdds {
+  readonly macs: number;
+  /** True for layers (one operand is the same in every run), false for products of activations. */
+  readonly constantWeight: boolean;
+}
+
+/** The arithmetic of a graph. */
+export interface MultiplyAdds {
+  readonly total: number;
+  readonly byNode: Map<OnnxNode, NodeMultiplyAdds>;
+  /** Convolutions and products that are not counted, because their shapes are not fixed. */
+  readonly unknown: OnnxNode[];
+}
+
+type Shapes = ReadonlyMap<string, Pick<TensorFacts, 'dims'>>;
+
+/** A node's two operands, and how often they are multiplied (null when the shapes are open). */
+interface Multiplication {
+  readonly macs: number | null;
+  readonly operands: readonly string[];
+}
+
+type Counter = (node: OnnxNode, dimsOf: (name: string | undefined) => Dim[] | undefined) => Multiplication;
+
+const times = (dims: readonly Dim[] | undefined, factor: Dim): number | null =>
+  dims === undefined ? null : product([...dims, factor]);
+
+function convolutionCounter(input: number, weight: number): Counter {
+  return (node, dimsOf) => {
+    const perOutput = dimsOf(node.inputs[weight])?.slice(1);
+    const macs = times(dimsOf(node.outputs[0]), perOutput === undefined ? null : product(perOutput));
+    return { macs, operands: [node.inputs[input] ?? '', node.inputs[weight] ?? ''] };
+  };
+}
+
+const countTransposed: Counter = (node, dimsOf) => {
+  const perInput = dimsOf(node.inputs[1])?.slice(1);
+  const macs = times(dimsOf(node.inputs[0]), perInput === undefined ? null : product(perInput));
+  return { macs, operands: node.inputs.slice(0, 2) };
+};
+
+function productCounter(key: string): Counter {
+  const form = PRODUCTS[key]!;
+  return (node, dimsOf) => {
+    const operands = [node.inputs[form.a] ?? '', node.inputs[form.b] ?? ''];
+    const [a, b] = operands.map(dimsOf);
+    const inner = a && b ? productOperands(node, form, a, b)[0].at(-1) : null;
+    return { macs: times(dimsOf(node.outputs[0]), inner ?? null), operands };
+  };
+}
+
+const countPacked: Counter = (node, dimsOf) => ({
+  macs: times(dimsOf(node.outputs[0]), getInt(node, 'K', 0)),
+  operands: node.inputs.slice(0, 2),
+});
+
+/** Two operands: the lengths of all labels multiplied. */
+const countEinsum: Counter = (node, dimsOf) => {
+  const equation = parseEquation(getString(node, 'equation', ''));
+  const operands = node.inputs.slice(0, 2);
+  if (equation === undefined || node.inputs.length !== 2) return { macs: null, operands };
+  const inputs = node.inputs.map((name) => ({ dtype: null, dims: dimsOf(name) }));
+  if (inputs.some(({ dims }) => dims === undefined)) return { macs: null, operands };
+  return { macs: product([...labelLengths(node, equation, inputs).values()]), operands };
+};
+
+const COUNTERS: ReadonlyMap<string, Counter> = new Map<string, Counter>([
+  ...Object.entries(CONVOLUTIONS).map(
+    ([key, form]) => [key, convolutionCounter(form.input, form.weight)] as const,
+  ),
+  ...Object.keys(PRODUCTS).map((key) => [key, productCounter(key)] as const),
+  ['ConvTranspose', countTransposed],
+  ['com.microsoft.MatMulNBits', countPacked],
+  ['Einsum', countEinsum],
+]);
+
+/**
+ * Multiply-adds of the convolutions and matrix products of the main graph; everything else counts as free.
+ *
+ * A convolution takes (output elements) × (input channels per group) × (kernel elements), a product
+ * (output elements) × (inner length); biases are not counted.
+ * @param shapes of `inferShapes` with fixed input shapes
+ */
+export function countMultiplyAdds(model: OnnxModel, shapes: Shapes): MultiplyAdds {
+  const constants = constantTensors(model.graph, dependenciesOf(model.graph));
+  const dimsOf = (name: string | undefined): Dim[] | undefined => shapes.get(name ?? '')?.dims;
+  const byNode = new Map<OnnxNode, NodeMultiplyAdds>();
+  const unknown: OnnxNode[] = [];
+  let total = 0;
+  for (const node of model.graph.nodes) {
+    const counter = COUNTERS.get(operatorKey(node));
+    if (counter === undefined) continue;
+    const { macs, operands } = counter(node, dimsOf);
+    if (macs === null) {
+      unknown.push(node);
+      continue;
+    }
+    total += macs;
+    byNode.set(node, { macs, constantWeight: operands.some((name) => constants.has(name)) });
+  }
+  return { total, byNode, unknown };
+}

@@ -1,0 +1,101 @@
+import { CacheQuantError } from '@cachequant/tensor';
+import { cloneModel } from '../clone-model.js';
+import { removeDeadNodes } from '../dead-nodes.js';
+import { elementTypeOf } from '../element-types.js';
+import { freshName, freshNodeName } from '../fresh-name.js';
+import { inferShapes } from '../infer-shapes.js';
+import type { OnnxGraph, OnnxModel, OnnxNode, ValueInfo } from '../model.js';
+import { makeNode } from '../node.js';
+import { replaceUses } from '../replace-uses.js';
+import { usedNames } from '../subgraph.js';
+import { topologicalSort } from '../topological-sort.js';
+import type { CutCandidate, ResidualDeltaCut } from './candidate.js';
+
+/** A model split at a cut. */
+export interface SplitModel {
+  /** The whole graph, with the cached tensor as an extra output. */
+  readonly full: OnnxModel;
+  /** What still has to run when the cached tensor is an extra input. */
+  readonly cached: OnnxModel;
+  /** Name of the extra output and input. */
+  readonly cacheName: string;
+}
+
+/**
+ * Splits a model at a cut that `findCuts` found in it; the model itself stays as it is.
+ *
+ * Outputs keep their names, weights share their bytes with the model's. The cached graph has only the inputs that it
+ * reads. Open dimensions of the model stay open in the cached tensor.
+ * @throws CacheQuantError `invalid-argument` when the model has not got the candidate's tensors
+ */
+export function applyCut(model: OnnxModel, candidate: CutCandidate): SplitModel {
+  const cutTensor = candidate.kind === 'up-concat' ? candidate.tensor : candidate.end;
+  const needed = candidate.kind === 'up-concat' ? [cutTensor] : [candidate.start, cutTensor];
+  for (const name of needed) requireInnerTensor(model.graph, name);
+  const cacheName = freshName(model.graph, 'cached_features');
+  const cache: ValueInfo = {
+    name: cacheName,
+    dtype: candidate.dtype,
+    elementType: elementTypeOf(candidate.dtype),
+    dims: inferShapes(model).get(cutTensor)?.dims ?? candidate.cacheDims.map(() => null),
+  };
+  const [full, cached] = [cloneModel(model), cloneModel(model)];
+  if (candidate.kind === 'up-concat') {
+    renameTensor(full.graph, cutTensor, cacheName);
+    replaceUses(cached.graph, cutTensor, cacheName);
+  } else {
+    appendDelta(full.graph, candidate, cacheName);
+    addDelta(cached.graph, candidate, cacheName);
+  }
+  full.graph.outputs.push(cache);
+  cached.graph.inputs.push({ ...cache });
+  finish(full.graph);
+  finish(cached.graph);
+  dropUnreadInputs(cached.graph);
+  return { full, cached, cacheName };
+}
+
+function requireInnerTensor(graph: OnnxGraph, name: string): void {
+  if (graph.nodes.some(({ outputs }) => outputs.includes(name))) return;
+  throw new CacheQuantError('invalid-argument', 'no node makes the tensor to cut at', {
+    where: `graph "${graph.name}"`,
+    got: name,
+    hint: 'Apply a cut to the model that findCuts found it in.',
+  });
+}
+
+function producerOf(graph: OnnxGraph, tensor: string): OnnxNode {
+  return graph.nodes.find(({ outputs }) => outputs.includes(tensor))!;
+}
+
+function renameOutput(node: OnnxNode, from: string, to: string): void {
+  node.outputs = node.outputs.map((name) => (name === from ? to : name));
+}
+
+function renameTensor(graph: OnnxGraph, from: string, to: string): void {
+  renameOutput(producerOf(graph, from), from, to);
+  replaceUses(graph, from, to);
+  graph.valueInfo.delete(from);
+}
+
+function appendDelta(graph: OnnxGraph, { start, end }: ResidualDeltaCut, cacheName: string): void {
+  graph.nodes.push(makeNode('Sub', [end, start], [cacheName], {}, { name: freshNodeName(graph, 'cache_delta') }));
+}
+
+/** The stream after the range keeps its name, and comes from the stream before it. */
+function addDelta(graph: OnnxGraph, { start, end }: ResidualDeltaCut, cacheName: string): void {
+  renameOutput(producerOf(graph, end), end, freshName(graph, `${end}_uncached`));
+  const name = freshNodeName(graph, 'apply_cached_delta');
+  graph.nodes.push(makeNode('Add', [start, cacheName], [end], {}, { name }));
+}
+
+function finish(graph: OnnxGraph): void {
+  removeDeadNodes(graph);
+  topologicalSort(graph);
+}
+
+function dropUnreadInputs(graph: OnnxGraph): void {
+  const read = new Set(graph.outputs.map(({ name }) => name));
+  for (const node of graph.nodes) for (const name of usedNames(node)) read.add(name);
+  graph.inputs = graph.inputs.filter(({ name }) => read.has(name));
+}

@@ -1,0 +1,23 @@
+import type { OnnxModel } from '../model.js';
+import type { CutCandidate } from './candidate.js';
+import { findResidualDeltaCuts } from './residual-delta.js';
+import { startSearch } from './search.js';
+import { findUpConcatCuts } from './up-concat.js';
+
+export interface FindCutsOptions {
+  /** Fixed shapes for the graph inputs, as `inferShapes` takes them; shares are those at this size. */
+  readonly inputDims: Readonly<Record<string, readonly number[]>>;
+}
+
+/**
+ * Places where a denoiser can be split into a full and a cached graph, the best first.
+ *
+ * Found from the topology, never from names. A graph with up-path concatenations is a U-Net and is cut at those;
+ * any other is cut along its residual stream. Empty when there is neither.
+ * @throws CacheQuantError as `inferShapes` does
+ */
+export function findCuts(model: OnnxModel, { inputDims }: FindCutsOptions): CutCandidate[] {
+  const search = startSearch(model, inputDims);
+  const concats = findUpConcatCuts(search);
+  return concats.length > 0 ? concats : findResidualDeltaCuts(search);
+}

@@ -1,0 +1,33 @@
+import type { Storage } from '@cachequant/tensor';
+import { openSource } from './byte-source.js';
+import { resolveExternalData } from './external-data.js';
+import { DEFAULT_LIMITS, type Limits } from './limits.js';
+import type { ByteSource, OnnxModel } from './model.js';
+import { parseFile } from './parse-model.js';
+import { scanModel } from './scan.js';
+
+export interface ReadOptions {
+  readonly limits?: Partial<Limits>;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Opens a model of any size: weights above 4 KiB stay where they are, in the file or in its external data.
+ * @throws CacheQuantError `storage` for a missing file, `onnx-format`, `aborted`
+ */
+export async function readModel(
+  storage: Storage,
+  path: string,
+  options: ReadOptions = {},
+): Promise<OnnxModel> {
+  const folder = path.slice(0, path.lastIndexOf('/') + 1);
+  const model = await readModelFrom(await openSource(storage, path), options);
+  await resolveExternalData(model, path, (location) => openSource(storage, `${folder}${location}`));
+  return model;
+}
+
+/** Like `readModel`, from any source of bytes; external data stays `external`. */
+export async function readModelFrom(source: ByteSource, options: ReadOptions = {}): Promise<OnnxModel> {
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  return parseFile(await scanModel(source, { limits, signal: options.signal }), limits);
+}

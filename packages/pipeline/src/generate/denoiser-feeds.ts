@@ -1,0 +1,52 @@
+import { CacheQuantError, type Session, type Tensor, type TensorInfo, tensor } from '@cachequant/tensor';
+import { convertTensor } from './convert-tensor.js';
+import type { DenoiserCall } from './denoiser.js';
+import type { DenoiserInputs } from './denoiser-inputs.js';
+
+/** The feeds of one call, in the element types and shapes that the session declares. */
+export function denoiserFeeds(
+  session: Session,
+  inputs: DenoiserInputs,
+  { call, timestep, sample, conditioning }: DenoiserCall,
+): Record<string, Tensor> {
+  const feeds: Record<string, Tensor> = {
+    [inputs.sample]: convertTensor(sample, declared(session, inputs.sample).dtype),
+  };
+  if (inputs.timestep !== undefined) {
+    feeds[inputs.timestep] = repeated(timestep, declared(session, inputs.timestep), sample.dims[0]!);
+  }
+  if (inputs.callIndex !== undefined) {
+    feeds[inputs.callIndex] = repeated(call, declared(session, inputs.callIndex), 1);
+  }
+  for (const name of inputs.conditioning) {
+    feeds[name] = convertTensor(conditioningFor(conditioning, name), declared(session, name).dtype);
+  }
+  return feeds;
+}
+
+/** The session's declaration of an input. */
+export function declared(session: Session, name: string): TensorInfo {
+  const info = session.inputs.find((input) => input.name === name);
+  if (info !== undefined) return info;
+  throw new CacheQuantError('invalid-argument', `the graph has no input ${name}`, {
+    where: 'denoiser',
+    expected: session.inputs.map((input) => input.name).join(', '),
+  });
+}
+
+/** A number as a scalar, or once for each image where the graph wants a vector. */
+function repeated(value: number, { dtype, dims }: TensorInfo, batch: number): Tensor {
+  const length = dims.map((dim) => (typeof dim === 'number' ? dim : batch));
+  const count = length.reduce((product, dim) => product * dim, 1);
+  return convertTensor(tensor('float64', length, new Float64Array(count).fill(value)), dtype);
+}
+
+function conditioningFor(conditioning: DenoiserCall['conditioning'], name: string): Tensor {
+  const value = conditioning[name];
+  if (value !== undefined) return value;
+  throw new CacheQuantError('invalid-argument', `the model wants ${name}, which was not given`, {
+    where: 'conditioning',
+    got: Object.keys(conditioning).join(', ') || 'nothing',
+    hint: 'Pass a tensor of that name, with the batch as its first dimension',
+  });
+}

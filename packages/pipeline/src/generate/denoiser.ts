@@ -1,0 +1,40 @@
+import type { Tensor, TensorInfo } from '@cachequant/tensor';
+
+/** What a denoiser is conditioned on: tensors with the batch first, by the names of the graph's inputs. */
+export type Conditioning = Readonly<Record<string, Tensor>>;
+
+/** How a call was computed: by a float model without a cache, anew with a cache, or from cached features. */
+export type CallKind = 'float' | 'full' | 'cached';
+
+export interface DenoiserCall {
+  /** Index of the network call within the image, from 0; not the sampler's step. */
+  readonly call: number;
+  readonly timestep: number;
+  /** [B, C, H, W] float32. */
+  readonly sample: Tensor<'float32'>;
+  /** Every tensor [B, …]; a tensor that the graph does not take is left out of the feeds. */
+  readonly conditioning: Conditioning;
+  /**
+   * Tells interleaved sequences of calls apart, such as the two halves of guidance run one by one: what one
+   * sequence caches is never used in another. 0 when left out.
+   */
+  readonly stream?: number;
+}
+
+/** Predicts noise (or whatever the model was trained on) from a noisy sample. */
+export interface Denoiser {
+  /** The graph's input for the sample, for the shapes that it takes. */
+  readonly sampleInput: TensorInfo;
+  /** Calls so far by how they were computed; a float model's calls count as full. */
+  readonly stats: { readonly fullCalls: number; readonly cachedCalls: number };
+  kindOf(call: number): CallKind;
+  /**
+   * The network's output [B, C', H, W] as float32; C' is C, or 2·C where the variance is learned.
+   * @throws CacheQuantError `invalid-argument` when conditioning is missing, `runtime`, `aborted`
+   */
+  predict(call: DenoiserCall, options?: { readonly signal?: AbortSignal }): Promise<Tensor<'float32'>>;
+  /** Forgets cached features. To be called before each image or batch of images. */
+  reset(): void;
+  /** Frees the sessions and what is cached. */
+  dispose(): Promise<void>;
+}

@@ -1,0 +1,92 @@
+import { CacheQuantError, type Tensor, tensor } from '@cachequant/tensor';
+import type { Conditioning, Denoiser, DenoiserCall } from './denoiser.js';
+
+export interface Guidance {
+  readonly conditional: Conditioning;
+  /** Needed when `scale` is not 1. */
+  readonly unconditional?: Conditioning | undefined;
+  readonly scale: number;
+  /** `together` runs both halves as one batch, unconditional first; `one-by-one` needs half the memory. */
+  readonly halves: 'together' | 'one-by-one';
+}
+
+/**
+ * One prediction with classifier-free guidance: unconditional + scale · (conditional − unconditional).
+ *
+ * Source: Ho and Salimans, Classifier-Free Diffusion Guidance, 2022, https://arxiv.org/abs/2207.12598, in
+ * diffusers' parametrisation.
+ * @throws CacheQuantError `invalid-argument` when the unconditional half is missing
+ */
+export async function guidedPrediction(
+  denoiser: Denoiser,
+  call: Omit<DenoiserCall, 'conditioning' | 'stream'>,
+  { conditional, unconditional, scale, halves }: Guidance,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<Tensor<'float32'>> {
+  if (scale === 1) return denoiser.predict({ ...call, conditioning: conditional }, options);
+  if (unconditional === undefined) {
+    throw new CacheQuantError('invalid-argument', 'guidance needs unconditional conditioning', {
+      where: 'guidanceScale',
+      got: String(scale),
+      hint: 'Give `unconditional`, or a scale of 1',
+    });
+  }
+  if (halves === 'one-by-one') {
+    const first = await denoiser.predict({ ...call, conditioning: unconditional, stream: 0 }, options);
+    const second = await denoiser.predict({ ...call, conditioning: conditional, stream: 1 }, options);
+    return tensor('float32', first.dims, combine(first.data, second.data, scale));
+  }
+  const both = await denoiser.predict(
+    {
+      ...call,
+      sample: concatBatch(call.sample, call.sample) as Tensor<'float32'>,
+      conditioning: concatConditioning(unconditional, conditional),
+    },
+    options,
+  );
+  const half = both.data.length / 2;
+  const dims = [both.dims[0]! / 2, ...both.dims.slice(1)];
+  return tensor('float32', dims, combine(both.data.subarray(0, half), both.data.subarray(half), scale));
+}
+
+function combine(unconditional: Float32Array, conditional: Float32Array, scale: number): Float32Array {
+  return unconditional.map((base, i) => base + Math.fround(scale * Math.fround(conditional[i]! - base)));
+}
+
+function concatConditioning(first: Conditioning, second: Conditioning): Conditioning {
+  return Object.fromEntries(
+    Object.entries(second).map(([name, value]) => {
+      const other = first[name];
+      if (other === undefined) {
+        throw new CacheQuantError('invalid-argument', `${name} is missing`, { where: 'unconditional' });
+      }
+      return [name, concatBatch(other, value)];
+    }),
+  );
+}
+
+/**
+ * Two tensors one after the other along their first dimension.
+ * @throws CacheQuantError `shape` when their other dimensions or element types differ
+ */
+export function concatBatch(first: Tensor, second: Tensor): Tensor {
+  const [head = 0, ...rest] = first.dims;
+  const [tail = 0, ...others] = second.dims;
+  if (first.dtype !== second.dtype || rest.join() !== others.join()) {
+    throw new CacheQuantError('shape', 'tensors of one batch differ', {
+      where: 'conditioning',
+      expected: `${first.dtype}[*,${rest}]`,
+      got: `${second.dtype}[*,${others}]`,
+    });
+  }
+  const joined = tensor(first.dtype, [head + tail, ...rest]);
+  const { data } = joined;
+  if (data instanceof BigInt64Array || data instanceof BigUint64Array) {
+    data.set(first.data as BigInt64Array);
+    data.set(second.data as BigInt64Array, first.data.length);
+  } else {
+    data.set(first.data as Float32Array);
+    data.set(second.data as Float32Array, first.data.length);
+  }
+  return joined;
+}

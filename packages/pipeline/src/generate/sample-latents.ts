@@ -1,0 +1,161 @@
+import type { Sampler, SamplerState } from '@cachequant/samplers';
+import { CacheQuantError, type Tensor, tensor, throwIfAborted } from '@cachequant/tensor';
+import type { CallKind, Conditioning, Denoiser } from './denoiser.js';
+import { type Guidance, guidedPrediction } from './guidance.js';
+import type { NoiseSource } from './initial-noise.js';
+
+/** One network call that is done; with guidance run in halves, both halves. */
+export interface CallTiming {
+  readonly kind: CallKind;
+  readonly ms: number;
+}
+
+/** Where sampling stands after a network call. */
+export interface SamplingStep extends CallTiming {
+  /** Index of the call that was just made, from 0. */
+  readonly call: number;
+  /** How many calls there are in all. */
+  readonly calls: number;
+  readonly timestep: number;
+  /** [B, C, H, W], the sampler's state after the call. */
+  readonly latents: Tensor<'float32'>;
+}
+
+export interface SampleLatentsOptions {
+  readonly denoiser: Denoiser;
+  readonly sampler: Sampler;
+  /** Unit normal noise [B, C, H, W]; the sampler scales it. */
+  readonly noise: Tensor<'float32'>;
+  /** One for each image, from which samplers that are stochastic draw; goes on where `noise` left off. */
+  readonly generators?: readonly NoiseSource[];
+  /** Tensors [B, …]. */
+  readonly conditioning: Conditioning;
+  /** Tensors [B, …]; needed when `guidanceScale` is not 1. */
+  readonly unconditional?: Conditioning | undefined;
+  /** 1, the default, is no guidance. */
+  readonly guidanceScale?: number;
+  readonly halves?: Guidance['halves'];
+  /** Passes a learned variance on to the sampler; otherwise the output's second half of channels is dropped. */
+  readonly learnedVariance?: boolean;
+  /** Called after each network call, and waited for. */
+  readonly onStep?: (step: SamplingStep) => void | Promise<void>;
+  /** Looked at before each network call. */
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds from any origin. */
+  readonly now?: () => number;
+}
+
+export interface SampledLatents {
+  /** [B, C, H, W]. */
+  readonly latents: Tensor<'float32'>;
+  readonly calls: readonly CallTiming[];
+}
+
+/**
+ * Denoises a batch from noise to clean latents. Every image has a sampler state of its own, so a batch gives
+ * what its images would give alone, up to the rounding of the runtime.
+ * @throws CacheQuantError `shape`, `invalid-argument`, `runtime`, `aborted` (within one network call)
+ */
+export async function sampleLatents(options: SampleLatentsOptions): Promise<SampledLatents> {
+  const { denoiser, sampler, noise, signal, onStep, now = () => performance.now() } = options;
+  const generators = checkGenerators(options);
+  const guidance: Guidance = {
+    conditional: options.conditioning,
+    unconditional: options.unconditional,
+    scale: options.guidanceScale ?? 1,
+    halves: options.halves ?? 'together',
+  };
+  denoiser.reset();
+  let states = splitImages(noise).map((image) => sampler.start(image));
+  const calls: CallTiming[] = [];
+  for (const [call, timestep] of sampler.timesteps.entries()) {
+    throwIfAborted(signal);
+    const startMs = now();
+    const sample = stack(
+      states.map((state) => sampler.modelInput(state)),
+      noise.dims,
+    );
+    const output = await guidedPrediction(
+      denoiser,
+      { call, timestep, sample },
+      guidance,
+      signal && { signal },
+    );
+    const timing = { kind: denoiser.kindOf(call), ms: now() - startMs };
+    calls.push(timing);
+    const predictions = splitImages(options.learnedVariance ? output : dropVariance(output, noise.dims[1]!));
+    states = states.map((state, i) => advance(sampler, state, predictions[i]!, generators?.[i]));
+    await onStep?.({
+      ...timing,
+      call,
+      calls: sampler.calls,
+      timestep,
+      latents: samplesOf(states, noise.dims),
+    });
+  }
+  return { latents: samplesOf(states, noise.dims), calls };
+}
+
+function advance(
+  sampler: Sampler,
+  state: SamplerState,
+  prediction: Float32Array,
+  generator: NoiseSource | undefined,
+): SamplerState {
+  if (generator === undefined) return sampler.step(state, prediction);
+  return sampler.step(state, prediction, () => generator.randn(state.sample.length));
+}
+
+function samplesOf(states: readonly SamplerState[], dims: readonly number[]): Tensor<'float32'> {
+  return stack(
+    states.map((state) => state.sample),
+    dims,
+  );
+}
+
+function stack(images: readonly Float32Array[], dims: readonly number[]): Tensor<'float32'> {
+  const joined = tensor('float32', dims);
+  images.forEach((image, i) => {
+    joined.data.set(image, i * image.length);
+  });
+  return joined;
+}
+
+/** The images of a batch, as views. */
+function splitImages({ dims, data }: Tensor<'float32'>): Float32Array[] {
+  const size = data.length / dims[0]!;
+  return Array.from({ length: dims[0]! }, (_, i) => data.subarray(i * size, (i + 1) * size));
+}
+
+/** The prediction alone, where the network's output has a second half of channels for the variance. */
+function dropVariance(output: Tensor<'float32'>, channels: number): Tensor<'float32'> {
+  const [batch, outputChannels, ...rest] = output.dims;
+  if (outputChannels !== 2 * channels) return output;
+  const images = splitImages(output).map((image) => image.subarray(0, image.length / 2));
+  return stack(images, [batch!, channels, ...rest]);
+}
+
+function checkGenerators({ generators, noise, sampler }: SampleLatentsOptions) {
+  const [batch] = noise.dims;
+  if (noise.dims.length !== 4 || batch === 0) {
+    throw new CacheQuantError('shape', 'noise is no batch of images', {
+      where: 'sampleLatents',
+      expected: '[B, C, H, W]',
+      got: `[${noise.dims}]`,
+    });
+  }
+  if (generators !== undefined && generators.length !== batch) {
+    throw new CacheQuantError('shape', 'there must be one generator for each image', {
+      where: 'sampleLatents',
+      expected: String(batch),
+      got: String(generators.length),
+    });
+  }
+  if (generators === undefined && sampler.stochastic) {
+    throw new CacheQuantError('invalid-argument', `${sampler.name} draws noise at every step`, {
+      where: 'sampleLatents',
+      hint: 'Give `generators`, one for each image',
+    });
+  }
+  return generators;
+}

@@ -1,0 +1,73 @@
+import { CacheQuantError } from '@cachequant/tensor';
+import { z } from 'zod';
+
+/** How the schedule of refreshes is chosen. */
+export const SCHEDULE_KINDS = ['uniform', 'quadratic', 'dp', 'forecast-dp'] as const;
+export type ScheduleKind = (typeof SCHEDULE_KINDS)[number];
+
+/** How cached features are corrected: not at all, as in the paper, or as a forecast from two refreshes. */
+export const CACHE_CORRECTIONS = ['none', 'paper', 'forecast'] as const;
+export type CacheCorrectionKind = (typeof CACHE_CORRECTIONS)[number];
+
+export const BITS = ['w8a8', 'none'] as const;
+
+const optionsSchema = z.strictObject({
+  sampler: z.string().optional(),
+  steps: z.int().min(1).max(1000).optional(),
+  guidanceScale: z.number().min(0).max(100).optional(),
+  width: z.int().min(8).optional(),
+  height: z.int().min(8).optional(),
+  interval: z.int().min(1).default(5),
+  refreshes: z.int().min(1).optional(),
+  bits: z.enum(BITS).default('w8a8'),
+  /** `portable` keeps weights within 7 bits, which every x64 processor computes exactly; `vnni` takes all 8. */
+  target: z.enum(['portable', 'vnni']).default('portable'),
+  prompts: z.array(z.string()).min(1).optional(),
+  negativePrompt: z.string().default(''),
+  seed: z.int().min(0).default(0),
+  /** Images that calibration runs; prompts are taken in turn. */
+  calibrationImages: z.int().min(1).max(1024).optional(),
+  /** Images that the last stage compares with the original. */
+  verificationImages: z.int().min(1).max(4096).optional(),
+  effort: z.enum(['fast', 'normal', 'thorough']).default('normal'),
+  schedule: z.enum(['auto', ...SCHEDULE_KINDS]).default('auto'),
+  cacheCorrection: z.enum(CACHE_CORRECTIONS).default('forecast'),
+  cut: z.string().optional(),
+  keepFloat: z.array(z.string()).default([]),
+});
+
+/** What `optimize` can be told; everything has a default. */
+export type OptimizeOptions = z.input<typeof optionsSchema>;
+
+const EFFORTS = {
+  fast: { calibrationImages: 4, verificationImages: 4, schedules: ['uniform', 'dp'] },
+  normal: { calibrationImages: 8, verificationImages: 8, schedules: ['uniform', 'dp', 'forecast-dp'] },
+  thorough: { calibrationImages: 32, verificationImages: 32, schedules: [...SCHEDULE_KINDS] },
+} as const satisfies Record<string, { schedules: readonly ScheduleKind[]; [key: string]: unknown }>;
+
+type ParsedOptions = z.output<typeof optionsSchema>;
+
+/** Options with nothing left open that does not depend on the model. */
+export interface Recipe extends ParsedOptions {
+  readonly calibrationImages: number;
+  readonly verificationImages: number;
+  /** Schedules to compare; the best one on calibration seeds is taken. */
+  readonly schedules: readonly ScheduleKind[];
+}
+
+/** @throws CacheQuantError `invalid-argument` naming the option */
+export function parseRecipe(options: OptimizeOptions): Recipe {
+  const parsed = optionsSchema.safeParse(options);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    throw new CacheQuantError('invalid-argument', issue.message, { where: `option ${issue.path.join('.')}` });
+  }
+  const effort = EFFORTS[parsed.data.effort];
+  const { schedule } = parsed.data;
+  return {
+    ...parsed.data,
+    calibrationImages: parsed.data.calibrationImages ?? effort.calibrationImages,
+    verificationImages: parsed.data.verificationImages ?? effort.verificationImages,
+    schedules: schedule === 'auto' ? effort.schedules : [schedule],
+  };
+}

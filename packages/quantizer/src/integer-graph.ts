@@ -1,0 +1,80 @@
+import {
+  CallTableBuilder,
+  cloneModel,
+  type OnnxModel,
+  removeDeadNodes,
+  setOpset,
+  type InferredTensor,
+  topologicalSort,
+} from '@cachequant/onnx';
+import type { ActivationGridTable } from './activation-statistics.js';
+import { GridRows } from './grid-rows.js';
+import { integerConvolutions } from './integer-convolution.js';
+import { integerProduct } from './integer-product.js';
+import { findLayers, type Layer } from './layers.js';
+import type { PackedWeight } from './packed-weight.js';
+import { storeAsIntegers } from './stored-weight.js';
+
+/** A correction of a layer's output per (call, output channel): y = scale · (W x) + bias + offset. */
+export interface OutputCorrection {
+  /** [calls, O] */
+  readonly scale: Float32Array;
+  /** [calls, O] */
+  readonly offset: Float32Array;
+}
+
+export interface IntegerGraphPlan {
+  /** By layer id: computed in integers. */
+  readonly compute: ReadonlyMap<string, PackedWeight>;
+  /** By layer id: computed in float, its weight stored as integers. */
+  readonly store: ReadonlyMap<string, PackedWeight>;
+  readonly grids: ActivationGridTable;
+  readonly corrections: ReadonlyMap<string, OutputCorrection>;
+  /** Shapes with height, width and sequence length static. */
+  readonly shapes: ReadonlyMap<string, InferredTensor>;
+}
+
+/** The tensors whose grids an integer graph needs: inputs of integer layers, outputs of integer convolutions. */
+export function activationSites(layers: readonly Layer[]): string[] {
+  const sites = new Set<string>();
+  for (const layer of layers) {
+    sites.add(layer.input);
+    if (layer.kind === 'convolution') sites.add(layer.output);
+  }
+  return [...sites];
+}
+
+/**
+ * Rewrites a float graph so that the planned layers run as integers, with scales, zero points and biases
+ * chosen by `call_index`.
+ *
+ * Convolutions become QLinearConv (which takes scales and bias as runtime tensors at full speed), linear
+ * layers and 1×1 convolutions MatMulIntegerToFloat (whose output is not rounded). The input graph is left
+ * as it was; names of inputs and outputs stay.
+ */
+export function toIntegerGraph(model: OnnxModel, plan: IntegerGraphPlan): OnnxModel {
+  const result = cloneModel(model);
+  setOpset(result, 'com.microsoft', 1);
+  const layers = findLayers(result.graph);
+  const computed = layers.filter((layer) => plan.compute.has(layer.id));
+  const builder = new CallTableBuilder(result);
+  for (const layer of layers) {
+    const stored = plan.store.get(layer.id);
+    if (stored) storeAsIntegers(builder, layer, stored);
+  }
+  if (computed.length > 0) {
+    const rows = new GridRows(builder, plan.grids, activationSites(computed));
+    integerConvolutions(
+      builder,
+      rows,
+      computed.filter((layer) => layer.kind === 'convolution'),
+      plan,
+    );
+    for (const layer of computed) {
+      if (layer.kind !== 'convolution') integerProduct(builder, rows, layer, plan);
+    }
+  }
+  topologicalSort(result.graph);
+  removeDeadNodes(result.graph);
+  return result;
+}

@@ -1,0 +1,50 @@
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { CacheQuantError, type ModelSource } from '@cachequant/tensor';
+import { copy } from './host-tensor.js';
+import type { LoadRequest } from './protocol.js';
+import { storageError } from './storage-error.js';
+
+export interface OpenedModel extends Pick<LoadRequest, 'model' | 'externalData'> {
+  /** How messages call the model. */
+  readonly label: string;
+  readonly size: number;
+}
+
+/**
+ * Makes a source ready for the worker: a path that exists, or copied bytes.
+ *
+ * @throws CacheQuantError `storage` for a missing file, `unsupported` for a URL that is not a file's
+ */
+export async function openModel(source: ModelSource): Promise<OpenedModel> {
+  if ('bytes' in source) {
+    const externalData = [...(source.externalData ?? [])].map(([path, bytes]) => ({
+      path,
+      buffer: copy(bytes),
+    }));
+    const size = externalData.reduce((sum, { buffer }) => sum + buffer.byteLength, source.bytes.byteLength);
+    return { label: 'model bytes', model: copy(source.bytes), externalData, size };
+  }
+  const path = resolve('url' in source ? pathOfUrl(source.url) : source.path);
+  try {
+    const { size } = await stat(path);
+    return { label: path, model: path, externalData: [], size };
+  } catch (error) {
+    throw storageError(error, 'load', path);
+  }
+}
+
+function pathOfUrl(url: string): string {
+  try {
+    return fileURLToPath(url);
+  } catch (cause) {
+    throw new CacheQuantError('unsupported', 'this runtime opens files only', {
+      where: 'load',
+      expected: 'a file: URL',
+      got: url,
+      hint: 'Download the model first and load it by its path',
+      cause,
+    });
+  }
+}

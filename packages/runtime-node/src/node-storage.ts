@@ -1,0 +1,104 @@
+import { mkdir, open, rm, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { CacheQuantError, type Storage } from '@cachequant/tensor';
+import { FileWriter } from './file-writer.js';
+import { listFiles } from './list-files.js';
+import { storageError } from './storage-error.js';
+import { checkPath } from './storage-path.js';
+import { temporaryName } from './temporary-name.js';
+
+/** `fs.read` takes at most 2 GiB at once. */
+const MAX_READ = 2 ** 30;
+
+/**
+ * A folder as a storage. Files are written beside their place, flushed to the disk and renamed, so that
+ * neither a crash nor a full disk leaves half a file under its name.
+ *
+ * @param root made at the first write when it does not exist
+ */
+export function nodeStorage(root: string): Storage {
+  const base = resolve(root);
+  const locate = (path: string) => join(base, ...checkPath(path).split('/'));
+  return {
+    locate,
+
+    async stat(path) {
+      const place = locate(path);
+      const found = await attempt('stat', place, () => statOrNothing(place));
+      return found?.isFile() ? { size: found.size } : undefined;
+    },
+
+    async read(path, range) {
+      const place = locate(path);
+      return attempt('read', place, () => readRange(place, range));
+    },
+
+    async create(path) {
+      const place = locate(path);
+      return attempt('create', place, async () => {
+        await mkdir(dirname(place), { recursive: true });
+        const temporary = temporaryName(place);
+        return new FileWriter(await open(temporary, 'wx'), temporary, place);
+      });
+    },
+
+    async list(prefix = '') {
+      const folder = prefix.endsWith('/') ? prefix.slice(0, -1) : prefix;
+      const place = folder === '' ? base : locate(folder);
+      return attempt('list', place, () => listFiles(place, folder));
+    },
+
+    async remove(path) {
+      const place = locate(path);
+      await attempt('remove', place, () => rm(place, { recursive: true, force: true }));
+    },
+  };
+}
+
+async function attempt<T>(where: string, path: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    throw storageError(error, where, path);
+  }
+}
+
+async function statOrNothing(path: string) {
+  try {
+    return await stat(path);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+async function readRange(path: string, range: { offset: number; length: number } | undefined) {
+  const handle = await open(path, 'r');
+  try {
+    const { size } = await handle.stat();
+    const { offset, length } = range ?? { offset: 0, length: size };
+    checkRange(path, offset, length, size);
+    const bytes = new Uint8Array(length);
+    let done = 0;
+    while (done < length) {
+      const { bytesRead } = await handle.read(bytes, done, Math.min(length - done, MAX_READ), offset + done);
+      if (bytesRead === 0) checkRange(path, offset, length, offset + done);
+      done += bytesRead;
+    }
+    return bytes;
+  } finally {
+    await handle.close();
+  }
+}
+
+function checkRange(path: string, offset: number, length: number, size: number): void {
+  const whole = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0;
+  if (whole && offset + length <= size) return;
+  throw new CacheQuantError('storage', 'the file does not hold the range', {
+    where: `read ${path}`,
+    expected: `offset and length within ${size} bytes`,
+    got: `offset ${offset}, length ${length}`,
+    hint: 'The file may have been cut off: compare its size with what it should be',
+  });
+}

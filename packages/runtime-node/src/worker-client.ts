@@ -1,0 +1,115 @@
+import { Worker } from 'node:worker_threads';
+import { CacheQuantError, throwIfAborted } from '@cachequant/tensor';
+import { CallState, type Calls, type Envelope, type Reply } from './protocol.js';
+
+/** What the worker's failure is to be wrapped in. */
+export type Wrap = (message: string) => CacheQuantError;
+
+export interface CallOptions {
+  /** Buffers that are moved instead of copied. */
+  readonly moved?: readonly ArrayBuffer[];
+  readonly signal?: AbortSignal | undefined;
+  readonly wrap: Wrap;
+}
+
+interface Waiting {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+  readonly wrap: Wrap;
+  readonly forget: () => void;
+}
+
+/**
+ * Calls into one worker thread, which answers them in order. The process is kept alive only while an
+ * answer is outstanding.
+ */
+export class WorkerClient {
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, Waiting>();
+  #lastId = 0;
+  #ended: CacheQuantError | undefined;
+
+  constructor(script: string) {
+    // Flags of the parent, such as export conditions for TypeScript sources, are not meant for the worker.
+    this.#worker = new Worker(script, { execArgv: [], name: 'cachequant' });
+    this.#worker.unref();
+    this.#worker.on('message', (reply: Reply) => this.#settle(reply));
+    this.#worker.on('error', (cause: Error) => this.#end(stopped(cause.message, cause)));
+    this.#worker.on('exit', (code) => this.#end(stopped(`exit code ${code}`)));
+  }
+
+  /** Whether the thread is gone. */
+  get ended(): boolean {
+    return this.#ended !== undefined;
+  }
+
+  /** @throws CacheQuantError what `wrap` makes of a failure; `aborted`; `runtime` when the worker is gone */
+  async call<K extends keyof Calls>(
+    kind: K,
+    request: Calls[K]['request'],
+    { moved = [], signal, wrap }: CallOptions,
+  ): Promise<Calls[K]['response']> {
+    throwIfAborted(signal);
+    if (this.#ended) throw this.#ended;
+    const id = ++this.#lastId;
+    const state = signal && new Int32Array(new SharedArrayBuffer(4));
+    const answered = new Promise((resolve, reject) => {
+      const abort = () => this.#abort(id, state!, signal!);
+      signal?.addEventListener('abort', abort);
+      const forget = () => signal?.removeEventListener('abort', abort);
+      this.#waiting.set(id, { resolve, reject, wrap, forget });
+    });
+    this.#worker.ref();
+    try {
+      this.#worker.postMessage({ id, kind, request, state } as Envelope, moved);
+    } catch (error) {
+      this.#take(id)?.reject(wrap(error instanceof Error ? error.message : String(error)));
+    }
+    return answered as Promise<Calls[K]['response']>;
+  }
+
+  /** Ends the thread; calls without an answer are rejected. */
+  async terminate(reason: CacheQuantError): Promise<void> {
+    this.#end(reason);
+    await this.#worker.terminate();
+  }
+
+  #settle(reply: Reply): void {
+    const waiting = this.#take(reply.id);
+    if (waiting === undefined) return;
+    if ('error' in reply) waiting.reject(waiting.wrap(reply.error));
+    else waiting.resolve(reply.value);
+  }
+
+  #abort(id: number, state: Int32Array, signal: AbortSignal): void {
+    const before = Atomics.compareExchange(state, 0, CallState.waiting, CallState.aborted);
+    if (before !== CallState.waiting) return;
+    this.#take(id)?.reject(
+      new CacheQuantError('aborted', 'stopped on request while waiting for the worker', {
+        cause: signal.reason,
+      }),
+    );
+  }
+
+  #take(id: number): Waiting | undefined {
+    const waiting = this.#waiting.get(id);
+    waiting?.forget();
+    this.#waiting.delete(id);
+    if (this.#waiting.size === 0) this.#worker.unref();
+    return waiting;
+  }
+
+  #end(reason: CacheQuantError): void {
+    this.#ended ??= reason;
+    for (const id of [...this.#waiting.keys()]) this.#take(id)?.reject(this.#ended);
+  }
+}
+
+function stopped(got: string, cause?: unknown): CacheQuantError {
+  return new CacheQuantError('runtime', 'the worker thread of the runtime stopped', {
+    where: 'node-cpu',
+    got,
+    hint: 'Create a new runtime and load the models again; if it happens again, the machine may lack memory',
+    cause,
+  });
+}

@@ -1,0 +1,70 @@
+import { linearCombination, type Term } from './linear-combination.js';
+import type { NoiseLevel } from './noise-schedule.js';
+
+export type DpmSolverType = 'midpoint' | 'heun';
+
+/** One step of DPM-Solver++ between two noise levels. */
+export interface DpmSolverStep {
+  /** Predicted clean samples, the newest first; as many as the order of the step. */
+  readonly outputs: readonly Float32Array[];
+  /** Noise levels at which they were predicted, the newest first. */
+  readonly levels: readonly NoiseLevel[];
+  readonly target: NoiseLevel;
+  readonly sample: Float32Array;
+  readonly solverType: DpmSolverType;
+  /** Unit normal noise, for the stochastic variant. */
+  readonly noise?: Float32Array;
+}
+
+/** Weights of the outputs, the newest first. */
+type Weights = readonly [number, number, number];
+
+/**
+ * DPM-Solver++ multistep update of order 1 to 3, and SDE-DPM-Solver++ of order 1 to 2.
+ * Source: Lu et al., DPM-Solver++, algorithm 2 and appendix B, https://arxiv.org/abs/2211.01095.
+ */
+export function dpmSolverUpdate(step: DpmSolverStep): Float32Array {
+  const { levels, target, noise } = step;
+  const from = levels[0]!;
+  const h = halfLogSnr(target) - halfLogSnr(from);
+  const isStochastic = noise !== undefined;
+  const decay = isStochastic ? Math.exp(-h) : 1;
+  const weights = outputWeights(step, h, isStochastic ? 2 * h : h);
+  return linearCombination(
+    [(target.noise / from.noise) * decay, step.sample],
+    ...step.outputs.map((output, age): Term => [target.signal * weights[age]!, output]),
+    ...(isStochastic ? [[target.noise * Math.sqrt(-Math.expm1(-2 * h)), noise] satisfies Term] : []),
+  );
+}
+
+/** λ = ln(α/σ) */
+function halfLogSnr({ signal, noise }: NoiseLevel): number {
+  return Math.log(signal) - Math.log(noise);
+}
+
+/** @param reach h, or 2h for the stochastic variant */
+function outputWeights({ levels, outputs, solverType }: DpmSolverStep, h: number, reach: number): Weights {
+  const lambdas = levels.map(halfLogSnr);
+  const gain = -Math.expm1(-reach);
+  if (outputs.length === 1) return [gain, 0, 0];
+
+  const r0 = (lambdas[0]! - lambdas[1]!) / h;
+  const newest: Weights = [1 / r0, -1 / r0, 0];
+  const slopeGain = 1 - gain / reach;
+  if (outputs.length === 2) {
+    return combine([gain, [1, 0, 0]], [solverType === 'heun' ? slopeGain : gain / 2, newest]);
+  }
+
+  const r1 = (lambdas[1]! - lambdas[2]!) / h;
+  const older: Weights = [0, 1 / r1, -1 / r1];
+  const change = combine([1, newest], [-1, older]);
+  const slope = combine([1, newest], [r0 / (r0 + r1), change]);
+  const curvatureGain = (gain - reach) / (reach * reach) + 0.5;
+  return combine([gain, [1, 0, 0]], [slopeGain, slope], [curvatureGain / (r0 + r1), change]);
+}
+
+function combine(...terms: readonly (readonly [number, Weights])[]): Weights {
+  const sum = (index: 0 | 1 | 2) =>
+    terms.reduce((total, [factor, weights]) => total + factor * weights[index], 0);
+  return [sum(0), sum(1), sum(2)];
+}

@@ -1,0 +1,137 @@
+import { byteLengthOf, type DType, elementCount, type Tensor, toBytes } from '../index.js';
+
+/** Numbers of the element types in ONNX's `TensorProto.DataType`. */
+const DATA_TYPES: Readonly<Record<DType, number>> = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  uint16: 4,
+  int16: 5,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+  uint32: 12,
+  uint64: 13,
+  bfloat16: 16,
+  uint4: 21,
+  int4: 22,
+};
+
+export interface NodeSpec {
+  readonly op: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly domain?: string;
+  readonly attributes?: Readonly<Record<string, number | readonly number[] | Tensor>>;
+}
+
+export interface ValueSpec {
+  readonly dtype: DType;
+  readonly dims: readonly (number | string | null)[];
+}
+
+export interface ModelSpec {
+  readonly inputs: Readonly<Record<string, ValueSpec>>;
+  readonly outputs: Readonly<Record<string, ValueSpec>>;
+  readonly nodes: readonly NodeSpec[];
+  readonly initializers?: Readonly<Record<string, Tensor>>;
+  /** Initializers whose values are the whole of a file beside the model. */
+  readonly external?: Readonly<Record<string, ValueSpec & { readonly location: string }>>;
+  /** Version of the standard operators; 17 when left out. */
+  readonly opset?: number;
+}
+
+/**
+ * Writes an ONNX file by hand, as protobuf fields; just enough for models that test a runtime.
+ *
+ * Source: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
+ */
+export function writeModel(spec: ModelSpec): Uint8Array<ArrayBuffer> {
+  const graph = [
+    ...spec.nodes.map((node, index) => bytes(1, writeNode(node, index))),
+    text(2, 'graph'),
+    ...Object.entries(spec.initializers ?? {}).map(([name, value]) => bytes(5, writeTensor(name, value))),
+    ...Object.entries(spec.external ?? {}).map(([name, value]) => bytes(5, writeExternal(name, value))),
+    ...Object.entries(spec.inputs).map(([name, value]) => bytes(11, writeValue(name, value))),
+    ...Object.entries(spec.outputs).map(([name, value]) => bytes(12, writeValue(name, value))),
+  ];
+  const opsets = [
+    bytes(8, [number(2, spec.opset ?? 17)]),
+    bytes(8, [text(1, 'com.microsoft'), number(2, 1)]),
+  ];
+  return join([number(1, 8), bytes(7, graph), ...opsets]);
+}
+
+function writeNode({ op, inputs, outputs, domain, attributes = {} }: NodeSpec, index: number) {
+  return [
+    ...inputs.map((name) => text(1, name)),
+    ...outputs.map((name) => text(2, name)),
+    text(3, `${op}_${index}`),
+    text(4, op),
+    ...Object.entries(attributes).map(([name, value]) => bytes(5, [text(1, name), ...writeAttribute(value)])),
+    ...(domain === undefined ? [] : [text(7, domain)]),
+  ];
+}
+
+function writeAttribute(value: number | readonly number[] | Tensor) {
+  if (typeof value === 'number') return [number(3, value), number(20, 2)];
+  if ('dtype' in value) return [bytes(5, writeTensor('', value)), number(20, 4)];
+  return [...value.map((item) => number(8, item)), number(20, 7)];
+}
+
+function writeTensor(name: string, { dtype, dims, data }: Tensor) {
+  return [
+    ...dims.map((dim) => number(1, dim)),
+    number(2, DATA_TYPES[dtype]),
+    text(8, name),
+    bytes(9, [toBytes(data)]),
+  ];
+}
+
+function writeExternal(name: string, { dtype, dims, location }: ValueSpec & { location: string }) {
+  const length = byteLengthOf(dtype, elementCount(dims as readonly number[]));
+  const entries = { location, offset: '0', length: String(length) };
+  return [
+    ...dims.map((dim) => number(1, dim as number)),
+    number(2, DATA_TYPES[dtype]),
+    text(8, name),
+    ...Object.entries(entries).map(([key, value]) => bytes(13, [text(1, key), text(2, value)])),
+    number(14, 1),
+  ];
+}
+
+function writeValue(name: string, { dtype, dims }: ValueSpec) {
+  const shape = dims.map((dim) =>
+    bytes(1, dim === null ? [] : [typeof dim === 'string' ? text(2, dim) : number(1, dim)]),
+  );
+  return [text(1, name), bytes(2, [bytes(1, [number(1, DATA_TYPES[dtype]), bytes(2, shape)])])];
+}
+
+function number(field: number, value: number): Uint8Array {
+  return Uint8Array.from([...varint(field * 8), ...varint(value)]);
+}
+
+function bytes(field: number, parts: readonly Uint8Array[]): Uint8Array {
+  const content = join(parts);
+  return join([Uint8Array.from([...varint(field * 8 + 2), ...varint(content.byteLength)]), content]);
+}
+
+function text(field: number, value: string): Uint8Array {
+  return bytes(field, [new TextEncoder().encode(value)]);
+}
+
+function varint(value: number): number[] {
+  return value < 128 ? [value] : [(value % 128) + 128, ...varint(Math.floor(value / 128))];
+}
+
+function join(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.byteLength;
+  }
+  return whole;
+}
