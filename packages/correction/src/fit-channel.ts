@@ -70,14 +70,21 @@ export function fitChannel(
   return { a0, a1, b: fitOffset ? s.meanY - a0 * s.meanU - a1 * s.meanV : 0 };
 }
 
+/** Below this 1 − ρ², inverting the matrix directly would lose too many digits. */
+const WELL_CONDITIONED = 1e-6;
+
 /** Directions of the anchors with less than this share of their variance are left to the prior. */
 const COLLINEAR = 1e-9;
 
 /**
- * Solves [[p, q], [q, r]] x = g for a positive semidefinite matrix along its two principal axes; the weaker
- * axis is left out where it is lost in rounding, so nearly collinear anchors give the least-norm solution.
+ * Solves [[p, q], [q, r]] x = g for a positive semidefinite matrix. Nearly collinear anchors are solved along
+ * the two principal axes, without the weaker one where it is lost in rounding: the least-norm solution.
  */
 export function solveSymmetric(p: number, q: number, r: number, g0: number, g1: number): [number, number] {
+  const determinant = p * r - q * q;
+  if (determinant > WELL_CONDITIONED * p * r) {
+    return [(r * g0 - q * g1) / determinant, (p * g1 - q * g0) / determinant];
+  }
   const angle = 0.5 * Math.atan2(2 * q, p - r);
   const cos = Math.cos(angle);
   const sin = Math.sin(angle);

@@ -22,3 +22,4 @@ export {
   forecastResidualTable,
   residualDistances,
 } from './residual-tables.js';
+export { type CacheCoefficients, type FoldOptions, foldCacheCorrection } from './fold-cache-correction.js';

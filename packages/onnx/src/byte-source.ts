@@ -27,10 +27,15 @@ export function bytesSource(name: string, bytes: Uint8Array): ByteSource {
 /** @throws CacheQuantError `storage` when a source gives fewer bytes than it promised */
 export async function readExactly(source: ByteSource, offset: number, length: number): Promise<Uint8Array> {
   const bytes = await source.read(offset, length);
-  if (bytes.byteLength === length) return bytes;
+  if (bytes.byteLength === length) return plainBytes(bytes);
   throw new CacheQuantError('storage', 'the file is shorter than it was', {
     where: `${source.name}, byte ${offset}`,
     expected: `${length} bytes`,
     got: `${bytes.byteLength}`,
   });
+}
+
+/** The same bytes without what subclasses change, such as the meaning of `slice` for Node's `Buffer`. */
+export function plainBytes(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -32,7 +32,7 @@ interface Multiplication {
   readonly operands: readonly string[];
 }
 
-type Counter = (node: OnnxNode, dimsOf: (name: string | undefined) => Dim[] | undefined) => Multiplication;
+type Counter = (node: OnnxNode, dimsOf: (name: string | undefined) => Dim[] | undefined) => Multiplication | undefined;
 
 const times = (dims: readonly Dim[] | undefined, factor: Dim): number | null =>
   dims === undefined ? null : product([...dims, factor]);
@@ -66,10 +66,11 @@ const countPacked: Counter = (node, dimsOf) => ({
   operands: node.inputs.slice(0, 2),
 });
 
-/** Two operands: the lengths of all labels multiplied. */
+/** Two operands: the lengths of all labels multiplied. A single operand is only moved around. */
 const countEinsum: Counter = (node, dimsOf) => {
   const equation = parseEquation(getString(node, 'equation', ''));
   const operands = node.inputs.slice(0, 2);
+  if (operands.length < 2) return undefined;
   if (equation === undefined || node.inputs.length !== 2) return { macs: null, operands };
   const inputs = node.inputs.map((name) => ({ dtype: null, dims: dimsOf(name) }));
   if (inputs.some(({ dims }) => dims === undefined)) return { macs: null, operands };
@@ -100,9 +101,9 @@ export function countMultiplyAdds(model: OnnxModel, shapes: Shapes): MultiplyAdd
   const unknown: OnnxNode[] = [];
   let total = 0;
   for (const node of model.graph.nodes) {
-    const counter = COUNTERS.get(operatorKey(node));
-    if (counter === undefined) continue;
-    const { macs, operands } = counter(node, dimsOf);
+    const multiplication = COUNTERS.get(operatorKey(node))?.(node, dimsOf);
+    if (multiplication === undefined) continue;
+    const { macs, operands } = multiplication;
     if (macs === null) {
       unknown.push(node);
       continue;

@@ -10,7 +10,7 @@ export { type ExtractOptions, extractSubgraph } from './extract-subgraph.js';
 export { freezeShapes } from './freeze-shapes.js';
 export { freshName, freshNodeName } from './fresh-name.js';
 export { GraphIndex } from './graph-index.js';
-XX
+export { type InferShapesOptions, inferShapes } from './infer-shapes.js';
 export { insertNodes } from './insert-nodes.js';
 export { DEFAULT_LIMITS, type Limits } from './limits.js';
 export type {
@@ -47,3 +47,4 @@ export { type WriteOptions, writeModel } from './write-model.js';
 export { applyCut, type SplitModel } from './cuts/apply-cut.js';
 export type { CutCandidate, ResidualDeltaCut, UpConcatCut } from './cuts/candidate.js';
 export { type FindCutsOptions, findCuts } from './cuts/find-cuts.js';
+export type { Element, TensorFacts } from './shapes/facts.js';

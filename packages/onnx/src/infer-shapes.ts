@@ -2,7 +2,7 @@ import { CacheQuantError } from '@cachequant/tensor';
 import { dependenciesOf } from './dependencies.js';
 import type { Dim, OnnxGraph, OnnxModel, OnnxNode, ValueInfo } from './model.js';
 import { type TensorFacts, UNKNOWN } from './shapes/facts.js';
-import { ruleFor } from './shapes/registry.js';
+import { inferOutputs } from './shapes/registry.js';
 import { showDims } from './shapes/rule.js';
 import { weightFacts } from './shapes/weight-facts.js';
 
@@ -66,15 +66,13 @@ function inferNode(
   find: (name: string) => TensorFacts | undefined,
   known: ReadonlyMap<string, TensorFacts>,
 ): readonly TensorFacts[] {
-  const rule = ruleFor(node);
-  if (rule === undefined) return [];
   const inferBranch = (graph: OnnxGraph): TensorFacts[] => {
     const outer = new Map([...scope.outer, ...known]);
     const inner = inferGraph(graph, { ...scope, outer, inputs: new Map() });
     return graph.outputs.map(({ name }) => inner.get(name) ?? outer.get(name) ?? UNKNOWN);
   };
   const opset = scope.opsets.get(node.domain === 'ai.onnx' ? '' : node.domain) ?? 1;
-  return rule({ node, opset, inputs: node.inputs.map(find), inferBranch });
+  return inferOutputs({ node, opset, inputs: node.inputs.map(find), inferBranch });
 }
 
 /** Fills what inference left open with what the model declares. */

@@ -1,6 +1,7 @@
 import { checkModel } from './check-model.js';
 import type { Context } from './convert/context.js';
 import { modelFromProto } from './convert/model.js';
+import { plainBytes } from './byte-source.js';
 import { DEFAULT_LIMITS, type Limits } from './limits.js';
 import type { OnnxModel } from './model.js';
 import { decode } from './proto/decode.js';
@@ -19,7 +20,7 @@ export interface ParseOptions {
  * @throws CacheQuantError `onnx-format`
  */
 export function parseModel(bytes: Uint8Array, options: ParseOptions = {}): OnnxModel {
-  const file = { name: options.name ?? 'model', bytes, gaps: [] };
+  const file = { name: options.name ?? 'model', bytes: plainBytes(bytes), gaps: [] };
   return parseFile(file, { ...DEFAULT_LIMITS, ...options.limits });
 }
 

@@ -4,7 +4,7 @@ import {
   type OnnxModel,
   removeDeadNodes,
   setOpset,
-  type InferredTensor,
+  type TensorFacts,
   topologicalSort,
 } from '@cachequant/onnx';
 import type { ActivationGridTable } from './activation-statistics.js';
@@ -31,7 +31,7 @@ export interface IntegerGraphPlan {
   readonly grids: ActivationGridTable;
   readonly corrections: ReadonlyMap<string, OutputCorrection>;
   /** Shapes with height, width and sequence length static. */
-  readonly shapes: ReadonlyMap<string, InferredTensor>;
+  readonly shapes: ReadonlyMap<string, TensorFacts>;
 }
 
 /** The tensors whose grids an integer graph needs: inputs of integer layers, outputs of integer convolutions. */

@@ -3,7 +3,7 @@ import {
   freshName,
   makeNode,
   type OnnxModel,
-  type InferredTensor,
+  type TensorFacts,
   weightOf,
 } from '@cachequant/onnx';
 import { CacheQuantError, elementCount, tensor } from '@cachequant/tensor';
@@ -16,7 +16,7 @@ export interface ObserverOptions {
   /** Uniform numbers in [0, 1); the same sequence gives the same sampled positions. */
   readonly random: () => number;
   /** Static shapes for the batch that calibration will run. */
-  readonly shapes: ReadonlyMap<string, InferredTensor>;
+  readonly shapes: ReadonlyMap<string, TensorFacts>;
 }
 
 /**
@@ -65,7 +65,7 @@ function addConstant(model: OnnxModel, base: string, value: Parameters<typeof we
   return name;
 }
 
-function staticCount(site: string, shapes: ReadonlyMap<string, InferredTensor>): number {
+function staticCount(site: string, shapes: ReadonlyMap<string, TensorFacts>): number {
   const dims = shapes.get(site)?.dims;
   if (!dims?.every((dim): dim is number => typeof dim === 'number')) {
     throw new CacheQuantError('calibration', 'the shape of a tensor to observe is not known', {

@@ -1,4 +1,4 @@
-import { getInts, GraphIndex, type OnnxGraph, type OnnxNode, type InferredTensor } from '@cachequant/onnx';
+import { getInts, GraphIndex, type OnnxGraph, type OnnxNode, type TensorFacts } from '@cachequant/onnx';
 import { CacheQuantError } from '@cachequant/tensor';
 import type { CallTableBuilder } from '@cachequant/onnx';
 import type { GridRows } from './grid-rows.js';
@@ -16,7 +16,7 @@ export function wirePointwise(
   builder: CallTableBuilder,
   rows: GridRows,
   layer: Layer,
-  shapes: ReadonlyMap<string, InferredTensor>,
+  shapes: ReadonlyMap<string, TensorFacts>,
 ): { input: string; output: string } {
   const { graph } = builder.model;
   const index = new GraphIndex(graph);
@@ -43,7 +43,7 @@ function imageToTokens(builder: CallTableBuilder, rows: GridRows, layer: Layer):
 }
 
 /** Adds the way back to an image and returns the name of the tokens it starts from. */
-function tokensToImage(builder: CallTableBuilder, layer: Layer, shapes: ReadonlyMap<string, InferredTensor>): string {
+function tokensToImage(builder: CallTableBuilder, layer: Layer, shapes: ReadonlyMap<string, TensorFacts>): string {
   const tokens = builder.name(`${layer.output}/tokens`);
   const [, , height, width] = shapes.get(layer.output)?.dims ?? [];
   if (typeof height !== 'number' || typeof width !== 'number') {
@@ -64,7 +64,7 @@ function tokensToImage(builder: CallTableBuilder, layer: Layer, shapes: Readonly
 }
 
 /** The tokens [B, H·W, C] that the layer's input was made of by Reshape to [B, H, W, C] and Transpose. */
-function tokensBefore(index: GraphIndex, layer: Layer, shapes: ReadonlyMap<string, InferredTensor>): string | undefined {
+function tokensBefore(index: GraphIndex, layer: Layer, shapes: ReadonlyMap<string, TensorFacts>): string | undefined {
   const transpose = index.producer(layer.input);
   if (!isTranspose(transpose, [0, 3, 1, 2])) return undefined;
   const reshape = index.producer(transpose.inputs[0]!);
@@ -77,7 +77,7 @@ function reshapeAfter(
   graph: OnnxGraph,
   index: GraphIndex,
   layer: Layer,
-  shapes: ReadonlyMap<string, InferredTensor>,
+  shapes: ReadonlyMap<string, TensorFacts>,
 ): OnnxNode | undefined {
   const transpose = onlyConsumer(graph, index, layer.output);
   if (!isTranspose(transpose, [0, 2, 3, 1])) return undefined;
@@ -86,7 +86,7 @@ function reshapeAfter(
   return areTokensOf(shapes.get(reshape.outputs[0]!), shapes.get(layer.output)) ? reshape : undefined;
 }
 
-function areTokensOf(tokens: InferredTensor | undefined, image: InferredTensor | undefined): boolean {
+function areTokensOf(tokens: TensorFacts | undefined, image: TensorFacts | undefined): boolean {
   const [, channels, height, width] = image?.dims ?? [];
   const [, length, depth] = tokens?.dims ?? [];
   return (

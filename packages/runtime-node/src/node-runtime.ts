@@ -46,7 +46,7 @@ export async function createNodeRuntime(options: NodeRuntimeOptions = {}): Promi
     const { version } = await client.call('start', { threads }, { wrap });
     return new NodeRuntime(client, version, threads);
   } catch (error) {
-    await client.terminate(disposed());
+    await client.close(disposed());
     throw error;
   }
 }
@@ -103,7 +103,7 @@ class NodeRuntime implements Runtime {
   }
 
   async dispose(): Promise<void> {
-    await this.#client.terminate(disposed());
+    await this.#client.close(disposed());
     for (const folder of this.#profileFolders) rmSync(folder, { recursive: true, force: true });
   }
 

@@ -30,6 +30,8 @@ export interface SessionHost {
   release(session: number): Promise<undefined>;
   readHeld(held: number): HostTensor;
   dropHeld(held: number): undefined;
+  /** Frees everything. */
+  close(): Promise<void>;
 }
 
 export async function createSessionHost(threads: number): Promise<SessionHost> {
@@ -50,7 +52,7 @@ export async function createSessionHost(threads: number): Promise<SessionHost> {
     return found;
   };
 
-  return {
+  const host: SessionHost = {
     version: ort.env.versions.node ?? ort.env.versions.common,
 
     async load(request) {
@@ -113,7 +115,13 @@ export async function createSessionHost(threads: number): Promise<SessionHost> {
       held.delete(number);
       return undefined;
     },
+
+    async close() {
+      held.clear();
+      for (const number of [...sessions.keys()]) await host.release(number);
+    },
   };
+  return host;
 }
 
 function sessionOptions(request: LoadRequest, threads: number): InferenceSession.SessionOptions {

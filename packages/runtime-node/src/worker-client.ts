@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { CacheQuantError, throwIfAborted } from '@cachequant/tensor';
+import { Gate } from './gate.js';
 import { CallState, type Calls, type Envelope, type Reply } from './protocol.js';
 
 /** What the worker's failure is to be wrapped in. */
@@ -25,17 +26,30 @@ interface Waiting {
  */
 export class WorkerClient {
   readonly #worker: Worker;
+  readonly #gate = new Gate();
+  readonly #exited: Promise<void>;
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
   #ended: CacheQuantError | undefined;
 
   constructor(script: string) {
     // Flags of the parent, such as export conditions for TypeScript sources, are not meant for the worker.
-    this.#worker = new Worker(script, { execArgv: [], name: 'cachequant' });
+    this.#worker = new Worker(script, {
+      execArgv: [],
+      name: 'cachequant',
+      workerData: { gate: this.#gate.cells },
+    });
     this.#worker.unref();
     this.#worker.on('message', (reply: Reply) => this.#settle(reply));
     this.#worker.on('error', (cause: Error) => this.#end(stopped(cause.message, cause)));
-    this.#worker.on('exit', (code) => this.#end(stopped(`exit code ${code}`)));
+    process.on('exit', this.#leaveProcess);
+    this.#exited = new Promise((resolve) => {
+      this.#worker.on('exit', (code) => {
+        process.off('exit', this.#leaveProcess);
+        this.#end(stopped(`exit code ${code}`));
+        resolve();
+      });
+    });
   }
 
   /** Whether the thread is gone. */
@@ -68,11 +82,21 @@ export class WorkerClient {
     return answered as Promise<Calls[K]['response']>;
   }
 
-  /** Ends the thread; calls without an answer are rejected. */
-  async terminate(reason: CacheQuantError): Promise<void> {
-    this.#end(reason);
-    await this.#worker.terminate();
+  /** Rejects the calls without an answer and ends the thread, after the native call it is in. */
+  async close(reason: CacheQuantError): Promise<void> {
+    if (!this.ended) {
+      this.#end(reason);
+      this.#gate.shut();
+      this.#worker.postMessage('close');
+    }
+    this.#worker.ref();
+    await this.#exited;
   }
+
+  readonly #leaveProcess = () => {
+    this.#gate.shut();
+    this.#gate.waitUntilLeft();
+  };
 
   #settle(reply: Reply): void {
     const waiting = this.#take(reply.id);
@@ -93,7 +117,8 @@ export class WorkerClient {
 
   #take(id: number): Waiting | undefined {
     const waiting = this.#waiting.get(id);
-    waiting?.forget();
+    if (waiting === undefined) return undefined;
+    waiting.forget();
     this.#waiting.delete(id);
     if (this.#waiting.size === 0) this.#worker.unref();
     return waiting;

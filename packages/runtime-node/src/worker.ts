@@ -1,15 +1,17 @@
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
+import { Gate } from './gate.js';
 import { type Call, CallState, type Calls, type Envelope, type Reply } from './protocol.js';
 import { createSessionHost, type SessionHost } from './session-host.js';
 
 const port = parentPort;
 if (port === null) throw new Error('@cachequant/runtime-node/worker runs only as a worker thread');
 
+const gate = new Gate((workerData as { gate: Int32Array<SharedArrayBuffer> }).gate);
 let host: SessionHost | undefined;
 let previous = Promise.resolve();
 
-port.on('message', (envelope: Envelope) => {
-  previous = previous.then(() => answer(envelope));
+port.on('message', (message: Envelope | 'close') => {
+  previous = previous.then(() => (message === 'close' ? close() : answer(message)));
 });
 
 async function answer(envelope: Envelope): Promise<void> {
@@ -20,12 +22,20 @@ async function answer(envelope: Envelope): Promise<void> {
   ) {
     return;
   }
+  if (!gate.enter()) return;
   try {
     const { value, moved } = await perform(envelope);
     port!.postMessage({ id, value } satisfies Reply, moved);
   } catch (error) {
     port!.postMessage({ id, error: error instanceof Error ? error.message : String(error) } satisfies Reply);
+  } finally {
+    gate.leave();
   }
+}
+
+async function close(): Promise<void> {
+  await host?.close();
+  port!.close();
 }
 
 interface Answer {

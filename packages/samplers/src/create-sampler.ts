@@ -76,8 +76,11 @@ function convertedConfig(
   record: Record<string, unknown>,
   definition: SamplerDefinition,
 ): Record<string, unknown> {
-  const startsToClip = definition.fields.includes('clip_sample') && record._class_name !== undefined;
-  return startsToClip ? { clip_sample: false, ...record } : record;
+  const source = DEFINITIONS.find((known) => known.name === record._class_name);
+  const clipsAlready = record._class_name === undefined || source?.fields.includes('clip_sample');
+  return definition.fields.includes('clip_sample') && !clipsAlready
+    ? { clip_sample: false, ...record }
+    : record;
 }
 
 function checkOverrides(definition: SamplerDefinition, overrides: Readonly<Record<string, unknown>>): void {

@@ -1,7 +1,7 @@
 import { CacheQuantError } from '@cachequant/tensor';
 import type { NoiseConfig } from './noise-schedule.js';
 import { linspace, roundHalfEven } from './rounding.js';
-import { exponentialSigmas, karrasSigmas, sigmaAt, timestepOf } from './sigma-spacing.js';
+import { exponentialSigmas, karrasSigmas, sigmaAt, timestepsOf } from './sigma-spacing.js';
 import { leadingTimesteps, type TimestepSpacing, trailingTimesteps } from './timestep-spacing.js';
 
 export interface DpmSolverGridConfig extends NoiseConfig {
@@ -37,13 +37,12 @@ function respaced(config: DpmSolverGridConfig, trainSigmas: Float32Array, steps:
   const min = trainSigmas[0]!;
   if (config.use_karras_sigmas) {
     const sigmas = karrasSigmas(max, min, steps);
-    const timesteps = sigmas.map((sigma) => timestepOf(sigma, trainSigmas));
     const toInteger = config.beta_schedule === 'squaredcos_cap_v2' ? Math.trunc : roundHalfEven;
-    return { sigmas, timesteps: timesteps.map(toInteger) };
+    return { sigmas, timesteps: timestepsOf(sigmas, trainSigmas).map(toInteger) };
   }
   if (config.use_exponential_sigmas) {
     const sigmas = exponentialSigmas(max, min, steps);
-    return { sigmas, timesteps: sigmas.map((sigma) => Math.trunc(timestepOf(sigma, trainSigmas))) };
+    return { sigmas, timesteps: timestepsOf(sigmas, trainSigmas).map(Math.trunc) };
   }
   return undefined;
 }

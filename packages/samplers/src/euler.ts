@@ -7,7 +7,7 @@ import { eulerInitNoiseSigma, eulerInputScale, eulerSigmas, eulerTimesteps } fro
 import { linearCombination } from './linear-combination.js';
 import { noiseLevelOfRatio, noiseToSignal, nonZeroAlphaBars } from './noise-schedule.js';
 import { cleanSample } from './prediction.js';
-import { exponentialSigmas, karrasSigmas, timestepOf } from './sigma-spacing.js';
+import { exponentialSigmas, karrasSigmas, timestepsOf } from './sigma-spacing.js';
 
 const schema = z.object({
   ...noiseFields,
@@ -39,7 +39,7 @@ export const euler = defineSampler({
     const trainSigmas = noiseToSignal(nonZeroAlphaBars(config));
     const spaced = eulerTimesteps({ steps, trainSteps, offset: config.steps_offset, spacing });
     const respaced = respacedSigmas(config, eulerSigmas(spaced, trainSigmas), steps);
-    const timesteps = respaced?.map((sigma) => Math.fround(timestepOf(sigma, trainSigmas))) ?? spaced;
+    const timesteps = respaced === undefined ? spaced : timestepsOf(respaced, trainSigmas).map(Math.fround);
     const last = config.final_sigmas_type === 'zero' ? 0 : trainSigmas[0]!;
     const sigmas = [...(respaced ?? eulerSigmas(spaced, trainSigmas)), last].map(Math.fround);
 

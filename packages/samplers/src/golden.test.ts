@@ -46,7 +46,11 @@ function toyDenoiserWithVariance(input: Float32Array, timestep: number, images: 
   );
 }
 
-function expectClose(actual: ArrayLike<number>, expected: readonly number[], tolerance = RELATIVE_TOLERANCE): void {
+function expectClose(
+  actual: ArrayLike<number>,
+  expected: readonly number[],
+  tolerance = RELATIVE_TOLERANCE,
+): void {
   expect(actual.length).toBe(expected.length);
   const scale = Math.max(...expected.map(Math.abs));
   const worst = Math.max(...expected.map((value, i) => Math.abs(value - actual[i]!)));
@@ -100,6 +104,8 @@ describe('createSampler', () => {
   });
 
   it.each(flow)('refuses flow matching in $scheduler', ({ config, steps }) => {
-    expect(() => createSampler(config, { steps })).toThrow(/is .*, which DPMSolverMultistepScheduler does not support/);
+    expect(() => createSampler(config, { steps })).toThrow(
+      /is .*, which DPMSolverMultistepScheduler does not support/,
+    );
   });
 });

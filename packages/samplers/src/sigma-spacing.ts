@@ -28,14 +28,18 @@ export function sigmaAt(sigmas: Float32Array, timestep: number): number {
   return low + (high - low) * (position - below);
 }
 
-/** The fractional timestep that has a noise level: linear in log σ between neighbours, within the schedule. */
-export function timestepOf(sigma: number, sigmas: Float32Array): number {
-  const logSigma = Math.log(Math.max(sigma, 1e-10));
-  const logs = sigmas.map(Math.log);
-  const above = logs.findIndex((value) => value > logSigma);
-  const upper = above < 0 ? logs.length - 1 : Math.max(above, 1);
-  const low = logs[upper - 1]!;
-  const high = logs[upper]!;
-  const weight = Math.min(Math.max((low - logSigma) / (low - high), 0), 1);
-  return upper - 1 + weight;
+/**
+ * The fractional timestep of each noise level: linear in log σ between neighbours, within the schedule.
+ * @param trainSigmas ascending, one for every training timestep
+ */
+export function timestepsOf(sigmas: readonly number[], trainSigmas: Float32Array): number[] {
+  const logs = trainSigmas.map(Math.log);
+  return sigmas.map((sigma) => {
+    const logSigma = Math.log(Math.max(sigma, 1e-10));
+    const above = logs.findIndex((value) => value > logSigma);
+    const upper = above < 0 ? logs.length - 1 : Math.max(above, 1);
+    const low = logs[upper - 1]!;
+    const weight = (low - logSigma) / (low - logs[upper]!);
+    return upper - 1 + Math.min(Math.max(weight, 0), 1);
+  });
 }

@@ -35,7 +35,7 @@ interface ForecastTable {
   /** Cost of the cheapest division into all K groups, by end and length of the last group, [calls + 1, width]. */
   readonly best: Float64Array;
   /** For every number of groups, the length of the group before the last, [K, calls + 1, width]. */
-  readonly lengthBefore: Int32Array;
+  readonly lengthBefore: Uint16Array;
 }
 
 function forecastTable(residuals: ForecastResiduals, bounds: ResolvedBounds): ForecastTable {
@@ -44,7 +44,7 @@ function forecastTable(residuals: ForecastResiduals, bounds: ResolvedBounds): Fo
   const width = maxLength + 1;
   const layer = (calls + 1) * width;
   const { cost } = forecastCosts(residuals, bounds);
-  const lengthBefore = new Int32Array(refreshes * layer);
+  const lengthBefore = new Uint16Array(refreshes * layer);
   let best = new Float64Array(layer).fill(Infinity);
   best[0] = 0;
   for (let k = 1; k <= refreshes; k++) {

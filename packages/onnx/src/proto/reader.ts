@@ -27,6 +27,8 @@ export interface SparseFile {
 
 export const WIRE = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 /**
  * Reads protobuf's wire format from front to back. Positions are those in the file; gaps count.
  * Source: https://protobuf.dev/programming-guides/encoding/
@@ -40,7 +42,6 @@ export class ProtoReader {
   #nextGap = 0;
   readonly #counts = new Map<keyof Limits, number>();
   readonly #view: DataView;
-  readonly #utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
   constructor(
     readonly file: SparseFile,
@@ -85,7 +86,7 @@ export class ProtoReader {
     const bytes = this.readBytes(end);
     if (bytes.byteLength > this.limits.stringBytes) this.#failLimit('stringBytes', bytes.byteLength);
     try {
-      return this.#utf8.decode(bytes);
+      return UTF8.decode(bytes);
     } catch (cause) {
       return this.fail('a name is not UTF-8', undefined, cause);
     }

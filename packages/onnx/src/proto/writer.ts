@@ -10,14 +10,16 @@ export function lengthOf(piece: Piece): number {
 /** Longer runs are passed on instead of being copied. */
 const COPIED_BYTES = 256;
 
+const UTF8 = new TextEncoder();
+const NOTHING = new Uint8Array(0);
+
 /** Writes protobuf's wire format as a list of pieces, so that big data is never copied. */
 export class ProtoWriter {
   readonly #pieces: Piece[] = [];
   /** Bytes that are not in `#pieces` yet. */
-  #buffer = new Uint8Array(64);
+  #buffer = NOTHING;
   #used = 0;
   #length = 0;
-  readonly #utf8 = new TextEncoder();
 
   get length(): number {
     return this.#length + this.#used;
@@ -59,7 +61,7 @@ export class ProtoWriter {
   }
 
   string(value: string): void {
-    this.bytes(this.#utf8.encode(value));
+    this.bytes(UTF8.encode(value));
   }
 
   raw(piece: Piece): void {
@@ -93,7 +95,7 @@ export class ProtoWriter {
 
   #reserve(count: number): void {
     if (this.#used + count <= this.#buffer.byteLength) return;
-    const larger = new Uint8Array(Math.max(this.#buffer.byteLength * 2, this.#used + count));
+    const larger = new Uint8Array(Math.max(64, this.#buffer.byteLength * 2, this.#used + count));
     larger.set(this.#buffer.subarray(0, this.#used));
     this.#buffer = larger;
   }
@@ -102,7 +104,7 @@ export class ProtoWriter {
     if (this.#used === 0) return;
     this.#pieces.push(this.#buffer.subarray(0, this.#used));
     this.#length += this.#used;
-    this.#buffer = new Uint8Array(64);
+    this.#buffer = NOTHING;
     this.#used = 0;
   }
 }

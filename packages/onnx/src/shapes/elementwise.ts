@@ -38,6 +38,7 @@ function broadcasting(resultDtype: (context: RuleContext) => DType | null, opTyp
   return (context) => {
     const dtype = resultDtype(context);
     const present = context.inputs.filter((input) => input !== undefined);
+    if (present.length === 0) return [UNKNOWN];
     const dims = broadcast(
       context.node,
       present.map((input) => input.dims),

@@ -42,7 +42,7 @@ export function isFloat(dtype: DType | null): boolean {
 }
 
 export function isStatic(dims: readonly Dim[] | undefined): dims is number[] {
-  return dims?.every((dim) => typeof dim === 'number') ?? false;
+  return dims?.every((dim) => typeof dim === 'number' && Number.isInteger(dim) && dim >= 0) ?? false;
 }
 
 /** Facts of a tensor whose elements may be known. They are dropped where there are too many or the shape is open. */

@@ -4,6 +4,7 @@ import { CONVOLUTION_RULES } from './convolution.js';
 import { CREATION_RULES } from './creation.js';
 import { EINSUM_RULES } from './einsum.js';
 import { ELEMENTWISE_RULES } from './elementwise.js';
+import type { TensorFacts } from './facts.js';
 import { GROWING_RULES } from './growing.js';
 import { LAYOUT_RULES } from './layout.js';
 import { MATRIX_PRODUCT_RULES } from './matrix-product.js';
@@ -11,7 +12,7 @@ import { NORMALIZATION_RULES } from './normalization.js';
 import { QUANTIZATION_RULES } from './quantization.js';
 import { REDUCTION_RULES } from './reduction.js';
 import { RESIZE_RULES } from './resize.js';
-import type { ShapeRule, ShapeRules } from './rule.js';
+import { type RuleContext, type ShapeRule, type ShapeRules, shapeError, showDims } from './rule.js';
 import { SLICING_RULES } from './slicing.js';
 
 const RULES: ReadonlyMap<string, ShapeRule> = new Map(
@@ -32,12 +33,24 @@ const RULES: ReadonlyMap<string, ShapeRule> = new Map(
   } satisfies ShapeRules),
 );
 
+/** Every operator that inference knows, as `operatorKey` names it. */
+export const KNOWN_OPERATORS: readonly string[] = [...RULES.keys()];
+
 /** 'Type' for standard operators, 'domain.Type' for others. */
 export function operatorKey(node: OnnxNode): string {
   return node.domain === '' || node.domain === 'ai.onnx' ? node.opType : `${node.domain}.${node.opType}`;
 }
 
-/** The rule for a node's operator, or undefined for operators that inference does not know. */
-export function ruleFor(node: OnnxNode): ShapeRule | undefined {
-  return RULES.get(operatorKey(node));
+/**
+ * What is known of a node's outputs; nothing for operators that inference does not know.
+ * @throws CacheQuantError `shape` when the node cannot run on its inputs
+ */
+export function inferOutputs(context: RuleContext): readonly TensorFacts[] {
+  const outputs = RULES.get(operatorKey(context.node))?.(context) ?? [];
+  for (const { dims } of outputs) {
+    if (dims?.some((dim) => typeof dim === 'number' && !(Number.isInteger(dim) && dim >= 0))) {
+      throw shapeError(context.node, 'a dimension comes out impossible', 'whole numbers from 0', showDims(dims));
+    }
+  }
+  return outputs;
 }

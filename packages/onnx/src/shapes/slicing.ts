@@ -1,7 +1,7 @@
 import { getInt, getInts } from '../node.js';
 import type { Dim } from '../model.js';
 import { flatIndex, mapElements, normalizeAxis, unify } from './dims.js';
-import { type Element, facts, isStatic, numbersOf, type TensorFacts, UNKNOWN } from './facts.js';
+import { type Element, facts, isStatic, MAX_VALUES, numbersOf, type TensorFacts, UNKNOWN } from './facts.js';
 import { type RuleContext, type ShapeRule, type ShapeRules, shapeError, showDims } from './rule.js';
 
 /** Start, step and length of one sliced axis. */
@@ -147,7 +147,8 @@ const gather: ShapeRule = ({ node, inputs }) => {
   const dims = [...data.dims.slice(0, axis), ...indices.dims, ...data.dims.slice(axis + 1)];
   const chosen = numbersOf(indices);
   const { dims: dataDims, values } = data;
-  if (values === undefined || chosen === undefined || !isStatic(dataDims) || !isStatic(dims)) {
+  const small = isStatic(dims) && dims.reduce((total, dim) => total * dim, 1) <= MAX_VALUES;
+  if (values === undefined || chosen === undefined || !isStatic(dataDims) || !small) {
     return [{ dtype: data.dtype, dims }];
   }
   const indexDims = indices.dims as number[];

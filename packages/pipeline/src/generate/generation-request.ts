@@ -1,0 +1,138 @@
+import type { Tensor } from '@cachequant/tensor';
+import { CacheQuantError } from '@cachequant/tensor';
+import { z } from 'zod';
+import type { RgbImage } from '../images/rgb-image.js';
+import type { CallKind } from './denoiser.js';
+
+/** Where a request stands after a network call. */
+export interface GenerationStep {
+  /** Index of the call that was just made, from 0. */
+  readonly call: number;
+  /** Calls that each image takes. */
+  readonly calls: number;
+  /** Index of the image, or of the first one of a batch. */
+  readonly image: number;
+  /** Images in all. */
+  readonly images: number;
+  readonly timestep: number;
+  readonly kind: CallKind;
+  readonly ms: number;
+  /** [B, C, H, W]. */
+  readonly latents: Tensor<'float32'>;
+  /** Decodes the first image of the batch as it is now; costs a run of the decoder. */
+  preview(): Promise<RgbImage>;
+}
+
+export interface GenerationRequest {
+  /** Needed by a model that takes text, unless `prompts` are given. */
+  readonly prompt?: string;
+  /** Several prompts; `count` images are made for each, prompt after prompt. */
+  readonly prompts?: readonly string[];
+  /** What the picture should be far from; empty when left out. */
+  readonly negativePrompt?: string;
+  /** 1 is no guidance. */
+  readonly guidanceScale?: number;
+  /** Image i of the request has the seed `seed + i`; 0 when left out. */
+  readonly seed?: number;
+  /** Pixels. */
+  readonly width?: number;
+  /** Pixels. */
+  readonly height?: number;
+  readonly steps?: number;
+  /** A sampler's name in place of the folder's own. */
+  readonly sampler?: string;
+  /** Fields to set in the sampler's configuration. */
+  readonly samplerOverrides?: Readonly<Record<string, unknown>>;
+  /** Images for each prompt; 1 when left out. */
+  readonly count?: number;
+  /** Refuses what would otherwise be a warning. */
+  readonly strict?: boolean;
+  /** Called after each network call, and waited for. */
+  readonly onStep?: (step: GenerationStep) => void | Promise<void>;
+  /** Stops within one network call. */
+  readonly signal?: AbortSignal;
+}
+
+/** Values for requests that name none. */
+export interface GenerationDefaults {
+  readonly steps: number;
+  readonly guidanceScale: number;
+  readonly sampler?: string | undefined;
+}
+
+const SEED_LIMIT = 2 ** 53 - 1;
+
+const requestSchema = z.strictObject({
+  prompt: z.string().optional(),
+  prompts: z.array(z.string()).min(1).optional(),
+  negativePrompt: z.string().optional(),
+  guidanceScale: z.number().nonnegative().optional(),
+  seed: z.number().int().min(-SEED_LIMIT).max(SEED_LIMIT).optional(),
+  width: z.number().int().positive().optional(),
+  height: z.number().int().positive().optional(),
+  steps: z.number().int().positive().optional(),
+  sampler: z.string().optional(),
+  samplerOverrides: z.record(z.string(), z.unknown()).optional(),
+  count: z.number().int().positive().optional(),
+  strict: z.boolean().optional(),
+  onStep: z.custom((value) => typeof value === 'function', 'expected a function').optional(),
+  signal: z.custom((value) => value instanceof AbortSignal, 'expected an AbortSignal').optional(),
+});
+
+/** One image to make. */
+export interface ImageJob {
+  /** Undefined for a model that takes no text. */
+  readonly prompt: string | undefined;
+  readonly seed: number;
+}
+
+/**
+ * Checks a request's fields one by one, as far as they do not depend on the model.
+ * @throws CacheQuantError `invalid-argument`, naming the field
+ */
+export function checkRequest(request: GenerationRequest): void {
+  const result = requestSchema.safeParse(request);
+  if (result.success) return;
+  const issue = result.error.issues[0]!;
+  const [field] = issue.path;
+  if (field === undefined) {
+    throw new CacheQuantError('invalid-argument', issue.message, {
+      where: 'generate',
+      expected: `fields out of ${Object.keys(requestSchema.shape).join(', ')}`,
+    });
+  }
+  throw new CacheQuantError('invalid-argument', 'the value is not possible', {
+    where: String(field),
+    expected: issue.message.replace(/^.*expected /, '').replace(/, received.*$/, ''),
+    got: describe(request[field as keyof GenerationRequest]),
+  });
+}
+
+/**
+ * The images that a request asks for, in order.
+ * @throws CacheQuantError `invalid-argument` when the model takes text and there is none, or the other way round
+ */
+export function imageJobs(request: GenerationRequest, takesText: boolean): ImageJob[] {
+  const { prompt, prompts, seed = 0, count = 1 } = request;
+  if (prompt !== undefined && prompts !== undefined) {
+    throw new CacheQuantError('invalid-argument', 'give either prompt or prompts', { where: 'prompt' });
+  }
+  const texts = prompts ?? (prompt === undefined ? [] : [prompt]);
+  if (takesText !== texts.length > 0) {
+    throw new CacheQuantError(
+      'invalid-argument',
+      takesText ? 'the prompt is missing' : 'the model takes no text',
+      {
+        where: 'prompt',
+      },
+    );
+  }
+  const each = takesText ? texts : [undefined];
+  return each
+    .flatMap((text) => new Array<string | undefined>(count).fill(text))
+    .map((text, i) => ({ prompt: text, seed: seed + i }));
+}
+
+function describe(value: unknown): string {
+  return typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
+}

@@ -1,0 +1,82 @@
+import type { Runtime, Storage } from '@cachequant/tensor';
+import { loadGraph } from '../model/load-graph.js';
+import { type ModelFolder, openModelFolder } from '../model/model-folder.js';
+import { PromptEncoder } from '../model/prompt-encoder.js';
+import { readTokenizer } from '../model/read-tokenizer.js';
+import type { Denoiser } from './denoiser.js';
+import { floatDenoiser } from './float-denoiser.js';
+import { type LatentDecoder, pixelDecoder, vaeDecoder } from './latent-decoder.js';
+
+/** Makes the denoiser of a folder; the generator disposes it. */
+export type DenoiserLoader = (folder: ModelFolder, runtime: Runtime) => Promise<Denoiser>;
+
+/** A model's parts, loaded. */
+export interface GeneratorParts {
+  readonly folder: ModelFolder;
+  readonly denoiser: Denoiser;
+  readonly decoder: LatentDecoder;
+  /** Undefined for a model that takes no text. */
+  readonly promptEncoder: PromptEncoder | undefined;
+  dispose(): Promise<void>;
+}
+
+interface Disposable {
+  dispose(): Promise<void>;
+}
+
+/** Loads every part of a model folder, or none: what was loaded before a failure is freed. */
+export async function loadParts(
+  storage: Storage,
+  runtime: Runtime,
+  loadDenoiser: DenoiserLoader = loadFloatDenoiser,
+): Promise<GeneratorParts> {
+  const loaded: Disposable[] = [];
+  const dispose = async () => {
+    await Promise.all(loaded.map((part) => part.dispose()));
+  };
+  const keep = <T extends Disposable | undefined>(part: T): T => {
+    if (part !== undefined) loaded.push(part);
+    return part;
+  };
+  try {
+    const folder = await openModelFolder(storage);
+    const promptEncoder = keep(await loadPromptEncoder(folder, runtime));
+    const decoder = keep(await loadDecoder(folder, runtime));
+    const denoiser = keep(await loadDenoiser(folder, runtime));
+    return { folder, promptEncoder, decoder, denoiser, dispose };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
+
+/** The folder's denoiser as it is, without a cache. */
+export async function loadFloatDenoiser(folder: ModelFolder, runtime: Runtime): Promise<Denoiser> {
+  const session = await loadGraph(runtime, folder.storage, folder.denoiser.model);
+  try {
+    return floatDenoiser(session);
+  } catch (error) {
+    await session.dispose();
+    throw error;
+  }
+}
+
+/** The folder's text encoder with its tokenizer; undefined where there is none. */
+export async function loadPromptEncoder(
+  { storage, textEncoder, tokenizer }: ModelFolder,
+  runtime: Runtime,
+): Promise<PromptEncoder | undefined> {
+  if (textEncoder === undefined || tokenizer === undefined) return undefined;
+  const length = textEncoder.config.max_position_embeddings ?? undefined;
+  const words = await readTokenizer(storage, tokenizer, length);
+  return new PromptEncoder(await loadGraph(runtime, storage, textEncoder.model), words);
+}
+
+/** The folder's decoder; for a model without one, samples are pixels. */
+export async function loadDecoder(
+  { storage, vaeDecoder: decoder }: ModelFolder,
+  runtime: Runtime,
+): Promise<LatentDecoder> {
+  if (decoder === undefined) return pixelDecoder();
+  return vaeDecoder(await loadGraph(runtime, storage, decoder.model), decoder.config);
+}

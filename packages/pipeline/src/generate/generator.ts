@@ -1,0 +1,189 @@
+import { createSampler, type Sampler } from '@cachequant/samplers';
+import { CacheQuantError, type Runtime, type Storage, throwIfAborted } from '@cachequant/tensor';
+import type { ModelFolder } from '../model/model-folder.js';
+import type { Denoiser } from './denoiser.js';
+import {
+  checkRequest,
+  type GenerationDefaults,
+  type GenerationRequest,
+  imageJobs,
+} from './generation-request.js';
+import { type DenoiserLoader, type GeneratorParts, loadParts } from './generator-parts.js';
+import type { Guidance } from './guidance.js';
+import { promptConditioning, type Warn, warningCollector } from './prompt-conditioning.js';
+import { type GeneratedImage, type ImageRun, type RunTiming, runImages } from './run-images.js';
+import { type SampleGeometry, sampleGeometry, sampleShape } from './sample-geometry.js';
+
+export interface GenerationResult {
+  readonly images: readonly GeneratedImage[];
+  readonly warnings: readonly string[];
+  readonly timings: {
+    /** Of all prompts that were not encoded before. */
+    readonly textEncoderMs: number;
+    /** One for each image, or for each batch of images that was run together. */
+    readonly runs: readonly RunTiming[];
+    readonly totalMs: number;
+  };
+}
+
+/** What a request amounts to before anything runs. */
+export interface GenerationPlan {
+  readonly sampler: Sampler;
+  readonly guidanceScale: number;
+  /** Pixels. */
+  readonly width: number;
+  /** Pixels. */
+  readonly height: number;
+  /** Images that go through the denoiser together, without counting the halves of guidance. */
+  readonly batch: number;
+}
+
+export interface GeneratorOptions {
+  /** A model folder. */
+  readonly storage: Storage;
+  readonly runtime: Runtime;
+  /** Left out: the folder's denoiser as it is, in float. */
+  readonly loadDenoiser?: DenoiserLoader;
+  /** For requests that name none; left out: as the folder says, else 50 steps and a guidance scale of 7.5. */
+  readonly defaults?: Partial<GenerationDefaults>;
+  /** Images that go through the denoiser together; 1 when left out. */
+  readonly batch?: number;
+  /** Whether guidance runs both halves as one batch. */
+  readonly halves?: Guidance['halves'];
+  /** Looks at every request before it runs: may prepare the denoiser, return warnings, or throw to refuse it. */
+  readonly beforeRun?: (plan: GenerationPlan) => readonly string[] | Promise<readonly string[]>;
+  readonly onWarning?: Warn;
+  /** Milliseconds from any origin. */
+  readonly now?: () => number;
+}
+
+export interface Generator {
+  readonly folder: ModelFolder;
+  readonly denoiser: Denoiser;
+  readonly defaults: GenerationDefaults;
+  /**
+   * Makes images, one request after another.
+   * @throws CacheQuantError `invalid-argument`, `unsupported` (no such sampler), `runtime`, `aborted`
+   */
+  generate(request: GenerationRequest): Promise<GenerationResult>;
+  /** Frees everything, once running requests are done. A later `generate` is refused. */
+  dispose(): Promise<void>;
+}
+
+/**
+ * Loads a model folder for making images.
+ * @throws CacheQuantError as `openModelFolder`, and `runtime` when a graph cannot be loaded
+ */
+export async function createGenerator(options: GeneratorOptions): Promise<Generator> {
+  const { storage, runtime, loadDenoiser, now = () => performance.now() } = options;
+  const batch = checkBatch(options.batch ?? 1);
+  const parts = await loadParts(storage, runtime, loadDenoiser);
+  const { folder, denoiser } = parts;
+  const defaults = { ...folderDefaults(folder), ...options.defaults };
+  const settings: Settings = { ...options, parts, defaults, batch, now };
+  let queue: Promise<unknown> = Promise.resolve();
+  let disposed = false;
+
+  return {
+    folder,
+    denoiser,
+    defaults,
+    generate(request) {
+      const result = queue.then(() => {
+        if (disposed) throw new CacheQuantError('invalid-argument', 'the generator was disposed');
+        return generate(settings, request);
+      });
+      queue = result.catch(() => {});
+      return result;
+    },
+    dispose() {
+      const result = queue.then(() => {
+        const first = !disposed;
+        disposed = true;
+        return first ? parts.dispose() : undefined;
+      });
+      queue = result.catch(() => {});
+      return result;
+    },
+  };
+}
+
+interface Settings extends GeneratorOptions {
+  readonly parts: GeneratorParts;
+  readonly defaults: GenerationDefaults;
+  readonly batch: number;
+  readonly now: () => number;
+}
+
+async function generate(settings: Settings, request: GenerationRequest): Promise<GenerationResult> {
+  const { parts, now, batch } = settings;
+  checkRequest(request);
+  throwIfAborted(request.signal);
+  const startMs = now();
+  const jobs = imageJobs(request, parts.promptEncoder !== undefined);
+  const shape = sampleShape(geometryOf(parts), request.width, request.height);
+  const sampler = requestedSampler(settings, request);
+  const guidanceScale =
+    parts.promptEncoder === undefined ? 1 : (request.guidanceScale ?? settings.defaults.guidanceScale);
+  const negative = guidanceScale === 1 ? [] : [request.negativePrompt];
+  const { warn, warnings } = warningCollector(request.strict ?? false, settings.onWarning);
+  const [height, width] = [shape[1] * parts.decoder.factor, shape[2] * parts.decoder.factor];
+  for (const warning of (await settings.beforeRun?.({ sampler, guidanceScale, width, height, batch })) ??
+    []) {
+    warn(warning);
+  }
+  const textEncoderMs = await encodeBefore(
+    settings,
+    [...jobs.map((job) => job.prompt), ...negative],
+    warn,
+    request,
+  );
+
+  const run: ImageRun = { ...settings, request, sampler, guidanceScale, shape, warn };
+  const images: GeneratedImage[] = [];
+  const runs: RunTiming[] = [];
+  for (let start = 0; start < jobs.length; start += batch) {
+    const done = await runImages(run, jobs.slice(start, start + batch), start, jobs.length);
+    images.push(...done.images);
+    runs.push(done.timing);
+  }
+  return { images, warnings, timings: { textEncoderMs, runs, totalMs: now() - startMs } };
+}
+
+/** Encodes a request's prompts, so that runs find them; warns before anything slow begins. */
+async function encodeBefore(
+  { parts, now }: Settings,
+  prompts: readonly (string | undefined)[],
+  warn: Warn,
+  { signal }: GenerationRequest,
+): Promise<number> {
+  const startMs = now();
+  await promptConditioning(parts.promptEncoder, prompts, warn, signal);
+  return now() - startMs;
+}
+
+function geometryOf({ denoiser, folder, decoder }: GeneratorParts): SampleGeometry {
+  return sampleGeometry(denoiser.sampleInput, folder.denoiser.config, decoder.factor);
+}
+
+function requestedSampler({ parts, defaults }: Settings, request: GenerationRequest): Sampler {
+  const sampler = request.sampler ?? defaults.sampler;
+  return createSampler(parts.folder.scheduler ?? {}, {
+    steps: request.steps ?? defaults.steps,
+    ...(sampler !== undefined && { sampler }),
+    ...(request.samplerOverrides && { overrides: request.samplerOverrides }),
+  });
+}
+
+function folderDefaults({ index }: ModelFolder): GenerationDefaults {
+  return { steps: index?.num_inference_steps ?? 50, guidanceScale: index?.guidance_scale ?? 7.5 };
+}
+
+function checkBatch(batch: number): number {
+  if (Number.isInteger(batch) && batch > 0) return batch;
+  throw new CacheQuantError('invalid-argument', 'the batch is not a number of images', {
+    where: 'batch',
+    expected: 'a whole number from 1',
+    got: String(batch),
+  });
+}

@@ -1,0 +1,54 @@
+import { CacheQuantError, type Session, type Tensor, tensor } from '@cachequant/tensor';
+import { type RgbImage, toRgbImages } from '../images/rgb-image.js';
+import type { VaeConfig } from '../model/component-configs.js';
+import { convertTensor, readFloat32 } from './convert-tensor.js';
+
+/** Turns clean latents into pictures. */
+export interface LatentDecoder {
+  /** Pixels per latent in each direction. */
+  readonly factor: number;
+  /**
+   * @param latents [B, C, h, w], as the sampler leaves them
+   * @throws CacheQuantError `runtime`, `shape`, `aborted`
+   */
+  decode(latents: Tensor<'float32'>, signal?: AbortSignal): Promise<RgbImage[]>;
+  dispose(): Promise<void>;
+}
+
+/** Decodes with the decoder of an autoencoder: of latents / scaling_factor + shift_factor. It owns the session. */
+export function vaeDecoder(session: Session, config: VaeConfig): LatentDecoder {
+  const [input] = session.inputs;
+  const [output] = session.outputs;
+  if (input === undefined || output === undefined) {
+    throw new CacheQuantError('unsupported', 'the graph has no input or no output', { where: 'vae_decoder' });
+  }
+  return {
+    factor: vaeFactor(config),
+    async decode(latents, signal) {
+      const scaled = latents.data.map(
+        (value) => Math.fround(value / config.scaling_factor) + (config.shift_factor ?? 0),
+      );
+      const feed = convertTensor(tensor('float32', latents.dims, scaled), input.dtype);
+      const outputs = await session.run(
+        { [input.name]: feed },
+        { outputs: [output.name], ...(signal && { signal }) },
+      );
+      return toRgbImages(await readFloat32(outputs[output.name]!));
+    },
+    dispose: () => session.dispose(),
+  };
+}
+
+/** For models whose samples are pixels. */
+export function pixelDecoder(): LatentDecoder {
+  return {
+    factor: 1,
+    decode: async (pixels) => toRgbImages(pixels),
+    dispose: async () => {},
+  };
+}
+
+/** Pixels per latent: every block of the autoencoder but the last halves the size. */
+export function vaeFactor({ block_out_channels }: VaeConfig): number {
+  return 2 ** (block_out_channels.length - 1);
+}

@@ -1,0 +1,101 @@
+import type { Sampler } from '@cachequant/samplers';
+import { type Tensor, tensor } from '@cachequant/tensor';
+import type { RgbImage } from '../images/rgb-image.js';
+import type { GenerationRequest, ImageJob } from './generation-request.js';
+import type { GeneratorParts } from './generator-parts.js';
+import type { Guidance } from './guidance.js';
+import { initialNoise } from './initial-noise.js';
+import { promptConditioning, type Warn } from './prompt-conditioning.js';
+import { type CallTiming, type SamplingStep, sampleLatents } from './sample-latents.js';
+
+export interface GeneratedImage extends RgbImage {
+  readonly prompt: string | undefined;
+  readonly seed: number;
+  /** [1, C, h, w], as the sampler left them. */
+  readonly latents: Tensor<'float32'>;
+}
+
+/** How long it took to make the images of one run. */
+export interface RunTiming {
+  readonly images: number;
+  readonly calls: readonly CallTiming[];
+  readonly decoderMs: number;
+  readonly totalMs: number;
+}
+
+/** What all images of a request have in common. */
+export interface ImageRun {
+  readonly parts: GeneratorParts;
+  readonly request: GenerationRequest;
+  readonly sampler: Sampler;
+  readonly guidanceScale: number;
+  /** [C, H, W]. */
+  readonly shape: readonly [number, number, number];
+  readonly halves?: Guidance['halves'];
+  readonly warn: Warn;
+  readonly now: () => number;
+}
+
+/** Makes images together: noise, network calls, decoder. */
+export async function runImages(
+  run: ImageRun,
+  jobs: readonly ImageJob[],
+  first: number,
+  total: number,
+): Promise<{ images: GeneratedImage[]; timing: RunTiming }> {
+  const { parts, request, sampler, guidanceScale, shape, warn, now } = run;
+  const { signal, onStep } = request;
+  const startMs = now();
+  const { noise, generators } = initialNoise(
+    jobs.map((job) => job.seed),
+    shape,
+  );
+  const encode = (prompts: (string | undefined)[]) =>
+    promptConditioning(parts.promptEncoder, prompts, warn, signal);
+  const { latents, calls } = await sampleLatents({
+    denoiser: parts.denoiser,
+    sampler,
+    noise,
+    generators,
+    guidanceScale,
+    conditioning: await encode(jobs.map((job) => job.prompt)),
+    unconditional: guidanceScale === 1 ? undefined : await encode(jobs.map(() => request.negativePrompt)),
+    halves: halvesFor(run),
+    learnedVariance: isLearned(parts.folder.scheduler?.variance_type),
+    signal,
+    now,
+    ...(onStep && {
+      onStep: (step: SamplingStep) =>
+        onStep({
+          ...step,
+          image: first,
+          images: total,
+          preview: async () => (await parts.decoder.decode(imageOf(step.latents, 0), signal))[0]!,
+        }),
+    }),
+  });
+  const decoderStartMs = now();
+  const images: GeneratedImage[] = [];
+  for (const [i, job] of jobs.entries()) {
+    const own = imageOf(latents, i);
+    const [picture] = await parts.decoder.decode(own, signal);
+    images.push({ ...picture!, ...job, latents: own });
+  }
+  const endMs = now();
+  const timing = { images: jobs.length, calls, decoderMs: endMs - decoderStartMs, totalMs: endMs - startMs };
+  return { images, timing };
+}
+
+/** A graph whose batch is fixed to one image cannot take both halves at once. */
+function halvesFor({ parts, halves }: ImageRun): Guidance['halves'] {
+  return parts.denoiser.sampleInput.dims[0] === 1 ? 'one-by-one' : (halves ?? 'together');
+}
+
+function isLearned(varianceType: unknown): boolean {
+  return typeof varianceType === 'string' && varianceType.startsWith('learned');
+}
+
+function imageOf({ dims, data }: Tensor<'float32'>, image: number): Tensor<'float32'> {
+  const size = data.length / dims[0]!;
+  return tensor('float32', [1, ...dims.slice(1)], data.slice(image * size, (image + 1) * size));
+}

@@ -1,0 +1,106 @@
+import { CacheQuantError, type TensorInfo } from '@cachequant/tensor';
+import type { DenoiserConfig } from '../model/component-configs.js';
+
+/** Which picture sizes a model can make. */
+export interface SampleGeometry {
+  readonly channels: number;
+  /** Pixels per element of the sample in each direction. */
+  readonly factor: number;
+  /** Elements by which the sample's height and width must be divisible. */
+  readonly granularity: number;
+  /** The sample's [height, width] that the model was trained for, where its files say. */
+  readonly native: readonly [number, number] | undefined;
+  /** [height, width] where the graph's are fixed. */
+  readonly fixed: readonly [number | undefined, number | undefined];
+}
+
+/**
+ * @param sampleInput the denoiser's input [B, C, H, W]
+ * @param factor pixels per latent
+ * @throws CacheQuantError `unsupported` when neither graph nor configuration says how many channels there are
+ */
+export function sampleGeometry(
+  sampleInput: TensorInfo,
+  config: DenoiserConfig,
+  factor: number,
+): SampleGeometry {
+  const [, graphChannels, ...size] = sampleInput.dims;
+  const channels = typeof graphChannels === 'number' ? graphChannels : config.in_channels;
+  if (sampleInput.dims.length !== 4 || typeof channels !== 'number') {
+    throw new CacheQuantError('unsupported', 'the sample is no picture of known channels', {
+      where: `denoiser input ${sampleInput.name}`,
+      expected: '[B, C, H, W]',
+      got: `[${sampleInput.dims}]`,
+    });
+  }
+  const [height, width] = size.map((dim) => (typeof dim === 'number' ? dim : undefined));
+  return {
+    channels,
+    factor,
+    granularity: config.patch_size ?? 2 ** Math.max(0, (config.down_block_types?.length ?? 1) - 1),
+    native: nativeSize(config, height, width),
+    fixed: [height, width],
+  };
+}
+
+function nativeSize(
+  { sample_size: size }: DenoiserConfig,
+  height: number | undefined,
+  width: number | undefined,
+): readonly [number, number] | undefined {
+  if (height !== undefined && width !== undefined) return [height, width];
+  if (typeof size === 'number') return [size, size];
+  return size ?? undefined;
+}
+
+/**
+ * The sample's shape [C, H, W] for a picture.
+ * @param width of the picture in pixels; left out: as the model was trained
+ * @throws CacheQuantError `invalid-argument` for a size that the model cannot make
+ */
+export function sampleShape(
+  geometry: SampleGeometry,
+  width: number | undefined,
+  height: number | undefined,
+): [number, number, number] {
+  const { channels, native, fixed } = geometry;
+  return [
+    channels,
+    checkedLength('height', height, geometry, native?.[0], fixed[0]),
+    checkedLength('width', width, geometry, native?.[1], fixed[1]),
+  ];
+}
+
+function checkedLength(
+  where: string,
+  pixels: number | undefined,
+  { factor, granularity }: SampleGeometry,
+  native: number | undefined,
+  fixed: number | undefined,
+): number {
+  const length = pixels === undefined ? native : pixels / factor;
+  if (length === undefined) {
+    throw new CacheQuantError('invalid-argument', 'the model does not say its own size', {
+      where,
+      expected: `a multiple of ${factor * granularity}`,
+    });
+  }
+  if (fixed !== undefined && length !== fixed) {
+    throw new CacheQuantError('invalid-argument', 'the graph has one size alone', {
+      where,
+      expected: String(fixed * factor),
+      got: String(pixels),
+    });
+  }
+  if (fixed === undefined && !(Number.isInteger(length / granularity) && length > 0)) {
+    const step = factor * granularity;
+    const nearest = Math.max(step, Math.round((length * factor) / step) * step);
+    throw new CacheQuantError('invalid-argument', 'the model cannot make this size', {
+      where,
+      expected: `a multiple of ${step}`,
+      got: String(length * factor),
+      hint: `The nearest is ${nearest}`,
+    });
+  }
+  return length;
+}

@@ -1,0 +1,7 @@
+import { encode } from 'fast-png';
+import type { RgbImage } from './rgb-image.js';
+
+/** The bytes of a PNG file, without loss. */
+export function encodePng({ width, height, rgb }: RgbImage): Uint8Array {
+  return encode({ width, height, data: rgb, channels: 3, depth: 8 });
+}

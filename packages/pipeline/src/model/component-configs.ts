@@ -1,0 +1,59 @@
+import { z } from 'zod';
+
+const count = z.number().int().positive();
+
+/** `model_index.json`: which parts a pipeline has; of the numbers, only our own additions are read. */
+export const modelIndexSchema = z.looseObject({
+  _class_name: z.string().optional(),
+  /** Guidance scale for requests that name none. */
+  guidance_scale: z.number().finite().nonnegative().optional(),
+  /** Sampler steps for requests that name none. */
+  num_inference_steps: count.optional(),
+});
+export type ModelIndex = z.output<typeof modelIndexSchema>;
+
+/** `config.json` of a denoiser: the fields that say what it takes. */
+export const denoiserConfigSchema = z.looseObject({
+  _class_name: z.string().optional(),
+  sample_size: z.union([count, z.tuple([count, count])]).nullish(),
+  in_channels: count.nullish(),
+  out_channels: count.nullish(),
+  down_block_types: z.array(z.string()).nullish(),
+  patch_size: count.nullish(),
+});
+export type DenoiserConfig = z.output<typeof denoiserConfigSchema>;
+
+/** `config.json` of a VAE's decoder. */
+export const vaeConfigSchema = z.looseObject({
+  latent_channels: count.default(4),
+  scaling_factor: z.number().positive().default(0.18215),
+  shift_factor: z.number().nullish(),
+  block_out_channels: z.array(count).min(1).default([64]),
+});
+export type VaeConfig = z.output<typeof vaeConfigSchema>;
+
+/** `config.json` of a text encoder. */
+export const textEncoderConfigSchema = z.looseObject({
+  max_position_embeddings: count.nullish(),
+  vocab_size: count.nullish(),
+});
+export type TextEncoderConfig = z.output<typeof textEncoderConfigSchema>;
+
+/** A token as tokenizer files name it: as text, or as an object with its text in `content`. */
+const tokenSchema = z
+  .union([z.string(), z.looseObject({ content: z.string() })])
+  .transform((token) => (typeof token === 'string' ? token : token.content));
+
+/** `tokenizer_config.json` and `special_tokens_map.json`. */
+export const tokenizerConfigSchema = z.looseObject({
+  model_max_length: z.number().positive().nullish(),
+  bos_token: tokenSchema.nullish(),
+  eos_token: tokenSchema.nullish(),
+  unk_token: tokenSchema.nullish(),
+  pad_token: tokenSchema.nullish(),
+});
+export type TokenizerConfig = z.output<typeof tokenizerConfigSchema>;
+
+/** `scheduler_config.json`, which the samplers check in full. */
+export const schedulerConfigSchema = z.looseObject({ _class_name: z.string().optional() });
+export type SchedulerConfig = z.output<typeof schedulerConfigSchema>;

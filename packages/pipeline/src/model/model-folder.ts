@@ -1,0 +1,127 @@
+import { parseSchedulerConfig } from '@cachequant/samplers';
+import { CacheQuantError, type Storage } from '@cachequant/tensor';
+import type { z } from 'zod';
+import {
+  type DenoiserConfig,
+  denoiserConfigSchema,
+  type ModelIndex,
+  modelIndexSchema,
+  type SchedulerConfig,
+  schedulerConfigSchema,
+  type TextEncoderConfig,
+  textEncoderConfigSchema,
+  type VaeConfig,
+  vaeConfigSchema,
+} from './component-configs.js';
+import { readJson, readOptionalJson } from './read-json.js';
+
+/** An ONNX file and what its `config.json` says. */
+export interface ModelComponent<Config> {
+  /** Path of the ONNX file in the storage. */
+  readonly model: string;
+  readonly config: Config;
+}
+
+/** What a model folder holds. Graphs are not opened yet, only their configuration is read. */
+export interface ModelFolder {
+  readonly storage: Storage;
+  /** Undefined for a folder with a single denoiser. */
+  readonly index: ModelIndex | undefined;
+  readonly denoiser: ModelComponent<DenoiserConfig>;
+  /** Undefined where samples are pixels. */
+  readonly vaeDecoder: ModelComponent<VaeConfig> | undefined;
+  /** Undefined where there is no text to condition on. */
+  readonly textEncoder: ModelComponent<TextEncoderConfig> | undefined;
+  /** The folder of the tokenizer's files. */
+  readonly tokenizer: string | undefined;
+  readonly scheduler: SchedulerConfig | undefined;
+}
+
+/** Where a denoiser may lie: as optimum writes it, in a bundle, and alone. */
+const DENOISER_PLACES = ['unet/model.onnx', 'transformer/model.onnx', 'denoiser/full.onnx', 'model.onnx'];
+
+/**
+ * Reads the layout that optimum writes for Stable Diffusion, or a folder with one denoiser.
+ * @throws CacheQuantError `invalid-argument` when the folder holds no model or a file has the wrong form,
+ * `storage` when a file is missing that others refer to
+ */
+export async function openModelFolder(storage: Storage): Promise<ModelFolder> {
+  const index = await readOptionalJson(storage, 'model_index.json', modelIndexSchema);
+  const denoiser = await findDenoiser(storage, index);
+  const folder = {
+    storage,
+    index,
+    denoiser: { model: denoiser, config: await denoiserConfig(storage, denoiser) },
+    vaeDecoder: await openComponent(storage, 'vae_decoder', vaeConfigSchema),
+    textEncoder: await openComponent(storage, 'text_encoder', textEncoderConfigSchema),
+    tokenizer: (await storage.list('tokenizer')).length > 0 ? 'tokenizer' : undefined,
+    scheduler: await openScheduler(storage),
+  };
+  checkParts(folder);
+  return folder;
+}
+
+async function findDenoiser(storage: Storage, index: ModelIndex | undefined): Promise<string> {
+  for (const place of DENOISER_PLACES) {
+    if ((await storage.stat(place)) !== undefined) return place;
+  }
+  if (index !== undefined) {
+    throw new CacheQuantError('storage', 'the denoiser is missing', {
+      where: storage.locate?.('') ?? 'model folder',
+      expected: DENOISER_PLACES.slice(0, 2).join(' or '),
+      hint: 'A folder of PyTorch weights has to be exported first: optimum-cli export onnx --model <folder> <out>',
+    });
+  }
+  throw new CacheQuantError('invalid-argument', 'the folder holds no diffusion model', {
+    where: storage.locate?.('') ?? 'model folder',
+    expected: `model_index.json with unet/ or transformer/, or a single model.onnx`,
+    got: await describeContent(storage),
+    hint: 'Give the folder that `optimum-cli export onnx` wrote',
+  });
+}
+
+async function describeContent(storage: Storage): Promise<string> {
+  const names = new Set((await storage.list()).map((path) => path.split('/')[0]!));
+  const shown = [...names].slice(0, 8).join(', ');
+  return names.size === 0 ? 'nothing' : names.size > 8 ? `${shown}, …` : shown;
+}
+
+async function denoiserConfig(storage: Storage, model: string): Promise<DenoiserConfig> {
+  const path = `${folderOf(model)}config.json`;
+  return (await readOptionalJson(storage, path, denoiserConfigSchema)) ?? {};
+}
+
+function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/') + 1);
+}
+
+async function openComponent<S extends z.ZodType>(
+  storage: Storage,
+  folder: string,
+  schema: S,
+): Promise<ModelComponent<z.output<S>> | undefined> {
+  if ((await storage.list(folder)).length === 0) return undefined;
+  const model = `${folder}/model.onnx`;
+  if ((await storage.stat(model)) === undefined) {
+    throw new CacheQuantError('storage', 'the file is missing', { where: model });
+  }
+  return { model, config: await readJson(storage, `${folder}/config.json`, schema) };
+}
+
+async function openScheduler(storage: Storage): Promise<SchedulerConfig | undefined> {
+  const path = 'scheduler/scheduler_config.json';
+  if ((await storage.stat(path)) === undefined) return undefined;
+  return readJson(storage, path, schedulerConfigSchema, parseSchedulerConfig);
+}
+
+function checkParts({ index, textEncoder, tokenizer, scheduler }: ModelFolder): void {
+  if (textEncoder !== undefined && tokenizer === undefined) {
+    throw new CacheQuantError('storage', 'the text encoder has no tokenizer', {
+      where: 'tokenizer/',
+      expected: 'tokenizer.json, or vocab.json and merges.txt',
+    });
+  }
+  if (index !== undefined && scheduler === undefined) {
+    throw new CacheQuantError('storage', 'the file is missing', { where: 'scheduler/scheduler_config.json' });
+  }
+}

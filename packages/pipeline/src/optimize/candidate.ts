@@ -1,0 +1,99 @@
+import type { ForecastTables } from '@cachequant/correction';
+import { type OnnxModel, readModel } from '@cachequant/onnx';
+import type { ActivationGridTable } from '@cachequant/quantizer';
+import { fitCache, chooseShrinkage } from './cache-fit.js';
+import { foldCorrection, integerForm, SAMPLES_KEPT, sitesOf, withObservers } from './cached-graphs.js';
+import { writeGraph } from './float-graphs.js';
+import { observeCached } from './observe-cached.js';
+import type { CacheCorrectionKind, ScheduleKind } from './recipe.js';
+import { makeSchedule, mergedMoments } from './schedules.js';
+import { FLOAT_CACHED, FLOAT_FULL, INTEGER_FULL, type Study } from './study.js';
+import { calibrationPsnr, type Variant } from './variant.js';
+
+/** One schedule with its correction, built and measured on the calibration images. */
+export interface Candidate {
+  readonly schedule: ScheduleKind;
+  readonly correction: CacheCorrectionKind;
+  readonly refreshSteps: readonly number[];
+  readonly tables: ForecastTables;
+  /** Of the cached graph; undefined in float. */
+  readonly grids: ActivationGridTable | undefined;
+  readonly variant: Variant;
+  /** In decibels, one for each calibration image. */
+  readonly psnr: readonly number[];
+}
+
+/** Builds the graphs of a schedule and measures them, or reads back what was measured before. */
+export function buildCandidate(
+  study: Study,
+  schedule: ScheduleKind,
+  correction: CacheCorrectionKind,
+): Promise<Candidate> {
+  const name = `${schedule}-${correction}`;
+  return study.runner.stage(`candidate-${name}`, () => measure(study, schedule, correction, name));
+}
+
+async function measure(
+  study: Study,
+  schedule: ScheduleKind,
+  correction: CacheCorrectionKind,
+  name: string,
+): Promise<Candidate> {
+  const { lab } = study;
+  const refreshSteps = planSchedule(study, schedule, lab.refreshes);
+  const tables = fitCache(correction, refreshSteps, study.anchors);
+  const cached = await readModel(lab.work, FLOAT_CACHED);
+  const float = foldCorrection(cached, tables);
+  const anchors = tables.a1.some((value) => value !== 0) ? 2 : 1;
+  const grids = study.integers && (await gridsAlong(study, name, float, refreshSteps));
+  const graph = study.integers ? `int8/cached-${name}.onnx` : `float/cached-${name}.onnx`;
+  const model = study.integers
+    ? integerForm(foldCorrection(study.graphs.cached.model, tables), study.graphs.cached, {
+        packed: study.integers.packed,
+        grids: grids!,
+      })
+    : float;
+  await writeGraph(lab.work, graph, model);
+  const variant: Variant = {
+    full: study.integers ? INTEGER_FULL : FLOAT_FULL,
+    cached: { graph, refreshSteps, anchors },
+  };
+  const psnr = await calibrationPsnr(lab, `try ${schedule}`, variant, study.references);
+  return { schedule, correction, refreshSteps, tables, grids, variant, psnr };
+}
+
+/** Refresh steps of one kind, from what was observed. */
+export function planSchedule(study: Study, kind: ScheduleKind, refreshes: number): number[] {
+  const { calls } = study.lab.sampler;
+  const { interval } = study.lab.recipe;
+  const uniform = makeSchedule('uniform', {
+    calls,
+    interval,
+    refreshes,
+    features: study.features[0],
+    anchors: study.anchors[0],
+    shrinkage: 0,
+  });
+  if (kind === 'uniform') return uniform;
+  return makeSchedule(kind, {
+    calls,
+    interval,
+    refreshes,
+    features: mergedMoments(study.features),
+    anchors: mergedMoments(study.anchors),
+    shrinkage: chooseShrinkage(uniform, study.anchors),
+  });
+}
+
+async function gridsAlong(
+  study: Study,
+  name: string,
+  float: OnnxModel,
+  refreshSteps: readonly number[],
+): Promise<ActivationGridTable> {
+  const { lab, graphs, integers } = study;
+  const sites = sitesOf(graphs.cached, integers!.packed);
+  const cached = `float/cached-${name}-observed.onnx`;
+  await writeGraph(lab.work, cached, withObservers(float, sites, graphs.cached));
+  return observeCached(lab, { full: FLOAT_FULL, cached }, refreshSteps, sites, SAMPLES_KEPT);
+}

@@ -1,0 +1,102 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { CacheQuantError, tensor } from '@cachequant/tensor';
+import { describeRuntime, writeModel } from '@cachequant/tensor/testing';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createNodeRuntime } from './index.js';
+
+const folder = await mkdtemp(join(tmpdir(), 'cachequant-test-'));
+afterAll(() => rm(folder, { recursive: true }));
+
+describeRuntime(
+  'node-cpu',
+  () => createNodeRuntime(),
+  { describe, test, beforeAll, afterAll, expect },
+  { place },
+);
+
+async function place(files: ReadonlyMap<string, Uint8Array>) {
+  const inside = await mkdtemp(join(folder, 'model-'));
+  for (const [name, bytes] of files) await writeFile(join(inside, name), bytes);
+  return { path: join(inside, 'model.onnx') };
+}
+
+const DOUBLE = writeModel({
+  inputs: { x: { dtype: 'float32', dims: [2] } },
+  outputs: { y: { dtype: 'float32', dims: [2] } },
+  nodes: [{ op: 'Add', inputs: ['x', 'x'], outputs: ['y'] }],
+});
+
+test('createNodeRuntime tells its name, version and threads', async () => {
+  const runtime = await createNodeRuntime({ threads: 1 });
+  expect(runtime).toMatchObject({ name: 'node-cpu', version: '1.30.0', threads: 1 });
+  await runtime.dispose();
+});
+
+test.each([0, -1, 1.5, Number.NaN])('createNodeRuntime refuses %s threads', async (threads) => {
+  await expect(createNodeRuntime({ threads })).rejects.toMatchObject({ code: 'invalid-argument' });
+});
+
+test('load opens a file: URL, reports its size and refuses other URLs', async () => {
+  const runtime = await createNodeRuntime();
+  const { path } = await place(new Map([['model.onnx', DOUBLE]]));
+  const seen: number[] = [];
+  const options = { onProgress: ({ loadedBytes }: { loadedBytes: number }) => seen.push(loadedBytes) };
+  const session = await runtime.load({ url: pathToFileURL(path).href }, options);
+  expect(seen).toEqual([DOUBLE.byteLength]);
+  expect((await session.run({ x: tensor('float32', [2], Float32Array.of(1, 2)) })).y?.dims).toEqual([2]);
+  await expect(runtime.load({ url: 'https://example.org/x.onnx' })).rejects.toMatchObject({
+    code: 'unsupported',
+  });
+  await runtime.dispose();
+});
+
+test('load of an operator that does not exist says what ONNX Runtime said', async () => {
+  const runtime = await createNodeRuntime();
+  const bytes = writeModel({
+    inputs: {},
+    outputs: {},
+    nodes: [{ op: 'Nonsense', inputs: [], outputs: ['y'] }],
+  });
+  const error = await runtime.load({ bytes }).catch((reason: unknown) => reason);
+  expect(CacheQuantError.is(error) && error.code).toBe('runtime');
+  expect(String(error)).toContain('Nonsense');
+  await runtime.dispose();
+});
+
+test('run with `transfer` moves the array and leaves it empty', async () => {
+  const runtime = await createNodeRuntime();
+  const session = await runtime.load({ bytes: DOUBLE });
+  const x = tensor('float32', [2], Float32Array.of(1, 2));
+  const { y } = await session.run({ x }, { transfer: ['x'] });
+  expect(y).toEqual(tensor('float32', [2], Float32Array.of(2, 4)));
+  expect(x.data.length).toBe(0);
+  await expect(session.run({ x })).rejects.toThrow(/transfer/);
+  await runtime.dispose();
+});
+
+test('dispose of the runtime rejects runs that have no answer yet', async () => {
+  const runtime = await createNodeRuntime();
+  const session = await runtime.load({ bytes: DOUBLE });
+  const runs = Array.from({ length: 5 }, () => session.run({ x: tensor('float32', [2]) }));
+  const outcomes = Promise.allSettled(runs);
+  await runtime.dispose();
+  for (const outcome of await outcomes) {
+    expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'runtime' } });
+  }
+});
+
+test('endProfiling tells element types and removes its files', async () => {
+  const runtime = await createNodeRuntime();
+  const session = await runtime.load({ bytes: DOUBLE }, { profiling: true });
+  await session.run({ x: tensor('float32', [2]) });
+  await session.run({ x: tensor('float32', [2]) });
+  const nodes = await session.endProfiling();
+  expect(nodes).toMatchObject([
+    { opType: 'Add', provider: 'CPUExecutionProvider', runs: 2, inputTypes: ['float32', 'float32'] },
+  ]);
+  await session.dispose();
+  await runtime.dispose();
+});

@@ -1,0 +1,32 @@
+// @ts-check
+
+const algorithms = ['onnx', 'scheduler', 'quantizer', 'correction', 'samplers'].map(
+  (name) => `@cachequant/${name}`,
+);
+
+/**
+ * What each package may import from the workspace: arrows point only downwards.
+ *
+ * @type {ReadonlyMap<string, readonly string[]>}
+ */
+export const allowedImports = new Map([
+  ['@cachequant/tensor', []],
+  ['@cachequant/onnx', ['@cachequant/tensor']],
+  ['@cachequant/scheduler', ['@cachequant/tensor']],
+  ['@cachequant/samplers', ['@cachequant/tensor']],
+  ['@cachequant/runtime-node', ['@cachequant/tensor']],
+  ['@cachequant/runtime-web', ['@cachequant/tensor']],
+  ['@cachequant/report', ['@cachequant/tensor']],
+  ['@cachequant/quantizer', ['@cachequant/tensor', '@cachequant/onnx']],
+  ['@cachequant/correction', ['@cachequant/tensor', '@cachequant/onnx']],
+  ['@cachequant/pipeline', ['@cachequant/tensor', ...algorithms]],
+]);
+
+/** The packages at the top, which may import every package. */
+export const topPackages = new Set(['cachequant']);
+
+/** The packages that may import a runtime (`onnxruntime-*`); all others take one by injection. */
+export const runtimePackages = new Set(['@cachequant/runtime-node', '@cachequant/runtime-web', 'cachequant']);
+
+/** The packages that may use Node's own modules; all others run in browsers too. */
+export const nodePackages = new Set(['@cachequant/runtime-node', 'cachequant']);

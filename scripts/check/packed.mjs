@@ -1,0 +1,58 @@
+// @ts-check
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
+import { filterProblems } from '@arethetypeswrong/core/problems';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
+import { readJson } from '../workspace/paths.mjs';
+
+/**
+ * @typedef {object} Packed
+ * @property {import('../workspace/members.mjs').Member} member
+ * @property {Buffer} tarball as it would be published
+ */
+
+/**
+ * What publint has against a package.
+ *
+ * @param {Packed} packed
+ * @returns {Promise<string[]>}
+ */
+export async function publintProblems({ member, tarball }) {
+  const bytes = new Uint8Array(tarball).buffer;
+  const { messages, pkg } = await publint({ pkgDir: member.path, pack: { tarball: bytes }, strict: true });
+  return messages.map((message) => `${member.folder}: ${formatMessage(message, pkg, { color: false })}`);
+}
+
+/**
+ * Entry points whose types are missing or wrong for those who import them, with TypeScript's NodeNext and bundler
+ * resolutions; the packages are ESM only, so `require` is not looked at.
+ *
+ * @param {Packed} packed
+ * @returns {Promise<string[]>}
+ */
+export async function typeProblems({ member, tarball }) {
+  const analysis = await checkPackage(createPackageFromTarballData(new Uint8Array(tarball)));
+  if (!analysis.types) return [`${member.folder}: the package has no types`];
+  const problems = ['node16-esm', 'bundler'].flatMap((resolution) => [
+    ...filterProblems(analysis, { resolutionKind: /** @type {'node16-esm' | 'bundler'} */ (resolution) }),
+  ]);
+  const lines = problems.map((problem) => {
+    const where = 'entrypoint' in problem ? ` at "${problem.entrypoint}"` : '';
+    return `${member.folder}: ${problem.kind}${where}`;
+  });
+  return [...new Set(lines)];
+}
+
+/**
+ * The sources' own export condition must not be published.
+ *
+ * @param {Packed} packed
+ * @returns {string[]}
+ */
+export function sourceConditionProblems({ member }) {
+  const { publishConfig } = readJson(`${member.path}/package.json`);
+  const published = JSON.stringify(publishConfig?.exports ?? '@cachequant/source');
+  return published.includes('@cachequant/source')
+    ? [`${member.folder}/package.json: publishConfig.exports must repeat exports without @cachequant/source`]
+    : [];
+}

@@ -1,0 +1,33 @@
+// @ts-check
+import { foreground } from './foreground.mjs';
+import { inRoot, root } from './paths.mjs';
+import { runTests } from './run-tests.mjs';
+
+/**
+ * @typedef {object} Task
+ * @property {boolean} needsBuild
+ * @property {(args: readonly string[], env: NodeJS.ProcessEnv) => Promise<number>} run
+ */
+
+/**
+ * @param {string} script
+ * @param {{ needsBuild: boolean, cwd?: () => string }} options
+ * @returns {Task}
+ */
+const program = (script, { needsBuild, cwd = () => root }) => ({
+  needsBuild,
+  run: (args, env) => foreground([inRoot(script), ...args], { cwd: cwd(), env }),
+});
+
+// npm starts scripts in the repository; paths on the command line mean the folder of the person who typed them.
+const callersFolder = () => process.env.INIT_CWD ?? process.cwd();
+
+/** @type {ReadonlyMap<string, Task>} */
+export const tasks = new Map([
+  ['build', { needsBuild: true, run: async () => 0 }],
+  ['demo', program('apps/quickstart-node/dist/demo.js', { needsBuild: true })],
+  ['test', { needsBuild: true, run: runTests }],
+  ['check', program('scripts/check/main.mjs', { needsBuild: false })],
+  ['cachequant', program('packages/cachequant/dist/bin.js', { needsBuild: true, cwd: callersFolder })],
+  ['release:rehearse', program('scripts/release/rehearse.mjs', { needsBuild: false })],
+]);
