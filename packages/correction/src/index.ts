@@ -11,6 +11,7 @@ export { type CacheCorrection, type CacheCorrectionOptions, fitCacheCorrection }
 export { type ChannelLayout, channelLayout } from './channel-layout.js';
 export { FeatureMoments, type FeatureMomentsOptions, type MomentsSnapshot } from './feature-moments.js';
 export type { FitOptions } from './fit-channel.js';
+export { type CacheCoefficients, type FoldOptions, foldCacheCorrection } from './fold-cache-correction.js';
 export type { Anchors, ForecastPrior } from './forecast-prior.js';
 export { forecastResiduals } from './forecast-residuals.js';
 export { type ForecastTables, pureForecast } from './forecast-tables.js';
@@ -22,4 +23,3 @@ export {
   forecastResidualTable,
   residualDistances,
 } from './residual-tables.js';
-export { type CacheCoefficients, type FoldOptions, foldCacheCorrection } from './fold-cache-correction.js';

@@ -19,50 +19,116 @@ interface Case {
 }
 
 const CASES: Case[] = [
-  { op: 'Conv', inputs: ['x', 'w'], attributes: { group: 2, pads: [1, 1, 1, 1], strides: [2, 2] }, x: [2, 4, 8, 6], weights: { w: [6, 2, 3, 3] }, loops: [2, 4, 3, 6, 2, 3, 3] },
-  { op: 'QLinearConv', inputs: ['x', 's', 'z', 'w', 's', 'z', 's', 'z'], x: [1, 4, 5, 5], weights: { w: [6, 4, 3, 3], s: [], z: [] }, loops: [3, 3, 6, 4, 3, 3] },
-  { op: 'ConvTranspose', inputs: ['x', 'w'], attributes: { strides: [2, 2] }, x: [1, 4, 5, 5], weights: { w: [4, 3, 2, 2] }, loops: [5, 5, 4, 3, 2, 2] }, 
+  {
+    op: 'Conv',
+    inputs: ['x', 'w'],
+    attributes: { group: 2, pads: [1, 1, 1, 1], strides: [2, 2] },
+    x: [2, 4, 8, 6],
+    weights: { w: [6, 2, 3, 3] },
+    loops: [2, 4, 3, 6, 2, 3, 3],
+  },
+  {
+    op: 'QLinearConv',
+    inputs: ['x', 's', 'z', 'w', 's', 'z', 's', 'z'],
+    x: [1, 4, 5, 5],
+    weights: { w: [6, 4, 3, 3], s: [], z: [] },
+    loops: [3, 3, 6, 4, 3, 3],
+  },
+  {
+    op: 'ConvTranspose',
+    inputs: ['x', 'w'],
+    attributes: { strides: [2, 2] },
+    x: [1, 4, 5, 5],
+    weights: { w: [4, 3, 2, 2] },
+    loops: [5, 5, 4, 3, 2, 2],
+  },
   { op: 'MatMul', inputs: ['x', 'w'], x: [2, 7, 5], weights: { w: [5, 3] }, loops: [2, 7, 3, 5] },
   { op: 'MatMul', inputs: ['x', 'y'], x: [2, 1, 7, 5], y: [4, 5, 3], loops: [2, 4, 7, 3, 5] },
-  { op: 'Gemm', inputs: ['x', 'w'], attributes: { transA: 1, transB: 1 }, x: [5, 7], weights: { w: [3, 5] }, loops: [7, 3, 5] },
+  {
+    op: 'Gemm',
+    inputs: ['x', 'w'],
+    attributes: { transA: 1, transB: 1 },
+    x: [5, 7],
+    weights: { w: [3, 5] },
+    loops: [7, 3, 5],
+  },
   { op: 'MatMulInteger', inputs: ['x', 'w'], x: [7, 5], weights: { w: [5, 3] }, loops: [7, 3, 5] },
-  { op: 'com.microsoft.MatMulIntegerToFloat', inputs: ['x', 'w', 's', 's'], x: [2, 7, 5], weights: { w: [5, 3], s: [] }, loops: [2, 7, 3, 5] },
-  { op: 'com.microsoft.MatMulNBits', inputs: ['x', 'w', 's'], attributes: { K: 5, N: 3 }, x: [2, 7, 5], weights: { w: [3, 1, 16], s: [3] }, loops: [2, 7, 3, 5] },
-  { op: 'Einsum', inputs: ['x', 'y'], attributes: { equation: 'bhid,bhjd->bhij' }, x: [2, 3, 4, 5], y: [2, 3, 6, 5], loops: [2, 3, 4, 6, 5] },
+  {
+    op: 'com.microsoft.MatMulIntegerToFloat',
+    inputs: ['x', 'w', 's', 's'],
+    x: [2, 7, 5],
+    weights: { w: [5, 3], s: [] },
+    loops: [2, 7, 3, 5],
+  },
+  {
+    op: 'com.microsoft.MatMulNBits',
+    inputs: ['x', 'w', 's'],
+    attributes: { K: 5, N: 3 },
+    x: [2, 7, 5],
+    weights: { w: [3, 1, 16], s: [3] },
+    loops: [2, 7, 3, 5],
+  },
+  {
+    op: 'Einsum',
+    inputs: ['x', 'y'],
+    attributes: { equation: 'bhid,bhjd->bhij' },
+    x: [2, 3, 4, 5],
+    y: [2, 3, 6, 5],
+    loops: [2, 3, 4, 6, 5],
+  },
 ];
 
-test.each(CASES)('countMultiplyAdds $op $inputs: the product of its loops', ({ op, inputs, attributes, x, y, weights = {}, loops }) => {
-  const at = op.lastIndexOf('.');
-  const node = makeNode(op.slice(at + 1), inputs, ['out'], attributes, { domain: op.slice(0, Math.max(at, 0)) });
-  const model = buildModel([node], {
-    inputs: { x: ['float32', x], ...(y && { y: ['float32', y] }) },
-    constants: Object.fromEntries(Object.entries(weights).map(([name, dims]) => [name, tensor('float32', dims)])),
-  });
-  const { total, byNode, unknown } = countMultiplyAdds(model, inferShapes(model));
-  const macs = loops.reduce((product, length) => product * length, 1);
-  expect({ total, node: byNode.get(node), unknown }).toEqual({
-    total: macs,
-    node: { macs, constantWeight: y === undefined },
-    unknown: [],
-  });
-});
+test.each(CASES)(
+  'countMultiplyAdds $op $inputs: the product of its loops',
+  ({ op, inputs, attributes, x, y, weights = {}, loops }) => {
+    const at = op.lastIndexOf('.');
+    const node = makeNode(op.slice(at + 1), inputs, ['out'], attributes, {
+      domain: op.slice(0, Math.max(at, 0)),
+    });
+    const model = buildModel([node], {
+      inputs: { x: ['float32', x], ...(y && { y: ['float32', y] }) },
+      constants: Object.fromEntries(
+        Object.entries(weights).map(([name, dims]) => [name, tensor('float32', dims)]),
+      ),
+    });
+    const { total, byNode, unknown } = countMultiplyAdds(model, inferShapes(model));
+    const macs = loops.reduce((product, length) => product * length, 1);
+    expect({ total, node: byNode.get(node), unknown }).toEqual({
+      total: macs,
+      node: { macs, constantWeight: y === undefined },
+      unknown: [],
+    });
+  },
+);
 
 describe('countMultiplyAdds', () => {
   test('takes a weight behind constant nodes for constant', () => {
     const nodes = [makeNode('Transpose', ['w'], ['v']), makeNode('MatMul', ['x', 'v'], ['out'])];
-    const model = buildModel(nodes, { inputs: { x: ['float32', [2, 5]] }, constants: { w: tensor('float32', [3, 5]) } });
-    expect(countMultiplyAdds(model, inferShapes(model)).byNode.get(nodes[1]!)).toEqual({ macs: 30, constantWeight: true });
+    const model = buildModel(nodes, {
+      inputs: { x: ['float32', [2, 5]] },
+      constants: { w: tensor('float32', [3, 5]) },
+    });
+    expect(countMultiplyAdds(model, inferShapes(model)).byNode.get(nodes[1]!)).toEqual({
+      macs: 30,
+      constantWeight: true,
+    });
   });
 
   test('lists what it cannot count', () => {
     const node = makeNode('MatMul', ['x', 'x'], ['out']);
     const model = buildModel([node], { inputs: { x: ['float32', ['n', 'n']] } });
-    expect(countMultiplyAdds(model, inferShapes(model))).toEqual({ total: 0, byNode: new Map(), unknown: [node] });
+    expect(countMultiplyAdds(model, inferShapes(model))).toEqual({
+      total: 0,
+      byNode: new Map(),
+      unknown: [node],
+    });
   });
 
   test('tells the two products of every attention from the layers of a transformer', () => {
     const model = parseModel(loadModelFile('tiny/dit/model.onnx'));
-    const shapes = inferShapes(model, { inputDims: { hidden_states: [1, 4, 16, 16], timestep: [1], class_labels: [1] } });
+    const shapes = inferShapes(model, {
+      inputDims: { hidden_states: [1, 4, 16, 16], timestep: [1], class_labels: [1] },
+    });
     const { byNode, unknown } = countMultiplyAdds(model, shapes);
     const products = [...byNode.values()].filter(({ constantWeight }) => !constantWeight);
     const softmaxes = model.graph.nodes.filter(({ opType }) => opType === 'Softmax');

@@ -32,7 +32,10 @@ interface Multiplication {
   readonly operands: readonly string[];
 }
 
-type Counter = (node: OnnxNode, dimsOf: (name: string | undefined) => Dim[] | undefined) => Multiplication | undefined;
+type Counter = (
+  node: OnnxNode,
+  dimsOf: (name: string | undefined) => Dim[] | undefined,
+) => Multiplication | undefined;
 
 const times = (dims: readonly Dim[] | undefined, factor: Dim): number | null =>
   dims === undefined ? null : product([...dims, factor]);

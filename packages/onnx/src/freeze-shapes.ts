@@ -2,7 +2,7 @@ import { type DType, tensor } from '@cachequant/tensor';
 import { cloneModel } from './clone-model.js';
 import { removeDeadNodes } from './dead-nodes.js';
 import { freshName } from './fresh-name.js';
-import { inferFacts } from './infer-shapes.js';
+import { inferShapes } from './infer-shapes.js';
 import type { OnnxGraph, OnnxModel, OnnxNode } from './model.js';
 import { weightOf } from './read-weight.js';
 import type { TensorFacts } from './shapes/facts.js';
@@ -26,7 +26,7 @@ export function freezeShapes(
     const wanted = inputDims[input.name];
     if (wanted && input.dims) input.dims = input.dims.map((dim, axis) => wanted[axis] ?? dim);
   }
-  const facts = inferFacts(frozen);
+  const facts = inferShapes(frozen);
   for (const node of graph.nodes) freezeReshape(graph, node, facts);
   graph.nodes = graph.nodes.filter((node) => !freezeConstant(graph, node, facts));
   for (const output of graph.outputs) output.dims = facts.get(output.name)?.dims ?? output.dims;

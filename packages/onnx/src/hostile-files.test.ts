@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { errorOf, graphFile, message, node, tensorProto } from './__fixtures__/messages.js';
 import { loadModelFile } from './__fixtures__/models.js';
 import { encodeModel, parseModel } from './index.js';
-import { type AttributeProto, GRAPH, type GraphProto, MODEL } from './proto/messages.js';
+import { type AttributeProto, type GraphProto, MODEL } from './proto/messages.js';
 
 const small = graphFile({
   name: 'g',
@@ -57,14 +57,30 @@ describe('parseModel refuses', () => {
 
   test.each([
     ['more elements than bytes', { dims: [1000n], rawData: new Uint8Array(8) }, /4000 bytes.*got 8/],
-    ['dimensions beyond all memory', { dims: [2n ** 31n, 2n ** 31n], rawData: new Uint8Array(8) }, /no dimensions/],
+    [
+      'dimensions beyond all memory',
+      { dims: [2n ** 31n, 2n ** 31n], rawData: new Uint8Array(8) },
+      /no dimensions/,
+    ],
     ['a negative dimension', { dims: [-1n], rawData: new Uint8Array(8) }, /no dimensions/],
     ['a dimension beyond 2^53', { dims: [2n ** 60n] }, /out of range/],
     ['no data', { dims: [4n] }, /16 bytes.*got 0/],
-    ['a huge shape with typed data', { dims: [2n ** 40n], dataType: 7n, int64Data: [Uint8Array.of(1)] }, /more elements/],
-    ['too much typed data', { dims: [1n], dataType: 7n, int64Data: [Uint8Array.of(1, 2)] }, /more elements than the shape/],
+    [
+      'a huge shape with typed data',
+      { dims: [2n ** 40n], dataType: 7n, int64Data: [Uint8Array.of(1)] },
+      /more elements/,
+    ],
+    [
+      'too much typed data',
+      { dims: [1n], dataType: 7n, int64Data: [Uint8Array.of(1, 2)] },
+      /more elements than the shape/,
+    ],
     ['typed data cut off', { dims: [1n], dataType: 7n, int64Data: [Uint8Array.of(0x80)] }, /cut off/],
-    ['more dimensions than any tensor', { dims: new Array(65).fill(1n), rawData: new Uint8Array(4) }, /'rank'/],
+    [
+      'more dimensions than any tensor',
+      { dims: new Array(65).fill(1n), rawData: new Uint8Array(4) },
+      /'rank'/,
+    ],
     ['external data without a location', { dims: [1n], dataLocation: 1n }, /without a location/],
     [
       'external data at a negative offset',
@@ -110,8 +126,8 @@ describe('parseModel refuses', () => {
       opsetImport: [],
       node: [node({ opType, domain: 'local', output: ['y'] })],
     });
-    const chain = Array.from({ length: 20_000 }, (_, i) => call(`f${i}`, `f${i + 1}`));
-    expect(parseModel(graphFile({}, { functions: chain })).functions).toHaveLength(20_000);
+    const chain = Array.from({ length: 12_000 }, (_, i) => call(`f${i}`, `f${i + 1}`));
+    expect(parseModel(graphFile({}, { functions: chain })).functions).toHaveLength(12_000);
     expectRefused(graphFile({}, { functions: [call('f', 'g'), call('g', 'f')] }), /call themselves.*local.f/);
     expectRefused(graphFile({}, { functions: [call('f', 'g'), call('f', 'h')] }), /'local.f' comes twice/);
   });
@@ -130,10 +146,8 @@ describe('parseModel refuses', () => {
   });
 
   test('millions of empty messages before they fill the memory', () => {
-    const empty = new Uint8Array(4_000_000).map((_, i) => (i % 2 === 0 ? 0x0a : 0));
-    const header = message(GRAPH, {});
-    const length = [0x80 | (4_000_000 & 0x7f), 0x80 | ((4_000_000 >> 7) & 0x7f), 0x80 | ((4_000_000 >> 14) & 0x7f), 1];
-    expectRefused(Buffer.concat([header, Uint8Array.of(0x3a, ...length), empty]), /'nodes'/);
+    const empty = new Uint8Array(1_200_000).map((_, i) => (i % 2 === 0 ? 0x0a : 0));
+    expectRefused(graphFile({ unknown: empty }), /'nodes'/);
   });
 });
 
@@ -164,7 +178,11 @@ describe('a file with bytes changed at random', () => {
     },
     (bytes, random) => {
       const at = random(bytes.byteLength);
-      return Buffer.concat([bytes.subarray(0, at), bytes.subarray(random(bytes.byteLength)).subarray(0, 100), bytes.subarray(at)]);
+      return Buffer.concat([
+        bytes.subarray(0, at),
+        bytes.subarray(random(bytes.byteLength)).subarray(0, 100),
+        bytes.subarray(at),
+      ]);
     },
   ];
 
@@ -172,17 +190,19 @@ describe('a file with bytes changed at random', () => {
     const model = parseModel(loadModelFile(path));
     // Without its weights the file is all structure, so that every change hits some.
     model.graph.initializers.clear();
-    model.graph.nodes.length = 150;
+    model.graph.nodes.length = 60;
+    model.graph.valueInfo = new Map([...model.graph.valueInfo].slice(0, 60));
+    model.functions = [];
     const bytes = encodeModel(model);
     const random = generator(20250601);
     const outcomes = { read: 0, refused: 0 };
-    for (let i = 0; i < 300; i++) {
+    for (let i = 0; i < 200; i++) {
       const error = errorOf(() => encodeModel(parseModel(MUTATIONS[i % MUTATIONS.length]!(bytes, random))));
       if (error === undefined) outcomes.read += 1;
       else if (CacheQuantError.is(error) && error.code !== 'internal') outcomes.refused += 1;
       else throw error;
     }
     expect(outcomes.read).toBeGreaterThan(10);
-    expect(outcomes.refused).toBeGreaterThan(100);
+    expect(outcomes.refused).toBeGreaterThan(60);
   });
 });

@@ -22,7 +22,9 @@ describe.each(MODEL_PATHS)('%s', (path) => {
       expect({ name, ...said }).toEqual({ name, dtype: type, dims: [...dims] });
       if (values !== undefined) {
         const elements = Array.from(data as Float32Array | BigInt64Array, Number);
-        values.forEach((value, at) => expect(value ?? elements[at]).toBeCloseTo(elements[at]!, 5));
+        for (const [at, value] of values.entries()) {
+          expect(value ?? elements[at]).toBeCloseTo(elements[at]!, 5);
+        }
       }
     }
   });

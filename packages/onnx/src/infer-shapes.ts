@@ -21,12 +21,6 @@ export interface InferShapesOptions {
  * cannot run with them (the message names the node), `onnx-format` for a graph with a cycle
  */
 export function inferShapes(model: OnnxModel, options: InferShapesOptions = {}): Map<string, TensorFacts> {
-  const facts = inferFacts(model, options);
-  return new Map([...facts].map(([name, { dtype, dims }]) => [name, { dtype, dims }]));
-}
-
-/** Like `inferShapes`, with the elements of small constants. */
-export function inferFacts(model: OnnxModel, options: InferShapesOptions = {}): Map<string, TensorFacts> {
   const symbols = new Map<string, number>();
   const inputs = inputFacts(model.graph, options.inputDims ?? {}, symbols);
   return inferGraph(model.graph, { opsets: model.opsetImports, symbols, outer: new Map(), inputs });

@@ -24,7 +24,7 @@ export const DEFAULT_LIMITS: Limits = {
   // Every node could have two.
   initializers: 1_000_000,
   // An entry of 2 bytes in the file can take 100 bytes in memory.
-  items: 8_000_000,
+  items: 4_000_000,
   // What protobuf's own parsers stop at, so that recursion stays far from the end of the stack.
   depth: 100,
   // What NumPy stops at; no operator of ONNX needs more than 8.

@@ -21,19 +21,21 @@ export interface NodeOptions {
 /**
  * Makes a node.
  * @param inputs '' stands for an optional input that is left out
+ * @param attributes undefined ones are left out
  * @throws CacheQuantError `invalid-argument` for a plain number that is not whole
  */
 export function makeNode(
   opType: string,
   inputs: readonly string[],
   outputs: readonly string[],
-  attributes: Readonly<Record<string, AttributeInput>> = {},
+  attributes: Readonly<Record<string, AttributeInput | undefined>> = {},
   { name = '', domain = '' }: NodeOptions = {},
 ): OnnxNode {
-  const values = Object.entries(attributes).map(
-    ([key, input]) => [key, toAttribute(input, `${opType}.${key}`)] as const,
-  );
-  return { name, opType, domain, inputs: [...inputs], outputs: [...outputs], attributes: new Map(values) };
+  const values = new Map<string, AttributeValue>();
+  for (const [key, input] of Object.entries(attributes)) {
+    if (input !== undefined) values.set(key, toAttribute(input, `${opType}.${key}`));
+  }
+  return { name, opType, domain, inputs: [...inputs], outputs: [...outputs], attributes: values };
 }
 
 /** An attribute of type float, which a plain number would not give. */

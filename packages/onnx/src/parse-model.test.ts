@@ -14,24 +14,25 @@ describe.each(MODEL_PATHS)('%s', (path) => {
   const model = parseModel(bytes);
 
   test('parseModel(encodeModel(model)) is the same model', async () => {
-    expect(await digest(parseModel(encodeModel(model)))).toEqual(await digest(model));
+    expect(await digest(parseModel(encodeModel(model)))).toBe(await digest(model));
   });
 
   test('readModel gives what parseModel gives, with large weights left in the file', async () => {
     const read = await readModel(new MemoryStorage({ 'a/model.onnx': bytes }), 'a/model.onnx');
     const large = [...read.graph.initializers.values()].filter(({ data }) => data.kind === 'range');
     expect(large.length).toBeGreaterThan(0);
-    expect(await digest(read)).toEqual(await digest(model));
+    expect(await digest(read)).toBe(await digest(model));
   });
 
   test('topologicalSort keeps the order that the exporter wrote', () => {
     const before = [...model.graph.nodes];
     topologicalSort(model.graph);
-    expect(model.graph.nodes).toEqual(before);
+    expect(model.graph.nodes.findIndex((node, i) => node !== before[i])).toBe(-1);
+    expect(before.length).toBe(model.graph.nodes.length);
   });
 });
 
-test.each(MODEL_PATHS.slice(0, 5))('encodeModel(%s) computes the same in onnxruntime', async (path) => {
+test.each(MODEL_PATHS.slice(0, 3))('encodeModel(%s) computes the same in onnxruntime', async (path) => {
   const bytes = loadModelFile(path);
   const model = parseModel(bytes);
   const feeds = randomFeeds(model, exampleDims(model), 1);
@@ -66,7 +67,11 @@ describe('every-field.onnx', () => {
     const attributes = model.graph.nodes.find(({ opType }) => opType === 'Everything')!.attributes;
     expect(attributes.get('old')).toEqual({ type: 'int', value: 7n });
     expect(attributes.get('texts')).toEqual({ type: 'strings', value: ['a', 'b'] });
-    expect(['binary', 'tensors', 'type'].map((name) => attributes.get(name)!.type)).toEqual(['raw', 'raw', 'raw']);
+    expect(['binary', 'tensors', 'type'].map((name) => attributes.get(name)!.type)).toEqual([
+      'raw',
+      'raw',
+      'raw',
+    ]);
   });
 
   test('parseModel gives values their types, and keeps sequences and denotations', () => {
@@ -80,11 +85,20 @@ describe('every-field.onnx', () => {
 
   test('encodeModel writes back every text that no type of ours has a place for', () => {
     const text = Buffer.from(encodeModel(model)).toString('latin1');
-    const kept = ['adds to itself', 'doubled', 'a graph', 'TENSOR', 'SCALE_TENSOR', 'sparse_indices', '1.19', 'origin'];
+    const kept = [
+      'adds to itself',
+      'doubled',
+      'a graph',
+      'TENSOR',
+      'SCALE_TENSOR',
+      'sparse_indices',
+      '1.19',
+      'origin',
+    ];
     expect(kept.filter((part) => !text.includes(part))).toEqual([]);
   });
 
   test('parseModel(encodeModel(model)) is the same model', async () => {
-    expect(await digest(parseModel(encodeModel(model)))).toEqual(await digest(model));
+    expect(await digest(parseModel(encodeModel(model)))).toBe(await digest(model));
   });
 });

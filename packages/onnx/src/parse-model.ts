@@ -1,7 +1,7 @@
+import { plainBytes } from './byte-source.js';
 import { checkModel } from './check-model.js';
 import type { Context } from './convert/context.js';
 import { modelFromProto } from './convert/model.js';
-import { plainBytes } from './byte-source.js';
 import { DEFAULT_LIMITS, type Limits } from './limits.js';
 import type { OnnxModel } from './model.js';
 import { decode } from './proto/decode.js';

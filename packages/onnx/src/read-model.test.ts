@@ -8,7 +8,9 @@ import { type ByteSource, readModel, readModelFrom, readWeight, readWeightBytes 
 const MIB = 2 ** 20;
 
 /** A file of which only some runs exist; the rest is zeros, and reading far into it is a mistake. */
-function sparseSource(pieces: readonly { bytes?: Uint8Array; hole?: number }[]): ByteSource & { bytesRead: number } {
+function sparseSource(
+  pieces: readonly { bytes?: Uint8Array; hole?: number }[],
+): ByteSource & { bytesRead: number } {
   let size = 0;
   const runs = pieces.map(({ bytes, hole }) => {
     const run = { offset: size, bytes: bytes ?? new Uint8Array(0) };
@@ -44,9 +46,13 @@ function header(field: number, length: number): Uint8Array {
 function hugeModel(count: number, weightBytes: number) {
   const graph: { bytes?: Uint8Array; hole?: number }[] = [];
   for (let i = 0; i < count; i++) {
-    const fields = [Uint8Array.of(0x08, ...header(0, weightBytes / 4).subarray(1), 0x10, 1, 0x42, 4), Buffer.from(`w${100 + i}`)];
+    const fields = [
+      Uint8Array.of(0x08, ...header(0, weightBytes / 4).subarray(1), 0x10, 1, 0x42, 4),
+      Buffer.from(`w${100 + i}`),
+    ];
     const raw = header(9, weightBytes);
-    const size = fields.reduce((total, { byteLength }) => total + byteLength, 0) + raw.byteLength + weightBytes;
+    const size =
+      fields.reduce((total, { byteLength }) => total + byteLength, 0) + raw.byteLength + weightBytes;
     graph.push({ bytes: Buffer.concat([header(5, size), ...fields, raw]) }, { hole: weightBytes });
   }
   const total = graph.reduce((sum, { bytes, hole }) => sum + (hole ?? bytes!.byteLength), 0);
@@ -78,7 +84,9 @@ test('readModelFrom stops when it is told to', async () => {
 test('readModelFrom finds large tensors of Constant nodes, and refuses them where it keeps raw bytes', async () => {
   const t = tensorProto({ dims: [2048n], rawData: new Uint8Array(8192).fill(1) });
   const file = (type: bigint) =>
-    graphFile({ node: [node({ opType: 'Constant', output: ['c'], attribute: [{ name: 'value', type, t } as never] })] });
+    graphFile({
+      node: [node({ opType: 'Constant', output: ['c'], attribute: [{ name: 'value', type, t } as never] })],
+    });
   const model = await readModelFrom(sparseSource([{ bytes: file(4n) }]));
   expect(model.graph.nodes[0]!.attributes.get('value')).toMatchObject({ value: { data: { kind: 'range' } } });
   await expect(readModelFrom(sparseSource([{ bytes: file(99n) }]))).rejects.toThrow(/not in memory/);
@@ -94,12 +102,16 @@ test('readModelFrom refuses a file cut off at any byte, or reads what is left', 
 });
 
 describe('external data', () => {
-  const entries = (fields: Record<string, string>) => Object.entries(fields).map(([key, value]) => ({ key, value }));
+  const entries = (fields: Record<string, string>) =>
+    Object.entries(fields).map(([key, value]) => ({ key, value }));
   const file = (fields: Record<string, string>, dims = [2n]) =>
     graphFile({ initializer: [tensorProto({ dims, dataLocation: 1n, externalData: entries(fields) })] });
   const open = (fields: Record<string, string>, dims?: bigint[]) => {
     const weights = Uint8Array.from(Float32Array.of(1, 2, 3, 4), (_, i) => i);
-    const storage = new MemoryStorage({ 'm/model.onnx': file(fields, dims), 'm/data/w.bin': Buffer.concat([weights, new Uint8Array(12)]) });
+    const storage = new MemoryStorage({
+      'm/model.onnx': file(fields, dims),
+      'm/data/w.bin': Buffer.concat([weights, new Uint8Array(12)]),
+    });
     return readModel(storage, 'm/model.onnx');
   };
 
@@ -108,22 +120,35 @@ describe('external data', () => {
     const weight = model.graph.initializers.get('w')!;
     expect(weight.data).toMatchObject({ kind: 'range', offset: 8, length: 8 });
     expect((await readWeight(weight)).data).toEqual(new Float32Array(2));
-    expect((await open({ location: 'data/w.bin' })).graph.initializers.get('w')!.data).toMatchObject({ length: 8 });
+    expect((await open({ location: 'data/w.bin' })).graph.initializers.get('w')!.data).toMatchObject({
+      length: 8,
+    });
   });
 
   test('readModel checks that the file is there and long enough, and the length right', async () => {
     await expect(open({ location: 'missing.bin' })).rejects.toMatchObject({ code: 'storage' });
-    await expect(open({ location: 'data/w.bin', offset: '12' })).rejects.toThrow(/past the end.*at least 20 bytes.*got 16/);
+    await expect(open({ location: 'data/w.bin', offset: '12' })).rejects.toThrow(
+      /past the end.*at least 20 bytes.*got 16/,
+    );
     await expect(open({ location: 'data/w.bin', length: '4' })).rejects.toThrow(/shape and data disagree/);
     await expect(open({ location: '../w.bin' })).rejects.toMatchObject({ code: 'onnx-format' });
   });
 
-  test.each(['/etc/passwd', '../w', 'a/../../w', 'C:\\w', 'C:/w', '\\\\host\\w', 'a\\..\\w', 'http://x/w', '', '.', 'a\0'])(
-    'normalizeLocation refuses %j',
-    (location) => {
-      expect(errorOf(() => normalizeLocation(location))).toMatchObject({ code: 'onnx-format' });
-    },
-  );
+  test.each([
+    '/etc/passwd',
+    '../w',
+    'a/../../w',
+    'C:\\w',
+    'C:/w',
+    '\\\\host\\w',
+    'a\\..\\w',
+    'http://x/w',
+    '',
+    '.',
+    'a\0',
+  ])('normalizeLocation refuses %j', (location) => {
+    expect(errorOf(() => normalizeLocation(location))).toMatchObject({ code: 'onnx-format' });
+  });
 
   test('normalizeLocation drops parts that say nothing', () => {
     expect(normalizeLocation('./a//b/./c..bin')).toBe('a/b/c..bin');

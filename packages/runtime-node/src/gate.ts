@@ -29,8 +29,8 @@ export class Gate {
     Atomics.store(this.cells, SHUT, 1);
   }
 
-  /** Blocks this thread until the worker has left its native call. */
+  /** Blocks this thread until the worker has left its native call, or a minute has passed. */
   waitUntilLeft(): void {
-    Atomics.wait(this.cells, INSIDE, 1);
+    Atomics.wait(this.cells, INSIDE, 1, 60_000);
   }
 }

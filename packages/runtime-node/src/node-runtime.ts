@@ -66,12 +66,13 @@ class NodeRuntime implements Runtime {
   }
 
   capabilities(): Promise<RuntimeCapabilities> {
-    this.#capabilities ??= probeInt8FullRange(this).then((int8FullRange) => ({
-      int8: true,
-      int8FullRange,
-      float16: true,
-      deviceTensors: true,
-    }));
+    this.#capabilities ??= probeInt8FullRange(this).then(
+      (int8FullRange) => ({ int8: true, int8FullRange, float16: true, deviceTensors: true }),
+      (error) => {
+        this.#capabilities = undefined;
+        throw error;
+      },
+    );
     return this.#capabilities;
   }
 

@@ -1,7 +1,7 @@
 import {
-  chmod,
   mkdir,
   mkdtemp,
+  open,
   readdir,
   rm,
   symlink,
@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { readText, writeFile } from '@cachequant/tensor';
 import { describeStorage } from '@cachequant/tensor/testing';
 import { afterAll, describe, expect, test } from 'vitest';
+import { FileWriter } from './file-writer.js';
 import { nodeStorage } from './index.js';
 import { storageError } from './storage-error.js';
 
@@ -83,7 +84,6 @@ test('commit over a folder fails and leaves nothing behind', async () => {
 test('read finds a range beyond 2 GiB', async () => {
   const root = await emptyRoot();
   const storage = nodeStorage(root);
-  const { open } = await import('node:fs/promises');
   const handle = await open(join(root, 'sparse'), 'w');
   await handle.write(Uint8Array.of(7, 8), 0, 2, 2 ** 31 + 5);
   await handle.close();
@@ -102,8 +102,20 @@ test.each([
   expect(error.message).toMatch(message);
 });
 
-test.runIf(process.getuid?.() !== 0)('create in a folder without rights is refused', async () => {
+test('create below a file is refused', async () => {
+  const storage = nodeStorage(await emptyRoot());
+  await writeFile(storage, 'x', 'abc');
+  await expect(storage.create('x/y')).rejects.toMatchObject({ code: 'storage' });
+});
+
+test('commit after a write that failed is refused, and abort removes what was written', async () => {
   const root = await emptyRoot();
-  await chmod(root, 0o500);
-  await expect(nodeStorage(root).create('x')).rejects.toMatchObject({ code: 'storage', got: 'EACCES' });
+  const temporary = join(root, 'x.partial');
+  await writeHostFile(temporary, 'half');
+  // Opened for reading only, so that the file system refuses to write.
+  const writer = new FileWriter(await open(temporary, 'r'), temporary, join(root, 'x'));
+  await expect(writer.write(Uint8Array.of(1))).rejects.toMatchObject({ code: 'storage', got: 'EBADF' });
+  await expect(writer.commit()).rejects.toThrow(/earlier error/);
+  await writer.abort();
+  expect(await readdir(root)).toEqual([]);
 });

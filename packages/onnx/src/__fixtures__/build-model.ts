@@ -11,7 +11,10 @@ export interface ModelParts {
 }
 
 /** A model of a few nodes; outputs are declared as float32 of any shape. */
-export function buildModel(nodes: OnnxNode[], { inputs = {}, constants = {}, outputs = [], opset = 18 }: ModelParts): OnnxModel {
+export function buildModel(
+  nodes: OnnxNode[],
+  { inputs = {}, constants = {}, outputs = [], opset = 18 }: ModelParts,
+): OnnxModel {
   return {
     irVersion: 9,
     opsetImports: new Map([
@@ -24,7 +27,12 @@ export function buildModel(nodes: OnnxNode[], { inputs = {}, constants = {}, out
     graph: {
       name: 'test',
       nodes,
-      inputs: Object.entries(inputs).map(([name, [dtype, dims]]) => ({ name, dtype, elementType: elementTypeOf(dtype), dims })),
+      inputs: Object.entries(inputs).map(([name, [dtype, dims]]) => ({
+        name,
+        dtype,
+        elementType: elementTypeOf(dtype),
+        dims,
+      })),
       outputs: outputs.map((name) => ({ name, dtype: 'float32', elementType: 1, dims: undefined })),
       valueInfo: new Map(),
       initializers: new Map(Object.entries(constants).map(([name, value]) => [name, weightOf(value, name)])),

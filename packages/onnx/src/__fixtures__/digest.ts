@@ -4,12 +4,15 @@ import { allWeights } from '../external-data.js';
 import type { OnnxModel } from '../model.js';
 import { readWeightBytes } from '../read-weight.js';
 
-/** The model with every weight's elements replaced by their hash, so that models can be compared quickly. */
-export async function digest(model: OnnxModel): Promise<OnnxModel> {
+/** Everything that a model says, as text: all runs of bytes as hashes, weights alike wherever they lie. */
+export async function digest(model: OnnxModel): Promise<string> {
   const copy = cloneModel(model);
   for (const weight of allWeights(copy)) {
-    const hash = createHash('sha256').update(await readWeightBytes(weight)).digest();
-    weight.data = { kind: 'bytes', bytes: new Uint8Array(hash) };
+    weight.data = { kind: 'bytes', bytes: await readWeightBytes(weight) };
   }
-  return copy;
+  return JSON.stringify(copy, (_, value: unknown) => {
+    if (value instanceof Map) return [...value];
+    if (value instanceof Uint8Array) return createHash('sha256').update(value).digest('hex');
+    return typeof value === 'bigint' ? `${value}n` : value;
+  });
 }

@@ -79,7 +79,9 @@ function renameTensor(graph: OnnxGraph, from: string, to: string): void {
 }
 
 function appendDelta(graph: OnnxGraph, { start, end }: ResidualDeltaCut, cacheName: string): void {
-  graph.nodes.push(makeNode('Sub', [end, start], [cacheName], {}, { name: freshNodeName(graph, 'cache_delta') }));
+  graph.nodes.push(
+    makeNode('Sub', [end, start], [cacheName], {}, { name: freshNodeName(graph, 'cache_delta') }),
+  );
 }
 
 /** The stream after the range keeps its name, and comes from the stream before it. */

@@ -25,7 +25,8 @@ export function findResidualStreams(search: CutSearch): ResidualStream[] {
 
 function residualAdd(search: CutSearch, node: OnnxNode): ResidualAdd | undefined {
   const [a, b] = node.inputs;
-  if (node.opType !== 'Add' || a === undefined || b === undefined || !isStreamShaped(search, a, b)) return undefined;
+  if (node.opType !== 'Add' || a === undefined || b === undefined || !isStreamShaped(search, a, b))
+    return undefined;
   if (isAncestor(search, a, b)) return { node, stream: a, branch: b };
   return isAncestor(search, b, a) ? { node, stream: b, branch: a } : undefined;
 }
@@ -35,7 +36,9 @@ function isStreamShaped({ shapes }: CutSearch, a: string, b: string): boolean {
   const { dtype, dims } = shapes.get(a) ?? { dtype: null, dims: undefined };
   const other = shapes.get(b)?.dims;
   if (!isFloat(dtype) || dims === undefined || other?.length !== dims.length) return false;
-  return (dims.length === 3 || dims.length === 4) && dims.every((dim, axis) => dim !== null && dim === other[axis]);
+  return (
+    (dims.length === 3 || dims.length === 4) && dims.every((dim, axis) => dim !== null && dim === other[axis])
+  );
 }
 
 const PASSING = new Set(['Identity', 'Dropout']);
@@ -54,7 +57,8 @@ function behind({ dependencies }: CutSearch, tensor: string): string {
 function chainsOf(search: CutSearch, adds: ReadonlyMap<string, ResidualAdd>): ResidualAdd[][] {
   const parents = new Map([...adds.values()].map((add) => [add, adds.get(behind(search, add.stream))]));
   const lengths = new Map<ResidualAdd, number>();
-  for (const [add, parent] of parents) lengths.set(add, 1 + (parent === undefined ? 0 : lengths.get(parent)!));
+  for (const [add, parent] of parents)
+    lengths.set(add, 1 + (parent === undefined ? 0 : lengths.get(parent)!));
   const ends = [...adds.values()].sort((a, b) => lengths.get(b)! - lengths.get(a)!);
   const taken = new Set<ResidualAdd>();
   const chains: ResidualAdd[][] = [];
@@ -79,7 +83,8 @@ function blockBoundaries(search: CutSearch, chain: readonly ResidualAdd[]): Resi
 /** The smallest period of a list, or 1 when it does not repeat at least once. */
 function periodOf(signatures: readonly string[]): number {
   for (let period = 1; period <= signatures.length / 2; period++) {
-    if (signatures.every((signature, at) => at < period || signature === signatures[at - period])) return period;
+    if (signatures.every((signature, at) => at < period || signature === signatures[at - period]))
+      return period;
   }
   return 1;
 }

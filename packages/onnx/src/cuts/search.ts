@@ -14,7 +14,10 @@ export interface CutSearch {
   readonly constants: ReadonlySet<string>;
 }
 
-export function startSearch(model: OnnxModel, inputDims: Readonly<Record<string, readonly number[]>>): CutSearch {
+export function startSearch(
+  model: OnnxModel,
+  inputDims: Readonly<Record<string, readonly number[]>>,
+): CutSearch {
   const shapes = inferShapes(model, { inputDims });
   const dependencies = dependenciesOf(model.graph);
   const arithmetic = countMultiplyAdds(model, shapes);
@@ -34,7 +37,8 @@ export function isAncestor({ dependencies, constants }: CutSearch, from: string,
   const pending = [to];
   for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
     const node = producers.get(name);
-    if (node === undefined || seen.has(node) || depths.get(node)! <= shallowest || SIZE_ONLY.has(node.opType)) continue;
+    if (node === undefined || seen.has(node) || depths.get(node)! <= shallowest || SIZE_ONLY.has(node.opType))
+      continue;
     seen.add(node);
     const inputs = reads(node);
     if (inputs.includes(from)) return true;
@@ -47,7 +51,11 @@ export function isAncestor({ dependencies, constants }: CutSearch, from: string,
  * Share of the multiply-adds that is left when `cut` comes from `sources` instead of its producer.
  * @returns undefined when nothing would use the cut tensor
  */
-export function shareAfterCut(search: CutSearch, cut: string, sources: readonly string[]): number | undefined {
+export function shareAfterCut(
+  search: CutSearch,
+  cut: string,
+  sources: readonly string[],
+): number | undefined {
   const { dependencies, arithmetic, model } = search;
   const seen = new Set<OnnxNode>();
   const pending = model.graph.outputs.map(({ name }) => name);

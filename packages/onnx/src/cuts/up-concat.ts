@@ -22,11 +22,20 @@ export function findUpConcatCuts(search: CutSearch): UpConcatCut[] {
   const shared = [...tensors]
     .filter((tensor) => !outputs.has(tensor))
     .map((tensor) => ({ tensor, cachedShare: shareAfterCut(search, tensor, []) }))
-    .filter((cut): cut is { tensor: string; cachedShare: number } => (cut.cachedShare ?? 1) <= 1 - LEAST_SAVING)
+    .filter(
+      (cut): cut is { tensor: string; cachedShare: number } => (cut.cachedShare ?? 1) <= 1 - LEAST_SAVING,
+    )
     .sort((a, b) => a.cachedShare - b.cachedShare || depthOf(b.tensor) - depthOf(a.tensor));
   return shared.map(({ tensor, cachedShare }, position) => {
     const { dtype, dims } = search.shapes.get(tensor)!;
-    return { id: `up-concat-${position + 1}`, kind: 'up-concat', tensor, cachedShare, cacheDims: [...dims!], dtype: dtype! };
+    return {
+      id: `up-concat-${position + 1}`,
+      kind: 'up-concat',
+      tensor,
+      cachedShare,
+      cacheDims: [...dims!],
+      dtype: dtype!,
+    };
   });
 }
 

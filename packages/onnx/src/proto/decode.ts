@@ -11,24 +11,37 @@ export function decode<T>(schema: Schema<T>, reader: ProtoReader, end: number, d
   const result: Record<string, unknown> = {};
   for (const field of schema.fields) if (field.repeated) result[field.name] = [];
   const unknown: Uint8Array[] = [];
+  /** Where a run of unknown fields began, so that a million of them make one view. */
+  let runStart = -1;
   while (reader.position < end) {
     const start = reader.position;
-    const tag = reader.readSize(end);
-    const wireType = tag % 8;
-    const number = Math.floor(tag / 8);
-    if (number === 0) reader.fail('a field has the number 0');
-    const field = schema.byNumber.get(number);
-    if (
-      field === undefined ||
-      !readField(result, field, { reader, wireType, end, depth, in: schema.message })
-    ) {
-      reader.count('items');
-      reader.skip(wireType, end);
-      unknown.push(reader.since(start));
-    }
+    if (readKnown(schema, result, reader, end, depth)) {
+      if (runStart >= 0) unknown.push(reader.between(runStart, start));
+      runStart = -1;
+    } else if (runStart < 0) runStart = start;
   }
+  if (runStart >= 0) unknown.push(reader.since(runStart));
   if (unknown.length > 0) result.unknown = concatBytes(unknown);
   return result as T;
+}
+
+/** Reads one field. @returns false for one that the schema does not list, after moving past it */
+function readKnown<T>(
+  schema: Schema<T>,
+  result: Record<string, unknown>,
+  reader: ProtoReader,
+  end: number,
+  depth: number,
+): boolean {
+  const tag = reader.readSize(end);
+  const wireType = tag % 8;
+  const number = Math.floor(tag / 8);
+  if (number === 0) reader.fail('a field has the number 0');
+  const field = schema.byNumber.get(number);
+  if (field !== undefined && readField(result, field, { reader, wireType, end, depth, in: schema.message })) return true;
+  reader.count('items');
+  reader.skip(wireType, end);
+  return false;
 }
 
 interface Place {

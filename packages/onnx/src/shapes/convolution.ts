@@ -1,6 +1,6 @@
 import type { DType } from '@cachequant/tensor';
-import { getInt, getInts } from '../node.js';
 import type { Dim, OnnxNode } from '../model.js';
+import { getInt, getInts } from '../node.js';
 import { checkRank } from './dims.js';
 import type { TensorFacts } from './facts.js';
 import { type ShapeRule, type ShapeRules, shapeError, showDims } from './rule.js';
@@ -15,7 +15,11 @@ export interface ConvolutionForm {
 
 const FLOAT_FORM: ConvolutionForm = { input: 0, weight: 1, dtype: (inputs) => inputs[0]?.dtype ?? null };
 const INTEGER_FORM: ConvolutionForm = { input: 0, weight: 1, dtype: () => 'int32' };
-const QLINEAR_FORM: ConvolutionForm = { input: 0, weight: 3, dtype: (inputs) => inputs[7]?.dtype ?? inputs[0]?.dtype ?? null };
+const QLINEAR_FORM: ConvolutionForm = {
+  input: 0,
+  weight: 3,
+  dtype: (inputs) => inputs[7]?.dtype ?? inputs[0]?.dtype ?? null,
+};
 
 /** Convolutions over [B, C, …] with weights [O, C/groups, …]. */
 export const CONVOLUTIONS: Readonly<Record<string, ConvolutionForm>> = {
@@ -26,10 +30,20 @@ export const CONVOLUTIONS: Readonly<Record<string, ConvolutionForm>> = {
   'com.microsoft.QLinearConv': QLINEAR_FORM,
 };
 
-function checkChannels(node: OnnxNode, channels: Dim | undefined, expected: Dim | undefined, times: number): void {
+function checkChannels(
+  node: OnnxNode,
+  channels: Dim | undefined,
+  expected: Dim | undefined,
+  times: number,
+): void {
   if (typeof channels !== 'number' || typeof expected !== 'number') return;
   if (channels !== expected * times) {
-    throw shapeError(node, 'the input channels do not fit the weight', `${expected * times} channels`, `${channels}`);
+    throw shapeError(
+      node,
+      'the input channels do not fit the weight',
+      `${expected * times} channels`,
+      `${channels}`,
+    );
   }
 }
 
@@ -81,7 +95,9 @@ const pool: ShapeRule = ({ node, inputs }) => {
     throw shapeError(node, 'the kernel does not fit the tensor', `rank ${kernel.length + 2}`, showDims(dims));
   }
   const attributes = windowAttributes(node, kernel.length);
-  const spatial = kernel.map((length, axis) => slideWindow(node, axis, dims[axis + 2] ?? null, length, attributes));
+  const spatial = kernel.map((length, axis) =>
+    slideWindow(node, axis, dims[axis + 2] ?? null, length, attributes),
+  );
   const pooled = [...dims.slice(0, 2), ...spatial];
   return [
     { dtype, dims: pooled },

@@ -1,6 +1,6 @@
-import { getFloat, getInt, getInts } from '../node.js';
 import { dtypeOf } from '../element-types.js';
 import type { Dim } from '../model.js';
+import { getFloat, getInt, getInts } from '../node.js';
 import { normalizeAxis, product } from './dims.js';
 import { facts, isStatic, MAX_VALUES, scalarOf, UNKNOWN } from './facts.js';
 import { openDims } from './growing.js';
@@ -21,7 +21,8 @@ const constant: ShapeRule = ({ node }) => {
 const shape: ShapeRule = ({ node, inputs }) => {
   const dims = inputs[0]?.dims;
   if (dims === undefined) return [{ dtype: 'int64', dims: [null] }];
-  const clamp = (bound: number): number => Math.min(Math.max(bound < 0 ? bound + dims.length : bound, 0), dims.length);
+  const clamp = (bound: number): number =>
+    Math.min(Math.max(bound < 0 ? bound + dims.length : bound, 0), dims.length);
   const part = dims.slice(clamp(getInt(node, 'start', 0)), clamp(getInt(node, 'end', dims.length)));
   return [facts('int64', [part.length], part)];
 };
@@ -36,7 +37,8 @@ const constantOfShape: ShapeRule = ({ node, inputs }) => {
   const attribute = node.attributes.get('value');
   const fill = attribute?.type === 'tensor' ? weightFacts(attribute.value) : facts('float32', [1], [0]);
   const count = isStatic(dims) ? dims.reduce((total, dim) => total * dim, 1) : Number.POSITIVE_INFINITY;
-  const filled = count <= MAX_VALUES && fill.values ? new Array<Dim>(count).fill(fill.values[0] ?? null) : undefined;
+  const filled =
+    count <= MAX_VALUES && fill.values ? new Array<Dim>(count).fill(fill.values[0] ?? null) : undefined;
   return [facts(fill.dtype, dims, filled)];
 };
 
@@ -48,7 +50,8 @@ const range: ShapeRule = ({ inputs }) => {
   }
   const count = Math.max(Math.ceil((limit - start) / delta), 0);
   if (!Number.isFinite(count)) return [{ dtype, dims: [null] }];
-  const values = count <= MAX_VALUES ? Array.from({ length: count }, (_, at) => start + at * delta) : undefined;
+  const values =
+    count <= MAX_VALUES ? Array.from({ length: count }, (_, at) => start + at * delta) : undefined;
   return [facts(dtype, [count], values)];
 };
 
@@ -69,7 +72,9 @@ const oneHot: ShapeRule = ({ node, inputs }) => {
   return [{ dtype, dims: [...dims.slice(0, axis), scalarOf(inputs[1]), ...dims.slice(axis)] }];
 };
 
-const nonZero: ShapeRule = ({ inputs }) => [{ dtype: 'int64', dims: [inputs[0]?.dims?.length ?? null, null] }];
+const nonZero: ShapeRule = ({ inputs }) => [
+  { dtype: 'int64', dims: [inputs[0]?.dims?.length ?? null, null] },
+];
 
 export const CREATION_RULES: ShapeRules = {
   Constant: constant,

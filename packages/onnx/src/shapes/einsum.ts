@@ -1,5 +1,5 @@
-import { getString } from '../node.js';
 import type { Dim, OnnxNode } from '../model.js';
+import { getString } from '../node.js';
 import type { TensorFacts } from './facts.js';
 import { type ShapeRule, type ShapeRules, shapeError, showDims } from './rule.js';
 

@@ -1,10 +1,10 @@
 import type { DType } from '@cachequant/tensor';
-import { getFloat, getInt } from '../node.js';
+import { dtypeOf } from '../element-types.js';
 import type { Dim } from '../model.js';
+import { getFloat, getInt } from '../node.js';
 import { BINARY_OPERATIONS, COMPARISONS, castElement, roundTo, UNARY_OPERATIONS } from './arithmetic.js';
 import { broadcast, flatIndex, mapElements } from './dims.js';
 import { type Element, facts, isStatic, MAX_VALUES, type TensorFacts, UNKNOWN } from './facts.js';
-import { dtypeOf } from '../element-types.js';
 import type { RuleContext, ShapeRule, ShapeRules } from './rule.js';
 
 /** The same type and shape as the first input. */
@@ -97,9 +97,7 @@ function castTo(dtype: DType | null, input: TensorFacts): TensorFacts {
   );
 }
 
-const cast: ShapeRule = ({ node, inputs }) => [
-  castTo(dtypeOf(getInt(node, 'to', 0)), inputs[0] ?? UNKNOWN),
-];
+const cast: ShapeRule = ({ node, inputs }) => [castTo(dtypeOf(getInt(node, 'to', 0)), inputs[0] ?? UNKNOWN)];
 
 const castLike: ShapeRule = ({ inputs }) => [castTo(inputs[1]?.dtype ?? null, inputs[0] ?? UNKNOWN)];
 
@@ -119,12 +117,15 @@ const clip: ShapeRule = ({ node, opset, inputs }) => {
 };
 
 function table(names: string, rule: (opType: string) => ShapeRule): ShapeRules {
-  return Object.fromEntries(names.split(' ').map((name) => [name, rule(name.replace(/^com\.microsoft\./, ''))]));
+  return Object.fromEntries(
+    names.split(' ').map((name) => [name, rule(name.replace(/^com\.microsoft\./, ''))]),
+  );
 }
 
 export const ELEMENTWISE_RULES: ShapeRules = {
-  ...table('Add Sub Mul Div Mod Pow Min Max Sum Mean PRelu BitwiseAnd BitwiseOr BitwiseXor BitShift', (opType) =>
-    broadcasting(({ inputs }) => firstDtype(inputs), opType),
+  ...table(
+    'Add Sub Mul Div Mod Pow Min Max Sum Mean PRelu BitwiseAnd BitwiseOr BitwiseXor BitShift',
+    (opType) => broadcasting(({ inputs }) => firstDtype(inputs), opType),
   ),
   ...table('Equal Greater GreaterOrEqual Less LessOrEqual And Or Xor', (opType) =>
     broadcasting(() => 'bool', opType),

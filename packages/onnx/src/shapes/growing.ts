@@ -1,5 +1,5 @@
-import { getInts } from '../node.js';
 import type { Dim } from '../model.js';
+import { getInts } from '../node.js';
 import { broadcast, flatIndex, mapElements, normalizeAxis } from './dims.js';
 import { type Element, facts, isStatic, MAX_VALUES, numbersOf, UNKNOWN } from './facts.js';
 import { axesOf } from './layout.js';
@@ -18,7 +18,13 @@ const expand: ShapeRule = ({ node, inputs }) => {
   const small = isStatic(expanded) && expanded.reduce((total, dim) => total * dim, 1) <= MAX_VALUES;
   if (!small || values === undefined) return [{ dtype, dims: expanded }];
   const source = dims as number[];
-  return [facts(dtype, expanded, mapElements(expanded, (index) => values[flatIndex(source, index)] ?? null))];
+  return [
+    facts(
+      dtype,
+      expanded,
+      mapElements(expanded, (index) => values[flatIndex(source, index)] ?? null),
+    ),
+  ];
 };
 
 const tile: ShapeRule = ({ node, inputs }) => {

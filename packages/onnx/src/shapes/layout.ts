@@ -1,5 +1,5 @@
-import { getInt, getInts } from '../node.js';
 import type { Dim } from '../model.js';
+import { getInt, getInts } from '../node.js';
 import { checkRank, flatIndex, mapElements, normalizeAxis, product } from './dims.js';
 import { type Element, facts, isStatic, numbersOf, type TensorFacts, UNKNOWN } from './facts.js';
 import { type RuleContext, type ShapeRule, type ShapeRules, shapeError, showDims } from './rule.js';
@@ -34,7 +34,10 @@ const transpose: ShapeRule = ({ node, inputs }) => {
 };
 
 /** Input dimensions over output dimensions, where equal symbols cancel. */
-function quotient(input: readonly Dim[], output: readonly Dim[]): { number: number | null; symbols: string[] } {
+function quotient(
+  input: readonly Dim[],
+  output: readonly Dim[],
+): { number: number | null; symbols: string[] } {
   const symbols = input.filter((dim) => typeof dim === 'string');
   let known = !input.includes(null);
   for (const dim of output) {
@@ -48,33 +51,58 @@ function quotient(input: readonly Dim[], output: readonly Dim[]): { number: numb
   return { number: known && above !== null && below !== null ? above / below : null, symbols };
 }
 
-function missingDim(context: RuleContext, input: readonly Dim[], rest: readonly Dim[], target: readonly Dim[]): Dim {
+function missingDim(
+  context: RuleContext,
+  input: readonly Dim[],
+  rest: readonly Dim[],
+  target: readonly Dim[],
+): Dim {
   const { number, symbols } = quotient(input, rest);
   if (number === null || Number.isNaN(number)) return null;
   if (symbols.length > 0) return number === 1 && symbols.length === 1 ? (symbols[0] ?? null) : null;
   if (!Number.isInteger(number)) {
-    throw shapeError(context.node, 'the elements do not fill the new shape', showDims(target), showDims(input));
+    throw shapeError(
+      context.node,
+      'the elements do not fill the new shape',
+      showDims(target),
+      showDims(input),
+    );
   }
   return number;
 }
 
 /** The shape that a Reshape target asks for: 0 copies a dimension (unless allowzero), -1 takes what is left. */
-function reshapedDims(context: RuleContext, input: readonly Dim[] | undefined, target: readonly Element[]): Dim[] {
+function reshapedDims(
+  context: RuleContext,
+  input: readonly Dim[] | undefined,
+  target: readonly Element[],
+): Dim[] {
   const copyZeros = getInt(context.node, 'allowzero', 0) === 0;
   const dims = target.map((dim, axis) => {
     if (dim !== 0 || !copyZeros) return dim;
     if (input !== undefined && axis >= input.length) {
-      throw shapeError(context.node, 'the target copies an axis that is not there', showDims(input), showDims(target));
+      throw shapeError(
+        context.node,
+        'the target copies an axis that is not there',
+        showDims(input),
+        showDims(target),
+      );
     }
     return input?.[axis] ?? null;
   });
   const inferred = dims.indexOf(-1);
-  const open = inferred >= 0 ? inferred : dims.filter((dim) => dim === null).length === 1 ? dims.indexOf(null) : -1;
+  const open =
+    inferred >= 0 ? inferred : dims.filter((dim) => dim === null).length === 1 ? dims.indexOf(null) : -1;
   if (open >= 0) {
     const rest = dims.filter((_, axis) => axis !== open);
     dims[open] = input === undefined ? null : missingDim(context, input, rest, target);
   } else if (input !== undefined && isStatic(input) && isStatic(dims) && product(input) !== product(dims)) {
-    throw shapeError(context.node, 'the elements do not fill the new shape', showDims(target), showDims(input));
+    throw shapeError(
+      context.node,
+      'the elements do not fill the new shape',
+      showDims(target),
+      showDims(input),
+    );
   }
   return dims;
 }
@@ -106,7 +134,12 @@ function withoutAxes(context: RuleContext, input: TensorFacts): Dim[] | undefine
   for (const axis of dropped) {
     const dim = dims[axis];
     if (typeof dim === 'number' && dim !== 1) {
-      throw shapeError(context.node, 'only an axis of length 1 can be dropped', '1', `${dim} on axis ${axis}`);
+      throw shapeError(
+        context.node,
+        'only an axis of length 1 can be dropped',
+        '1',
+        `${dim} on axis ${axis}`,
+      );
     }
   }
   return dims.filter((_, axis) => !dropped.has(axis));

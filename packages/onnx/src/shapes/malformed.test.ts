@@ -21,7 +21,12 @@ function randomFacts(next: () => number): TensorFacts | undefined {
   const pick = (count: number): number => Math.floor(((next() + 1) / 2) * count);
   const dims = Array.from({ length: pick(6) }, (): Dim => [null, 'n', 0, 1, 2, 3, 5][pick(7)]!);
   const values = Array.from({ length: pick(5) }, (): Dim => [null, 'n', -1, 0, 1, 2, 9e18][pick(7)]!);
-  const kinds = [undefined, UNKNOWN, { dtype: 'float32', dims }, { dtype: 'int64', dims: [values.length], values }];
+  const kinds = [
+    undefined,
+    UNKNOWN,
+    { dtype: 'float32', dims },
+    { dtype: 'int64', dims: [values.length], values },
+  ];
   return (kinds[pick(8)] ?? kinds[2 + pick(2)]) as TensorFacts | undefined;
 }
 
@@ -40,8 +45,12 @@ describe.each(KNOWN_OPERATORS)('the rule of %s', (key) => {
     for (let round = 0; round < 200; round++) {
       const inputs = Array.from({ length: round % 9 }, () => randomFacts(next));
       const attributes = ATTRIBUTES[round % ATTRIBUTES.length]!;
-      const node = makeNode(key.slice(at + 1), inputs.map(String), ['y', 'z'], attributes, { domain: key.slice(0, Math.max(at, 0)) });
-      const outcome = attempt(() => inferOutputs({ node, opset: 8 + (round % 12), inputs, inferBranch: () => [] }));
+      const node = makeNode(key.slice(at + 1), inputs.map(String), ['y', 'z'], attributes, {
+        domain: key.slice(0, Math.max(at, 0)),
+      });
+      const outcome = attempt(() =>
+        inferOutputs({ node, opset: 8 + (round % 12), inputs, inferBranch: () => [] }),
+      );
       if (outcome instanceof Error) {
         expect(outcome).toBeInstanceOf(CacheQuantError);
         expect((outcome as CacheQuantError).code).toBe('shape');
@@ -55,7 +64,11 @@ describe.each(KNOWN_OPERATORS)('the rule of %s', (key) => {
 });
 
 describe('inferShapes on a graph that cannot run', () => {
-  const inputs = { x: ['float32', [2, 4, 8, 8]], y: ['float32', [2, 3, 8, 8]], w: ['float32', [6, 3, 3, 3]] } as const;
+  const inputs = {
+    x: ['float32', [2, 4, 8, 8]],
+    y: ['float32', [2, 3, 8, 8]],
+    w: ['float32', [6, 3, 3, 3]],
+  } as const;
   test.each([
     { op: 'Add', reads: ['x', 'y'], attributes: {} },
     { op: 'Conv', reads: ['x', 'w'], attributes: {} },
@@ -64,9 +77,18 @@ describe('inferShapes on a graph that cannot run', () => {
     { op: 'Transpose', reads: ['x'], attributes: { perm: [0, 1, 2] } },
     { op: 'Reshape', reads: ['x', 's'], attributes: {} },
   ])('throws a shape error that names the $op', ({ op, reads, attributes }) => {
-    const parts = { inputs: Object.fromEntries(Object.entries(inputs).map(([name, [dtype, dims]]) => [name, [dtype, [...dims]] as const])) };
-    const model = buildModel([makeNode(op, reads, ['z'], attributes, { name: 'culprit' })], { ...parts, constants: { s: int64s(5, -1) } });
-    expect(() => inferShapes(model)).toThrow(expect.objectContaining({ code: 'shape', where: expect.stringContaining('culprit') }));
+    const parts = {
+      inputs: Object.fromEntries(
+        Object.entries(inputs).map(([name, [dtype, dims]]) => [name, [dtype, [...dims]] as const]),
+      ),
+    };
+    const model = buildModel([makeNode(op, reads, ['z'], attributes, { name: 'culprit' })], {
+      ...parts,
+      constants: { s: int64s(5, -1) },
+    });
+    expect(() => inferShapes(model)).toThrow(
+      expect.objectContaining({ code: 'shape', where: expect.stringContaining('culprit') }),
+    );
   });
 });
 

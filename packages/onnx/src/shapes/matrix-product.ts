@@ -1,6 +1,6 @@
 import type { DType } from '@cachequant/tensor';
-import { getInt } from '../node.js';
 import type { Dim, OnnxNode } from '../model.js';
+import { getInt } from '../node.js';
 import { broadcast, checkRank } from './dims.js';
 import type { TensorFacts } from './facts.js';
 import { type ShapeRule, type ShapeRules, shapeError, showDims } from './rule.js';
@@ -44,7 +44,12 @@ function swapLast(dims: readonly Dim[]): Dim[] {
 }
 
 /** Operand shapes as [..., rows, inner] and [..., inner, columns], after the node's own transpositions. */
-export function productOperands(node: OnnxNode, form: ProductForm, a: readonly Dim[], b: readonly Dim[]): [Dim[], Dim[]] {
+export function productOperands(
+  node: OnnxNode,
+  form: ProductForm,
+  a: readonly Dim[],
+  b: readonly Dim[],
+): [Dim[], Dim[]] {
   const flip = (name: string): boolean => form.transposes === true && getInt(node, name, 0) === 1;
   const left = a.length === 1 ? [1, ...a] : flip('transA') ? swapLast(a) : [...a];
   const right = b.length === 1 ? [...b, 1] : flip('transB') ? swapLast(b) : [...b];

@@ -6,13 +6,13 @@ import type { ShapeRule, ShapeRules } from './rule.js';
 
 const quantize: ShapeRule = ({ node, inputs }) => {
   const zeroPoint = inputs[2]?.dtype;
-  const declared = node.attributes.has('output_dtype')
-    ? dtypeOf(getInt(node, 'output_dtype', 0))
-    : null;
+  const declared = node.attributes.has('output_dtype') ? dtypeOf(getInt(node, 'output_dtype', 0)) : null;
   return [{ dtype: zeroPoint ?? declared ?? 'uint8', dims: inputs[0]?.dims }];
 };
 
-const dequantize: ShapeRule = ({ inputs }) => [{ dtype: inputs[1]?.dtype ?? 'float32', dims: inputs[0]?.dims }];
+const dequantize: ShapeRule = ({ inputs }) => [
+  { dtype: inputs[1]?.dtype ?? 'float32', dims: inputs[0]?.dims },
+];
 
 const dynamicQuantize: ShapeRule = ({ inputs }) => [
   { dtype: 'uint8', dims: inputs[0]?.dims },
@@ -35,7 +35,8 @@ const quantizedConcat: ShapeRule = ({ node, inputs }) => {
   const parts = inputs.filter((_, position) => position >= 2 && position % 3 === 2).map((part) => part?.dims);
   const dtype = inputs[1]?.dtype ?? null;
   const first = parts[0];
-  if (first === undefined || parts.some((dims) => dims?.length !== first.length)) return [{ dtype, dims: undefined }];
+  if (first === undefined || parts.some((dims) => dims?.length !== first.length))
+    return [{ dtype, dims: undefined }];
   const joined = normalizeAxis(node, getInt(node, 'axis', 1), first.length);
   const dims = first.map((dim, axis) => {
     const lengths = parts.map((part) => part?.[axis] ?? null);

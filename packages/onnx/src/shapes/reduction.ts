@@ -1,6 +1,6 @@
 import type { DType } from '@cachequant/tensor';
-import { getInt } from '../node.js';
 import type { Dim } from '../model.js';
+import { getInt } from '../node.js';
 import { normalizeAxis } from './dims.js';
 import { type Element, facts, isStatic, scalarOf, type TensorFacts, UNKNOWN } from './facts.js';
 import { axesOf } from './layout.js';
@@ -20,14 +20,17 @@ function reducedDims(context: RuleContext, dims: readonly Dim[]): Dim[] | undefi
   if ((axes ?? []).length === 0 && getInt(context.node, 'noop_with_empty_axes', 0) === 1) return [...dims];
   const all = axes === undefined || axes.length === 0 ? dims.map((_, axis) => axis) : axes;
   const reduced = new Set(all.map((axis) => normalizeAxis(context.node, axis, dims.length)));
-  return keep ? dims.map((dim, axis) => (reduced.has(axis) ? 1 : dim)) : dims.filter((_, axis) => !reduced.has(axis));
+  return keep
+    ? dims.map((dim, axis) => (reduced.has(axis) ? 1 : dim))
+    : dims.filter((_, axis) => !reduced.has(axis));
 }
 
 /** The result of reducing a constant to a single element. */
 function foldAll(opType: string, input: TensorFacts, dims: Dim[] | undefined): Element[] | undefined {
   const fold = FOLDS[opType];
   const numbers = input.values?.filter((value) => typeof value === 'number');
-  if (fold === undefined || numbers === undefined || numbers.length !== input.values?.length) return undefined;
+  if (fold === undefined || numbers === undefined || numbers.length !== input.values?.length)
+    return undefined;
   const single = isStatic(dims) && dims.every((dim) => dim === 1);
   return single && numbers.length > 0 ? [fold(numbers)] : undefined;
 }

@@ -5,7 +5,9 @@ import { CREATION_RULES } from './creation.js';
 import { EINSUM_RULES } from './einsum.js';
 import { ELEMENTWISE_RULES } from './elementwise.js';
 import type { TensorFacts } from './facts.js';
+import { GATHERING_RULES } from './gathering.js';
 import { GROWING_RULES } from './growing.js';
+import { JOINING_RULES } from './joining.js';
 import { LAYOUT_RULES } from './layout.js';
 import { MATRIX_PRODUCT_RULES } from './matrix-product.js';
 import { NORMALIZATION_RULES } from './normalization.js';
@@ -20,6 +22,8 @@ const RULES: ReadonlyMap<string, ShapeRule> = new Map(
     ...ELEMENTWISE_RULES,
     ...LAYOUT_RULES,
     ...SLICING_RULES,
+    ...JOINING_RULES,
+    ...GATHERING_RULES,
     ...GROWING_RULES,
     ...CREATION_RULES,
     ...REDUCTION_RULES,
@@ -49,7 +53,12 @@ export function inferOutputs(context: RuleContext): readonly TensorFacts[] {
   const outputs = RULES.get(operatorKey(context.node))?.(context) ?? [];
   for (const { dims } of outputs) {
     if (dims?.some((dim) => typeof dim === 'number' && !(Number.isInteger(dim) && dim >= 0))) {
-      throw shapeError(context.node, 'a dimension comes out impossible', 'whole numbers from 0', showDims(dims));
+      throw shapeError(
+        context.node,
+        'a dimension comes out impossible',
+        'whole numbers from 0',
+        showDims(dims),
+      );
     }
   }
   return outputs;

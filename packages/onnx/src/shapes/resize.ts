@@ -1,6 +1,5 @@
-import type { OnnxNode } from '../model.js';
+import type { Dim, OnnxNode } from '../model.js';
 import { getFloat, getInts, getString } from '../node.js';
-import type { Dim } from '../model.js';
 import { normalizeAxis } from './dims.js';
 import { type TensorFacts, UNKNOWN } from './facts.js';
 import { type ShapeRule, type ShapeRules, shapeError } from './rule.js';
@@ -10,7 +9,12 @@ function isGiven(input: TensorFacts | undefined): input is TensorFacts {
 }
 
 /** The entries of scales or sizes for each resized axis, null where they are not known. */
-function entriesFor(node: OnnxNode, input: TensorFacts, axes: readonly number[], what: string): readonly Dim[] {
+function entriesFor(
+  node: OnnxNode,
+  input: TensorFacts,
+  axes: readonly number[],
+  what: string,
+): readonly Dim[] {
   const entries = input.values ?? axes.map(() => null);
   if (entries.length !== axes.length) {
     throw shapeError(node, `${what} do not fit the tensor`, `${axes.length} entries`, `${entries.length}`);
@@ -31,7 +35,9 @@ function keepRatio(policy: string, lengths: readonly Dim[], sizes: readonly Dim[
     return typeof size === 'number' && typeof length === 'number' ? size / length : Number.NaN;
   });
   const scale = policy === 'not_larger' ? Math.min(...scales) : Math.max(...scales);
-  return lengths.map((length) => (typeof length === 'number' && !Number.isNaN(scale) ? Math.round(length * scale) : null));
+  return lengths.map((length) =>
+    typeof length === 'number' && !Number.isNaN(scale) ? Math.round(length * scale) : null,
+  );
 }
 
 const resize: ShapeRule = ({ node, opset, inputs }) => {

@@ -1,8 +1,8 @@
-import { getInt, getInts } from '../node.js';
 import type { Dim } from '../model.js';
-import { flatIndex, mapElements, normalizeAxis, unify } from './dims.js';
-import { type Element, facts, isStatic, MAX_VALUES, numbersOf, type TensorFacts, UNKNOWN } from './facts.js';
-import { type RuleContext, type ShapeRule, type ShapeRules, shapeError, showDims } from './rule.js';
+import { getInt, getInts } from '../node.js';
+import { flatIndex, mapElements, normalizeAxis } from './dims.js';
+import { type Element, facts, isStatic, UNKNOWN } from './facts.js';
+import { type RuleContext, type ShapeRule, type ShapeRules, shapeError } from './rule.js';
 
 /** Start, step and length of one sliced axis. */
 interface AxisSlice {
@@ -17,7 +17,8 @@ function sliceAxis(dim: Dim, start: Element, end: Element, step: Element): AxisS
   if (typeof step !== 'number' || step === 0 || typeof start !== 'number') return open;
   if (typeof dim !== 'number') {
     const whole = start === 0 && step === 1;
-    if (whole && ((typeof end === 'number' && end >= 2 ** 31 - 1) || end === dim)) return { ...open, length: dim };
+    if (whole && ((typeof end === 'number' && end >= 2 ** 31 - 1) || end === dim))
+      return { ...open, length: dim };
     return open;
   }
   if (typeof end !== 'number') return open;
@@ -30,7 +31,11 @@ function sliceAxis(dim: Dim, start: Element, end: Element, step: Element): AxisS
 }
 
 /** Reads a list input, or the attribute that older operator sets have for it; undefined when it is left out. */
-function listOf({ node, inputs }: RuleContext, position: number, name: string): readonly Element[] | undefined {
+function listOf(
+  { node, inputs }: RuleContext,
+  position: number,
+  name: string,
+): readonly Element[] | undefined {
   const input = inputs[position];
   if (input !== undefined) {
     const length = input.dims?.[0];
@@ -50,7 +55,12 @@ const slice: ShapeRule = (context) => {
   const slices: AxisSlice[] = dims.map((length) => ({ start: 0, step: 1, length }));
   for (const [position, axis] of axes.entries()) {
     const at = normalizeAxis(context.node, axis, dims.length);
-    slices[at] = sliceAxis(dims[at]!, starts[position] ?? null, ends[position] ?? null, steps[position] ?? null);
+    slices[at] = sliceAxis(
+      dims[at]!,
+      starts[position] ?? null,
+      ends[position] ?? null,
+      steps[position] ?? null,
+    );
   }
   const sliced = slices.map(({ length }) => length);
   return [facts(dtype, sliced, takeSlices(dims, values, slices, sliced))];
@@ -88,101 +98,25 @@ const split: ShapeRule = (context) => {
   if (isStatic(sizes) && typeof dims[axis] === 'number') {
     const total = sizes.reduce((sum, size) => sum + size, 0);
     if (total !== dims[axis]) {
-      throw shapeError(node, 'the parts do not fill the axis', `parts that add up to ${dims[axis]}`, `[${sizes}]`);
+      throw shapeError(
+        node,
+        'the parts do not fill the axis',
+        `parts that add up to ${dims[axis]}`,
+        `[${sizes}]`,
+      );
     }
   }
   let start = 0;
   return sizes.map((length) => {
-    const slices = dims.map((whole, at) => ({ start: at === axis ? start : 0, step: 1, length: at === axis ? length : whole }));
+    const slices = dims.map((whole, at) => ({
+      start: at === axis ? start : 0,
+      step: 1,
+      length: at === axis ? length : whole,
+    }));
     const part = slices.map((axisSlice) => axisSlice.length);
     start += typeof length === 'number' ? length : 0;
     return facts(dtype, part, isStatic(sizes) ? takeSlices(dims, values, slices, part) : undefined);
   });
 };
 
-const concat: ShapeRule = ({ node, inputs }) => {
-  const parts = inputs.filter((input) => input !== undefined);
-  const dtype = parts.find((part) => part.dtype !== null)?.dtype ?? null;
-  const ranked = parts.map((part) => part.dims).filter((dims) => dims !== undefined);
-  const first = ranked[0];
-  if (first === undefined) return [{ dtype, dims: undefined }];
-  const axis = normalizeAxis(node, getInt(node, 'axis', 1), first.length);
-  const dims = ranked.reduce((merged, next) => {
-    if (next.length !== merged.length) {
-      throw shapeError(node, 'the inputs differ in rank', showDims(merged), showDims(next));
-    }
-    return merged.map((dim, at) => (at === axis ? dim : unify(node, dim, next[at], `lengths of axis ${at}`)));
-  }, first);
-  const lengths = parts.map((part) => part.dims?.[axis] ?? null);
-  const joined = [...dims];
-  joined[axis] = isStatic(lengths) ? lengths.reduce((total, length) => total + length, 0) : soleLength(lengths);
-  return [facts(dtype, joined, concatValues(parts, joined, axis))];
-};
-
-/** The length of the one part that is not empty. */
-function soleLength(lengths: readonly Dim[]): Dim {
-  const filled = lengths.filter((length) => length !== 0);
-  return filled.length === 1 ? filled[0]! : null;
-}
-
-function concatValues(parts: readonly TensorFacts[], joined: Dim[], axis: number): Element[] | undefined {
-  if (!isStatic(joined) || parts.some((part) => part.values === undefined || !isStatic(part.dims))) return undefined;
-  const places: { part: TensorFacts; offset: number }[] = [];
-  for (const part of parts) {
-    const length = part.dims![axis] as number;
-    for (let offset = 0; offset < length; offset++) places.push({ part, offset });
-  }
-  return mapElements(joined, (index) => {
-    const { part, offset } = places[index[axis]!]!;
-    const source = index.map((at, position) => (position === axis ? offset : at));
-    return part.values![flatIndex(part.dims as number[], source)] ?? null;
-  });
-}
-
-const gather: ShapeRule = ({ node, inputs }) => {
-  const data = inputs[0] ?? UNKNOWN;
-  const indices = inputs[1] ?? UNKNOWN;
-  if (data.dims === undefined || indices.dims === undefined) return [{ dtype: data.dtype, dims: undefined }];
-  const axis = normalizeAxis(node, getInt(node, 'axis', 0), data.dims.length);
-  const dims = [...data.dims.slice(0, axis), ...indices.dims, ...data.dims.slice(axis + 1)];
-  const chosen = numbersOf(indices);
-  const { dims: dataDims, values } = data;
-  const small = isStatic(dims) && dims.reduce((total, dim) => total * dim, 1) <= MAX_VALUES;
-  if (values === undefined || chosen === undefined || !isStatic(dataDims) || !small) {
-    return [{ dtype: data.dtype, dims }];
-  }
-  const indexDims = indices.dims as number[];
-  const taken = mapElements(dims, (index) => {
-    const at = chosen[flatIndex(indexDims, index.slice(axis, axis + indexDims.length))] ?? 0;
-    const wrapped = normalizeAxis(node, at, dataDims[axis]!);
-    return values[flatIndex(dataDims, [...index.slice(0, axis), wrapped, ...index.slice(axis + indexDims.length)])] ?? null;
-  });
-  return [facts(data.dtype, dims, taken)];
-};
-
-const gatherElements: ShapeRule = ({ inputs }) => [{ dtype: inputs[0]?.dtype ?? null, dims: inputs[1]?.dims }];
-
-const gatherNd: ShapeRule = ({ node, inputs }) => {
-  const data = inputs[0] ?? UNKNOWN;
-  const indices = inputs[1] ?? UNKNOWN;
-  const depth = indices.dims?.at(-1);
-  if (data.dims === undefined || indices.dims === undefined || typeof depth !== 'number') {
-    return [{ dtype: data.dtype, dims: undefined }];
-  }
-  const batch = getInt(node, 'batch_dims', 0);
-  return [{ dtype: data.dtype, dims: [...indices.dims.slice(0, -1), ...data.dims.slice(batch + depth)] }];
-};
-
-const first: ShapeRule = ({ inputs }) => [{ dtype: inputs[0]?.dtype ?? null, dims: inputs[0]?.dims }];
-
-export const SLICING_RULES: ShapeRules = {
-  Slice: slice,
-  Split: split,
-  Concat: concat,
-  Gather: gather,
-  GatherElements: gatherElements,
-  GatherND: gatherNd,
-  ScatterElements: first,
-  ScatterND: first,
-  Scatter: first,
-};
+export const SLICING_RULES: ShapeRules = { Slice: slice, Split: split };

@@ -1,5 +1,5 @@
-import { getInt, getInts, getString } from '../node.js';
 import type { Dim, OnnxNode } from '../model.js';
+import { getInt, getInts, getString } from '../node.js';
 import { shapeError } from './rule.js';
 
 /** The attributes that convolutions and pools share, one entry per spatial axis. */
@@ -21,7 +21,12 @@ export function windowAttributes(node: OnnxNode, axes: number): WindowAttributes
   };
   const lengths = [attributes.strides.length, attributes.dilations.length, attributes.pads.length / 2];
   if (lengths.some((length) => length !== axes)) {
-    throw shapeError(node, 'strides, dilations or pads do not fit the kernel', `${axes} spatial axes`, `[${lengths}]`);
+    throw shapeError(
+      node,
+      'strides, dilations or pads do not fit the kernel',
+      `${axes} spatial axes`,
+      `[${lengths}]`,
+    );
   }
   return attributes;
 }
@@ -46,7 +51,12 @@ export function slideWindow(
   if (typeof length !== 'number') return stride === 1 && padding === reach - 1 ? length : null;
   const room = length + padding - reach;
   if (room < 0) {
-    throw shapeError(node, 'the kernel is larger than its input', `${reach} or more on spatial axis ${axis}`, `${length + padding}`);
+    throw shapeError(
+      node,
+      'the kernel is larger than its input',
+      `${reach} or more on spatial axis ${axis}`,
+      `${length + padding}`,
+    );
   }
   if (getInt(node, 'ceil_mode', 0) === 0) return Math.floor(room / stride) + 1;
   const count = Math.ceil(room / stride) + 1;

@@ -65,39 +65,42 @@ describe('createGenerator on models/fashion-sd', () => {
     for (const { prompt, inputIds } of cases) expect(tokenizer.encode(prompt).ids).toEqual(inputIds);
   });
 
-  it.each(cases)('$scheduler, $steps steps, guidance $guidanceScale gives what diffusers gives', async (golden) => {
-    const steps: GenerationStep[] = [];
-    const { images, warnings } = await generator.generate({
-      prompt: golden.prompt,
-      negativePrompt: golden.negativePrompt,
-      seed: golden.seed,
-      steps: golden.steps,
-      guidanceScale: golden.guidanceScale,
-      sampler: golden.scheduler,
-      samplerOverrides: overrides(golden),
-      onStep: (step) => {
-        steps.push(step);
-      },
-    });
-    expect(warnings).toEqual([]);
-    expect(steps.map((step) => step.timestep)).toEqual(golden.callTimesteps);
+  it.each(cases)(
+    '$scheduler, $steps steps, guidance $guidanceScale gives what diffusers gives',
+    async (golden) => {
+      const steps: GenerationStep[] = [];
+      const { images, warnings } = await generator.generate({
+        prompt: golden.prompt,
+        negativePrompt: golden.negativePrompt,
+        seed: golden.seed,
+        steps: golden.steps,
+        guidanceScale: golden.guidanceScale,
+        sampler: golden.scheduler,
+        samplerOverrides: overrides(golden),
+        onStep: (step) => {
+          steps.push(step);
+        },
+      });
+      expect(warnings).toEqual([]);
+      expect(steps.map((step) => step.timestep)).toEqual(golden.callTimesteps);
 
-    // Rounding of other kernels, carried through up to 51 network calls.
-    for (const [call, expected] of Object.entries(golden.latentsAfterCall)) {
-      const tolerance = 1e-3 * deviation(expected);
-      const { data } = steps[Number(call)]!.latents;
-      const worst = expected.reduce((most, value, i) => Math.max(most, Math.abs(value - data[i]!)), 0);
-      expect(worst, `latents after call ${call}`).toBeLessThan(tolerance);
-    }
-    golden.latentNormAfterCall.forEach((expected, call) => {
-      const relative = norm(steps[call]!.latents.data) / expected;
-      expect(Math.abs(relative - 1), `norm after call ${call}`).toBeLessThan(1e-3);
-    });
+      // Rounding of other kernels, carried through up to 51 network calls.
+      for (const [call, expected] of Object.entries(golden.latentsAfterCall)) {
+        const tolerance = 1e-3 * deviation(expected);
+        const { data } = steps[Number(call)]!.latents;
+        const worst = expected.reduce((most, value, i) => Math.max(most, Math.abs(value - data[i]!)), 0);
+        expect(worst, `latents after call ${call}`).toBeLessThan(tolerance);
+      }
+      golden.latentNormAfterCall.forEach((expected, call) => {
+        const relative = norm(steps[call]!.latents.data) / expected;
+        expect(Math.abs(relative - 1), `norm after call ${call}`).toBeLessThan(1e-3);
+      });
 
-    const [image] = images;
-    const picture = decode(readFileSync(new URL(golden.image, GOLDEN)));
-    expect([image!.width, image!.height]).toEqual([picture.width, picture.height]);
-    const difference = picture.data.reduce((sum, value, i) => sum + Math.abs(value - image!.rgb[i]!), 0);
-    expect(difference / picture.data.length).toBeLessThan(1);
-  });
+      const [image] = images;
+      const picture = decode(readFileSync(new URL(golden.image, GOLDEN)));
+      expect([image!.width, image!.height]).toEqual([picture.width, picture.height]);
+      const difference = picture.data.reduce((sum, value, i) => sum + Math.abs(value - image!.rgb[i]!), 0);
+      expect(difference / picture.data.length).toBeLessThan(1);
+    },
+  );
 });

@@ -67,23 +67,21 @@ async function findDenoiser(storage: Storage, index: ModelIndex | undefined): Pr
   }
   if (index !== undefined) {
     throw new CacheQuantError('storage', 'the denoiser is missing', {
-      where: storage.locate?.('') ?? 'model folder',
+      where: placeOf(storage),
       expected: DENOISER_PLACES.slice(0, 2).join(' or '),
       hint: 'A folder of PyTorch weights has to be exported first: optimum-cli export onnx --model <folder> <out>',
     });
   }
   throw new CacheQuantError('invalid-argument', 'the folder holds no diffusion model', {
-    where: storage.locate?.('') ?? 'model folder',
-    expected: `model_index.json with unet/ or transformer/, or a single model.onnx`,
-    got: await describeContent(storage),
+    where: placeOf(storage),
+    expected: 'model_index.json with unet/ or transformer/, or a single model.onnx',
     hint: 'Give the folder that `optimum-cli export onnx` wrote',
   });
 }
 
-async function describeContent(storage: Storage): Promise<string> {
-  const names = new Set((await storage.list()).map((path) => path.split('/')[0]!));
-  const shown = [...names].slice(0, 8).join(', ');
-  return names.size === 0 ? 'nothing' : names.size > 8 ? `${shown}, …` : shown;
+/** Where the storage is, for messages. */
+function placeOf(storage: Storage): string {
+  return storage.locate?.('model_index.json')?.replace(/.model_index\.json$/, '') ?? 'model folder';
 }
 
 async function denoiserConfig(storage: Storage, model: string): Promise<DenoiserConfig> {

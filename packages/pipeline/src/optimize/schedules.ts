@@ -3,6 +3,7 @@ import {
   planForecastSteps,
   planRefreshSteps,
   quadraticSchedule,
+  tabulatedResiduals,
   uniformSchedule,
 } from '@cachequant/scheduler';
 import type { ScheduleKind } from './recipe.js';

@@ -1,0 +1,126 @@
+import { type Feeds, isDeviceTensor } from '@cachequant/tensor';
+import { describe, expect, it } from 'vitest';
+import {
+  deviceTensor,
+  type FakeDeviceTensor,
+  fakeSession,
+  floats,
+  input,
+} from '../__fixtures__/fake-session.js';
+import { cachedDenoiser } from './cached-denoiser.js';
+
+const SAMPLE = input('sample', 'float32', ['B', 1, 1, 1]);
+const FEATURES = input('cached_features', 'float32', ['B', 1]);
+const PREVIOUS = input('cached_features_previous', 'float32', ['B', 1]);
+
+/** The n-th refresh caches the number n + 1 on the device. */
+function fakeGraphs(anchors: 1 | 2) {
+  const features: FakeDeviceTensor[] = [];
+  const full = fakeSession([SAMPLE], ['out_sample', 'cached_features'], (feeds, run) => {
+    features.push(deviceTensor(floats([feeds.sample!.dims[0]!, 1], run + 1)));
+    return { out_sample: floats([1, 1, 1, 1], 100 + run), cached_features: features[run]! };
+  });
+  const inputs = anchors === 2 ? [SAMPLE, FEATURES, PREVIOUS] : [SAMPLE, FEATURES];
+  const cached = fakeSession(inputs, ['out_sample'], (_, run) => ({ out_sample: floats([1, 1, 1, 1], run) }));
+  return { full, cached, features };
+}
+
+function callOf(call: number, stream?: number) {
+  const sample = floats([1, 1, 1, 1], 0);
+  return { call, timestep: 0, sample, conditioning: {}, ...(stream !== undefined && { stream }) };
+}
+
+async function fed({ [FEATURES.name]: newest, [PREVIOUS.name]: previous }: Feeds) {
+  const read = async (value: Feeds[string] | undefined) =>
+    value !== undefined && isDeviceTensor(value) ? Number((await value.read()).data[0]) : undefined;
+  return [await read(newest), await read(previous)];
+}
+
+describe('cachedDenoiser', () => {
+  it('refreshes at the scheduled calls, and feeds the last two refreshes in between', async () => {
+    const { full, cached } = fakeGraphs(2);
+    const denoiser = cachedDenoiser({ full, cached, refreshSteps: [0, 2, 5], anchors: 2 });
+    for (let call = 0; call < 7; call++) await denoiser.predict(callOf(call));
+    expect(await Promise.all(cached.runs.map(fed))).toEqual([
+      [1, 1],
+      [2, 1],
+      [2, 1],
+      [3, 2],
+    ]);
+    expect(denoiser.stats).toEqual({ fullCalls: 3, cachedCalls: 4 });
+    expect([0, 1, 2, 3].map((call) => denoiser.kindOf(call))).toEqual(['full', 'cached', 'full', 'cached']);
+  });
+
+  it('feeds the newest refresh alone with one anchor', async () => {
+    const { full, cached } = fakeGraphs(1);
+    const denoiser = cachedDenoiser({ full, cached, refreshSteps: [0, 1], anchors: 1 });
+    for (let call = 0; call < 3; call++) await denoiser.predict(callOf(call));
+    expect(Object.keys(cached.runs[0]!)).toEqual(['sample', 'cached_features']);
+    expect(await fed(cached.runs[0]!)).toEqual([2, undefined]);
+  });
+
+  it('returns what the graph that ran predicts', async () => {
+    const { full, cached } = fakeGraphs(1);
+    const denoiser = cachedDenoiser({ full, cached, refreshSteps: [0, 2], anchors: 1 });
+    const outputs = [];
+    for (let call = 0; call < 4; call++) outputs.push((await denoiser.predict(callOf(call))).data[0]);
+    expect(outputs).toEqual([100, 0, 101, 1]);
+  });
+
+  it('frees features once two newer ones are there, and all of them at reset and dispose', async () => {
+    const { full, cached, features } = fakeGraphs(2);
+    const denoiser = cachedDenoiser({ full, cached, refreshSteps: [0, 1, 2], anchors: 2 });
+    const freed = () => features.map((feature) => feature.disposed);
+    for (let call = 0; call < 3; call++) await denoiser.predict(callOf(call));
+    expect(freed()).toEqual([true, false, false]);
+    denoiser.reset();
+    expect(freed()).toEqual([true, true, true]);
+    await denoiser.predict(callOf(0));
+    await denoiser.dispose();
+    expect(freed()).toEqual([true, true, true, true]);
+    expect([full.disposed, cached.disposed]).toEqual([true, true]);
+  });
+
+  it('forgets the features of the image before at reset', async () => {
+    const { full, cached } = fakeGraphs(2);
+    const denoiser = cachedDenoiser({ full, cached, refreshSteps: [0, 2], anchors: 2 });
+    for (let call = 0; call < 4; call++) await denoiser.predict(callOf(call));
+    denoiser.reset();
+    await expect(denoiser.predict(callOf(1))).rejects.toThrow('call 1 reuses features, but none are cached');
+    await denoiser.predict(callOf(0));
+    await denoiser.predict(callOf(1));
+    expect(await fed(cached.runs.at(-1)!)).toEqual([3, 3]);
+  });
+
+  it('keeps the features of interleaved streams apart', async () => {
+    const { full, cached } = fakeGraphs(2);
+    const denoiser = cachedDenoiser({ full, cached, refreshSteps: [0, 1], anchors: 2 });
+    for (let call = 0; call < 3; call++) {
+      await denoiser.predict(callOf(call, 0));
+      await denoiser.predict(callOf(call, 1));
+    }
+    expect(await Promise.all(cached.runs.map(fed))).toEqual([
+      [3, 1],
+      [4, 2],
+    ]);
+  });
+
+  it('refuses another batch than the one whose features are cached', async () => {
+    const { full, cached } = fakeGraphs(1);
+    const denoiser = cachedDenoiser({ full, cached, refreshSteps: [0], anchors: 1 });
+    await denoiser.predict(callOf(0));
+    const sample = floats([2, 1, 1, 1], 0, 0);
+    await expect(denoiser.predict({ ...callOf(1), sample })).rejects.toThrow('expected 1, got 2');
+  });
+
+  it.each([[[]], [[1, 2]], [[0, 2, 2]], [[0, 1.5]]])('refuses the schedule %j', (refreshSteps) => {
+    const { full, cached } = fakeGraphs(1);
+    expect(() => cachedDenoiser({ full, cached, refreshSteps, anchors: 1 })).toThrow('no schedule');
+  });
+
+  it('refuses graphs between which no features pass', () => {
+    const { full, cached } = fakeGraphs(1);
+    const options = { full, cached, refreshSteps: [0], anchors: 2 } as const;
+    expect(() => cachedDenoiser(options)).toThrow('got no cached_features_previous');
+  });
+});

@@ -1,0 +1,60 @@
+import type { Runtime, Storage } from '@cachequant/tensor';
+import { hashModel, hashText } from './fingerprint.js';
+import type { Laboratory, StageProgress } from './laboratory.js';
+import { denoiserDims, openDecoder, type PreparedSource, prepareImages, prepareSource } from './prepare.js';
+import { type OptimizeOptions, parseRecipe } from './recipe.js';
+import { openStages, type StageRunner } from './stages.js';
+
+/** Raised whenever results of the same options may differ from those of an earlier version. */
+const RESULTS_VERSION = 1;
+
+export interface LaboratoryOptions {
+  /** The model folder. */
+  readonly source: Storage;
+  /** Takes intermediate results, and lets a stopped run go on. */
+  readonly work: Storage;
+  readonly runtime: Runtime;
+  readonly options?: OptimizeOptions;
+  readonly onProgress?: (progress: StageProgress) => void;
+  readonly onStage?: (name: string, reused: boolean) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface OpenLaboratory {
+  readonly lab: Laboratory;
+  readonly runner: StageRunner;
+  readonly prepared: PreparedSource;
+  readonly inputDims: Readonly<Record<string, readonly number[]>>;
+  readonly sourceFingerprint: string;
+  dispose(): Promise<void>;
+}
+
+/** Reads the source, prepares its images, and opens the work folder. */
+export async function openLaboratory(options: LaboratoryOptions): Promise<OpenLaboratory> {
+  const { source, work, runtime, signal } = options;
+  const recipe = parseRecipe(options.options ?? {});
+  const prepared = await prepareSource(source, recipe);
+  const sourceFingerprint = await hashModel(source, prepared.folder.denoiser.model);
+  const runner = await openStages(work, hashText(JSON.stringify([RESULTS_VERSION, recipe, sourceFingerprint])), {
+    signal,
+    ...(options.onStage && { onStage: options.onStage }),
+  });
+  const images = await prepareImages(prepared, runtime, recipe);
+  const decoder = await openDecoder(prepared.folder, runtime);
+  const lab: Laboratory = {
+    runtime,
+    work,
+    recipe,
+    sampler: prepared.sampler,
+    guidanceScale: prepared.guidanceScale,
+    latentDims: prepared.latentDims,
+    refreshes: prepared.refreshes,
+    output: prepared.model.graph.outputs[0]!.name,
+    ...images,
+    toPicture: async (latents) => (await decoder.decode(latents))[0]!,
+    onProgress: options.onProgress,
+    signal,
+  };
+  const inputDims = denoiserDims(prepared, images.calibration[0]!);
+  return { lab, runner, prepared, inputDims, sourceFingerprint, dispose: () => decoder.dispose() };
+}
