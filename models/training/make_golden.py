@@ -92,9 +92,11 @@ def run_pipeline(pipeline, case):
 
 class OnnxModel:
     def __init__(self, folder):
+        options = onnxruntime.SessionOptions()
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self.sessions = {
             part: onnxruntime.InferenceSession(
-                str(Path(folder) / part / "model.onnx"), providers=["CPUExecutionProvider"]
+                str(Path(folder) / part / "model.onnx"), options, providers=["CPUExecutionProvider"]
             )
             for part in ("text_encoder", "unet", "vae_decoder")
         }

@@ -1,68 +1,81 @@
 // @ts-check
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { build } from '../workspace/build.mjs';
 import { toolEnvironment } from '../workspace/environment.mjs';
 import { TaskFailure } from '../workspace/failure.mjs';
-import { members } from '../workspace/members.mjs';
 import { root, toolPath } from '../workspace/paths.mjs';
-import { capture, mustSucceed, seconds } from '../workspace/phase.mjs';
+import { capture, seconds } from '../workspace/phase.mjs';
 import { bringPnpm } from '../workspace/pnpm.mjs';
+import { exitOnSignals } from '../workspace/signals.mjs';
 import { findViolations } from './import-direction.mjs';
 import { packageFileProblems } from './package-files.mjs';
 import { publintProblems, sourceConditionProblems, typeProblems } from './packed.mjs';
+import { packAll } from './packing.mjs';
 
+exitOnSignals();
 const pnpm = await bringPnpm();
-const env = toolEnvironment(pnpm.commandFolder);
-const packFolder = mkdtempSync(path.join(tmpdir(), 'cachequant-check-'));
-process.once('exit', () => rmSync(packFolder, { recursive: true, force: true }));
+/** @type {readonly import('./packing.mjs').Packed[]} */
+let packed = [];
 
-/** @type {readonly [name: string, run: () => Promise<string[]> | string[], needs?: string][]} */
+/**
+ * @typedef {object} Check
+ * @property {string} name
+ * @property {() => Promise<readonly string[]> | readonly string[]} run resolves to the problems
+ * @property {string} [after] not run when that check failed
+ */
+
+const biome = ['ci', '--colors=off', '--error-on-warnings', '--diagnostic-level=warn'];
+
+/** @type {readonly Check[]} */
 const checks = [
-  ['imports', () => findViolations(root)],
-  ['package files', () => packageFileProblems(root)],
-  [
-    'lint and format',
-    () =>
-      tool('@biomejs/biome', 'biome', [
-        'ci',
-        '--colors=off',
-        '--error-on-warnings',
-        '--diagnostic-level=warn',
-      ]),
-  ],
-  ['unused code', () => tool('knip', 'knip', ['--no-progress'])],
-  ['types', buildProblems],
-  ['types of tests', () => tool('typescript', 'tsc', ['-p', 'tsconfig.test.json', '--pretty', 'false'])],
-  ['publint', async () => (await Promise.all((await pack()).map(publintProblems))).flat(), 'types'],
-  ['published types', async () => (await Promise.all((await pack()).map(typeProblems))).flat(), 'types'],
-  ['published exports', async () => (await pack()).flatMap(sourceConditionProblems), 'types'],
+  { name: 'imports', run: () => findViolations(root) },
+  { name: 'package files', run: () => packageFileProblems(root) },
+  { name: 'lint and format', run: () => tool('@biomejs/biome', 'biome', biome) },
+  { name: 'unused code', run: () => tool('knip', 'knip', ['--no-progress']) },
+  { name: 'types', run: buildPackages },
+  {
+    name: 'types of tests',
+    run: () => tool('typescript', 'tsc', ['-p', 'tsconfig.test.json', '--pretty', 'false']),
+  },
+  { name: 'packing', run: packPackages, after: 'types' },
+  { name: 'published exports', run: () => packed.flatMap(sourceConditionProblems), after: 'packing' },
+  { name: 'publint', run: () => ofEach(publintProblems), after: 'packing' },
+  { name: 'published types', run: () => ofEach(typeProblems), after: 'packing' },
 ];
 
-process.exitCode = (await runChecks()) ? 0 : 1;
+/** @type {Set<string>} */
+const failed = new Set();
+for (const check of checks) {
+  if (check.after && failed.has(check.after)) {
+    console.log(`✗ ${check.name}: not run, since ${check.after} failed`);
+    failed.add(check.name);
+  } else if (!(await passes(check))) failed.add(check.name);
+}
+if (failed.size > 0) console.log(`\nfailed: ${[...failed].join(', ')}`);
+process.exit(failed.size > 0 ? 1 : 0);
 
-/** @returns {Promise<boolean>} whether all passed */
-async function runChecks() {
-  /** @type {Set<string>} */
-  const failed = new Set();
-  for (const [name, run, needs] of checks) {
-    if (needs && failed.has(needs)) {
-      console.log(`✗ ${name}: not run, since ${needs} failed`);
-      continue;
-    }
-    const start = performance.now();
-    const problems = await run();
-    const time = seconds(performance.now() - start);
-    if (problems.length === 0) {
-      console.log(`✓ ${name} ${time}`);
-      continue;
-    }
-    failed.add(name);
-    console.log(`✗ ${name} ${time}\n${problems.join('\n').replaceAll(/^/gm, '    ')}`);
+/**
+ * Runs a check and prints its line.
+ *
+ * @param {Check} check
+ * @returns {Promise<boolean>}
+ */
+async function passes({ name, run }) {
+  const start = performance.now();
+  const problems = await problemsOf(run);
+  const mark = problems.length === 0 ? '✓' : '✗';
+  console.log(`${mark} ${name} ${seconds(performance.now() - start)}`);
+  if (problems.length > 0) console.log(problems.join('\n').replaceAll(/^/gm, '    '));
+  return problems.length === 0;
+}
+
+/** @param {Check['run']} run */
+async function problemsOf(run) {
+  try {
+    return await run();
+  } catch (error) {
+    if (error instanceof TaskFailure) return [error.message.trim()];
+    throw error;
   }
-  if (failed.size > 0) console.log(`\nfailed: ${[...failed].join(', ')}`);
-  return failed.size === 0;
 }
 
 /**
@@ -71,43 +84,23 @@ async function runChecks() {
  * @param {readonly string[]} args
  */
 async function tool(packageName, command, args) {
-  const { exitCode, output } = await capture(process.execPath, [toolPath(packageName, command), ...args], {
-    cwd: root,
-    env,
-  });
+  const env = toolEnvironment(pnpm.commandFolder);
+  const script = toolPath(packageName, command);
+  const { exitCode, output } = await capture(process.execPath, [script, ...args], { cwd: root, env });
   return exitCode === 0 ? [] : [output.trim()];
 }
 
-async function buildProblems() {
-  try {
-    await build(pnpm);
-    return [];
-  } catch (error) {
-    if (error instanceof TaskFailure) return [error.message];
-    throw error;
-  }
+async function buildPackages() {
+  await build(pnpm);
+  return [];
 }
 
-/** @type {Promise<import('./packed.mjs').Packed[]> | undefined} */
-let packing;
-
-/** Packs every public package once, as it would be published. */
-function pack() {
-  packing ??= packAll();
-  return packing;
+async function packPackages() {
+  packed = await packAll(pnpm);
+  return [];
 }
 
-async function packAll() {
-  const packages = members().filter(({ manifest }) => !manifest.private);
-  const filters = packages.flatMap(({ manifest }) => ['--filter', manifest.name]);
-  const args = [pnpm.script, '--recursive', ...filters, 'pack', '--pack-destination', packFolder];
-  await mustSucceed('Packing', process.execPath, args, { cwd: root, env });
-  return packages.map((member) => ({
-    member,
-    tarball: readFileSync(path.join(packFolder, tarballName(member))),
-  }));
+/** @param {(packed: import('./packing.mjs').Packed) => Promise<readonly string[]>} problems */
+async function ofEach(problems) {
+  return (await Promise.all(packed.map(problems))).flat();
 }
-
-/** @param {import('../workspace/members.mjs').Member} member */
-const tarballName = ({ manifest }) =>
-  `${manifest.name.replace('@', '').replace('/', '-')}-${manifest.version}.tgz`;

@@ -5,11 +5,7 @@ import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { readJson } from '../workspace/paths.mjs';
 
-/**
- * @typedef {object} Packed
- * @property {import('../workspace/members.mjs').Member} member
- * @property {Buffer} tarball as it would be published
- */
+/** @typedef {import('./packing.mjs').Packed} Packed */
 
 /**
  * What publint has against a package.

@@ -6,16 +6,18 @@ import { runTests } from './run-tests.mjs';
 /**
  * @typedef {object} Task
  * @property {boolean} needsBuild
+ * @property {boolean} [forDevelopment] its tools need Node 20.19, not any 20
  * @property {(args: readonly string[], env: NodeJS.ProcessEnv) => Promise<number>} run
  */
 
 /**
  * @param {string} script
- * @param {{ needsBuild: boolean, cwd?: () => string }} options
+ * @param {{ needsBuild: boolean, forDevelopment?: boolean, cwd?: () => string }} options
  * @returns {Task}
  */
-const program = (script, { needsBuild, cwd = () => root }) => ({
+const program = (script, { needsBuild, forDevelopment, cwd = () => root }) => ({
   needsBuild,
+  forDevelopment,
   run: (args, env) => foreground([inRoot(script), ...args], { cwd: cwd(), env }),
 });
 
@@ -26,8 +28,8 @@ const callersFolder = () => process.env.INIT_CWD ?? process.cwd();
 export const tasks = new Map([
   ['build', { needsBuild: true, run: async () => 0 }],
   ['demo', program('apps/quickstart-node/dist/demo.js', { needsBuild: true })],
-  ['test', { needsBuild: true, run: runTests }],
-  ['check', program('scripts/check/main.mjs', { needsBuild: false })],
+  ['test', { needsBuild: true, forDevelopment: true, run: runTests }],
+  ['check', program('scripts/check/main.mjs', { needsBuild: false, forDevelopment: true })],
   ['cachequant', program('packages/cachequant/dist/bin.js', { needsBuild: true, cwd: callersFolder })],
-  ['release:rehearse', program('scripts/release/rehearse.mjs', { needsBuild: false })],
+  ['release:rehearse', program('scripts/release/rehearse.mjs', { needsBuild: false, forDevelopment: true })],
 ]);

@@ -36,7 +36,7 @@ export interface SessionHost {
 
 export async function createSessionHost(threads: number): Promise<SessionHost> {
   const ort = await import('onnxruntime-node');
-  ort.env.logLevel = 'error';
+  ort.env.logLevel = 'fatal';
   const sessions = new Map<number, HostedSession>();
   const held = new Map<number, Tensor>();
   let lastNumber = 0;
@@ -130,7 +130,8 @@ function sessionOptions(request: LoadRequest, threads: number): InferenceSession
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     graphOptimizationLevel: request.optimization,
-    logSeverityLevel: 3,
+    // What goes wrong is thrown; nothing is to be printed as well.
+    logSeverityLevel: 4,
     externalData: request.externalData.map(({ path, buffer }) => ({ path, data: new Uint8Array(buffer) })),
     ...(request.profileFolder === undefined
       ? {}

@@ -11,16 +11,16 @@ export function decode<T>(schema: Schema<T>, reader: ProtoReader, end: number, d
   const result: Record<string, unknown> = {};
   for (const field of schema.fields) if (field.repeated) result[field.name] = [];
   const unknown: Uint8Array[] = [];
-  /** Where a run of unknown fields began, so that a million of them make one view. */
-  let runStart = -1;
+  // Fields that follow one another share a view, so that a million of them do not make a million.
+  const run = { start: -1, end: -1 };
   while (reader.position < end) {
     const start = reader.position;
-    if (readKnown(schema, result, reader, end, depth)) {
-      if (runStart >= 0) unknown.push(reader.between(runStart, start));
-      runStart = -1;
-    } else if (runStart < 0) runStart = start;
+    if (readKnown(schema, result, reader, end, depth)) continue;
+    if (start === run.end) unknown.pop();
+    else run.start = start;
+    run.end = reader.position;
+    unknown.push(reader.since(run.start));
   }
-  if (runStart >= 0) unknown.push(reader.since(runStart));
   if (unknown.length > 0) result.unknown = concatBytes(unknown);
   return result as T;
 }
@@ -38,7 +38,8 @@ function readKnown<T>(
   const number = Math.floor(tag / 8);
   if (number === 0) reader.fail('a field has the number 0');
   const field = schema.byNumber.get(number);
-  if (field !== undefined && readField(result, field, { reader, wireType, end, depth, in: schema.message })) return true;
+  if (field !== undefined && readField(result, field, { reader, wireType, end, depth, in: schema.message }))
+    return true;
   reader.count('items');
   reader.skip(wireType, end);
   return false;

@@ -47,6 +47,6 @@ function conditioningFor(conditioning: DenoiserCall['conditioning'], name: strin
   throw new CacheQuantError('invalid-argument', `the model wants ${name}, which was not given`, {
     where: 'conditioning',
     got: Object.keys(conditioning).join(', ') || 'nothing',
-    hint: 'Pass a tensor of that name, with the batch as its first dimension',
+    hint: 'createGenerator makes encoder_hidden_states alone; give sampleLatents a tensor [B, …] of that name',
   });
 }

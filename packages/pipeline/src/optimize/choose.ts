@@ -2,7 +2,8 @@ import type { Candidate } from './candidate.js';
 import { buildCandidate } from './candidate.js';
 import { type CorrectedOutputs, correctOutputs } from './correct-outputs.js';
 import type { Study } from './study.js';
-import { mean, type Variant } from './variant.js';
+import { meanOf as mean } from './statistics.js';
+import type { Variant } from './variant.js';
 
 /** The winner on the calibration images, and everything it was compared with. */
 export interface Choice {

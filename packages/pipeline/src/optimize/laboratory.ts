@@ -51,6 +51,8 @@ export interface Laboratory {
   readonly output: string;
   readonly calibration: readonly PreparedImage[];
   readonly verification: readonly PreparedImage[];
+  /** Median time to encode a prompt; 0 without text. */
+  readonly textEncoderMs: number;
   /** Turns final latents of one image into a picture. */
   readonly toPicture: (latents: Tensor<'float32'>) => Promise<RgbImage>;
   readonly onProgress?: ((progress: StageProgress) => void) | undefined;

@@ -1,7 +1,8 @@
 import type { Runtime, Storage } from '@cachequant/tensor';
+import { loadDecoder } from '../generate/generator-parts.js';
 import { hashModel, hashText } from './fingerprint.js';
 import type { Laboratory, StageProgress } from './laboratory.js';
-import { denoiserDims, openDecoder, type PreparedSource, prepareImages, prepareSource } from './prepare.js';
+import { denoiserDims, type PreparedSource, prepareImages, prepareSource } from './prepare.js';
 import { type OptimizeOptions, parseRecipe } from './recipe.js';
 import { openStages, type StageRunner } from './stages.js';
 
@@ -40,7 +41,7 @@ export async function openLaboratory(options: LaboratoryOptions): Promise<OpenLa
     ...(options.onStage && { onStage: options.onStage }),
   });
   const images = await prepareImages(prepared, runtime, recipe);
-  const decoder = await openDecoder(prepared.folder, runtime);
+  const decoder = await loadDecoder(prepared.folder, runtime);
   const lab: Laboratory = {
     runtime,
     work,

@@ -3,14 +3,13 @@ import { createSampler, type Sampler } from '@cachequant/samplers';
 import { CacheQuantError, type Runtime, type Storage, type Tensor } from '@cachequant/tensor';
 import { refreshesFor } from '@cachequant/scheduler';
 import { type DenoiserInputs, findDenoiserInputs } from '../generate/denoiser-inputs.js';
-import { type LatentDecoder, pixelDecoder, vaeDecoder, vaeFactor } from '../generate/latent-decoder.js';
-import { loadGraph } from '../model/load-graph.js';
+import { loadPromptEncoder } from '../generate/generator-parts.js';
+import { vaeFactor } from '../generate/latent-decoder.js';
 import { type ModelFolder, openModelFolder } from '../model/model-folder.js';
-import { PromptEncoder } from '../model/prompt-encoder.js';
-import { readTokenizer } from '../model/read-tokenizer.js';
 import { DEFAULT_PROMPTS } from './default-prompts.js';
 import type { Laboratory, PreparedImage } from './laboratory.js';
 import type { Recipe } from './recipe.js';
+import { medianOf } from './statistics.js';
 
 /** Everything about the source model that the stages need, read but not run. */
 export interface PreparedSource {
@@ -89,15 +88,19 @@ export async function prepareImages(
   { folder, inputs, guidanceScale }: PreparedSource,
   runtime: Runtime,
   recipe: Recipe,
-): Promise<Pick<Laboratory, 'calibration' | 'verification'>> {
+): Promise<Pick<Laboratory, 'calibration' | 'verification' | 'textEncoderMs'>> {
   const prompts = folder.textEncoder ? (recipe.prompts ?? DEFAULT_PROMPTS) : [''];
   const heldOut = prompts.length >= 4 ? prompts.filter((_, i) => i % 4 === 3) : prompts;
   const seen = prompts.length >= 4 ? prompts.filter((_, i) => i % 4 !== 3) : prompts;
-  const encoder = await openEncoder(folder, runtime);
+  const encoder = await loadPromptEncoder(folder, runtime);
+  const times: number[] = [];
   const conditioningName = inputs.conditioning[0];
   const encode = async (text: string): Promise<Record<string, Tensor>> => {
     if (!encoder || conditioningName === undefined) return {};
-    return { [conditioningName]: (await encoder.encode(text)).hiddenStates };
+    const start = performance.now();
+    const { hiddenStates } = await encoder.encode(text);
+    times.push(performance.now() - start);
+    return { [conditioningName]: hiddenStates };
   };
   try {
     const unconditional = guidanceScale === 1 ? undefined : await encode(recipe.negativePrompt);
@@ -109,24 +112,12 @@ export async function prepareImages(
       }
       return made;
     };
-    return {
-      calibration: await images(recipe.calibrationImages, seen, 1_000_000 + recipe.seed),
-      verification: await images(recipe.verificationImages, heldOut, 2_000_000 + recipe.seed),
-    };
+    const calibration = await images(recipe.calibrationImages, seen, 1_000_000 + recipe.seed);
+    const verification = await images(recipe.verificationImages, heldOut, 2_000_000 + recipe.seed);
+    return { calibration, verification, textEncoderMs: times.length > 0 ? medianOf(times) : 0 };
   } finally {
     await encoder?.dispose();
   }
-}
-
-async function openEncoder(folder: ModelFolder, runtime: Runtime): Promise<PromptEncoder | undefined> {
-  if (!folder.textEncoder) return undefined;
-  const tokenizer = await readTokenizer(folder.storage, folder.tokenizer!, folder.textEncoder.config.max_position_embeddings ?? undefined);
-  return new PromptEncoder(await loadGraph(runtime, folder.storage, folder.textEncoder.model), tokenizer);
-}
-
-export async function openDecoder(folder: ModelFolder, runtime: Runtime): Promise<LatentDecoder> {
-  if (!folder.vaeDecoder) return pixelDecoder();
-  return vaeDecoder(await loadGraph(runtime, folder.storage, folder.vaeDecoder.model), folder.vaeDecoder.config);
 }
 
 /** Shapes of the denoiser's inputs at the batch that calibration runs. */

@@ -58,6 +58,3 @@ export async function calibrationPsnr(
   }
 }
 
-export function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}

@@ -1,0 +1,80 @@
+import { CacheQuantError, readText, type Storage } from '@cachequant/tensor';
+import { z } from 'zod';
+
+export const MANIFEST = 'cachequant.json';
+export const VERIFICATION = 'verification.json';
+export const FORMAT_VERSION = 1;
+
+const graphSchema = z.object({
+  file: z.string(),
+  /** Where each input comes from: the request, the index of the network call, or a cached tensor. */
+  inputs: z.record(z.string(), z.enum(['request', 'call_index', 'cache:newest', 'cache:previous'])),
+  outputs: z.record(z.string(), z.enum(['prediction', 'cache'])),
+});
+
+const manifestSchema = z.object({
+  formatVersion: z.literal(FORMAT_VERSION),
+  createdBy: z.string(),
+  createdAt: z.string(),
+  source: z.object({ name: z.string(), fingerprint: z.string(), denoiserBytes: z.number() }),
+  cut: z.object({ id: z.string(), kind: z.string(), cachedShare: z.number(), dims: z.array(z.number()) }),
+  denoiser: z.object({ full: graphSchema, cached: graphSchema, batch: z.number().int() }),
+  sampler: z.object({ name: z.string(), steps: z.number().int(), calls: z.number().int() }),
+  guidanceScale: z.number(),
+  latentDims: z.array(z.number().int()).length(3),
+  schedule: z.object({
+    kind: z.string(),
+    interval: z.number().int(),
+    refreshSteps: z.array(z.number().int()).min(1),
+  }),
+  corrections: z.object({
+    cache: z.enum(['none', 'paper', 'forecast']),
+    anchors: z.union([z.literal(1), z.literal(2)]),
+    quantization: z.boolean(),
+  }),
+  bits: z.object({ weights: z.number(), activations: z.number(), target: z.enum(['portable', 'vnni', 'float']) }),
+  layers: z.array(
+    z.object({ id: z.string(), kind: z.string(), macs: z.number(), compute: z.string(), storage: z.string(), reason: z.string() }),
+  ),
+  /** Every file of the bundle but the manifest and the verification. */
+  files: z.record(z.string(), z.object({ bytes: z.number().int(), sha256: z.string() })),
+});
+
+/** What a bundle is and how its parts go together. */
+export type BundleManifest = z.output<typeof manifestSchema>;
+
+/** Reads and checks a manifest; the files it lists are not looked at. */
+export async function readManifest(storage: Storage): Promise<BundleManifest> {
+  const where = storage.locate?.(MANIFEST) ?? MANIFEST;
+  if (!(await storage.stat(MANIFEST))) {
+    throw new CacheQuantError('bundle', 'the folder holds no bundle', {
+      where,
+      hint: 'Give the folder that `cachequant optimize` wrote.',
+    });
+  }
+  const json = parseJson(await readText(storage, MANIFEST), where);
+  const version = (json as { formatVersion?: unknown } | null)?.formatVersion;
+  if (typeof version === 'number' && version > FORMAT_VERSION) {
+    throw new CacheQuantError('bundle', 'the bundle was written by a newer version', {
+      where,
+      expected: `format ${FORMAT_VERSION} or older`,
+      got: `format ${version}`,
+      hint: 'Update cachequant, or optimize the model again.',
+    });
+  }
+  const parsed = manifestSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  throw new CacheQuantError('bundle', `the manifest is damaged: ${issue.message}`, {
+    where: `${where}, ${issue.path.join('.')}`,
+    hint: 'Optimize the model again.',
+  });
+}
+
+function parseJson(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new CacheQuantError('bundle', 'the manifest is no JSON', { where, hint: 'Optimize the model again.', cause });
+  }
+}

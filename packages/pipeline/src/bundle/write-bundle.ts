@@ -1,0 +1,95 @@
+import { createWeightFile, type OnnxModel, readModel, TABLE_PREFIX, writeModel, cloneModel } from '@cachequant/onnx';
+import { type Storage, writeFile } from '@cachequant/tensor';
+import { hashFile } from '../optimize/fingerprint.js';
+import { type BundleManifest, MANIFEST } from './manifest.js';
+
+const CHUNK_BYTES = 4 * 1024 * 1024;
+
+/** Graphs of the work folder that become a bundle's denoiser. */
+export interface DenoiserFiles {
+  readonly full: string;
+  readonly cached: string;
+  readonly weights: string;
+}
+
+/**
+ * Writes everything under denoiser/: both graphs, their weights once, and the numbers per call in a file of
+ * their own, so that planning anew never touches the weights.
+ */
+export async function writeDenoiser(work: Storage, out: Storage, files: DenoiserFiles): Promise<void> {
+  await copyFile(work, files.weights, out, 'denoiser/weights.bin');
+  const tables = await createWeightFile(out, 'denoiser/tables.bin', { location: 'tables.bin' });
+  try {
+    const full = await moveTables(await readModel(work, files.full), tables);
+    const cached = await moveTables(await readModel(work, files.cached), tables);
+    await tables.commit();
+    await writeModel(out, 'denoiser/full.onnx', referWeights(full, files.weights));
+    await writeModel(out, 'denoiser/cached.onnx', referWeights(cached, files.weights));
+  } catch (error) {
+    await tables.abort();
+    throw error;
+  }
+}
+
+async function moveTables(
+  model: OnnxModel,
+  tables: Awaited<ReturnType<typeof createWeightFile>>,
+): Promise<OnnxModel> {
+  const moved = cloneModel(model);
+  for (const [name, weight] of moved.graph.initializers) {
+    if (!name.startsWith(TABLE_PREFIX)) continue;
+    moved.graph.initializers.set(name, { ...weight, data: await tables.add(weight) });
+  }
+  return moved;
+}
+
+/** Weights that were read from the work folder's file are those of the copy beside the graph. */
+function referWeights(model: OnnxModel, weights: string): OnnxModel {
+  for (const [name, weight] of model.graph.initializers) {
+    const { data } = weight;
+    if (data.kind !== 'range' || !data.source.name.endsWith(weights)) continue;
+    const { offset, length } = data;
+    model.graph.initializers.set(name, {
+      ...weight,
+      data: { kind: 'external', location: 'weights.bin', offset, length },
+    });
+  }
+  return model;
+}
+
+/** Copies what the denoiser is not: text encoder, decoder, tokenizer, scheduler, configuration. */
+export async function copyComponents(source: Storage, out: Storage, denoiserFolder: string): Promise<void> {
+  for (const path of await source.list()) {
+    if (path.startsWith(`${denoiserFolder}/`)) {
+      if (path.endsWith('config.json')) await copyFile(source, path, out, 'denoiser/config.json');
+      continue;
+    }
+    await copyFile(source, path, out, path);
+  }
+}
+
+async function copyFile(from: Storage, path: string, to: Storage, target: string): Promise<void> {
+  const size = (await from.stat(path))?.size ?? 0;
+  const writer = await to.create(target);
+  try {
+    for (let offset = 0; offset < size; offset += CHUNK_BYTES) {
+      await writer.write(await from.read(path, { offset, length: Math.min(CHUNK_BYTES, size - offset) }));
+    }
+    await writer.commit();
+  } catch (error) {
+    await writer.abort();
+    throw error;
+  }
+}
+
+/** Writes the manifest, last of all: a bundle without it is none. */
+export async function writeManifest(out: Storage, manifest: Omit<BundleManifest, 'files'>): Promise<BundleManifest> {
+  const files: BundleManifest['files'] = {};
+  for (const path of await out.list()) {
+    if (path === MANIFEST || path.endsWith('.html')) continue;
+    files[path] = { bytes: (await out.stat(path))!.size, sha256: await hashFile(out, path) };
+  }
+  const complete = { ...manifest, files };
+  await writeFile(out, MANIFEST, `${JSON.stringify(complete, null, 2)}\n`);
+  return complete;
+}

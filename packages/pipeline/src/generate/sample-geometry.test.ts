@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import { input } from '../__fixtures__/fake-session.js';
+import { sampleGeometry, sampleShape } from './sample-geometry.js';
+
+const FREE = input('sample', 'float32', ['B', 4, 'H', 'W']);
+const FIXED = input('sample', 'float32', ['B', 4, 16, 24]);
+const UNET = { in_channels: 4, sample_size: 64, down_block_types: ['a', 'b', 'c', 'd'] };
+
+describe('sampleShape(geometry, width, height)', () => {
+  const geometry = sampleGeometry(FREE, UNET, 8);
+
+  it('is the trained size when nothing is asked for, or what is asked for', () => {
+    expect(sampleShape(geometry, undefined, undefined)).toEqual([4, 64, 64]);
+    expect(sampleShape(geometry, 768, undefined)).toEqual([4, 64, 96]);
+    expect(sampleShape(geometry, 512, 320)).toEqual([4, 40, 64]);
+  });
+
+  it.each([
+    [516, 'width: the model cannot make this size (expected a multiple of 64, got 516). The nearest is 512'],
+    [520, 'got 520). The nearest is 512'],
+    [8, 'got 8). The nearest is 64'],
+  ])('refuses a width of %s, which four levels of a U-Net cannot halve', (width, message) => {
+    expect(() => sampleShape(geometry, width, 512)).toThrow(message);
+  });
+
+  it('takes the size of a graph that has one alone', () => {
+    const fixed = sampleGeometry(FIXED, UNET, 2);
+    expect(sampleShape(fixed, undefined, undefined)).toEqual([4, 16, 24]);
+    expect(sampleShape(fixed, 48, 32)).toEqual([4, 16, 24]);
+    expect(() => sampleShape(fixed, 64, 32)).toThrow(
+      'width: the graph has one size alone (expected 48, got 64)',
+    );
+  });
+
+  it('counts patches of a transformer', () => {
+    const transformer = sampleGeometry(FREE, { in_channels: 4, sample_size: [16, 32], patch_size: 2 }, 1);
+    expect(sampleShape(transformer, undefined, undefined)).toEqual([4, 16, 32]);
+    expect(() => sampleShape(transformer, 15, 16)).toThrow('expected a multiple of 2');
+  });
+
+  it('wants a size where no file says one', () => {
+    const unknown = sampleGeometry(FREE, {}, 8);
+    expect(() => sampleShape(unknown, undefined, 64)).toThrow('the model does not say its own size');
+    expect(sampleShape(unknown, 64, 64)).toEqual([4, 8, 8]);
+  });
+});
+
+describe('sampleGeometry', () => {
+  it('refuses a sample that is no picture of known channels', () => {
+    expect(() => sampleGeometry(input('hidden_states', 'float32', ['B', 'L', 64]), {}, 8)).toThrow(
+      '[B, C, H, W]',
+    );
+    expect(() => sampleGeometry(input('sample', 'float32', ['B', 'C', 8, 8]), {}, 8)).toThrow('[B,C,8,8]');
+  });
+});

@@ -1,0 +1,113 @@
+import type { ProfiledNode } from '@cachequant/tensor';
+import { tensor } from '@cachequant/tensor';
+import type { Layer } from '@cachequant/quantizer';
+import type { DenoiserCall } from '../generate/denoiser.js';
+import { CACHE_NAME, type Laboratory, loadGraph, PREVIOUS_CACHE_NAME, runGraph } from './laboratory.js';
+import type { Study } from './study.js';
+import type { Variant } from './variant.js';
+
+/** What really ran as integers, by the runtime's own profile. */
+export interface Coverage {
+  /** Shares of the multiply-adds of convolutions and linear layers, over the calls of one image. */
+  readonly integerShare: number;
+  readonly plannedShare: number;
+  /** Layers that were planned as integers and did not run so. */
+  readonly missed: readonly string[];
+  /** Of one full call, longest first. */
+  readonly operators: readonly { readonly opType: string; readonly ms: number; readonly count: number }[];
+}
+
+const INTEGER_OPERATORS = new Set(['QLinearConv', 'MatMulIntegerToFloat', 'QGemm', 'QLinearMatMul']);
+const PROFILED_RUNS = 3;
+
+/** Runs both graphs a few times with profiling and compares what ran with what was planned. */
+export async function measureCoverage(study: Study, variant: Variant): Promise<Coverage> {
+  const { lab, graphs } = study;
+  const full = await profile(study, variant.full);
+  const cached = variant.cached && (await profile(study, variant.cached.graph));
+  const refreshes = variant.cached?.refreshSteps.length ?? lab.sampler.calls;
+  const parts = [
+    { nodes: full, layers: graphs.full.layers, macs: graphs.full.layerMacs, calls: refreshes },
+    ...(cached
+      ? [{ nodes: cached, layers: graphs.cached.layers, macs: graphs.cached.layerMacs, calls: lab.sampler.calls - refreshes }]
+      : []),
+  ];
+  let total = 0;
+  let planned = 0;
+  let integer = 0;
+  const missed = new Set<string>();
+  for (const { nodes, layers, macs, calls } of parts) {
+    const ran = integerNodes(nodes);
+    for (const layer of layers) {
+      const work = (macs.get(layer.id) ?? 0) * calls;
+      total += work;
+      if (!study.integers?.packed.compute.has(layer.id)) continue;
+      planned += work;
+      if (ran.some((name) => isOf(name, layer))) integer += work;
+      else missed.add(layer.id);
+    }
+  }
+  return {
+    integerShare: integer / total,
+    plannedShare: planned / total,
+    missed: [...missed],
+    operators: byOperator(full),
+  };
+}
+
+/** A node of the profile belongs to a layer when it carries the name that the integer graph gave it. */
+function isOf(node: string, { node: { name }, output }: Layer): boolean {
+  return node.includes(`${name || output}/integer`);
+}
+
+function integerNodes(nodes: readonly ProfiledNode[]): string[] {
+  return nodes.filter(({ opType }) => INTEGER_OPERATORS.has(opType)).map(({ name }) => name);
+}
+
+function byOperator(nodes: readonly ProfiledNode[]): Coverage['operators'] {
+  const sums = new Map<string, { ms: number; count: number }>();
+  for (const { opType, totalMs } of nodes) {
+    const sum = sums.get(opType) ?? { ms: 0, count: 0 };
+    sums.set(opType, { ms: sum.ms + totalMs / PROFILED_RUNS, count: sum.count + 1 });
+  }
+  return [...sums].map(([opType, sum]) => ({ opType, ...sum })).sort((a, b) => b.ms - a.ms);
+}
+
+async function profile(study: Study, graph: string): Promise<readonly ProfiledNode[]> {
+  const { lab } = study;
+  const session = await loadGraph(lab, graph, true);
+  try {
+    const outputs = session.outputs.map(({ name }) => name);
+    for (let run = 0; run < PROFILED_RUNS; run++) {
+      await runGraph(lab, session, sampleCall(lab), outputs, zeroFeatures(study));
+    }
+    return await session.endProfiling();
+  } finally {
+    await session.dispose();
+  }
+}
+
+function sampleCall(lab: Laboratory): DenoiserCall {
+  const { conditioning, unconditional } = lab.calibration[0]!;
+  const batch = unconditional ? 2 : 1;
+  const stacked = Object.fromEntries(
+    Object.entries(conditioning).map(([name, value]) => {
+      const data = new Float32Array(value.data.length * batch);
+      data.set((unconditional?.[name] ?? value).data as Float32Array);
+      data.set(value.data as Float32Array, value.data.length * (batch - 1));
+      return [name, tensor('float32', [batch, ...value.dims.slice(1)], data)];
+    }),
+  );
+  const call = lab.sampler.calls - 1;
+  return {
+    call,
+    timestep: lab.sampler.timesteps[call]!,
+    sample: tensor('float32', [batch, ...lab.latentDims]),
+    conditioning: stacked,
+  };
+}
+
+function zeroFeatures({ graphs }: Study): Record<string, ReturnType<typeof tensor>> {
+  const dims = graphs.full.shapes.get(CACHE_NAME)!.dims as number[];
+  return { [CACHE_NAME]: tensor('float32', dims), [PREVIOUS_CACHE_NAME]: tensor('float32', dims) };
+}

@@ -1,0 +1,84 @@
+import { type Tensor, TorchGenerator, tensor } from '@cachequant/tensor';
+import type { CallKind, Denoiser } from '../generate/denoiser.js';
+import { sampleLatents } from '../generate/sample-latents.js';
+import { psnr } from '../images/psnr.js';
+import type { RgbImage } from '../images/rgb-image.js';
+import { ssim } from '../images/ssim.js';
+import type { Laboratory, PreparedImage } from './laboratory.js';
+
+/** One image, made and timed. */
+export interface MeasuredImage {
+  readonly picture: RgbImage;
+  readonly calls: readonly { readonly kind: CallKind; readonly ms: number }[];
+  readonly decoderMs: number;
+  /** Denoising and decoding. */
+  readonly seconds: number;
+  /** Latents after each network call, where they were asked for. */
+  readonly trajectory: readonly Float32Array[];
+}
+
+export interface MeasureOptions {
+  readonly sampler?: Laboratory['sampler'];
+  readonly keepTrajectory?: boolean;
+}
+
+/** Makes one image and takes the time. */
+export async function measureImage(
+  lab: Laboratory,
+  denoiser: Denoiser,
+  image: PreparedImage,
+  { sampler = lab.sampler, keepTrajectory = false }: MeasureOptions = {},
+): Promise<MeasuredImage> {
+  const generator = new TorchGenerator(image.seed);
+  const dims = [1, ...lab.latentDims];
+  const noise = tensor('float32', dims, generator.randn(dims.reduce((product, dim) => product * dim, 1)));
+  const trajectory: Float32Array[] = [];
+  const start = performance.now();
+  const { latents, calls } = await sampleLatents({
+    denoiser,
+    sampler,
+    noise,
+    generators: [generator],
+    conditioning: image.conditioning,
+    unconditional: image.unconditional,
+    guidanceScale: lab.guidanceScale,
+    signal: lab.signal,
+    ...(keepTrajectory && {
+      onStep: (step: { latents: Tensor<'float32'> }) => {
+        trajectory.push(step.latents.data.slice());
+      },
+    }),
+  });
+  const denoised = performance.now();
+  const picture = await lab.toPicture(latents);
+  const end = performance.now();
+  return { picture, calls, decoderMs: end - denoised, seconds: (end - start) / 1000, trajectory };
+}
+
+/** PSNR and SSIM of pictures against the original's, paired by seed. */
+export interface Quality {
+  /** In decibels, one for each image. */
+  readonly psnr: readonly number[];
+  readonly ssim: readonly number[];
+}
+
+export function compareWith(originals: readonly RgbImage[], pictures: readonly RgbImage[]): Quality {
+  return {
+    psnr: pictures.map((picture, i) => psnr(originals[i]!, picture)),
+    ssim: pictures.map((picture, i) => ssim(originals[i]!, picture)),
+  };
+}
+
+/** ‖a − b‖ / ‖b‖ after each call. */
+export function relativeErrors(trajectory: readonly Float32Array[], reference: readonly Float32Array[]): number[] {
+  return trajectory.map((latents, call) => {
+    let difference = 0;
+    let norm = 0;
+    for (const [i, value] of latents.entries()) {
+      const truth = reference[call]![i]!;
+      difference += (value - truth) ** 2;
+      norm += truth ** 2;
+    }
+    return Math.sqrt(difference / norm);
+  });
+}

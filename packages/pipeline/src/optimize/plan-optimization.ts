@@ -1,0 +1,84 @@
+import type { Runtime, Storage } from '@cachequant/tensor';
+import { floatDenoiser } from '../generate/float-denoiser.js';
+import { loadGraph } from '../model/load-graph.js';
+import { makeDenoiserGraphs } from './denoiser-graphs.js';
+import { measureImage } from './measure.js';
+import { type OpenLaboratory, openLaboratory } from './open-laboratory.js';
+import { type OptimizeOptions, parseRecipe } from './recipe.js';
+
+/** What an optimization will take, before it starts. */
+export interface OptimizationPlan {
+  readonly seconds: number;
+  readonly diskBytes: number;
+  readonly peakMemoryBytes: number;
+  readonly calls: number;
+  readonly refreshes: number;
+  readonly cut: { readonly id: string; readonly cachedShare: number };
+  /** Calls counted in full float ones. */
+  readonly stages: readonly { readonly name: string; readonly networkCalls: number }[];
+}
+
+/** A call with observers, or of both precisions, against a plain one; measured on U-Nets. */
+const OBSERVED = 1.3;
+const BOTH = 1.7;
+
+/** Estimates time, disk and memory from one timed image and the sizes of the files. */
+export async function planOptimization(request: {
+  readonly source: Storage;
+  readonly work: Storage;
+  readonly runtime: Runtime;
+  readonly options?: OptimizeOptions;
+  readonly signal?: AbortSignal;
+}): Promise<OptimizationPlan> {
+  const recipe = parseRecipe(request.options ?? {});
+  const opened = await openLaboratory(request);
+  try {
+    const { lab, prepared, inputDims } = opened;
+    const { cut } = makeDenoiserGraphs(prepared.model, { inputDims }, recipe.cut);
+    const perCall = await secondsPerCall(opened);
+    const { calls } = lab.sampler;
+    const share = (lab.refreshes + (calls - lab.refreshes) * cut.cachedShare) / calls;
+    const images = lab.calibration.length;
+    const schedules = recipe.schedules.length + 1;
+    const stages = [
+      { name: 'observe', networkCalls: images * calls * OBSERVED },
+      ...(recipe.bits === 'w8a8' ? [{ name: 'anchors', networkCalls: images * calls * BOTH }] : []),
+      { name: 'schedules', networkCalls: schedules * images * calls * share * (1 + OBSERVED) },
+      { name: 'correct', networkCalls: images * calls * (1 + 2 * share) },
+      { name: 'verify', networkCalls: lab.verification.length * calls * (1 + 2 * share) },
+    ];
+    const sourceBytes = (await request.source.stat(prepared.folder.denoiser.model))?.size ?? 0;
+    const weights = Math.max(sourceBytes, weightBytes(prepared.model));
+    return {
+      seconds: stages.reduce((sum, { networkCalls }) => sum + networkCalls, 0) * perCall,
+      diskBytes: weights * 1.6,
+      peakMemoryBytes: weights * 2.6 + 400e6,
+      calls,
+      refreshes: lab.refreshes,
+      cut: { id: cut.id, cachedShare: cut.cachedShare },
+      stages,
+    };
+  } finally {
+    await opened.dispose();
+  }
+}
+
+async function secondsPerCall({ lab, prepared }: OpenLaboratory): Promise<number> {
+  const denoiser = floatDenoiser(
+    await loadGraph(lab.runtime, prepared.folder.storage, prepared.folder.denoiser.model),
+  );
+  try {
+    const { calls } = await measureImage(lab, denoiser, lab.calibration[0]!);
+    return calls.reduce((sum, { ms }) => sum + ms, 0) / calls.length / 1000;
+  } finally {
+    await denoiser.dispose();
+  }
+}
+
+function weightBytes({ graph }: OpenLaboratory['prepared']['model']): number {
+  let total = 0;
+  for (const { data } of graph.initializers.values()) {
+    total += data.kind === 'bytes' ? data.bytes.byteLength : data.length;
+  }
+  return total;
+}

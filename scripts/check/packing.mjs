@@ -1,0 +1,43 @@
+// @ts-check
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { toolEnvironment } from '../workspace/environment.mjs';
+import { members } from '../workspace/members.mjs';
+import { root } from '../workspace/paths.mjs';
+import { mustSucceed } from '../workspace/phase.mjs';
+
+/** @typedef {import('../workspace/members.mjs').Member} Member */
+
+/**
+ * @typedef {object} Packed
+ * @property {Member} member
+ * @property {Buffer} tarball as it would be published
+ */
+
+/**
+ * Packs every public package.
+ *
+ * @param {{ script: string, commandFolder: string }} pnpm
+ * @returns {Promise<Packed[]>}
+ */
+export async function packAll({ script, commandFolder }) {
+  const folder = mkdtempSync(path.join(tmpdir(), 'cachequant-pack-'));
+  const removeFolder = () => rmSync(folder, { recursive: true, force: true });
+  process.once('exit', removeFolder);
+  const packages = members().filter(({ manifest }) => !manifest.private);
+  const filters = packages.flatMap(({ manifest }) => ['--filter', manifest.name]);
+  const args = [script, '--recursive', ...filters, 'pack', '--pack-destination', folder];
+  await mustSucceed('Packing', process.execPath, args, { cwd: root, env: toolEnvironment(commandFolder) });
+  const packed = packages.map((member) => ({
+    member,
+    tarball: readFileSync(path.join(folder, tarballName(member))),
+  }));
+  removeFolder();
+  process.off('exit', removeFolder);
+  return packed;
+}
+
+/** @param {Member} member */
+const tarballName = ({ manifest }) =>
+  `${manifest.name.replace('@', '').replace('/', '-')}-${manifest.version}.tgz`;
