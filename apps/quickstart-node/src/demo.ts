@@ -1,1 +1,125 @@
-console.log('The demo optimizes models/fashion-sd, generates with the bundle, and prints what that gained.');
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { encodePng, imageGrid, optimize } from '@cachequant/pipeline';
+import { renderReport } from '@cachequant/report';
+import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
+import { parseSchedulerConfig } from '@cachequant/samplers';
+import { reportDataOf } from 'cachequant';
+import { type Comparison, compareContenders } from './compare.js';
+import { bytesOf, type Contender, loadContenders } from './contenders.js';
+import { StageLine } from './stage-line.js';
+import { printRows } from './print-rows.js';
+import { CALIBRATION_PROMPTS, HELD_OUT_PROMPTS } from './prompts.js';
+
+const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
+const MODEL = path.join(ROOT, 'models/fashion-sd');
+const OUT = path.join(ROOT, 'out/demo');
+const HELD_OUT_IMAGES = 24;
+const GUIDANCE_SCALE = 4;
+
+const started = performance.now();
+const stop = new AbortController();
+process.once('SIGINT', () => stop.abort());
+process.once('SIGTERM', () => stop.abort());
+
+try {
+  await demo(stop.signal);
+} catch (error) {
+  if (!stop.signal.aborted) throw error;
+  console.log('\nStopped. The next `npm run demo` goes on from here.');
+  process.exitCode = 130;
+}
+
+async function demo(signal: AbortSignal): Promise<void> {
+  await mkdir(OUT, { recursive: true });
+  const line = new StageLine(started);
+  const source = nodeStorage(MODEL);
+  const work = nodeStorage(path.join(OUT, 'work'));
+  const bundle = nodeStorage(path.join(OUT, 'bundle'));
+  const runtime = await createNodeRuntime();
+  console.log(`CacheQuant demo: models/fashion-sd, 50 PLMS steps, cache interval 5, W8A8, ${runtime.threads} threads\n`);
+  await rm(path.join(OUT, 'bundle'), { recursive: true, force: true });
+  const summary = await optimize({
+    source,
+    work,
+    out: bundle,
+    runtime,
+    sourceName: 'fashion-sd',
+    signal,
+    options: {
+      steps: 50,
+      interval: 5,
+      bits: 'w8a8',
+      guidanceScale: GUIDANCE_SCALE,
+      prompts: CALIBRATION_PROMPTS,
+      verificationPrompts: HELD_OUT_PROMPTS,
+      verificationImages: HELD_OUT_IMAGES,
+    },
+    onStage: (name, reused) => line.stage(name, reused),
+    onProgress: ({ done, total }) => line.progress(done, total),
+  });
+  line.end();
+  const schedulerConfig = parseSchedulerConfig(await readFile(path.join(MODEL, 'scheduler/scheduler_config.json'), 'utf8'));
+  const { lab } = summary.study;
+  const contenders = await loadContenders({ summary, source, work, bundle, schedulerConfig });
+  line.stage(`compare ${contenders.length} ways on ${HELD_OUT_IMAGES} held-out seeds`, false);
+  const otherBytes = (await bytesOf(source, [''])) - (await bytesOf(source, ['unet']));
+  const comparison = await compareContenders(lab, contenders, lab.verification, otherBytes, (done, total) =>
+    line.progress(done, total),
+  );
+  line.end();
+  await writeResults(summary, contenders, comparison, runtime.version);
+  await Promise.all(contenders.map(({ denoiser }) => denoiser.dispose()));
+  await runtime.dispose();
+  printRows(comparison.rows);
+  const seconds = Math.round((performance.now() - started) / 1000);
+  console.log(`\nin ${seconds} s. Look at:\n  out/demo/pictures.png   the same seeds by each of them\n  out/demo/report.html    speed, size, quality, schedule, error per call\n  out/demo/results.json   the table\n  out/demo/bundle         try: npm run -s cachequant -- generate out/demo/bundle --prompt "a red sneaker" --out out/pictures`);
+}
+
+async function writeResults(
+  summary: Awaited<ReturnType<typeof optimize>>,
+  contenders: readonly Contender[],
+  { rows, images }: Comparison,
+  runtimeVersion: string,
+): Promise<void> {
+  const bundle = nodeStorage(path.join(OUT, 'bundle'));
+  const source = nodeStorage(MODEL);
+  const cpu = os.cpus()[0]?.model ?? 'unknown processor';
+  const machine = `${cpu}, ${os.availableParallelism()} cores, ${process.platform} ${process.arch}`;
+  const { verification, manifest, choice } = summary;
+  const denoiserItems = await Promise.all(
+    (await bundle.list('denoiser')).map(async (name) => ({ name, bytes: (await bundle.stat(name))!.size })),
+  );
+  const results = {
+    rows,
+    machine,
+    createdAt: manifest.createdAt,
+    sampler: manifest.sampler,
+    interval: manifest.schedule.interval,
+    refreshSteps: manifest.schedule.refreshSteps,
+    schedules: choice.candidates.map(({ schedule, psnr }) => ({ schedule, calibrationPsnr: psnr })),
+    integerShare: verification.coverage.integerShare,
+    cacheHits: verification.cacheHits,
+    denoiserItems,
+    seeds: images.get('original')!.length,
+  };
+  await writeFile(path.join(OUT, 'results.json'), `${JSON.stringify(results, null, 2)}\n`);
+  const shown = 12;
+  const grid = contenders.flatMap(({ id }) => images.get(id)!.slice(0, shown).map(({ picture }) => picture));
+  await writeFile(path.join(OUT, 'pictures.png'), encodePng(imageGrid(grid, shown, { gap: 1, scale: 2 })));
+  const data = reportDataOf(summary, {
+    title: 'CacheQuant on fashion-sd',
+    machine,
+    versions: { node: process.versions.node, onnxruntime: runtimeVersion },
+    rows,
+    sizes: {
+      sourceDenoiser: await bytesOf(source, ['unet']),
+      sourceTotal: await bytesOf(source, ['']),
+      denoiserItems,
+      bundleTotal: await bytesOf(bundle, ['']),
+    },
+  });
+  await writeFile(path.join(OUT, 'report.html'), await renderReport(data));
+}

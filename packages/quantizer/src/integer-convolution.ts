@@ -85,58 +85,61 @@ function integerBiases(
   }
   const sites = builder.constant('cachequant/bias_sites', 'int64', [total], site);
   const inputScales = builder.node('Gather', [rows.scaleRow, sites], builder.name('cachequant/bias_scales'), { axis: 0 });
-  const inWeightUnits = biasesInWeightUnits(builder, layers, plan, total);
+  const inWeightUnits = biasesInWeightUnits(builder, layers, plan);
   const exact = builder.node('Div', [inWeightUnits, inputScales], builder.name('cachequant/bias_exact'));
   const rounded = builder.node('Round', [exact], builder.name('cachequant/bias_rounded'));
   const integers = builder.node('Cast', [rounded], builder.name('cachequant/bias_int32'), { to: 6 });
   return builder.split(integers, 'cachequant/bias', widths);
 }
 
-/** bias / w_scale of all convolutions behind one another: a constant, or a table where a correction moves it. */
-function biasesInWeightUnits(
-  builder: CallTableBuilder,
-  layers: readonly Layer[],
-  plan: IntegerGraphPlan,
-  total: number,
-): string {
-  const corrected = layers.some((layer) => plan.corrections.has(layer.id));
-  const calls = corrected ? plan.grids.calls : 1;
-  const values = new Float32Array(calls * total);
-  let start = 0;
+/**
+ * bias / w_scale of all convolutions behind one another. Runs of layers without a correction are constants;
+ * only those that a correction moves take a table.
+ */
+function biasesInWeightUnits(builder: CallTableBuilder, layers: readonly Layer[], plan: IntegerGraphPlan): string {
+  const pieces: string[] = [];
+  let constant: number[] = [];
+  const endRun = (): void => {
+    if (constant.length === 0) return;
+    const values = Float32Array.from(constant);
+    pieces.push(builder.constant('cachequant/bias_in_weight_units', 'float32', [values.length], values));
+    constant = [];
+  };
   for (const layer of layers) {
-    const packed = plan.compute.get(layer.id)!;
-    const correction = plan.corrections.get(layer.id);
-    const channels = layer.outputChannels;
-    for (let call = 0; call < calls; call++) {
-      for (let o = 0; o < channels; o++) {
-        const at = call * channels + o;
-        const bias = (packed.bias?.[o] ?? 0) + (correction?.offset[at] ?? 0);
-        values[call * total + start + o] = bias / (packed.scales[o]! * (correction?.scale[at] ?? 1));
-      }
+    const corrected = plan.corrections.has(layer.id);
+    const values = layerBias(layer, plan, corrected ? plan.grids.calls : 1);
+    checkBias(values, layer, plan);
+    if (corrected) {
+      endRun();
+      pieces.push(builder.row(`${layer.id}/bias_in_weight_units`, 'float32', plan.grids.calls, values));
+    } else {
+      constant.push(...values);
     }
-    checkBias(values, calls, total, start, layer, plan);
-    start += channels;
   }
-  if (!corrected) return builder.constant('cachequant/bias_in_weight_units', 'float32', [total], values);
-  return builder.row('bias_in_weight_units', 'float32', calls, values);
+  endRun();
+  if (pieces.length === 1) return pieces[0]!;
+  return builder.node('Concat', pieces, builder.name('cachequant/bias_in_weight_units'), { axis: 0 });
 }
 
-function checkBias(
-  values: Float32Array,
-  calls: number,
-  total: number,
-  start: number,
-  layer: Layer,
-  { grids }: IntegerGraphPlan,
-): void {
-  const column = grids.sites.indexOf(layer.input);
+/** [calls, O] */
+function layerBias({ id, outputChannels }: Layer, { compute, corrections }: IntegerGraphPlan, calls: number): Float32Array {
+  const { bias, scales } = compute.get(id)!;
+  const correction = corrections.get(id);
+  return Float32Array.from({ length: calls * outputChannels }, (_, at) => {
+    const o = at % outputChannels;
+    return ((bias?.[o] ?? 0) + (correction?.offset[at] ?? 0)) / (scales[o]! * (correction?.scale[at] ?? 1));
+  });
+}
+
+/** @param values [calls or 1, O] */
+function checkBias(values: Float32Array, { id, input, outputChannels }: Layer, { grids }: IntegerGraphPlan): void {
+  const column = grids.sites.indexOf(input);
   for (let call = 0; call < grids.calls; call++) {
     const scale = grids.scales[call * grids.sites.length + column]!;
-    const row = Math.min(call, calls - 1) * total + start;
-    for (let o = 0; o < layer.outputChannels; o++) {
-      if (Math.abs(values[row + o]!) / scale < BIAS_LIMIT) continue;
+    for (let o = 0; o < outputChannels; o++) {
+      if (Math.abs(values[(call * outputChannels + o) % values.length]!) / scale < BIAS_LIMIT) continue;
       throw new CacheQuantError('calibration', 'the bias of a convolution does not fit 32-bit integers', {
-        where: layer.id,
+        where: id,
         hint: 'Keep this layer in float.',
       });
     }

@@ -1,0 +1,96 @@
+import {
+  buildCandidate,
+  type Denoiser,
+  FLOAT_CACHED,
+  FLOAT_FULL,
+  floatDenoiser,
+  INTEGER_FULL,
+  type Laboratory,
+  loadBundleDenoiser,
+  loadGraph,
+  loadVariant,
+  type OptimizeSummary,
+  planSchedule,
+  type Variant,
+} from '@cachequant/pipeline';
+import { createSampler } from '@cachequant/samplers';
+import type { Storage } from '@cachequant/tensor';
+
+/** One way to run the model that the demo compares. */
+export interface Contender {
+  readonly id: string;
+  readonly label: string;
+  readonly denoiser: Denoiser;
+  readonly sampler: Laboratory['sampler'];
+  /** Everything the denoiser is made of. */
+  readonly denoiserBytes: number;
+}
+
+export interface Arena {
+  readonly summary: OptimizeSummary;
+  readonly source: Storage;
+  readonly work: Storage;
+  readonly bundle: Storage;
+  readonly schedulerConfig: unknown;
+}
+
+/** Loads every contender; all of them use the same runtime and the same calibration. */
+export async function loadContenders(arena: Arena): Promise<Contender[]> {
+  const { summary, source, work, bundle } = arena;
+  const { study, manifest } = summary;
+  const { lab } = study;
+  const original = async () => floatDenoiser(await loadGraph(lab.runtime, source, 'unet/model.onnx'));
+  const sourceBytes = await bytesOf(source, ['unet']);
+  const plain = (refreshSteps: readonly number[]): Variant => ({
+    full: FLOAT_FULL,
+    cached: { graph: FLOAT_CACHED, refreshSteps, anchors: 1 },
+  });
+  const variants: [string, string, Variant][] = [
+    ['uniform-cache', 'Cache, refreshed evenly', plain(planSchedule(study, 'uniform', lab.refreshes))],
+    ['dp-cache', "Cache, the paper's schedule", plain(planSchedule(study, 'dp', lab.refreshes))],
+    ['int8', 'Integers alone', { full: INTEGER_FULL }],
+    ['dp-cache-int8', 'Both, uncorrected', (await buildCandidate(study, 'dp', 'none')).variant],
+  ];
+  const steps = stepsForTheSameTime(summary);
+  const contenders: Contender[] = [
+    contender('original', 'Original', await original(), sourceBytes),
+    {
+      ...contender('fewer-steps', `Original, ${steps} steps`, await original(), sourceBytes),
+      sampler: createSampler(arena.schedulerConfig, { steps }),
+    },
+  ];
+  for (const [id, label, variant] of variants) {
+    const denoiser = await loadVariant(lab, variant);
+    contenders.push(contender(id, label, denoiser, await bytesOf(work, filesOf(variant))));
+  }
+  const optimized = await loadBundleDenoiser(bundle, lab.runtime, manifest);
+  contenders.push(contender('cachequant', 'CacheQuant', optimized, await bytesOf(bundle, ['denoiser'])));
+  return contenders;
+
+  function contender(id: string, label: string, denoiser: Denoiser, denoiserBytes: number): Contender {
+    return { id, label, denoiser, denoiserBytes, sampler: lab.sampler };
+  }
+}
+
+/** Sampler steps at which the original takes as long as the bundle, by the verification's times. */
+function stepsForTheSameTime({ manifest, verification }: OptimizeSummary): number {
+  const extraCalls = manifest.sampler.calls - manifest.sampler.steps;
+  const { original, optimized } = verification.times;
+  const perCall = original.calls.reduce((sum, { ms }) => sum + ms, 0) / original.calls.length;
+  const optimizedMs = optimized.calls.reduce((sum, { ms }) => sum + ms, 0);
+  return Math.max(2, Math.round(optimizedMs / perCall) - extraCalls);
+}
+
+function filesOf({ full, cached }: Variant): string[] {
+  const folder = full.split('/')[0]!;
+  return [full, `${folder}/weights.bin`, ...(cached ? [cached.graph] : [])];
+}
+
+/** Sum of all files at or under the paths. */
+export async function bytesOf(storage: Storage, paths: readonly string[]): Promise<number> {
+  let total = 0;
+  for (const path of paths) {
+    for (const file of await storage.list(path)) total += (await storage.stat(file))!.size;
+  }
+  return total;
+}
