@@ -14,7 +14,8 @@ from diffusers import DDPMScheduler
 from common import build_parts, load_split, load_weights, random_caption, read_config, tint, tokenize
 from train_vae import encode
 
-BATCH, LEARNING_RATE, EMPTY_CAPTIONS, SNR_LIMIT, EMA = 32, 6e-4, 0.12, 5.0, 0.999
+BATCH, LEARNING_RATE, WARM_UP = 32, 6e-4, 50
+EMPTY_CAPTIONS, SNR_LIMIT, EMA = 0.12, 5.0, 0.999
 
 
 def update_average(average, module, step):
@@ -30,9 +31,10 @@ def main():
     parser.add_argument("--model", required=True, help="model folder with configs and tokenizer")
     parser.add_argument("--out", required=True, help="folder with vae.pt, for unet.pt and text_encoder.pt")
     parser.add_argument("--minutes", type=float, default=60, help="the cosine schedule ends after this time")
+    parser.add_argument("--resume", action="store_true", help="start from the averaged weights in --out")
     args = parser.parse_args()
-    torch.manual_seed(0)
-    random.seed(0)
+    torch.manual_seed(args.resume)
+    random.seed(args.resume)
     out, folder = Path(args.out), Path(args.model)
     gray, kinds = load_split(args.data, "train")
     tokenizer, text_encoder, unet, vae = build_parts(folder)
@@ -44,6 +46,9 @@ def main():
     )
     snr = noising.alphas_cumprod / (1 - noising.alphas_cumprod)
     modules = {"unet": unet, "text_encoder": text_encoder}
+    if args.resume:
+        for name, module in modules.items():
+            load_weights(module, out / f"{name}.pt").requires_grad_(True)
     averages = {name: copy.deepcopy(module).requires_grad_(False) for name, module in modules.items()}
     unet.to(memory_format=torch.channels_last)
     parameters = [p for module in modules.values() for p in module.train().parameters()]
@@ -53,7 +58,7 @@ def main():
     while done < 1:
         done = min(1.0, (time.monotonic() - start) / (60 * args.minutes))
         for group in optimizer.param_groups:
-            group["lr"] = LEARNING_RATE * min(1, (step + 1) / 100) * (1 + math.cos(math.pi * done)) / 2
+            group["lr"] = LEARNING_RATE * min(1, (step + 1) / WARM_UP) * (1 + math.cos(math.pi * done)) / 2
         chosen, colors = torch.randint(len(gray), (BATCH,)), torch.randint(11, (BATCH,))
         captions = [
             "" if random.random() < EMPTY_CAPTIONS else random_caption(kind, color)
@@ -78,7 +83,7 @@ def main():
         if step % 50 == 0 or done == 1:
             seconds = time.monotonic() - start
             print(f"step {step} ({100 * done:.1f} %, {seconds / step:.3f} s each): loss {mean_loss:.4f}", flush=True)
-        if step % 200 == 0 or done == 1:
+        if step % 100 == 0 or done == 1:
             for name, average in averages.items():
                 torch.save(average.state_dict(), out / f"{name}.pt")
     report = {"steps": step, "seconds": time.monotonic() - start, "loss": mean_loss}

@@ -15,7 +15,7 @@ import { readJson } from '../workspace/paths.mjs';
  */
 export async function publintProblems({ member, tarball }) {
   const bytes = new Uint8Array(tarball).buffer;
-  const { messages, pkg } = await publint({ pkgDir: member.path, pack: { tarball: bytes }, strict: true });
+  const { messages, pkg } = await publint({ pack: { tarball: bytes }, strict: true });
   return messages.map((message) => `${member.folder}: ${formatMessage(message, pkg, { color: false })}`);
 }
 

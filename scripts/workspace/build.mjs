@@ -1,7 +1,7 @@
 // @ts-check
 import { toolEnvironment } from './environment.mjs';
 import { root, toolPath } from './paths.mjs';
-import { mustSucceed, phase } from './phase.mjs';
+import { mustSucceed } from './phase.mjs';
 
 /**
  * Builds every package whose sources changed since its last build.
@@ -13,5 +13,5 @@ export async function build({ commandFolder }, folder = root) {
   const options = ['--output-logs=errors-only', '--log-order=grouped', '--cache=local:rw', '--ui=stream'];
   const args = [toolPath('turbo', 'turbo', folder), 'run', 'build', ...options];
   const env = toolEnvironment(commandFolder);
-  await phase('building', () => mustSucceed('Building', process.execPath, args, { cwd: folder, env }));
+  await mustSucceed('Building', process.execPath, args, { cwd: folder, env });
 }

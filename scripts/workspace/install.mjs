@@ -3,9 +3,10 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { toolEnvironment } from './environment.mjs';
+import { TaskFailure } from './failure.mjs';
 import { members } from './members.mjs';
 import { inRoot, root } from './paths.mjs';
-import { mustSucceed, phase } from './phase.mjs';
+import { capture, phase } from './phase.mjs';
 
 const stampFile = inRoot('node_modules/.cachequant-installed');
 const describingFiles = ['package.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml', '.npmrc'];
@@ -32,21 +33,28 @@ export async function install(pnpm) {
  * @param {string} [folder] the repository, or a copy of it
  */
 export async function runPnpmInstall({ script, commandFolder }, folder = root) {
-  const options = [
-    '--frozen-lockfile',
-    '--prefer-offline',
-    '--reporter=append-only',
-    '--config.confirmModulesPurge=false',
-    `--config.storeDir=${storeFolder()}`,
-    `--config.cacheDir=${inRoot('.cache/pnpm-cache')}`,
-    `--config.stateDir=${inRoot('.cache/pnpm-state')}`,
-  ];
+  const options = ['--frozen-lockfile', '--prefer-offline', '--reporter=append-only', ...pnpmFolders()];
   const env = toolEnvironment(commandFolder);
-  await mustSucceed('Installing the dependencies', process.execPath, [script, 'install', ...options], {
+  const { exitCode, output } = await capture(process.execPath, [script, 'install', ...options], {
     cwd: folder,
     env,
   });
+  if (exitCode === 0) return;
+  const hint = output.includes('ERR_PNPM_OUTDATED_LOCKFILE')
+    ? '\nAfter a change to a package.json, run `npm run -s pnpm -- install` to update the lockfile.'
+    : '';
+  throw new TaskFailure(
+    `${output.trimEnd()}\n\nInstalling the dependencies failed (exit code ${exitCode}).${hint}`,
+  );
 }
+
+/** Options that keep pnpm's own files in the repository's cache folder, and keep it from asking questions. */
+export const pnpmFolders = () => [
+  '--config.confirmModulesPurge=false',
+  `--config.storeDir=${storeFolder()}`,
+  `--config.cacheDir=${inRoot('.cache/pnpm-cache')}`,
+  `--config.stateDir=${inRoot('.cache/pnpm-state')}`,
+];
 
 /** @returns {string} the store that node_modules was linked from, else one in the repository's cache folder */
 function storeFolder() {

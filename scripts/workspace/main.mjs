@@ -33,8 +33,8 @@ async function runTask(name, args) {
   if (!task) throw new TaskFailure(`Unknown task ${name}; there are: ${[...tasks.keys()].join(', ')}.`, 2);
   if (task.forDevelopment) requireDevelopmentNode(name);
   const pnpm = await phase('getting pnpm', bringPnpm);
-  await install(pnpm);
-  if (task.needsBuild) await build(pnpm);
+  if (task.needsInstall !== false) await install(pnpm);
+  if (task.needsBuild) await phase('building', () => build(pnpm));
   return task.run(args, toolEnvironment(pnpm.commandFolder));
 }
 

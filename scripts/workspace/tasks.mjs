@@ -1,11 +1,14 @@
 // @ts-check
 import { foreground } from './foreground.mjs';
+import { pnpmFolders } from './install.mjs';
 import { inRoot, root } from './paths.mjs';
+import { bringPnpm } from './pnpm.mjs';
 import { runTests } from './run-tests.mjs';
 
 /**
  * @typedef {object} Task
  * @property {boolean} needsBuild
+ * @property {boolean} [needsInstall] true, if left out
  * @property {boolean} [forDevelopment] its tools need Node 20.19, not any 20
  * @property {(args: readonly string[], env: NodeJS.ProcessEnv) => Promise<number>} run
  */
@@ -24,6 +27,15 @@ const program = (script, { needsBuild, forDevelopment, cwd = () => root }) => ({
 // npm starts scripts in the repository; paths on the command line mean the folder of the person who typed them.
 const callersFolder = () => process.env.INIT_CWD ?? process.cwd();
 
+/**
+ * @param {readonly string[]} args
+ * @param {NodeJS.ProcessEnv} env
+ */
+async function runPnpm(args, env) {
+  const { script } = await bringPnpm();
+  return foreground([script, ...args, ...pnpmFolders()], { cwd: root, env });
+}
+
 /** @type {ReadonlyMap<string, Task>} */
 export const tasks = new Map([
   ['build', { needsBuild: true, run: async () => 0 }],
@@ -31,5 +43,6 @@ export const tasks = new Map([
   ['test', { needsBuild: true, forDevelopment: true, run: runTests }],
   ['check', program('scripts/check/main.mjs', { needsBuild: false, forDevelopment: true })],
   ['cachequant', program('packages/cachequant/dist/bin.js', { needsBuild: true, cwd: callersFolder })],
+  ['pnpm', { needsInstall: false, needsBuild: false, run: runPnpm }],
   ['release:rehearse', program('scripts/release/rehearse.mjs', { needsBuild: false, forDevelopment: true })],
 ]);

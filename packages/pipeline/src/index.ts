@@ -1,3 +1,6 @@
+export { createBundleGenerator, loadBundleDenoiser } from './bundle/bundle-generator.js';
+export { type BundleManifest, FORMAT_VERSION, MANIFEST, readManifest } from './bundle/manifest.js';
+export { type Bundle, isBundle, type OpenBundleOptions, openBundle } from './bundle/open-bundle.js';
 export { type CachedDenoiserOptions, type CacheNames, cachedDenoiser } from './generate/cached-denoiser.js';
 export type { CallKind, Conditioning, Denoiser, DenoiserCall } from './generate/denoiser.js';
 export { type DenoiserInputs, findDenoiserInputs } from './generate/denoiser-inputs.js';
@@ -45,9 +48,6 @@ export { type ModelComponent, type ModelFolder, openModelFolder } from './model/
 export { type EncodedPrompt, PromptEncoder } from './model/prompt-encoder.js';
 export { readTokenizer } from './model/read-tokenizer.js';
 export type { TokenizedPrompt, Tokenizer } from './model/tokenizer.js';
-export { createBundleGenerator } from './bundle/bundle-generator.js';
-export { type BundleManifest, FORMAT_VERSION, MANIFEST, readManifest } from './bundle/manifest.js';
-export { type Bundle, isBundle, type OpenBundleOptions, openBundle } from './bundle/open-bundle.js';
 export { buildCandidate, type Candidate, planSchedule } from './optimize/candidate.js';
 export { type Choice, chooseVariant } from './optimize/choose.js';
 export type { Coverage } from './optimize/coverage.js';
@@ -55,7 +55,7 @@ export type { Laboratory, PreparedImage, StageProgress } from './optimize/labora
 export type { LayerDecision } from './optimize/layer-plan.js';
 export { compareWith, type MeasuredImage, measureImage, type Quality } from './optimize/measure.js';
 export { type LaboratoryOptions, type OpenLaboratory, openLaboratory } from './optimize/open-laboratory.js';
-export { optimize, type OptimizeRequest, type OptimizeSummary } from './optimize/optimize.js';
+export { type OptimizeRequest, type OptimizeSummary, optimize } from './optimize/optimize.js';
 export { type OptimizationPlan, planOptimization } from './optimize/plan-optimization.js';
 export { type OptimizeOptions, parseRecipe, type Recipe, type ScheduleKind } from './optimize/recipe.js';
 export { interval95, meanOf, medianOf } from './optimize/statistics.js';

@@ -88,7 +88,7 @@ export function allocate<D extends DType>(dtype: D, count: number): DTypeArrays[
 export function fromBytes<D extends DType>(dtype: D, bytes: Uint8Array): DTypeArrays[D] {
   const ArrayType = CONSTRUCTORS[dtype];
   const size = ArrayType.BYTES_PER_ELEMENT;
-  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  const aligned = bytes.byteOffset % size === 0 ? bytes : Uint8Array.from(bytes);
   return new ArrayType(
     aligned.buffer as ArrayBuffer,
     aligned.byteOffset,

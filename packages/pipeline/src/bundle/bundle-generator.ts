@@ -1,5 +1,6 @@
-import { CacheQuantError } from '@cachequant/tensor';
+import { CacheQuantError, type Runtime, type Storage } from '@cachequant/tensor';
 import { cachedDenoiser } from '../generate/cached-denoiser.js';
+import type { Denoiser } from '../generate/denoiser.js';
 import { createGenerator, type GenerationPlan, type Generator, type GeneratorOptions } from '../generate/generator.js';
 import { loadGraph } from '../model/load-graph.js';
 import { CACHE_NAME } from '../optimize/laboratory.js';
@@ -15,22 +16,29 @@ export async function createBundleGenerator(
   options: Omit<GeneratorOptions, 'loadDenoiser' | 'beforeRun'> & OpenBundleOptions,
 ): Promise<Generator> {
   const { manifest } = await openBundle(options.storage, options);
-  const { denoiser, schedule, corrections, sampler, guidanceScale } = manifest;
+  const { sampler, guidanceScale } = manifest;
   return createGenerator({
     ...options,
     defaults: { steps: sampler.steps, guidanceScale, sampler: sampler.name, ...options.defaults },
     beforeRun: (plan) => checkPlan(manifest, plan),
-    async loadDenoiser(folder, runtime) {
-      const full = await loadGraph(runtime, folder.storage, denoiser.full.file, { keepOnDevice: [CACHE_NAME] });
-      try {
-        const cached = await loadGraph(runtime, folder.storage, denoiser.cached.file);
-        return cachedDenoiser({ full, cached, refreshSteps: schedule.refreshSteps, anchors: corrections.anchors });
-      } catch (error) {
-        await full.dispose();
-        throw error;
-      }
-    },
+    loadDenoiser: (folder, runtime) => loadBundleDenoiser(folder.storage, runtime, manifest),
   });
+}
+
+/** The denoiser of a bundle, for a sampling loop of one's own. */
+export async function loadBundleDenoiser(
+  storage: Storage,
+  runtime: Runtime,
+  { denoiser, schedule, corrections }: BundleManifest,
+): Promise<Denoiser> {
+  const full = await loadGraph(runtime, storage, denoiser.full.file, { keepOnDevice: [CACHE_NAME] });
+  try {
+    const cached = await loadGraph(runtime, storage, denoiser.cached.file);
+    return cachedDenoiser({ full, cached, refreshSteps: schedule.refreshSteps, anchors: corrections.anchors });
+  } catch (error) {
+    await full.dispose();
+    throw error;
+  }
 }
 
 /** Refuses what the tables cannot serve, and warns of what they were not fitted for. */

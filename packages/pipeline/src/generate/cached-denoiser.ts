@@ -1,6 +1,6 @@
 import { CacheQuantError, type DeviceTensor, type Session, type Tensor } from '@cachequant/tensor';
+import { readFloat32 } from '../model/convert-tensor.js';
 import { Anchors } from './anchors.js';
-import { readFloat32 } from './convert-tensor.js';
 import type { Denoiser, DenoiserCall } from './denoiser.js';
 import { declared, denoiserFeeds } from './denoiser-feeds.js';
 import { findDenoiserInputs } from './denoiser-inputs.js';

@@ -1,5 +1,5 @@
 import { CacheQuantError, type Session, type Tensor, type TensorInfo, tensor } from '@cachequant/tensor';
-import { convertTensor } from './convert-tensor.js';
+import { convertTensor } from '../model/convert-tensor.js';
 import type { DenoiserCall } from './denoiser.js';
 import type { DenoiserInputs } from './denoiser-inputs.js';
 

@@ -1,5 +1,5 @@
 import { CacheQuantError, type Session } from '@cachequant/tensor';
-import { readFloat32 } from './convert-tensor.js';
+import { readFloat32 } from '../model/convert-tensor.js';
 import type { Denoiser } from './denoiser.js';
 import { declared, denoiserFeeds } from './denoiser-feeds.js';
 import { type DenoiserInputs, findDenoiserInputs } from './denoiser-inputs.js';

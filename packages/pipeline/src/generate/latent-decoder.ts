@@ -1,7 +1,7 @@
 import { CacheQuantError, type Session, type Tensor, tensor } from '@cachequant/tensor';
 import { type RgbImage, toRgbImages } from '../images/rgb-image.js';
 import type { VaeConfig } from '../model/component-configs.js';
-import { convertTensor, readFloat32 } from './convert-tensor.js';
+import { convertTensor, readFloat32 } from '../model/convert-tensor.js';
 
 /** Turns clean latents into pictures. */
 export interface LatentDecoder {

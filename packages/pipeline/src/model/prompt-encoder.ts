@@ -1,5 +1,5 @@
 import { CacheQuantError, type Session, type Tensor, type TensorInfo, tensor } from '@cachequant/tensor';
-import { convertTensor, readFloat32 } from '../generate/convert-tensor.js';
+import { convertTensor, readFloat32 } from './convert-tensor.js';
 import type { TokenizedPrompt, Tokenizer } from './tokenizer.js';
 
 export interface EncodedPrompt {

@@ -112,6 +112,11 @@ describe('readTokenizer', () => {
     [{ 'tokenizer/tokenizer_config.json': '{"pad_token": "no such token"}' }, 'got no such token'],
     [{ 'tokenizer/tokenizer.json': '{"model": {"type": "Mystery"}}' }, 'the tokenizer cannot be built'],
     [{ 'tokenizer/tokenizer.json': '{}' }, 'model is not valid'],
+    [
+      { 'tokenizer/tokenizer_config.json': '{"model_max_length": 2}' },
+      'expected a whole number from 3, got 2',
+    ],
+    [{ 'tokenizer/tokenizer_config.json': '{"model_max_length": 7.5}' }, 'there is no room for a prompt'],
   ])('says what is wrong: %j', async (changes, message) => {
     const storage = await splitTokenizer(changes);
     await expect(readTokenizer(storage, 'tokenizer')).rejects.toThrow(message);

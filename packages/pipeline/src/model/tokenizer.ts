@@ -41,8 +41,15 @@ export function createTokenizer(definition: object, options: TokenizerOptions): 
     });
   }
   const content = (text: string): number[] => model.encode(text, { add_special_tokens: false }).ids;
-  const [prefix, suffix] = specialTokens(model);
+  const [prefix, suffix] = specialTokens(model, where);
   const room = length - prefix.length - suffix.length;
+  if (!Number.isInteger(length) || room < 1) {
+    throw new CacheQuantError('invalid-argument', 'there is no room for a prompt', {
+      where: `${where}, model_max_length`,
+      expected: `a whole number from ${prefix.length + suffix.length + 1}`,
+      got: String(length),
+    });
+  }
 
   return {
     length,
@@ -73,11 +80,16 @@ function buildModel(definition: object, config: object, where: string): Tokenize
 }
 
 /** What the tokenizer puts before and after every text, found by what it does to a letter. */
-function specialTokens(model: TokenizerModel): [number[], number[]] {
+function specialTokens(model: TokenizerModel, where: string): [number[], number[]] {
   const whole: number[] = model.encode('a').ids;
   const content: number[] = model.encode('a', { add_special_tokens: false }).ids;
   const start = whole.findIndex((_, i) => content.every((id, k) => whole[i + k] === id));
-  return [whole.slice(0, start), whole.slice(start + content.length)];
+  if (start >= 0) return [whole.slice(0, start), whole.slice(start + content.length)];
+  throw new CacheQuantError('unsupported', 'special tokens are not around the text', {
+    where,
+    expected: `[${content}] inside`,
+    got: `[${whole}]`,
+  });
 }
 
 /** The words from the first on that does not fit whole. */

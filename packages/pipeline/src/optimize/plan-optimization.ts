@@ -1,4 +1,4 @@
-import type { Runtime, Storage } from '@cachequant/tensor';
+import { CacheQuantError, type Runtime, type Storage } from '@cachequant/tensor';
 import { floatDenoiser } from '../generate/float-denoiser.js';
 import { loadGraph } from '../model/load-graph.js';
 import { makeDenoiserGraphs } from './denoiser-graphs.js';
@@ -25,13 +25,12 @@ const BOTH = 1.7;
 /** Estimates time, disk and memory from one timed image and the sizes of the files. */
 export async function planOptimization(request: {
   readonly source: Storage;
-  readonly work: Storage;
   readonly runtime: Runtime;
   readonly options?: OptimizeOptions;
   readonly signal?: AbortSignal;
 }): Promise<OptimizationPlan> {
   const recipe = parseRecipe(request.options ?? {});
-  const opened = await openLaboratory(request);
+  const opened = await openLaboratory({ ...request, work: nowhere });
   try {
     const { lab, prepared, inputDims } = opened;
     const { cut } = makeDenoiserGraphs(prepared.model, { inputDims }, recipe.cut);
@@ -62,6 +61,17 @@ export async function planOptimization(request: {
     await opened.dispose();
   }
 }
+
+/** A work folder that keeps nothing, so that an estimate leaves a stopped run as it is. */
+const nowhere: Storage = {
+  stat: async () => undefined,
+  read: async (path) => {
+    throw new CacheQuantError('storage', 'the file is missing', { where: path });
+  },
+  create: async () => ({ write: async () => {}, commit: async () => {}, abort: async () => {} }),
+  list: async () => [],
+  remove: async () => {},
+};
 
 async function secondsPerCall({ lab, prepared }: OpenLaboratory): Promise<number> {
   const denoiser = floatDenoiser(

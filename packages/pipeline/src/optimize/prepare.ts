@@ -89,9 +89,7 @@ export async function prepareImages(
   runtime: Runtime,
   recipe: Recipe,
 ): Promise<Pick<Laboratory, 'calibration' | 'verification' | 'textEncoderMs'>> {
-  const prompts = folder.textEncoder ? (recipe.prompts ?? DEFAULT_PROMPTS) : [''];
-  const heldOut = prompts.length >= 4 ? prompts.filter((_, i) => i % 4 === 3) : prompts;
-  const seen = prompts.length >= 4 ? prompts.filter((_, i) => i % 4 !== 3) : prompts;
+  const { seen, heldOut } = splitPrompts(folder.textEncoder ? recipe : { ...recipe, prompts: [''] });
   const encoder = await loadPromptEncoder(folder, runtime);
   const times: number[] = [];
   const conditioningName = inputs.conditioning[0];
@@ -118,6 +116,13 @@ export async function prepareImages(
   } finally {
     await encoder?.dispose();
   }
+}
+
+/** Prompts that calibration sees, and others for the verification. */
+function splitPrompts({ prompts = [...DEFAULT_PROMPTS], verificationPrompts }: Recipe) {
+  if (verificationPrompts) return { seen: prompts, heldOut: verificationPrompts };
+  if (prompts.length < 4) return { seen: prompts, heldOut: prompts };
+  return { seen: prompts.filter((_, i) => i % 4 !== 3), heldOut: prompts.filter((_, i) => i % 4 === 3) };
 }
 
 /** Shapes of the denoiser's inputs at the batch that calibration runs. */

@@ -22,7 +22,9 @@ const optionsSchema = z.strictObject({
   bits: z.enum(BITS).default('w8a8'),
   /** `portable` keeps weights within 7 bits, which every x64 processor computes exactly; `vnni` takes all 8. */
   target: z.enum(['portable', 'vnni']).default('portable'),
+  /** Calibration runs these; every fourth is kept for the verification, unless that has prompts of its own. */
   prompts: z.array(z.string()).min(1).optional(),
+  verificationPrompts: z.array(z.string()).min(1).optional(),
   negativePrompt: z.string().default(''),
   seed: z.int().min(0).default(0),
   /** Images that calibration runs; prompts are taken in turn. */

@@ -1,0 +1,53 @@
+import {
+  type CutCandidate,
+  countMultiplyAdds,
+  findCuts,
+  inferShapes,
+  type OnnxModel,
+  readModel,
+  type TensorFacts,
+  type ValueInfo,
+} from '@cachequant/onnx';
+import type { Storage } from '@cachequant/tensor';
+import { analysisDims, feedInputs, type SizeHints } from './input-dims.js';
+
+/** A graph with fixed sizes, and what follows from them. */
+export interface AnalysedGraph {
+  readonly model: OnnxModel;
+  readonly inputs: readonly ValueInfo[];
+  /** By input. */
+  readonly inputDims: Readonly<Record<string, readonly number[]>>;
+  readonly shapes: ReadonlyMap<string, TensorFacts>;
+  /** The best first. */
+  readonly cuts: readonly CutCandidate[];
+  /** At these sizes. */
+  readonly multiplyAdds: number;
+  readonly multiplyAddsOf: (node: OnnxModel['graph']['nodes'][number]) => number;
+}
+
+export interface AnalysisOptions {
+  readonly hints: SizeHints;
+  readonly dims?: Readonly<Record<string, readonly number[]>> | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Reads a graph and looks at it, without running it. */
+export async function analyseGraph(
+  storage: Storage,
+  path: string,
+  { hints, dims, signal }: AnalysisOptions,
+): Promise<AnalysedGraph> {
+  const model = await readModel(storage, path, { ...(signal && { signal }) });
+  const inputDims = analysisDims(model.graph, hints, dims);
+  const shapes = inferShapes(model, { inputDims });
+  const arithmetic = countMultiplyAdds(model, shapes);
+  return {
+    model,
+    inputs: feedInputs(model.graph),
+    inputDims,
+    shapes,
+    cuts: findCuts(model, { inputDims }),
+    multiplyAdds: arithmetic.total,
+    multiplyAddsOf: (node) => arithmetic.byNode.get(node)?.macs ?? 0,
+  };
+}

@@ -1,0 +1,39 @@
+import type { CutCandidate } from '@cachequant/onnx';
+import type { TensorInfo } from '@cachequant/tensor';
+import type { AnalysedGraph } from './analysed-graph.js';
+import { type GraphSize, graphSize } from './graph-size.js';
+import { type PlannedLayer, planLayers } from './planned-layers.js';
+
+/** What `inspect` says of a graph. */
+export interface GraphInspection extends GraphSize {
+  readonly opset: number;
+  readonly inputs: readonly (DeclaredTensor & {
+    /** At which the graph was analysed. */
+    readonly analysedDims: readonly number[] | null;
+  })[];
+  readonly outputs: readonly DeclaredTensor[];
+  /** At those sizes. */
+  readonly multiplyAdds: number;
+  readonly cuts: readonly CutCandidate[];
+  readonly layers: readonly PlannedLayer[];
+}
+
+interface DeclaredTensor {
+  readonly name: string;
+  readonly dtype: TensorInfo['dtype'] | null;
+  readonly dims: TensorInfo['dims'] | null;
+}
+
+export function inspectGraph(analysed: AnalysedGraph): GraphInspection {
+  const { model, inputs, inputDims, cuts, multiplyAdds } = analysed;
+  const declared = ({ name, dtype, dims }: (typeof inputs)[number]) => ({ name, dtype, dims: dims ?? null });
+  return {
+    ...graphSize(model),
+    opset: model.opsetImports.get('') ?? 1,
+    inputs: inputs.map((input) => ({ ...declared(input), analysedDims: inputDims[input.name] ?? null })),
+    outputs: model.graph.outputs.map(declared),
+    multiplyAdds,
+    cuts,
+    layers: planLayers(analysed),
+  };
+}

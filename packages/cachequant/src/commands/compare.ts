@@ -1,0 +1,159 @@
+import { join, resolve } from 'node:path';
+import {
+  encodePng,
+  type GeneratedImage,
+  type Generator,
+  imageGrid,
+  isBundle,
+  psnr,
+  type RunTiming,
+  ssim,
+} from '@cachequant/pipeline';
+import { nodeStorage } from '@cachequant/runtime-node';
+import { CacheQuantError, type Runtime, writeFile } from '@cachequant/tensor';
+import type { Command } from 'commander';
+import { examples } from '../command-context.js';
+import { addGenerationOptions, type GenerationOptions, imageJobs, requestFor } from '../generation-options.js';
+import { imageTimes } from '../image-times.js';
+import { type CliIo, writeJson, writeLines } from '../io.js';
+import { locateFolder, type ModelLocation } from '../model-location.js';
+import { openGenerator } from '../open-generator.js';
+import { type Comparison, comparisonLines, type ComparedImage } from '../print-comparison.js';
+import { createProgress, type Progress } from '../progress.js';
+import { withRuntime } from '../with-runtime.js';
+
+interface CompareOptions extends GenerationOptions {
+  readonly out: string;
+}
+
+interface Pair {
+  readonly original: GeneratedImage;
+  readonly optimized: GeneratedImage;
+}
+
+const GRID = 'comparison.png';
+const GRID_GAP = 4;
+/** Pictures smaller than this are enlarged to be looked at. */
+const SMALL_PIXELS = 128;
+
+export function addCompare(program: Command, io: CliIo): void {
+  addGenerationOptions(
+    program
+      .command('compare')
+      .summary('draw the same seeds with a model and its bundle')
+      .description(
+        'Draws the same prompts and seeds with a model folder and with its bundle, in turn, and shows what the ' +
+          `bundle gains in time and loses in quality. Writes ${GRID}: the original on the left, the bundle on the right.`,
+      )
+      .argument('<model>', 'the model folder')
+      .argument('<bundle>', 'the bundle made of it')
+      .option('--out <folder>', 'where the picture goes', '.'),
+  )
+    .addHelpText(
+      'after',
+      examples([
+        ['compare ./my-model ./my-bundle --prompt "a red sneaker" --count 4', 'four seeds'],
+        ['compare ./my-model ./my-bundle --prompt "a blue dress" --json', 'for a program'],
+      ]),
+    )
+    .action((model: string, bundle: string, _: unknown, command: Command) =>
+      compare(model, bundle, command.optsWithGlobals<CompareOptions>(), io),
+    );
+}
+
+async function compare(model: string, bundle: string, options: CompareOptions, io: CliIo): Promise<void> {
+  const source = await locateFolder(io.cwd, model);
+  const optimized = await locateFolder(io.cwd, bundle);
+  await requireBundle(optimized);
+  const progress = createProgress(io.stderr);
+  const comparison = await withRuntime(options.threads, (runtime) =>
+    compareWith({ runtime, source, optimized }, options, io, progress),
+  );
+  if (options.json) writeJson(io, comparison);
+  else writeLines(io.stdout, comparisonLines(comparison));
+}
+
+async function requireBundle({ storage, given }: ModelLocation): Promise<void> {
+  if (await isBundle(storage)) return;
+  throw new CacheQuantError('bundle', 'the folder holds no bundle', {
+    where: given,
+    hint: 'Give the model folder first, then the folder that `cachequant optimize` wrote',
+  });
+}
+
+interface Places {
+  readonly runtime: Runtime;
+  readonly source: ModelLocation;
+  readonly optimized: ModelLocation;
+}
+
+async function compareWith(
+  { runtime, source, optimized }: Places,
+  options: CompareOptions,
+  io: CliIo,
+  progress: Progress,
+): Promise<Comparison> {
+  const fast = await openGenerator(optimized, runtime);
+  try {
+    const float = await openGenerator(source, runtime);
+    try {
+      return await comparePairs(float, fast, options, io, progress);
+    } finally {
+      await float.dispose();
+    }
+  } finally {
+    progress.stop();
+    await fast.dispose();
+  }
+}
+
+async function comparePairs(
+  float: Generator,
+  fast: Generator,
+  options: CompareOptions,
+  io: CliIo,
+  progress: Progress,
+): Promise<Comparison> {
+  const pairs: Pair[] = [];
+  const runs = { original: [] as RunTiming[], optimized: [] as RunTiming[] };
+  const warnings = new Set<string>();
+  const jobs = imageJobs(options);
+  for (const [i, job] of jobs.entries()) {
+    progress.update('comparing', i, jobs.length);
+    const request = { ...fast.defaults, ...requestFor(job, options), ...(io.signal && { signal: io.signal }) };
+    const optimized = await fast.generate(request);
+    const { width, height } = optimized.images[0]!;
+    const original = await float.generate({ ...request, width, height });
+    for (const warning of [...original.warnings, ...optimized.warnings]) warnings.add(warning);
+    runs.original.push(...original.timings.runs);
+    runs.optimized.push(...optimized.timings.runs);
+    pairs.push({ original: original.images[0]!, optimized: optimized.images[0]! });
+  }
+  progress.stop();
+  for (const warning of warnings) progress.note(`warning: ${warning}`);
+  const out = resolve(io.cwd, options.out);
+  await writeFile(nodeStorage(out), GRID, encodePng(pairGrid(pairs)));
+  const times = { original: imageTimes(runs.original), optimized: imageTimes(runs.optimized) };
+  return {
+    grid: join(out, GRID),
+    images: pairs.map(comparedImage),
+    times,
+    speedup: times.original.secondsPerImage / times.optimized.secondsPerImage,
+    warnings: [...warnings],
+  };
+}
+
+function comparedImage({ original, optimized }: Pair): ComparedImage {
+  return {
+    prompt: original.prompt,
+    seed: original.seed,
+    psnr: psnr(original, optimized),
+    ssim: ssim(original, optimized),
+  };
+}
+
+function pairGrid(pairs: readonly Pair[]) {
+  const scale = Math.max(1, Math.floor(SMALL_PIXELS / pairs[0]!.original.width));
+  const pictures = pairs.flatMap(({ original, optimized }) => [original, optimized]);
+  return imageGrid(pictures, 2, { gap: GRID_GAP, scale });
+}

@@ -1,0 +1,129 @@
+import { resolve } from 'node:path';
+import {
+  applyCut,
+  type CutCandidate,
+  createWeightFile,
+  type OnnxModel,
+  type SplitModel,
+  writeModel,
+} from '@cachequant/onnx';
+import { nodeStorage } from '@cachequant/runtime-node';
+import { CacheQuantError, type Storage } from '@cachequant/tensor';
+import type { Command } from 'commander';
+import { type AnalysedGraph, analyseGraph } from '../analysis/analysed-graph.js';
+import { feedInputs } from '../analysis/input-dims.js';
+import { hintsBeside } from '../analysis/size-hints.js';
+import { examples, type GlobalOptions } from '../command-context.js';
+import { type CliIo, writeJson, writeLines } from '../io.js';
+import { locateGraph, type ModelLocation } from '../model-location.js';
+import { shapeByName } from '../parse-arguments.js';
+import { cutLines, type CutReport } from '../print-cut.js';
+
+const WEIGHTS = 'weights.bin';
+
+interface CutOptions extends GlobalOptions {
+  readonly out: string;
+  readonly cut?: string;
+  readonly dim?: Readonly<Record<string, readonly number[]>>;
+}
+
+export function addCut(program: Command, io: CliIo): void {
+  program
+    .command('cut')
+    .summary('split a denoiser into a full and a cached graph, in float')
+    .description(
+      'Splits a denoiser in two graphs that share their weights: full.onnx, which also gives the features to ' +
+        'cache, and cached.onnx, which takes them and computes only the rest. Nothing is quantized.',
+    )
+    .argument('<model.onnx>', 'the graph of a denoiser')
+    .requiredOption('--out <folder>', 'where full.onnx, cached.onnx and weights.bin go')
+    .option('--cut <id>', 'where to cut, as `cachequant inspect` names it (default: the first)')
+    .option('--dim <name=sizes>', 'rank the cuts at this shape of an input; may be given several times', shapeByName)
+    .addHelpText(
+      'after',
+      examples([
+        ['cut ./unet/model.onnx --out ./cut', 'at the best place'],
+        ['inspect ./unet/model.onnx', 'see which places there are'],
+      ]),
+    )
+    .action((given: string, _: unknown, command: Command) =>
+      cut(given, command.optsWithGlobals<CutOptions>(), io),
+    );
+}
+
+async function cut(given: string, options: CutOptions, io: CliIo): Promise<void> {
+  const location = await locateGraph(io.cwd, given);
+  const out = resolve(io.cwd, options.out);
+  requireOtherFolder(location, out, options.out);
+  const hints = await hintsBeside(location.storage);
+  const analysed = await analyseGraph(location.storage, location.file, {
+    hints,
+    dims: options.dim,
+    signal: io.signal,
+  });
+  const candidate = chooseCut(analysed, options.cut, given);
+  const split = applyCut(analysed.model, candidate);
+  const weightBytes = await writeSplit(nodeStorage(out), split, io.signal);
+  const report: CutReport = {
+    out,
+    cut: candidate,
+    cacheName: split.cacheName,
+    weightBytes,
+    full: interfaceOf(split.full),
+    cached: interfaceOf(split.cached),
+  };
+  if (options.json) writeJson(io, report);
+  else writeLines(io.stdout, cutLines(report));
+}
+
+function requireOtherFolder({ folder }: ModelLocation, out: string, given: string): void {
+  if (folder !== out) return;
+  throw new CacheQuantError('invalid-argument', 'the model itself lies there', {
+    where: `--out ${given}`,
+    hint: 'Choose another folder: the weights of the model could be overwritten while they are read',
+  });
+}
+
+function chooseCut({ cuts }: AnalysedGraph, id: string | undefined, where: string): CutCandidate {
+  const found = id === undefined ? cuts[0] : cuts.find((candidate) => candidate.id === id);
+  if (found) return found;
+  if (cuts.length === 0) {
+    throw new CacheQuantError('unsupported', 'the graph has no place to cut', {
+      where,
+      expected: 'a U-Net, or a transformer with a residual stream',
+    });
+  }
+  throw new CacheQuantError('invalid-argument', 'there is no such cut', {
+    where: `--cut ${id}`,
+    expected: `one of ${cuts.map((candidate) => candidate.id).join(', ')}`,
+  });
+}
+
+/** @returns bytes of the weights that both graphs use */
+async function writeSplit(
+  storage: Storage,
+  { full, cached }: SplitModel,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const weightFile = await createWeightFile(storage, WEIGHTS, { location: WEIGHTS });
+  const options = { weightFile, ...(signal && { signal }) };
+  try {
+    await writeModel(storage, 'full.onnx', full, options);
+    await writeModel(storage, 'cached.onnx', cached, options);
+    await weightFile.commit();
+    return weightFile.size;
+  } catch (error) {
+    await weightFile.abort();
+    await Promise.all(['full.onnx', 'cached.onnx'].map((path) => storage.remove(path)));
+    throw error;
+  }
+}
+
+function interfaceOf({ graph }: OnnxModel): CutReport['full'] {
+  const declared = ({ name, dtype, dims }: OnnxModel['graph']['inputs'][number]) => ({
+    name,
+    dtype,
+    dims: dims ?? null,
+  });
+  return { inputs: feedInputs(graph).map(declared), outputs: graph.outputs.map(declared) };
+}

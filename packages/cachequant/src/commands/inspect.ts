@@ -1,0 +1,80 @@
+import { openModelFolder } from '@cachequant/pipeline';
+import type { Command } from 'commander';
+import { analyseGraph } from '../analysis/analysed-graph.js';
+import { type GraphInspection, inspectGraph } from '../analysis/inspection.js';
+import { type PipelineParts, pipelineParts } from '../analysis/pipeline-parts.js';
+import { hintsBeside, hintsOfFolder } from '../analysis/size-hints.js';
+import { examples, type GlobalOptions } from '../command-context.js';
+import { type CliIo, writeJson, writeLines } from '../io.js';
+import { locateModel, type ModelLocation } from '../model-location.js';
+import { shapeByName } from '../parse-arguments.js';
+import { graphLines, layerLines } from '../print-inspection.js';
+import { pipelineLines } from '../print-pipeline.js';
+
+interface InspectOptions extends GlobalOptions {
+  readonly layers?: boolean;
+  readonly dim?: Readonly<Record<string, readonly number[]>>;
+}
+
+interface Inspection {
+  /** Path of the graph. */
+  readonly model: string;
+  /** Null for a single graph. */
+  readonly pipeline: PipelineParts | null;
+  readonly graph: GraphInspection;
+}
+
+export function addInspect(program: Command, io: CliIo): void {
+  program
+    .command('inspect')
+    .summary('show what is in a model, and what can be done with it')
+    .description(
+      'Shows the inputs, the size, the places where the network can be cut for caching, and which layers would ' +
+        'run in integers. Nothing is run.',
+    )
+    .argument('<model>', 'a model folder, a bundle, or a single ONNX file')
+    .option('--layers', 'list every layer')
+    .option(
+      '--dim <name=sizes>',
+      'analyse at this shape of an input, for example sample=2,4,64,64; may be given several times',
+      shapeByName,
+    )
+    .addHelpText(
+      'after',
+      examples([
+        ['inspect ./my-model', 'a folder'],
+        ['inspect ./unet/model.onnx --dim sample=1,4,128,128', 'one graph, at a size of your own'],
+        ['inspect ./my-model --layers --json', 'everything, for a program'],
+      ]),
+    )
+    .action((given: string, _: unknown, command: Command) =>
+      inspect(given, command.optsWithGlobals<InspectOptions>(), io),
+    );
+}
+
+async function inspect(given: string, options: InspectOptions, io: CliIo): Promise<void> {
+  const inspection = await inspectModel(await locateModel(io.cwd, given), options, io.signal);
+  if (options.json) {
+    writeJson(io, inspection);
+    return;
+  }
+  writeLines(io.stdout, [inspection.model, ...graphLines(inspection.graph)]);
+  if (inspection.pipeline) writeLines(io.stdout, ['', ...pipelineLines(inspection.pipeline)]);
+  if (options.layers) writeLines(io.stdout, ['', 'Layers', ...layerLines(inspection.graph)]);
+}
+
+async function inspectModel(
+  { storage, folder, file }: ModelLocation,
+  { dim: dims }: InspectOptions,
+  signal: AbortSignal | undefined,
+): Promise<Inspection> {
+  const opened = file === undefined ? await openModelFolder(storage) : undefined;
+  const path = opened?.denoiser.model ?? file!;
+  const hints = opened ? hintsOfFolder(opened) : await hintsBeside(storage);
+  const analysed = await analyseGraph(storage, path, { hints, dims, signal });
+  return {
+    model: storage.locate?.(path) ?? `${folder}/${path}`,
+    pipeline: opened?.index ? pipelineParts(opened) : null,
+    graph: inspectGraph(analysed),
+  };
+}

@@ -1,0 +1,78 @@
+import { resolve } from 'node:path';
+import {
+  featureDistances,
+  planRefreshSteps,
+  type PlanOptions,
+  scheduleCost,
+  uniformSchedule,
+} from '@cachequant/scheduler';
+import { CacheQuantError } from '@cachequant/tensor';
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { examples, type GlobalOptions } from '../command-context.js';
+import { type CliIo, writeJson, writeLines } from '../io.js';
+import { integer } from '../parse-arguments.js';
+import { scheduleLines, type ScheduleComparison } from '../print-schedule.js';
+import { readJsonFile } from '../read-file.js';
+
+const featureSchema = z.object({ features: z.array(z.array(z.number())).min(1) });
+
+interface ScheduleOptions extends GlobalOptions {
+  readonly interval?: number;
+  readonly refreshes?: number;
+}
+
+export function addSchedule(program: Command, io: CliIo): void {
+  program
+    .command('schedule')
+    .summary('choose the calls at which a cache is refreshed')
+    .description(
+      'Chooses the network calls at which a feature cache is refreshed, exactly, by dynamic programming over ' +
+        'the L1 distances of the features.',
+    )
+    .argument('<features.json>', 'a file {"features": number[][]}: one row a network call, in order')
+    .option('--interval <calls>', 'calls per refresh on average; ceil(calls / interval) refreshes', integer(1))
+    .option('--refreshes <number>', 'the exact number of refreshes', integer(1))
+    .addHelpText(
+      'after',
+      examples([
+        ['schedule features.json --interval 5', 'one refresh in five calls on average'],
+        ['schedule features.json --refreshes 8 --json', 'exactly eight, for a program'],
+      ]),
+    )
+    .action((file: string, _: unknown, command: Command) => {
+      const options = command.optsWithGlobals<ScheduleOptions>();
+      if (options.interval === undefined && options.refreshes === undefined) {
+        command.error('error: give --interval, --refreshes, or both');
+      }
+      return schedule(file, options, io);
+    });
+}
+
+async function schedule(file: string, options: ScheduleOptions, io: CliIo): Promise<void> {
+  const { features } = await readJsonFile(resolve(io.cwd, file), featureSchema);
+  requireFeatures(file, features);
+  const distances = featureDistances(features);
+  const { interval, refreshes } = options;
+  const plan = planRefreshSteps(distances, {
+    ...(interval !== undefined && { interval }),
+    ...(refreshes !== undefined && { refreshes }),
+  } as PlanOptions);
+  const uniformSteps = uniformSchedule(distances.calls, plan.refreshes);
+  const comparison: ScheduleComparison = {
+    calls: distances.calls,
+    refreshSteps: plan.refreshSteps,
+    cost: plan.cost,
+    uniform: { refreshSteps: uniformSteps, cost: scheduleCost(distances, uniformSteps) },
+  };
+  if (options.json) writeJson(io, comparison);
+  else writeLines(io.stdout, scheduleLines(comparison));
+}
+
+function requireFeatures(where: string, features: readonly (readonly number[])[]): void {
+  if (features[0]!.length > 0) return;
+  throw new CacheQuantError('invalid-argument', 'the rows are empty', {
+    where,
+    expected: 'at least one number a call',
+  });
+}

@@ -1,0 +1,53 @@
+import { CacheQuantError } from '@cachequant/tensor';
+import { CommanderError } from 'commander';
+import { EXIT_CODES, type ExitCode } from './exit-codes.js';
+import { type CliIo, writeJson, writeLines } from './io.js';
+
+const ISSUES = 'https://github.com/cachequant/cachequant/issues';
+
+export interface ErrorReportOptions {
+  readonly json: boolean;
+  /** Shows the stack. */
+  readonly debug: boolean;
+}
+
+/** Prints what went wrong and what to do about it, and says which exit code that is. */
+export function reportError(error: unknown, io: CliIo, options: ErrorReportOptions): ExitCode {
+  if (error instanceof CommanderError) return commanderExitCode(error);
+  const known = CacheQuantError.is(error) && error.code !== 'internal' ? error : undefined;
+  if (options.json) writeJson(io, { error: describe(error) });
+  writeLines(io.stderr, known ? [`error: ${known.message}`] : bugReport(error, options));
+  if (options.debug) writeLines(io.stderr, stackOf(error));
+  return known?.code === 'aborted' ? EXIT_CODES.interrupted : EXIT_CODES.failure;
+}
+
+/** Commander has printed its own message by then. */
+function commanderExitCode({ exitCode }: CommanderError): ExitCode {
+  return exitCode === 0 ? EXIT_CODES.ok : EXIT_CODES.usage;
+}
+
+function bugReport(error: unknown, { debug }: ErrorReportOptions): string[] {
+  return [
+    `error: ${messageOf(error)}`,
+    'This is a bug in cachequant, not a mistake of yours.',
+    debug
+      ? `Please report it with the following lines: ${ISSUES}`
+      : `Please report it: run the command again with --debug and copy what it prints to ${ISSUES}`,
+  ];
+}
+
+function describe(error: unknown): Record<string, unknown> {
+  if (!CacheQuantError.is(error)) return { code: 'internal', message: messageOf(error) };
+  const { code, message, where, expected, got, hint } = error;
+  return { code, message, where, expected, got, hint };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function stackOf(error: unknown): string[] {
+  if (!(error instanceof Error)) return [];
+  const cause = error.cause === undefined ? [] : [`caused by: ${messageOf(error.cause)}`, ...stackOf(error.cause)];
+  return [error.stack ?? error.message, ...cause];
+}

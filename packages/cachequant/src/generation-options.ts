@@ -1,0 +1,72 @@
+import type { GenerationRequest } from '@cachequant/pipeline';
+import type { Command } from 'commander';
+import type { GlobalOptions } from './command-context.js';
+import { decimal, integer, repeated } from './parse-arguments.js';
+
+/** Options of the commands that make images. */
+export interface GenerationOptions extends GlobalOptions {
+  readonly prompt?: readonly string[];
+  readonly negativePrompt?: string;
+  readonly seed: number;
+  readonly count: number;
+  readonly guidanceScale?: number;
+  readonly steps?: number;
+  readonly sampler?: string;
+  readonly width?: number;
+  readonly height?: number;
+  readonly strict?: boolean;
+  readonly threads?: number;
+}
+
+export function addGenerationOptions(command: Command): Command {
+  return command
+    .option('--prompt <text>', 'what to draw; may be given several times', repeated)
+    .option('--negative-prompt <text>', 'what the pictures should be far from')
+    .option('--seed <number>', 'of the first image; image i has seed + i', integer(0), 0)
+    .option('--count <number>', 'images for each prompt', integer(1), 1)
+    .option('--guidance-scale <number>', 'how closely to follow the prompt; 1 is no guidance', decimal(0))
+    .option('--steps <number>', 'steps of the sampler', integer(1))
+    .option('--sampler <name>', 'for example ddim, plms, dpm-solver++, euler')
+    .option('--width <pixels>', 'width of the pictures', integer(1))
+    .option('--height <pixels>', 'height of the pictures', integer(1))
+    .option('--strict', 'fail where there would be a warning')
+    .option('--threads <number>', 'processor threads to use', integer(1));
+}
+
+/** One image to make. */
+export interface ImageJob {
+  readonly prompt: string | undefined;
+  readonly seed: number;
+}
+
+/** The images in order: `count` for each prompt, with ascending seeds. */
+export function imageJobs({ prompt, seed, count }: GenerationOptions): ImageJob[] {
+  const prompts: readonly (string | undefined)[] = prompt ?? [undefined];
+  return prompts
+    .flatMap((text) => new Array<string | undefined>(count).fill(text))
+    .map((text, i) => ({ prompt: text, seed: seed + i }));
+}
+
+/** The request for one image; fields that were not given are left to the model. */
+export function requestFor(
+  { prompt, seed }: ImageJob,
+  options: Omit<GenerationOptions, 'prompt' | 'seed' | 'count'>,
+): GenerationRequest {
+  const { negativePrompt, guidanceScale, steps, sampler, width, height, strict } = options;
+  const fields = { prompt, seed, negativePrompt, guidanceScale, steps, sampler, width, height, strict };
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
+
+const LONGEST_NAME = 48;
+
+/** `a-red-sneaker-7.png`; two images of one command never share a name, because their seeds differ. */
+export function imageFileName({ prompt = '', seed }: ImageJob): string {
+  const words = prompt
+    .normalize('NFKD')
+    .toLowerCase()
+    .replace(/\p{M}+/gu, '')
+    .replace(/[^\p{L}\p{N}]+/gu, '-')
+    .slice(0, LONGEST_NAME)
+    .replace(/^-+|-+$/g, '');
+  return `${words || 'image'}-${seed}.png`;
+}

@@ -1,0 +1,24 @@
+/** A terminal, a pipe, or a buffer in tests. */
+export type OutputStream = NodeJS.WritableStream & { readonly isTTY?: boolean | undefined };
+
+/** What the command line has around it, so that it can run inside another program. */
+export interface CliIo {
+  /** Results. With `--json`, one JSON document and nothing else. */
+  readonly stdout: OutputStream;
+  /** Progress, warnings and errors. */
+  readonly stderr: OutputStream;
+  /** The folder that relative paths start from. */
+  readonly cwd: string;
+  /** Stops a long command within one network call. */
+  readonly signal?: AbortSignal;
+}
+
+/** Writes lines of text, each ended. */
+export function writeLines(stream: OutputStream, lines: readonly string[]): void {
+  if (lines.length > 0) stream.write(`${lines.join('\n')}\n`);
+}
+
+/** Writes a result for programs: numbers that JSON has no form for, such as an infinite PSNR, become null. */
+export function writeJson({ stdout }: CliIo, value: unknown): void {
+  stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+}

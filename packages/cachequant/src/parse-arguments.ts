@@ -1,0 +1,46 @@
+import { InvalidArgumentError } from 'commander';
+
+/** A whole number of at least `least`. */
+export function integer(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^[+-]?\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
+    throw new InvalidArgumentError(`Expected a whole number from ${least}.`);
+  };
+}
+
+/** A number of at least `least`, which may have decimals. */
+export function decimal(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isFinite(value) && value >= least) return value;
+    throw new InvalidArgumentError(`Expected a number from ${least}.`);
+  };
+}
+
+/** Values of an option that may be given several times. */
+export function repeated(text: string, earlier: readonly string[] = []): string[] {
+  return [...earlier, text];
+}
+
+/** `a,b` as a list; the option may be given several times as well. */
+export function commaSeparated(text: string, earlier: readonly string[] = []): string[] {
+  const parts = text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+  if (parts.length > 0) return [...earlier, ...parts];
+  throw new InvalidArgumentError('Expected names with commas between them.');
+}
+
+/** `name=2,4,16,16` as a shape by name. */
+export function shapeByName(
+  text: string,
+  earlier: Readonly<Record<string, readonly number[]>> = {},
+): Record<string, readonly number[]> {
+  const [, name, sizes] = /^([^=]+)=((?:\d+(?:,\d+)*)?)$/.exec(text) ?? [];
+  if (name === undefined || sizes === undefined) {
+    throw new InvalidArgumentError('Expected a form such as sample=2,4,64,64.');
+  }
+  return { ...earlier, [name]: sizes === '' ? [] : sizes.split(',').map(Number) };
+}

@@ -1,0 +1,96 @@
+import { Presets, SingleBar } from 'cli-progress';
+import { formatSeconds } from './format.js';
+import type { OutputStream } from './io.js';
+
+/** Shows how far a long command is. */
+export interface Progress {
+  /** A line that stays. */
+  note(text: string): void;
+  /** `done` of `total` parts of a task; another task ends the one before. */
+  update(task: string, done: number, total: number): void;
+  /** To be called before anything else is printed, and at the end. */
+  stop(): void;
+}
+
+/** At most one line in this time where lines cannot be overwritten. */
+const LINE_INTERVAL_MS = 5000;
+
+/** A bar with the remaining time on a terminal, else a line now and then. */
+export function createProgress(stream: OutputStream, now: () => number = () => performance.now()): Progress {
+  return stream.isTTY ? terminalProgress(stream, now) : lineProgress(stream, now);
+}
+
+/** Seconds that the rest of a task takes at the pace so far; undefined before there is one. */
+export function remainingSeconds(elapsedMs: number, done: number, total: number): number | undefined {
+  return done > 0 ? ((elapsedMs / done) * (total - done)) / 1000 : undefined;
+}
+
+function terminalProgress(stream: OutputStream, now: () => number): Progress {
+  let bar: SingleBar | undefined;
+  let current: string | undefined;
+  let startMs = 0;
+  const stop = () => {
+    bar?.stop();
+    bar = undefined;
+    current = undefined;
+  };
+  return {
+    note(text) {
+      stop();
+      stream.write(`${text}\n`);
+    },
+    update(task, done, total) {
+      const left = { left: describeLeft(remainingSeconds(now() - startMs, done, total)) };
+      if (task === current) {
+        bar?.update(done, left);
+        return;
+      }
+      stop();
+      current = task;
+      startMs = now();
+      bar = new SingleBar(
+        {
+          stream,
+          format: `  ${task.padEnd(24)} [{bar}] {value}/{total}{left}`,
+          barsize: 24,
+          hideCursor: null,
+          clearOnComplete: true,
+          // Signals are dealt with in one place.
+          gracefulExit: false,
+        },
+        Presets.legacy,
+      );
+      bar.start(total, done, { left: '' });
+    },
+    stop,
+  };
+}
+
+function lineProgress(stream: OutputStream, now: () => number): Progress {
+  let current: string | undefined;
+  let startMs = 0;
+  let shownMs = 0;
+  return {
+    note(text) {
+      stream.write(`${text}\n`);
+    },
+    update(task, done, total) {
+      if (task !== current) {
+        current = task;
+        startMs = now();
+        shownMs = startMs;
+        return;
+      }
+      if (now() - shownMs < LINE_INTERVAL_MS || done >= total) return;
+      shownMs = now();
+      stream.write(`  ${task}: ${done}/${total}${describeLeft(remainingSeconds(now() - startMs, done, total))}\n`);
+    },
+    stop() {
+      current = undefined;
+    },
+  };
+}
+
+function describeLeft(seconds: number | undefined): string {
+  return seconds === undefined ? '' : `, about ${formatSeconds(Math.max(1, Math.round(seconds)))} left`;
+}

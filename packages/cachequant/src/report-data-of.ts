@@ -1,0 +1,128 @@
+import { encodePng, type OptimizeSummary, type RgbImage } from '@cachequant/pipeline';
+import type { ReportData, ReportPicture, ReportRow } from '@cachequant/report';
+
+/** Sizes that a report compares, in bytes. */
+export interface ReportSizes {
+  readonly sourceDenoiser: number;
+  readonly sourceTotal: number;
+  /** Items under the bundle's denoiser/. */
+  readonly denoiserItems: readonly { readonly name: string; readonly bytes: number }[];
+  readonly bundleTotal: number;
+}
+
+export interface ReportContext {
+  readonly title: string;
+  readonly machine: string;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly sizes: ReportSizes;
+  /** Left out: the original and the bundle, from the verification. */
+  readonly rows?: readonly ReportRow[];
+  /** Left out: what the verification made. */
+  readonly pictures?: OptimizeSummary['pictures'];
+}
+
+const SHOWN_PICTURES = 12;
+
+/** Puts together what a report shows of an optimization. */
+export function reportDataOf(summary: OptimizeSummary, context: ReportContext): ReportData {
+  const { manifest, verification, choice, textEncoderMs } = summary;
+  const { times } = verification;
+  return {
+    title: context.title,
+    createdAt: manifest.createdAt,
+    versions: context.versions,
+    settings: settingsOf(summary, context.machine),
+    rows: context.rows ?? verifiedRows(summary, context.sizes),
+    times: {
+      original: { textEncoderMs, ...times.original },
+      optimized: { textEncoderMs, ...times.optimized },
+    },
+    denoiserItems: context.sizes.denoiserItems,
+    sourceDenoiserBytes: context.sizes.sourceDenoiser,
+    distances: summary.distances,
+    refreshSteps: manifest.schedule.refreshSteps,
+    candidates: choice.candidates.map(({ schedule, correction, refreshSteps, psnr }) => ({
+      schedule,
+      correction,
+      refreshSteps,
+      psnr: psnr.reduce((sum, value) => sum + value, 0) / psnr.length,
+      chosen: schedule === choice.chosen.schedule,
+    })),
+    errorPerCall: verification.errorPerCall,
+    cacheHits: verification.cacheHits,
+    coverage: verification.coverage,
+    pictures: (context.pictures ?? summary.pictures).slice(0, SHOWN_PICTURES).map((pair) => ({
+      ...pair,
+      original: asPng(pair.original),
+      optimized: asPng(pair.optimized),
+    })),
+    leftOut: leftOutOf(summary),
+  };
+}
+
+function asPng(picture: RgbImage): ReportPicture {
+  return { png: encodePng(picture), width: picture.width, height: picture.height };
+}
+
+function settingsOf({ manifest }: OptimizeSummary, machine: string): ReportData['settings'] {
+  const { sampler, schedule, bits, cut, corrections } = manifest;
+  return [
+    { name: 'Model', value: manifest.source.name },
+    { name: 'Sampler', value: `${sampler.name}, ${sampler.steps} steps (${sampler.calls} network calls)` },
+    { name: 'Guidance scale', value: String(manifest.guidanceScale) },
+    { name: 'Cache interval', value: `${schedule.interval} (${schedule.refreshSteps.length} refreshes, ${schedule.kind})` },
+    { name: 'Cut', value: `${cut.id}; a cached call has ${(cut.cachedShare * 100).toFixed(1)} % of the multiply-adds` },
+    { name: 'Bits', value: bits.target === 'float' ? 'float32' : `weights ${bits.weights}, activations ${bits.activations} (${bits.target})` },
+    { name: 'Cache correction', value: `${corrections.cache}, from ${corrections.anchors === 2 ? 'the last two refreshes' : 'the last refresh'}` },
+    { name: 'Quantization correction', value: corrections.quantization ? 'on' : 'off' },
+    { name: 'Machine', value: machine },
+  ];
+}
+
+function verifiedRows({ verification }: OptimizeSummary, sizes: ReportSizes): ReportRow[] {
+  const { secondsPerImage, speedup, psnr, psnrInterval, ssim } = verification;
+  const denoiserBytes = sizes.denoiserItems.reduce((sum, { bytes }) => sum + bytes, 0);
+  return [
+    {
+      id: 'original',
+      label: 'Original',
+      secondsPerImage: secondsPerImage.original,
+      speedup: 1,
+      denoiserBytes: sizes.sourceDenoiser,
+      totalBytes: sizes.sourceTotal,
+      psnr: null,
+      psnrInterval: null,
+      ssim: null,
+    },
+    {
+      id: 'cachequant',
+      label: 'CacheQuant',
+      secondsPerImage: secondsPerImage.optimized,
+      speedup,
+      denoiserBytes,
+      totalBytes: sizes.bundleTotal,
+      psnr,
+      psnrInterval,
+      ssim,
+    },
+  ];
+}
+
+function leftOutOf({ manifest, choice, verification }: OptimizeSummary): ReportData['leftOut'] {
+  const kept = manifest.layers.filter(({ compute }) => compute === 'float');
+  const reasons = new Map<string, string[]>();
+  for (const { id, reason } of kept) reasons.set(reason, [...(reasons.get(reason) ?? []), id]);
+  return [
+    ...[...reasons].map(([reason, ids]) => ({ what: `Integers in ${ids.length} layers (${ids.slice(0, 3).join(', ')}${ids.length > 3 ? ', …' : ''})`, why: reason })),
+    ...(choice.outputs && !choice.outputsKept
+      ? [{ what: 'The quantization correction', why: 'it did not raise the PSNR on the calibration images' }]
+      : []),
+    ...verification.coverage.missed.map((id) => ({
+      what: `Integers in ${id}`,
+      why: 'planned, but the runtime did not run it so: please report this',
+    })),
+    ...choice.candidates
+      .filter(({ schedule }) => schedule !== choice.chosen.schedule)
+      .map(({ schedule }) => ({ what: `The ${schedule} schedule`, why: `${choice.chosen.schedule} measured better on the calibration images` })),
+  ];
+}

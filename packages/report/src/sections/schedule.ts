@@ -1,0 +1,58 @@
+import { formatDecibels, formatNumber } from '../html/format.js';
+import { html, type Markup } from '../html/markup.js';
+import { legend, section, table } from '../html/section.js';
+import { miniTimeline, scheduleTimeline } from '../plots/timeline.js';
+import type { ReportCandidate, ReportData } from '../report-data.js';
+
+/** When the network computes anew, and what else was considered. */
+export function schedule(data: ReportData): Markup {
+  const { refreshSteps, candidates, cacheHits } = data;
+  const calls = callCount(data);
+  const share =
+    cacheHits.full + cacheHits.cached > 0 ? cacheHits.cached / (cacheHits.full + cacheHits.cached) : 0;
+  return section(
+    'schedule',
+    'When it computes anew',
+    `Of ${cacheHits.full + cacheHits.cached} calls per image, ${cacheHits.full} computed everything and ${cacheHits.cached} (${formatNumber(share * 100, 0)} %) took the deep features from the cache.`,
+    html`${scheduleTimeline(`${calls} calls; computed anew at calls ${refreshSteps.join(', ')}.`, calls, refreshSteps)}
+${legend([
+  { color: 'full', label: 'computed anew (with the number of the call)' },
+  { color: 'cached', label: 'from the cache' },
+])}
+${candidateTable(candidates, calls)}`,
+  );
+}
+
+function callCount({ times, distances, refreshSteps, cacheHits }: ReportData): number {
+  return Math.max(
+    times.optimized.calls.length,
+    distances.calls,
+    cacheHits.full + cacheHits.cached,
+    ...refreshSteps.map((call) => call + 1),
+    1,
+  );
+}
+
+function candidateTable(candidates: readonly ReportCandidate[], calls: number): Markup | null {
+  if (candidates.length === 0) return null;
+  return table(
+    'Schedules and corrections that were tried on the calibration images',
+    [
+      { heading: 'Schedule' },
+      { heading: 'Correction' },
+      { heading: 'Calls computed anew' },
+      { heading: 'PSNR', numeric: true },
+    ],
+    [...candidates]
+      .sort((a, b) => b.psnr - a.psnr)
+      .map((candidate) => ({
+        cells: [
+          html`${candidate.schedule}${candidate.chosen && html` <span class="badge">chosen</span>`}`,
+          candidate.correction,
+          miniTimeline(calls, candidate.refreshSteps),
+          formatDecibels(candidate.psnr),
+        ],
+        emphasis: candidate.chosen,
+      })),
+  );
+}
