@@ -17,6 +17,7 @@ const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../.
 const MODEL = path.join(ROOT, 'models/fashion-sd');
 const OUT = path.join(ROOT, 'out/demo');
 const HELD_OUT_IMAGES = 24;
+const REPORTED_IMAGES = 8;
 const GUIDANCE_SCALE = 4;
 
 const started = performance.now();
@@ -55,7 +56,8 @@ async function demo(signal: AbortSignal): Promise<void> {
       guidanceScale: GUIDANCE_SCALE,
       prompts: CALIBRATION_PROMPTS,
       verificationPrompts: HELD_OUT_PROMPTS,
-      verificationImages: HELD_OUT_IMAGES,
+      verificationImages: REPORTED_IMAGES,
+      comparisonImages: HELD_OUT_IMAGES,
     },
     onStage: (name, reused) => line.stage(name, reused),
     onProgress: ({ done, total }) => line.progress(done, total),

@@ -48,6 +48,7 @@ function messageOf(error: unknown): string {
 
 function stackOf(error: unknown): string[] {
   if (!(error instanceof Error)) return [];
-  const cause = error.cause === undefined ? [] : [`caused by: ${messageOf(error.cause)}`, ...stackOf(error.cause)];
+  const cause =
+    error.cause === undefined ? [] : [`caused by: ${messageOf(error.cause)}`, ...stackOf(error.cause)];
   return [error.stack ?? error.message, ...cause];
 }

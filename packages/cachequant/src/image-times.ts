@@ -30,6 +30,8 @@ export function imageTimes(runs: readonly RunTiming[]): ImageTimes {
 }
 
 export function timesLine({ secondsPerImage, decoderSeconds, calls }: ImageTimes): string {
-  const parts = calls.map(({ kind, perImage, msPerCall }) => `${perImage} ${kind} calls of ${msPerCall.toFixed(1)} ms`);
+  const parts = calls.map(
+    ({ kind, perImage, msPerCall }) => `${perImage} ${kind} calls of ${msPerCall.toFixed(1)} ms`,
+  );
   return `${formatSeconds(secondsPerImage)} an image: ${[...parts, `decoder ${formatSeconds(decoderSeconds)}`].join(', ')}`;
 }

@@ -50,7 +50,10 @@ export async function locateFolder(cwd: string, given: string): Promise<ModelLoc
  * Like `locateModel`, for commands that take one graph: a file, or the single `model.onnx` of a folder.
  * @throws CacheQuantError `invalid-argument` for a folder without one
  */
-export async function locateGraph(cwd: string, given: string): Promise<ModelLocation & { readonly file: string }> {
+export async function locateGraph(
+  cwd: string,
+  given: string,
+): Promise<ModelLocation & { readonly file: string }> {
   const location = await locateModel(cwd, given);
   if (location.file !== undefined) return { ...location, file: location.file };
   if (await location.storage.stat('model.onnx')) return { ...location, file: 'model.onnx' };

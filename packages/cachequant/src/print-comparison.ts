@@ -35,7 +35,12 @@ export function comparisonLines({ grid, images, times, speedup }: Comparison): s
       [
         ['seed', 'PSNR', 'SSIM', ''],
         ...images.map(({ seed, psnr, ssim, prompt = '' }) => row(String(seed), psnr, ssim, prompt)),
-        row('mean', mean(({ psnr }) => psnr), mean(({ ssim }) => ssim), ''),
+        row(
+          'mean',
+          mean(({ psnr }) => psnr),
+          mean(({ ssim }) => ssim),
+          '',
+        ),
       ],
       { right: [0, 1, 2] },
     ),

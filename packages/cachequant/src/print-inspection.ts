@@ -34,7 +34,8 @@ export function graphLines(graph: GraphInspection): string[] {
 
 function cutLines({ cuts, multiplyAdds }: GraphInspection): string[] {
   const head = `Cuts, best first (a full call takes ${formatCount(multiplyAdds)} multiply-adds)`;
-  if (cuts.length === 0) return ['Cuts', '  none found: this is neither a U-Net nor a transformer with a residual stream'];
+  if (cuts.length === 0)
+    return ['Cuts', '  none found: this is neither a U-Net nor a transformer with a residual stream'];
   const rows = cuts
     .slice(0, SHOWN_CUTS)
     .map(({ id, cachedShare, cacheDims, dtype }) => [
@@ -60,10 +61,10 @@ function layerSummary({ layers, multiplyAdds }: GraphInspection): string[] {
   ];
   return [
     `Planned layers (${layers.length})`,
-    ...tableLines([
-      row('integer', integer, ''),
-      ...[...groups].map(([reason, group]) => row('float', group, reason)),
-    ], { right: [1, 2] }),
+    ...tableLines(
+      [row('integer', integer, ''), ...[...groups].map(([reason, group]) => row('float', group, reason))],
+      { right: [1, 2] },
+    ),
   ];
 }
 

@@ -43,7 +43,9 @@ function gain(cost: number, uniform: number): string {
   const change = (1 - cost / uniform) * 100;
   const size = `${Math.abs(change).toFixed(0)} %`;
   // Length bounds can keep the plan from what the uniform schedule may do.
-  return change >= 0 ? `, ${size} less error than evenly spaced ones` : `, ${size} more error than evenly spaced ones`;
+  return change >= 0
+    ? `, ${size} less error than evenly spaced ones`
+    : `, ${size} more error than evenly spaced ones`;
 }
 
 function formatCost(cost: number): string {

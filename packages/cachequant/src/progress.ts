@@ -83,7 +83,9 @@ function lineProgress(stream: OutputStream, now: () => number): Progress {
       }
       if (now() - shownMs < LINE_INTERVAL_MS || done >= total) return;
       shownMs = now();
-      stream.write(`  ${task}: ${done}/${total}${describeLeft(remainingSeconds(now() - startMs, done, total))}\n`);
+      stream.write(
+        `  ${task}: ${done}/${total}${describeLeft(remainingSeconds(now() - startMs, done, total))}\n`,
+      );
     },
     stop() {
       current = undefined;

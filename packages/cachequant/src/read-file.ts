@@ -8,12 +8,16 @@ export async function readTextFile(path: string): Promise<string> {
     return await readFile(path, 'utf8');
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined;
-    throw new CacheQuantError('storage', code === 'ENOENT' ? 'there is no such file' : 'the file cannot be read', {
-      where: path,
-      ...(code !== undefined && { got: code }),
-      hint: 'Check the path',
-      cause,
-    });
+    throw new CacheQuantError(
+      'storage',
+      code === 'ENOENT' ? 'there is no such file' : 'the file cannot be read',
+      {
+        where: path,
+        ...(code !== undefined && { got: code }),
+        hint: 'Check the path',
+        cause,
+      },
+    );
   }
 }
 

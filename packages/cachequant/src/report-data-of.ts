@@ -70,10 +70,25 @@ function settingsOf({ manifest }: OptimizeSummary, machine: string): ReportData[
     { name: 'Model', value: manifest.source.name },
     { name: 'Sampler', value: `${sampler.name}, ${sampler.steps} steps (${sampler.calls} network calls)` },
     { name: 'Guidance scale', value: String(manifest.guidanceScale) },
-    { name: 'Cache interval', value: `${schedule.interval} (${schedule.refreshSteps.length} refreshes, ${schedule.kind})` },
-    { name: 'Cut', value: `${cut.id}; a cached call has ${(cut.cachedShare * 100).toFixed(1)} % of the multiply-adds` },
-    { name: 'Bits', value: bits.target === 'float' ? 'float32' : `weights ${bits.weights}, activations ${bits.activations} (${bits.target})` },
-    { name: 'Cache correction', value: `${corrections.cache}, from ${corrections.anchors === 2 ? 'the last two refreshes' : 'the last refresh'}` },
+    {
+      name: 'Cache interval',
+      value: `${schedule.interval} (${schedule.refreshSteps.length} refreshes, ${schedule.kind})`,
+    },
+    {
+      name: 'Cut',
+      value: `${cut.id}; a cached call has ${(cut.cachedShare * 100).toFixed(1)} % of the multiply-adds`,
+    },
+    {
+      name: 'Bits',
+      value:
+        bits.target === 'float'
+          ? 'float32'
+          : `weights ${bits.weights}, activations ${bits.activations} (${bits.target})`,
+    },
+    {
+      name: 'Cache correction',
+      value: `${corrections.cache}, from ${corrections.anchors === 2 ? 'the last two refreshes' : 'the last refresh'}`,
+    },
     { name: 'Quantization correction', value: corrections.quantization ? 'on' : 'off' },
     { name: 'Machine', value: machine },
   ];
@@ -113,7 +128,10 @@ function leftOutOf({ manifest, choice, verification }: OptimizeSummary): ReportD
   const reasons = new Map<string, string[]>();
   for (const { id, reason } of kept) reasons.set(reason, [...(reasons.get(reason) ?? []), id]);
   return [
-    ...[...reasons].map(([reason, ids]) => ({ what: `Integers in ${ids.length} layers (${ids.slice(0, 3).join(', ')}${ids.length > 3 ? ', …' : ''})`, why: reason })),
+    ...[...reasons].map(([reason, ids]) => ({
+      what: `Integers in ${ids.length} layers (${ids.slice(0, 3).join(', ')}${ids.length > 3 ? ', …' : ''})`,
+      why: reason,
+    })),
     ...(choice.outputs && !choice.outputsKept
       ? [{ what: 'The quantization correction', why: 'it did not raise the PSNR on the calibration images' }]
       : []),
@@ -123,6 +141,9 @@ function leftOutOf({ manifest, choice, verification }: OptimizeSummary): ReportD
     })),
     ...choice.candidates
       .filter(({ schedule }) => schedule !== choice.chosen.schedule)
-      .map(({ schedule }) => ({ what: `The ${schedule} schedule`, why: `${choice.chosen.schedule} measured better on the calibration images` })),
+      .map(({ schedule }) => ({
+        what: `The ${schedule} schedule`,
+        why: `${choice.chosen.schedule} measured better on the calibration images`,
+      })),
   ];
 }

@@ -1,4 +1,12 @@
-import { CallTableBuilder, cloneModel, type OnnxModel, replaceUses, topologicalSort } from '@cachequant/onnx';
+import {
+  CallTableBuilder,
+  cloneModel,
+  type OnnxGraph,
+  type OnnxModel,
+  replaceUses,
+  topologicalSort,
+  type ValueInfo,
+} from '@cachequant/onnx';
 import { CacheQuantError } from '@cachequant/tensor';
 
 /** x̂ = a0 ⊙ x_s + a1 ⊙ x_p + b per (call, channel); all [calls, channels] row-major. */
@@ -23,7 +31,12 @@ export interface FoldOptions {
  * Writes the cache correction into the cached graph, as tables read at `call_index`.
  *
  * Coefficients that are all neutral (a0 = 1, a1 = 0, b = 0) add nothing to the graph; a correction without
- * a second anchor adds one Mul and one Add on the cached tensor, as the paper's does.
+ * a second anchor adds one Mul and one Add on the cached tensor, as the paper's does. The graph needs opset 13.
+ *
+ * Source: CacheQuant, CVPR 2025, https://arxiv.org/abs/2503.01323, decoupled error correction (a1 = 0 is the
+ * paper's form).
+ * @throws CacheQuantError `invalid-argument` when an input is missing or in the way, `shape` when coefficients
+ * or the channel axis do not fit, `calibration` for a coefficient that is not finite
  */
 export function foldCacheCorrection(
   cached: OnnxModel,
@@ -32,13 +45,7 @@ export function foldCacheCorrection(
 ): OnnxModel {
   const model = cloneModel(cached);
   const { graph } = model;
-  const input = graph.inputs.find((candidate) => candidate.name === options.cacheInput);
-  if (!input?.dims) {
-    throw new CacheQuantError('invalid-argument', 'the graph has no such cached input', {
-      where: options.cacheInput,
-      got: graph.inputs.map((candidate) => candidate.name).join(', '),
-    });
-  }
+  const input = cachedInput(model, coefficients, options);
   const scales = !coefficients.a0.every((a) => a === 1);
   const forecasts = coefficients.a1.some((a) => a !== 0);
   const shifts = coefficients.b.some((b) => b !== 0);
@@ -47,7 +54,7 @@ export function foldCacheCorrection(
   const builder = new CallTableBuilder(model);
   const corrected = builder.name(`${options.cacheInput}/corrected`);
   replaceUses(graph, options.cacheInput, corrected);
-  const shape = input.dims.map((_, axis) =>
+  const shape = input.dims!.map((_, axis) =>
     axis === options.channelAxis ? BigInt(coefficients.channels) : 1n,
   );
   const rows = coefficientRows(builder, coefficients, { scales, forecasts, shifts }, shape);
@@ -57,7 +64,7 @@ export function foldCacheCorrection(
       : options.cacheInput,
   ];
   if (rows.a1) {
-    graph.inputs.push({ ...input, name: options.previousInput });
+    addInput(graph, { ...input, name: options.previousInput });
     terms.push(
       builder.node('Mul', [options.previousInput, rows.a1], builder.name('cache_correction/previous')),
     );
@@ -66,6 +73,42 @@ export function foldCacheCorrection(
   sum(builder, terms, corrected);
   topologicalSort(graph);
   return model;
+}
+
+function cachedInput({ graph }: OnnxModel, coefficients: CacheCoefficients, options: FoldOptions): ValueInfo {
+  const where = options.cacheInput;
+  const input = graph.inputs.find((candidate) => candidate.name === where);
+  if (!input?.dims) {
+    throw new CacheQuantError('invalid-argument', 'the graph has no such cached input', {
+      where,
+      expected: 'an input of known rank',
+      got: graph.inputs.map((candidate) => candidate.name).join(', '),
+    });
+  }
+  const { calls, channels, a0, a1, b } = coefficients;
+  const declared = input.dims[options.channelAxis];
+  const isAxis = declared !== undefined && (typeof declared !== 'number' || declared === channels);
+  if (!isAxis || [a0, a1, b].some((values) => values.length !== calls * channels)) {
+    throw new CacheQuantError('shape', 'the coefficients do not fit the cached tensor', {
+      where,
+      expected: `${channels} channels on axis ${options.channelAxis}, three tables of ${calls} × ${channels}`,
+      got: `[${input.dims}] and ${a0.length}, ${a1.length}, ${b.length} numbers`,
+    });
+  }
+  if (![a0, a1, b].every((values) => values.every(Number.isFinite))) {
+    throw new CacheQuantError('calibration', 'a coefficient is not a finite number', { where });
+  }
+  return input;
+}
+
+function addInput(graph: OnnxGraph, input: ValueInfo): void {
+  if (graph.inputs.some(({ name }) => name === input.name)) {
+    throw new CacheQuantError('invalid-argument', 'the graph has an input of this name already', {
+      where: input.name,
+      hint: 'A correction is folded into a graph once.',
+    });
+  }
+  graph.inputs.push(input);
 }
 
 function coefficientRows(

@@ -1,4 +1,4 @@
-import { type DType, type DTypeArrays, tensor } from '@cachequant/tensor';
+import { CacheQuantError, type DType, type DTypeArrays, tensor } from '@cachequant/tensor';
 import { freshName } from './fresh-name.js';
 import type { OnnxModel } from './model.js';
 import { makeNode } from './node.js';
@@ -41,20 +41,34 @@ export class CallTableBuilder {
     return freshName(this.model.graph, base);
   }
 
-  /** A row of a table [calls, width] at the current call: [width]. */
+  /**
+   * A row of a table [calls, width] at the current call: [width].
+   * @throws CacheQuantError `shape` when the table does not divide into calls
+   */
   row<D extends DType>(base: string, dtype: D, calls: number, data: DTypeArrays[D]): string {
+    if (data.length === 0 || data.length % calls !== 0) {
+      throw new CacheQuantError('shape', 'a table does not divide into calls', {
+        where: base,
+        expected: `a multiple of ${calls} numbers`,
+        got: String(data.length),
+      });
+    }
     this.requireCallIndex();
     const table = this.constant(`${TABLE_PREFIX}${base}`, dtype, [calls, data.length / calls], data);
     return this.node('Gather', [table, CALL_INDEX_INPUT], this.name(`${base}/row`), { axis: 0 });
   }
 
-  /** Cuts a vector into pieces of the given lengths. */
+  /**
+   * Cuts a vector into pieces of the given lengths.
+   * @throws CacheQuantError `unsupported` below opset 13, where Split had no such input
+   */
   split(vector: string, base: string, lengths: readonly number[]): string[] {
     const outputs = lengths.map((_, i) => this.name(`${base}/${i}`));
     if (lengths.length === 1) {
       this.node('Identity', [vector], outputs[0]!);
       return outputs;
     }
+    this.#requireSplitSizes();
     const sizes = this.constant(
       `${base}/sizes`,
       'int64',
@@ -63,5 +77,16 @@ export class CallTableBuilder {
     );
     this.model.graph.nodes.push(makeNode('Split', [vector, sizes], outputs, { axis: 0 }));
     return outputs;
+  }
+
+  #requireSplitSizes(): void {
+    const opset = this.model.opsetImports.get('') ?? 0;
+    if (opset >= 13) return;
+    throw new CacheQuantError('unsupported', 'the model is written in too old a version of ONNX', {
+      where: `graph '${this.model.graph.name}'`,
+      expected: 'opset 13 or newer',
+      got: `opset ${opset}`,
+      hint: 'Export it again, or convert it with onnx.version_converter.',
+    });
   }
 }

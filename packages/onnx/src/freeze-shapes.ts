@@ -1,4 +1,4 @@
-import { type DType, tensor } from '@cachequant/tensor';
+import { CacheQuantError, type DType, tensor } from '@cachequant/tensor';
 import { cloneModel } from './clone-model.js';
 import { removeDeadNodes } from './dead-nodes.js';
 import { freshName } from './fresh-name.js';
@@ -15,6 +15,7 @@ import type { TensorFacts } from './shapes/facts.js';
  * Exported diffusion models spend hundreds of small nodes on shapes; a runtime executes each of them on
  * every call as long as one dimension of the input is open.
  * @param inputDims by input name; a dimension given as null stays as the graph declares it
+ * @throws CacheQuantError `invalid-argument` for an input that is not there, or that has another rank or size
  */
 export function freezeShapes(
   model: OnnxModel,
@@ -22,10 +23,7 @@ export function freezeShapes(
 ): OnnxModel {
   const frozen = cloneModel(model);
   const { graph } = frozen;
-  for (const input of graph.inputs) {
-    const wanted = inputDims[input.name];
-    if (wanted && input.dims) input.dims = input.dims.map((dim, axis) => wanted[axis] ?? dim);
-  }
+  for (const [name, dims] of Object.entries(inputDims)) fixInput(graph, name, dims);
   const facts = inferShapes(frozen);
   for (const node of graph.nodes) freezeReshape(graph, node, facts);
   graph.nodes = graph.nodes.filter((node) => !freezeConstant(graph, node, facts));
@@ -33,6 +31,22 @@ export function freezeShapes(
   graph.valueInfo.clear();
   removeDeadNodes(graph);
   return frozen;
+}
+
+function fixInput(graph: OnnxGraph, name: string, wanted: readonly (number | null)[]): void {
+  const input = graph.inputs.find((candidate) => candidate.name === name);
+  const declared = input?.dims ?? wanted;
+  const fits =
+    declared.length === wanted.length &&
+    declared.every((dim, axis) => typeof dim !== 'number' || wanted[axis] === null || wanted[axis] === dim);
+  if (!input || !fits) {
+    throw new CacheQuantError('invalid-argument', 'these sizes do not fit the graph', {
+      where: `input '${name}'`,
+      expected: input ? `[${declared}]` : graph.inputs.map((candidate) => candidate.name).join(', '),
+      got: `[${wanted}]`,
+    });
+  }
+  input.dims = declared.map((dim, axis) => wanted[axis] ?? dim);
 }
 
 function freezeReshape(graph: OnnxGraph, node: OnnxNode, facts: ReadonlyMap<string, TensorFacts>): void {

@@ -1,5 +1,5 @@
 import { CacheQuantError } from '@cachequant/tensor';
-import { ERROR_EXPONENT, roundHalfEven } from './weight-quantization.js';
+import { ERROR_EXPONENT, roundHalfEven, roundingCost, searchShrinkFactor } from './range-search.js';
 
 /** An asymmetric 8-bit grid: value ≈ (q − zeroPoint) · scale, q in 0…255. */
 export interface ActivationGrid {
@@ -8,46 +8,33 @@ export interface ActivationGrid {
 }
 
 const LEVELS = 255;
-const COARSE = [1, 0.92, 0.84, 0.76, 0.68, 0.6, 0.52, 0.44, 0.36, 0.28];
-const FINE = [-0.06, -0.04, -0.02, 0.02, 0.04, 0.06];
+
+/** Scales below are no normal float32 numbers; such a tensor is all zero but for noise. */
+const SMALLEST_SCALE = 1e-30;
 
 /**
  * Chooses the 8-bit grid of a tensor from its exact range and a random sample of its elements: the range
- * shrunk by the factor in 0.22…1.00 with the smallest mean |x − x̂|^2.4 over the sample (first every fourth
- * factor of the reference implementation's forty, then the neighbours of the best).
+ * shrunk by the factor in 0.22…1.00 with the smallest mean |x − x̂|^2.4 over the sample.
  *
  * The grid always contains zero exactly, because padding is written as the zero point.
- * @throws CacheQuantError `calibration` when the range is empty or not finite
+ * @param sample empty: the whole range is taken
+ * @throws CacheQuantError `calibration` when the range is empty, or it or the sample is not finite
  */
 export function chooseActivationGrid(
   sample: Float32Array,
   range: { readonly min: number; readonly max: number },
 ): ActivationGrid {
   const { min, max } = range;
-  if (!(Number.isFinite(min) && Number.isFinite(max) && min <= max)) {
+  if (!(Number.isFinite(min) && Number.isFinite(max) && min <= max && sample.every(Number.isFinite))) {
     throw new CacheQuantError('calibration', 'a tensor has no finite range', {
       where: 'chooseActivationGrid',
-      got: `${min} … ${max}`,
+      got: `${min} … ${max}${sample.every(Number.isFinite) ? '' : ', with NaN or infinity in the sample'}`,
       hint: 'The model produced NaN or infinity during calibration, or the tensor was never observed.',
     });
   }
-  let best = gridOf(min, max);
-  if (sample.length === 0) return best;
-  let bestFactor = 1;
-  let bestError = gridError(sample, best, Number.POSITIVE_INFINITY);
-  const consider = (factor: number): void => {
-    const grid = gridOf(min * factor, max * factor);
-    const error = gridError(sample, grid, bestError);
-    if (error < bestError) {
-      bestError = error;
-      best = grid;
-      bestFactor = factor;
-    }
-  };
-  for (const factor of COARSE.slice(1)) consider(factor);
-  const centre = bestFactor;
-  for (const delta of FINE) if (centre + delta <= 1 && centre + delta >= 0.2) consider(centre + delta);
-  return best;
+  if (sample.length === 0) return gridOf(min, max);
+  const shrunk = (factor: number) => gridOf(min * factor, max * factor);
+  return shrunk(searchShrinkFactor((factor, giveUp) => gridError(sample, shrunk(factor), giveUp)));
 }
 
 /** The grid that spans a range, widened to contain zero. */
@@ -55,23 +42,23 @@ export function gridOf(min: number, max: number): ActivationGrid {
   const low = Math.min(min, 0);
   const high = Math.max(max, 0);
   const scale = Math.fround((high - low) / LEVELS);
-  if (!(scale > 1e-30)) return { scale: 1, zeroPoint: 0 };
+  if (!(scale > SMALLEST_SCALE)) return { scale: 1, zeroPoint: 0 };
   return { scale, zeroPoint: Math.min(LEVELS, Math.max(0, roundHalfEven(-low / scale))) };
 }
 
+/** Σ |x − x̂|^2.4 of a sample; infinity once it has passed a bound. */
 function gridError(sample: Float32Array, { scale, zeroPoint }: ActivationGrid, giveUpAbove: number): number {
   const low = -zeroPoint;
   const high = LEVELS - zeroPoint;
-  const inverse = 1 / scale;
+  const unit = scale ** ERROR_EXPONENT;
+  const bound = giveUpAbove / unit;
   let total = 0;
   for (let i = 0; i < sample.length; i++) {
-    const value = sample[i]!;
-    let q = Math.round(value * inverse);
-    if (q < low) q = low;
-    else if (q > high) q = high;
-    const error = Math.abs(value - q * scale);
-    if (error > 0) total += error ** ERROR_EXPONENT;
-    if (total >= giveUpAbove) return Number.POSITIVE_INFINITY;
+    const exact = sample[i]! / scale;
+    const rounded = roundHalfEven(exact);
+    const level = Math.min(high, Math.max(low, rounded));
+    total += roundingCost(Math.abs(exact - level));
+    if (total >= bound) return Number.POSITIVE_INFINITY;
   }
-  return total;
+  return total * unit;
 }

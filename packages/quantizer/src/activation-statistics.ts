@@ -24,8 +24,19 @@ export class ActivationStatistics {
     this.#filled = new Int32Array(cells).fill(-1);
   }
 
-  /** @param observation the observers' output of one run of the call */
+  /**
+   * Adds one image's observation; NaN in it stays, and is reported by `grids`.
+   * @param observation the observers' output of one run of the call, [sites · (2 + samples)]
+   * @throws CacheQuantError `invalid-argument` for an unknown call, `shape` for an observation of other sites
+   */
   record(call: number, observation: Float32Array): void {
+    if (!Number.isInteger(call) || call < 0 || call >= this.calls) {
+      throw new CacheQuantError('invalid-argument', 'there is no such call', {
+        where: 'ActivationStatistics.record',
+        expected: `0 … ${this.calls - 1}`,
+        got: String(call),
+      });
+    }
     const stride = observation.length / this.sites.length;
     if (!Number.isInteger(stride) || stride < 2) {
       throw new CacheQuantError('shape', 'an observation does not fit the observed tensors', {
@@ -35,20 +46,22 @@ export class ActivationStatistics {
       });
     }
     for (let site = 0; site < this.sites.length; site++) {
-      const cell = call * this.sites.length + site;
-      const min = observation[site * stride]!;
-      const max = observation[site * stride + 1]!;
-      const seen = this.#filled[cell]! >= 0;
-      this.#ranges[cell * 2] = seen ? Math.min(this.#ranges[cell * 2]!, min) : min;
-      this.#ranges[cell * 2 + 1] = seen ? Math.max(this.#ranges[cell * 2 + 1]!, max) : max;
-      const filled = Math.max(0, this.#filled[cell]!);
-      const taken = Math.min(stride - 2, this.capacity - filled);
-      this.#samples.set(
-        observation.subarray(site * stride + 2, site * stride + 2 + taken),
-        cell * this.capacity + filled,
-      );
-      this.#filled[cell] = filled + taken;
+      this.#add(call * this.sites.length + site, observation.subarray(site * stride, (site + 1) * stride));
     }
+  }
+
+  /** @param values minimum, maximum, sample */
+  #add(cell: number, values: Float32Array): void {
+    const filled = this.#filled[cell]!;
+    const min = values[0]!;
+    const max = values[1]!;
+    const at = cell * 2;
+    this.#ranges[at] = filled < 0 ? min : Math.min(this.#ranges[at]!, min);
+    this.#ranges[at + 1] = filled < 0 ? max : Math.max(this.#ranges[at + 1]!, max);
+    const start = Math.max(0, filled);
+    const sample = values.subarray(2, 2 + this.capacity - start);
+    this.#samples.set(sample, cell * this.capacity + start);
+    this.#filled[cell] = start + sample.length;
   }
 
   observed(call: number): boolean {
@@ -58,6 +71,7 @@ export class ActivationStatistics {
   /**
    * The 8-bit grids of all sites at all calls. A call that was never observed takes the grids of the
    * nearest one that was, the earlier of two.
+   * @throws CacheQuantError `calibration` when no call was observed, or a tensor was not finite
    */
   grids(): ActivationGridTable {
     const table = emptyGridTable(this.calls, this.sites);

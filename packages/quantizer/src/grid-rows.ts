@@ -1,6 +1,6 @@
+import type { CallTableBuilder } from '@cachequant/onnx';
 import { CacheQuantError } from '@cachequant/tensor';
 import type { ActivationGridTable } from './activation-statistics.js';
-import type { CallTableBuilder } from '@cachequant/onnx';
 
 /** The current call's scales and zero points inside a graph: one table and one Split each for all tensors. */
 export class GridRows {
@@ -21,7 +21,12 @@ export class GridRows {
     const ones = sites.map(() => 1);
     this.scaleRow = builder.row('scales', 'float32', table.calls, select(table.scales, table, columns));
     this.#scales = builder.split(this.scaleRow, 'cachequant/scale', ones);
-    const zeroPoints = builder.row('zero_points', 'uint8', table.calls, select(table.zeroPoints, table, columns));
+    const zeroPoints = builder.row(
+      'zero_points',
+      'uint8',
+      table.calls,
+      select(table.zeroPoints, table, columns),
+    );
     this.#zeroPoints = builder.split(zeroPoints, 'cachequant/zero_point', ones);
   }
 
@@ -37,16 +42,20 @@ export class GridRows {
     return this.#zeroPoints[this.indexOf(site)]!;
   }
 
-  /** The tensor as uint8, quantized once for all its consumers; `source` holds the same values in another shape. */
+  /**
+   * The tensor as uint8, quantized once for all its consumers.
+   * @param source holds the site's values in another shape; as a site of its own it has another grid
+   */
   quantized(site: string, source = site): string {
-    const known = this.#quantized.get(source);
+    const key = JSON.stringify([site, source]);
+    const known = this.#quantized.get(key);
     if (known) return known;
     const output = this.builder.node(
       'QuantizeLinear',
       [source, this.scale(site), this.zeroPoint(site)],
       this.builder.name(`${source}/uint8`),
     );
-    this.#quantized.set(source, output);
+    this.#quantized.set(key, output);
     return output;
   }
 }

@@ -1,5 +1,5 @@
-import { CacheQuantError } from '@cachequant/tensor';
 import type { CallTableBuilder } from '@cachequant/onnx';
+import { CacheQuantError } from '@cachequant/tensor';
 import type { GridRows } from './grid-rows.js';
 import type { IntegerGraphPlan, OutputCorrection } from './integer-graph.js';
 import type { Layer } from './layers.js';
@@ -44,7 +44,11 @@ export function integerConvolutions(
       outputs: [output],
     });
     removeNode(builder.model.graph, layer.node);
-    builder.node('DequantizeLinear', [output, rows.scale(layer.output), rows.zeroPoint(layer.output)], layer.output);
+    builder.node(
+      'DequantizeLinear',
+      [output, rows.scale(layer.output), rows.zeroPoint(layer.output)],
+      layer.output,
+    );
   }
 }
 
@@ -65,7 +69,11 @@ export function correctedScales(scales: Float32Array, correction: OutputCorrecti
 }
 
 /** [calls, O]: bias + offset. */
-export function correctedBias(bias: Float32Array | undefined, correction: OutputCorrection, channels: number): Float32Array {
+export function correctedBias(
+  bias: Float32Array | undefined,
+  correction: OutputCorrection,
+  channels: number,
+): Float32Array {
   return correction.offset.map((offset, i) => offset + (bias?.[i % channels] ?? 0));
 }
 
@@ -84,7 +92,9 @@ function integerBiases(
     offset += layer.outputChannels;
   }
   const sites = builder.constant('cachequant/bias_sites', 'int64', [total], site);
-  const inputScales = builder.node('Gather', [rows.scaleRow, sites], builder.name('cachequant/bias_scales'), { axis: 0 });
+  const inputScales = builder.node('Gather', [rows.scaleRow, sites], builder.name('cachequant/bias_scales'), {
+    axis: 0,
+  });
   const inWeightUnits = biasesInWeightUnits(builder, layers, plan);
   const exact = builder.node('Div', [inWeightUnits, inputScales], builder.name('cachequant/bias_exact'));
   const rounded = builder.node('Round', [exact], builder.name('cachequant/bias_rounded'));
@@ -96,7 +106,11 @@ function integerBiases(
  * bias / w_scale of all convolutions behind one another. Runs of layers without a correction are constants;
  * only those that a correction moves take a table.
  */
-function biasesInWeightUnits(builder: CallTableBuilder, layers: readonly Layer[], plan: IntegerGraphPlan): string {
+function biasesInWeightUnits(
+  builder: CallTableBuilder,
+  layers: readonly Layer[],
+  plan: IntegerGraphPlan,
+): string {
   const pieces: string[] = [];
   let constant: number[] = [];
   const endRun = (): void => {
@@ -122,7 +136,11 @@ function biasesInWeightUnits(builder: CallTableBuilder, layers: readonly Layer[]
 }
 
 /** [calls, O] */
-function layerBias({ id, outputChannels }: Layer, { compute, corrections }: IntegerGraphPlan, calls: number): Float32Array {
+function layerBias(
+  { id, outputChannels }: Layer,
+  { compute, corrections }: IntegerGraphPlan,
+  calls: number,
+): Float32Array {
   const { bias, scales } = compute.get(id)!;
   const correction = corrections.get(id);
   return Float32Array.from({ length: calls * outputChannels }, (_, at) => {
@@ -132,7 +150,11 @@ function layerBias({ id, outputChannels }: Layer, { compute, corrections }: Inte
 }
 
 /** @param values [calls or 1, O] */
-function checkBias(values: Float32Array, { id, input, outputChannels }: Layer, { grids }: IntegerGraphPlan): void {
+function checkBias(
+  values: Float32Array,
+  { id, input, outputChannels }: Layer,
+  { grids }: IntegerGraphPlan,
+): void {
   const column = grids.sites.indexOf(input);
   for (let call = 0; call < grids.calls; call++) {
     const scale = grids.scales[call * grids.sites.length + column]!;

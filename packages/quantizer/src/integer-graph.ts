@@ -7,6 +7,7 @@ import {
   type TensorFacts,
   topologicalSort,
 } from '@cachequant/onnx';
+import { CacheQuantError } from '@cachequant/tensor';
 import type { ActivationGridTable } from './activation-statistics.js';
 import { GridRows } from './grid-rows.js';
 import { integerConvolutions } from './integer-convolution.js';
@@ -15,7 +16,7 @@ import { findLayers, type Layer } from './layers.js';
 import type { PackedWeight } from './packed-weight.js';
 import { storeAsIntegers } from './stored-weight.js';
 
-/** A correction of a layer's output per (call, output channel): y = scale · (W x) + bias + offset. */
+/** A correction of a layer's output per (call, output channel): y = scale · (W x) + bias + offset; scale > 0. */
 export interface OutputCorrection {
   /** [calls, O] */
   readonly scale: Float32Array;
@@ -51,12 +52,15 @@ export function activationSites(layers: readonly Layer[]): string[] {
  * Convolutions become QLinearConv (which takes scales and bias as runtime tensors at full speed), linear
  * layers and 1×1 convolutions MatMulIntegerToFloat (whose output is not rounded). The input graph is left
  * as it was; names of inputs and outputs stay.
+ * @throws CacheQuantError `calibration` when a tensor has no grid or a bias does not fit 32 bits, `shape` when
+ * a correction does not fit its layer or an image's size is not known, `unsupported` below opset 13
  */
 export function toIntegerGraph(model: OnnxModel, plan: IntegerGraphPlan): OnnxModel {
   const result = cloneModel(model);
   setOpset(result, 'com.microsoft', 1);
   const layers = findLayers(result.graph);
   const computed = layers.filter((layer) => plan.compute.has(layer.id));
+  for (const layer of computed) checkCorrection(layer, plan);
   const builder = new CallTableBuilder(result);
   for (const layer of layers) {
     const stored = plan.store.get(layer.id);
@@ -77,4 +81,19 @@ export function toIntegerGraph(model: OnnxModel, plan: IntegerGraphPlan): OnnxMo
   topologicalSort(result.graph);
   removeDeadNodes(result.graph);
   return result;
+}
+
+function checkCorrection({ id, outputChannels }: Layer, { corrections, grids }: IntegerGraphPlan): void {
+  const correction = corrections.get(id);
+  if (!correction) return;
+  const { scale, offset } = correction;
+  const count = grids.calls * outputChannels;
+  const fits = scale.length === count && offset.length === count;
+  if (fits && scale.every((value) => value > 0 && Number.isFinite(value)) && offset.every(Number.isFinite))
+    return;
+  throw new CacheQuantError('shape', 'a correction does not fit its layer', {
+    where: id,
+    expected: `${grids.calls} × ${outputChannels} finite scales above zero and as many finite offsets`,
+    got: fits ? 'others' : `${scale.length} and ${offset.length}`,
+  });
 }

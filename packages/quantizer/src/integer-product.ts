@@ -41,7 +41,11 @@ export function integerProduct(
 }
 
 /** Names of the weight's scales and of the bias, per call where the layer is corrected. */
-function parameters(builder: CallTableBuilder, layer: Layer, plan: IntegerGraphPlan): [string, string | undefined] {
+function parameters(
+  builder: CallTableBuilder,
+  layer: Layer,
+  plan: IntegerGraphPlan,
+): [string, string | undefined] {
   const { scales, bias } = plan.compute.get(layer.id)!;
   const channels = layer.outputChannels;
   const correction = plan.corrections.get(layer.id);

@@ -1,4 +1,14 @@
-import { constantOf, getFloat, getInt, getInts, getString, GraphIndex, type OnnxGraph, type OnnxNode, type Weight } from '@cachequant/onnx';
+import {
+  constantOf,
+  GraphIndex,
+  getFloat,
+  getInt,
+  getInts,
+  getString,
+  type OnnxGraph,
+  type OnnxNode,
+  type Weight,
+} from '@cachequant/onnx';
 
 /** How a layer is computed in integers, where it is. */
 export type LayerKind =
@@ -11,7 +21,10 @@ export type LayerKind =
 
 /** A convolution or linear layer of the graph: constant weight, one activation input. */
 export interface Layer {
-  /** The weight's name; a weight used twice gets the output's name appended. The same layer of the full and of the cached graph has the same id. */
+  /**
+   * `weight:output`, of the node itself. Made of nothing else, so that a layer is known by the same id in the
+   * full and in the cached graph, whichever other layers share its weight.
+   */
   readonly id: string;
   readonly kind: LayerKind;
   readonly node: OnnxNode;
@@ -29,17 +42,16 @@ export interface Layer {
   readonly inputsFirst: boolean;
 }
 
-/** Finds every layer that can be computed in integers, in graph order. */
+/**
+ * Finds every layer that can be computed in integers, in graph order: convolutions over two dimensions and
+ * matrix products whose weight is a float32 constant of rank 2. Anything else stays in float.
+ */
 export function findLayers(graph: OnnxGraph): Layer[] {
   const index = new GraphIndex(graph);
-  const used = new Set<string>();
   const layers: Layer[] = [];
   for (const node of graph.nodes) {
     const found = asConvolution(graph, node) ?? asMatMul(graph, index, node) ?? asGemm(graph, node);
-    if (!found) continue;
-    const id = used.has(found.weight.name) ? `${found.weight.name}:${found.output}` : found.weight.name;
-    used.add(id);
-    layers.push({ id, ...found });
+    if (found) layers.push({ id: `${found.weight.name}:${node.outputs[0]}`, ...found });
   }
   return layers;
 }
@@ -122,7 +134,12 @@ function followingBias(
 ): { node: OnnxNode; bias: Weight } | undefined {
   const consumers = index.consumers(tensor);
   const node = consumers[0];
-  if (consumers.length !== 1 || node?.opType !== 'Add' || graph.outputs.some((o) => o.name === tensor)) {
+  if (
+    consumers.length !== 1 ||
+    node?.opType !== 'Add' ||
+    node.domain !== '' ||
+    graph.outputs.some((o) => o.name === tensor)
+  ) {
     return undefined;
   }
   const other = node.inputs[0] === tensor ? node.inputs[1] : node.inputs[0];

@@ -25,8 +25,16 @@ export interface ObserverOptions {
  *
  * Layout of the output: [sites · (2 + samplesPerCall)] float32, per site: minimum, maximum, sample.
  * @param sites names of float tensors of the graph
+ * @throws CacheQuantError `calibration` when there is nothing to observe or a shape is not static
  */
-export function addObservers(model: OnnxModel, sites: readonly string[], options: ObserverOptions): OnnxModel {
+export function addObservers(
+  model: OnnxModel,
+  sites: readonly string[],
+  options: ObserverOptions,
+): OnnxModel {
+  if (sites.length === 0) {
+    throw new CacheQuantError('calibration', 'there is no tensor to observe', { where: 'addObservers' });
+  }
   const observed = cloneModel(model);
   const { graph } = observed;
   const parts: string[] = [];
@@ -40,7 +48,11 @@ export function addObservers(model: OnnxModel, sites: readonly string[], options
     const low = freshName(graph, `${site}/min`);
     const high = freshName(graph, `${site}/max`);
     const sample = freshName(graph, `${site}/sample`);
-    const indices = addConstant(observed, `${site}/positions`, tensor('int64', [positions.length], positions));
+    const indices = addConstant(
+      observed,
+      `${site}/positions`,
+      tensor('int64', [positions.length], positions),
+    );
     graph.nodes.push(
       makeNode('Reshape', [site, flatShape], [flat]),
       makeNode('ReduceMin', [flat], [low], { keepdims: 1 }),

@@ -35,7 +35,7 @@ export async function packWeight(
 }
 
 function layOut(layer: Layer, { integers }: QuantizedWeight, purpose: 'compute' | 'storage'): Weight {
-  const name = `${layer.weight.name}/int8`;
+  const name = `${layer.id}/int8`;
   const asProduct = purpose === 'compute' && layer.kind !== 'convolution';
   if (asProduct || layer.inputsFirst) {
     const columns = transpose(integers, layer.outputChannels, layer.inputs);

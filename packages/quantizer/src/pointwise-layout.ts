@@ -1,6 +1,6 @@
-import { getInts, GraphIndex, type OnnxGraph, type OnnxNode, type TensorFacts } from '@cachequant/onnx';
-import { CacheQuantError } from '@cachequant/tensor';
 import type { CallTableBuilder } from '@cachequant/onnx';
+import { GraphIndex, getInts, type OnnxGraph, type OnnxNode, type TensorFacts } from '@cachequant/onnx';
+import { CacheQuantError } from '@cachequant/tensor';
 import type { GridRows } from './grid-rows.js';
 import type { Layer } from './layers.js';
 import { removeNode } from './replace-layer.js';
@@ -21,11 +21,11 @@ export function wirePointwise(
   const { graph } = builder.model;
   const index = new GraphIndex(graph);
   const tokens = tokensBefore(index, layer, shapes);
-  const reshape = reshapeAfter(graph, index, layer, shapes);
+  const after = layoutAfter(graph, index, layer, shapes);
   const input = tokens ? rows.quantized(layer.input, tokens) : imageToTokens(builder, rows, layer);
-  if (reshape) {
-    removeNode(graph, reshape);
-    return { input, output: reshape.outputs[0]! };
+  if (after) {
+    for (const node of after) removeNode(graph, node);
+    return { input, output: after[1].outputs[0]! };
   }
   return { input, output: tokensToImage(builder, layer, shapes) };
 }
@@ -43,7 +43,11 @@ function imageToTokens(builder: CallTableBuilder, rows: GridRows, layer: Layer):
 }
 
 /** Adds the way back to an image and returns the name of the tokens it starts from. */
-function tokensToImage(builder: CallTableBuilder, layer: Layer, shapes: ReadonlyMap<string, TensorFacts>): string {
+function tokensToImage(
+  builder: CallTableBuilder,
+  layer: Layer,
+  shapes: ReadonlyMap<string, TensorFacts>,
+): string {
   const tokens = builder.name(`${layer.output}/tokens`);
   const [, , height, width] = shapes.get(layer.output)?.dims ?? [];
   if (typeof height !== 'number' || typeof width !== 'number') {
@@ -64,7 +68,11 @@ function tokensToImage(builder: CallTableBuilder, layer: Layer, shapes: Readonly
 }
 
 /** The tokens [B, H·W, C] that the layer's input was made of by Reshape to [B, H, W, C] and Transpose. */
-function tokensBefore(index: GraphIndex, layer: Layer, shapes: ReadonlyMap<string, TensorFacts>): string | undefined {
+function tokensBefore(
+  index: GraphIndex,
+  layer: Layer,
+  shapes: ReadonlyMap<string, TensorFacts>,
+): string | undefined {
   const transpose = index.producer(layer.input);
   if (!isTranspose(transpose, [0, 3, 1, 2])) return undefined;
   const reshape = index.producer(transpose.inputs[0]!);
@@ -72,18 +80,20 @@ function tokensBefore(index: GraphIndex, layer: Layer, shapes: ReadonlyMap<strin
   return tokens && areTokensOf(shapes.get(tokens), shapes.get(layer.input)) ? tokens : undefined;
 }
 
-/** The Reshape to tokens after a Transpose to [B, H, W, C] that alone reads the layer's output. */
-function reshapeAfter(
+/** The Transpose to [B, H, W, C] that alone reads the layer's output, and the Reshape to tokens behind it. */
+function layoutAfter(
   graph: OnnxGraph,
   index: GraphIndex,
   layer: Layer,
   shapes: ReadonlyMap<string, TensorFacts>,
-): OnnxNode | undefined {
+): readonly [OnnxNode, OnnxNode] | undefined {
   const transpose = onlyConsumer(graph, index, layer.output);
   if (!isTranspose(transpose, [0, 2, 3, 1])) return undefined;
   const reshape = onlyConsumer(graph, index, transpose.outputs[0]!);
   if (reshape?.opType !== 'Reshape') return undefined;
-  return areTokensOf(shapes.get(reshape.outputs[0]!), shapes.get(layer.output)) ? reshape : undefined;
+  return areTokensOf(shapes.get(reshape.outputs[0]!), shapes.get(layer.output))
+    ? [transpose, reshape]
+    : undefined;
 }
 
 function areTokensOf(tokens: TensorFacts | undefined, image: TensorFacts | undefined): boolean {
@@ -104,5 +114,7 @@ function isTranspose(node: OnnxNode | undefined, perm: readonly number[]): node 
 
 function onlyConsumer(graph: OnnxGraph, index: GraphIndex, name: string): OnnxNode | undefined {
   const consumers = index.consumers(name);
-  return consumers.length === 1 && !graph.outputs.some((output) => output.name === name) ? consumers[0] : undefined;
+  return consumers.length === 1 && !graph.outputs.some((output) => output.name === name)
+    ? consumers[0]
+    : undefined;
 }

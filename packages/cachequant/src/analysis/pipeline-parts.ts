@@ -36,7 +36,8 @@ export function pipelineParts({ index, textEncoder, vaeDecoder, scheduler }: Mod
 }
 
 function samplerCalls(scheduler: unknown, steps: number): { calls: number | null; problem: string | null } {
-  if (scheduler === undefined) return { calls: null, problem: 'no scheduler_config.json: name one with --sampler' };
+  if (scheduler === undefined)
+    return { calls: null, problem: 'no scheduler_config.json: name one with --sampler' };
   try {
     return { calls: createSampler(scheduler, { steps }).calls, problem: null };
   } catch (error) {

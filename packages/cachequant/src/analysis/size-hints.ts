@@ -20,7 +20,10 @@ export async function hintsBeside(storage: Storage): Promise<SizeHints> {
 
 /** What a model folder says of its denoiser. */
 export function hintsOfFolder({ denoiser, textEncoder }: ModelFolder): SizeHints {
-  return { ...hintsOf(denoiser.config), promptLength: textEncoder?.config.max_position_embeddings ?? undefined };
+  return {
+    ...hintsOf(denoiser.config),
+    promptLength: textEncoder?.config.max_position_embeddings ?? undefined,
+  };
 }
 
 function hintsOf(config: unknown): SizeHints {

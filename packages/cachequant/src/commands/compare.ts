@@ -13,12 +13,17 @@ import { nodeStorage } from '@cachequant/runtime-node';
 import { CacheQuantError, type Runtime, writeFile } from '@cachequant/tensor';
 import type { Command } from 'commander';
 import { examples } from '../command-context.js';
-import { addGenerationOptions, type GenerationOptions, imageJobs, requestFor } from '../generation-options.js';
+import {
+  addGenerationOptions,
+  type GenerationOptions,
+  imageJobs,
+  requestFor,
+} from '../generation-options.js';
 import { imageTimes } from '../image-times.js';
 import { type CliIo, writeJson, writeLines } from '../io.js';
 import { locateFolder, type ModelLocation } from '../model-location.js';
 import { openGenerator } from '../open-generator.js';
-import { type Comparison, comparisonLines, type ComparedImage } from '../print-comparison.js';
+import { type ComparedImage, type Comparison, comparisonLines } from '../print-comparison.js';
 import { createProgress, type Progress } from '../progress.js';
 import { withRuntime } from '../with-runtime.js';
 
@@ -120,7 +125,11 @@ async function comparePairs(
   const jobs = imageJobs(options);
   for (const [i, job] of jobs.entries()) {
     progress.update('comparing', i, jobs.length);
-    const request = { ...fast.defaults, ...requestFor(job, options), ...(io.signal && { signal: io.signal }) };
+    const request = {
+      ...fast.defaults,
+      ...requestFor(job, options),
+      ...(io.signal && { signal: io.signal }),
+    };
     const optimized = await fast.generate(request);
     const { width, height } = optimized.images[0]!;
     const original = await float.generate({ ...request, width, height });

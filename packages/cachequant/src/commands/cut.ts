@@ -17,7 +17,7 @@ import { examples, type GlobalOptions } from '../command-context.js';
 import { type CliIo, writeJson, writeLines } from '../io.js';
 import { locateGraph, type ModelLocation } from '../model-location.js';
 import { shapeByName } from '../parse-arguments.js';
-import { cutLines, type CutReport } from '../print-cut.js';
+import { type CutReport, cutLines } from '../print-cut.js';
 
 const WEIGHTS = 'weights.bin';
 
@@ -38,7 +38,11 @@ export function addCut(program: Command, io: CliIo): void {
     .argument('<model.onnx>', 'the graph of a denoiser')
     .requiredOption('--out <folder>', 'where full.onnx, cached.onnx and weights.bin go')
     .option('--cut <id>', 'where to cut, as `cachequant inspect` names it (default: the first)')
-    .option('--dim <name=sizes>', 'rank the cuts at this shape of an input; may be given several times', shapeByName)
+    .option(
+      '--dim <name=sizes>',
+      'rank the cuts at this shape of an input; may be given several times',
+      shapeByName,
+    )
     .addHelpText(
       'after',
       examples([

@@ -41,7 +41,9 @@ export function addGenerate(program: Command, io: CliIo): void {
     program
       .command('generate')
       .summary('make images with a model folder or a bundle')
-      .description('Makes images with a model folder or a bundle, and writes each as a PNG as soon as it is done.')
+      .description(
+        'Makes images with a model folder or a bundle, and writes each as a PNG as soon as it is done.',
+      )
       .argument('<model>', 'a model folder or a bundle')
       .option('--out <folder>', 'where the pictures go', '.'),
   )
@@ -49,7 +51,10 @@ export function addGenerate(program: Command, io: CliIo): void {
       'after',
       examples([
         ['generate ./my-bundle --prompt "a red sneaker" --seed 7 --count 4', 'four images, seeds 7 to 10'],
-        ['generate ./my-model --prompt "a blue dress" --prompt "a black boot" --out ./pictures', 'two prompts'],
+        [
+          'generate ./my-model --prompt "a blue dress" --prompt "a black boot" --out ./pictures',
+          'two prompts',
+        ],
         ['generate ./my-model --prompt "a bag" --sampler dpm-solver++ --steps 20', 'another sampler'],
       ]),
     )

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import {
   featureDistances,
-  planRefreshSteps,
   type PlanOptions,
+  planRefreshSteps,
   scheduleCost,
   uniformSchedule,
 } from '@cachequant/scheduler';
@@ -12,7 +12,7 @@ import { z } from 'zod';
 import { examples, type GlobalOptions } from '../command-context.js';
 import { type CliIo, writeJson, writeLines } from '../io.js';
 import { integer } from '../parse-arguments.js';
-import { scheduleLines, type ScheduleComparison } from '../print-schedule.js';
+import { type ScheduleComparison, scheduleLines } from '../print-schedule.js';
 import { readJsonFile } from '../read-file.js';
 
 const featureSchema = z.object({ features: z.array(z.array(z.number())).min(1) });
@@ -31,7 +31,11 @@ export function addSchedule(program: Command, io: CliIo): void {
         'the L1 distances of the features.',
     )
     .argument('<features.json>', 'a file {"features": number[][]}: one row a network call, in order')
-    .option('--interval <calls>', 'calls per refresh on average; ceil(calls / interval) refreshes', integer(1))
+    .option(
+      '--interval <calls>',
+      'calls per refresh on average; ceil(calls / interval) refreshes',
+      integer(1),
+    )
     .option('--refreshes <number>', 'the exact number of refreshes', integer(1))
     .addHelpText(
       'after',

@@ -1,9 +1,7 @@
 import { CacheQuantError, type Runtime, type Storage } from '@cachequant/tensor';
-import { cachedDenoiser } from '../generate/cached-denoiser.js';
 import type { Denoiser } from '../generate/denoiser.js';
 import { createGenerator, type GenerationPlan, type Generator, type GeneratorOptions } from '../generate/generator.js';
-import { loadGraph } from '../model/load-graph.js';
-import { CACHE_NAME } from '../optimize/laboratory.js';
+import { loadCachedDenoiser } from '../generate/load-cached-denoiser.js';
 import type { BundleManifest } from './manifest.js';
 import { openBundle, type OpenBundleOptions } from './open-bundle.js';
 
@@ -26,19 +24,17 @@ export async function createBundleGenerator(
 }
 
 /** The denoiser of a bundle, for a sampling loop of one's own. */
-export async function loadBundleDenoiser(
+export function loadBundleDenoiser(
   storage: Storage,
   runtime: Runtime,
   { denoiser, schedule, corrections }: BundleManifest,
 ): Promise<Denoiser> {
-  const full = await loadGraph(runtime, storage, denoiser.full.file, { keepOnDevice: [CACHE_NAME] });
-  try {
-    const cached = await loadGraph(runtime, storage, denoiser.cached.file);
-    return cachedDenoiser({ full, cached, refreshSteps: schedule.refreshSteps, anchors: corrections.anchors });
-  } catch (error) {
-    await full.dispose();
-    throw error;
-  }
+  return loadCachedDenoiser(runtime, storage, {
+    full: denoiser.full.file,
+    cached: denoiser.cached.file,
+    refreshSteps: schedule.refreshSteps,
+    anchors: corrections.anchors,
+  });
 }
 
 /** Refuses what the tables cannot serve, and warns of what they were not fitted for. */

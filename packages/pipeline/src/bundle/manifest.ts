@@ -63,10 +63,21 @@ export async function readManifest(storage: Storage): Promise<BundleManifest> {
     });
   }
   const parsed = manifestSchema.safeParse(json);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return requireGraphs(parsed.data, where);
   const issue = parsed.error.issues[0]!;
   throw new CacheQuantError('bundle', `the manifest is damaged: ${issue.message}`, {
     where: `${where}, ${issue.path.join('.')}`,
+    hint: 'Optimize the model again.',
+  });
+}
+
+/** Graphs that are not listed would be opened unchecked. */
+function requireGraphs(manifest: BundleManifest, where: string): BundleManifest {
+  const missing = [manifest.denoiser.full, manifest.denoiser.cached].find(({ file }) => !(file in manifest.files));
+  if (missing === undefined) return manifest;
+  throw new CacheQuantError('bundle', 'the manifest is damaged: a graph is not among its files', {
+    where,
+    got: missing.file,
     hint: 'Optimize the model again.',
   });
 }

@@ -38,10 +38,20 @@ export async function openBundle(storage: Storage, options: OpenBundleOptions = 
       if (found !== sha256) throw damaged(where, `SHA-256 ${sha256.slice(0, 12)}…`, `${found.slice(0, 12)}…`);
     }
   }
-  const verification = (await storage.stat(VERIFICATION))
-    ? (JSON.parse(await readText(storage, VERIFICATION)) as Verification)
-    : undefined;
-  return { storage, manifest, verification };
+  return { storage, manifest, verification: await readVerification(storage) };
+}
+
+async function readVerification(storage: Storage): Promise<Verification | undefined> {
+  if (!(await storage.stat(VERIFICATION))) return undefined;
+  try {
+    return JSON.parse(await readText(storage, VERIFICATION)) as Verification;
+  } catch (cause) {
+    throw new CacheQuantError('bundle', 'the file is no JSON', {
+      where: storage.locate?.(VERIFICATION) ?? VERIFICATION,
+      hint: 'Remove it, or copy the bundle again.',
+      cause,
+    });
+  }
 }
 
 function damaged(where: string, expected: string, got: string): CacheQuantError {

@@ -1,7 +1,10 @@
 import { createWeightFile, type OnnxModel, readModel, TABLE_PREFIX, writeModel, cloneModel } from '@cachequant/onnx';
-import { type Storage, writeFile } from '@cachequant/tensor';
+import { CacheQuantError, type Storage, throwIfAborted, writeFile } from '@cachequant/tensor';
 import { hashFile } from '../optimize/fingerprint.js';
-import { type BundleManifest, MANIFEST } from './manifest.js';
+import { type BundleManifest, MANIFEST, VERIFICATION } from './manifest.js';
+
+/** Marks a folder whose bundle is being written. */
+const UNFINISHED = 'unfinished-bundle';
 
 const CHUNK_BYTES = 4 * 1024 * 1024;
 
@@ -57,15 +60,62 @@ function referWeights(model: OnnxModel, weights: string): OnnxModel {
   return model;
 }
 
-/** Copies what the denoiser is not: text encoder, decoder, tokenizer, scheduler, configuration. */
-export async function copyComponents(source: Storage, out: Storage, denoiserFolder: string): Promise<void> {
+/**
+ * Copies what the denoiser is not: text encoder, decoder, tokenizer, scheduler, configuration.
+ * @param model path of the denoiser's graph; what lies beside it stays behind, but for its configuration
+ */
+export async function copyComponents(
+  source: Storage,
+  out: Storage,
+  model: string,
+  signal?: AbortSignal,
+): Promise<void> {
   for (const path of await source.list()) {
-    if (path.startsWith(`${denoiserFolder}/`)) {
-      if (path.endsWith('config.json')) await copyFile(source, path, out, 'denoiser/config.json');
-      continue;
-    }
-    await copyFile(source, path, out, path);
+    throwIfAborted(signal);
+    if (path === `${folderOf(model)}config.json`) await copyFile(source, path, out, 'denoiser/config.json');
+    else if (!belongsToDenoiser(path, model)) await copyFile(source, path, out, path);
   }
+}
+
+/** Bytes of the denoiser's graph and of everything beside it that belongs to it. */
+export async function denoiserBytes(source: Storage, model: string): Promise<number> {
+  let total = 0;
+  for (const path of await source.list()) {
+    if (belongsToDenoiser(path, model)) total += (await source.stat(path))?.size ?? 0;
+  }
+  return total;
+}
+
+/** Everything in the denoiser's folder; where it lies at the top, the files at the top that are no texts. */
+function belongsToDenoiser(path: string, model: string): boolean {
+  const folder = folderOf(model);
+  if (folder !== '') return path.startsWith(folder);
+  return !path.includes('/') && (path === 'config.json' || !/\.(json|txt|md)$/i.test(path));
+}
+
+function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/') + 1);
+}
+
+/**
+ * Refuses a folder whose files nobody wants to lose.
+ * @throws CacheQuantError `storage` unless it is empty, holds a bundle, or one that was not finished
+ */
+export async function requireBundlePlace(out: Storage): Promise<void> {
+  const [first] = await out.list();
+  if (first === undefined || (await out.stat(MANIFEST)) || (await out.stat(UNFINISHED))) return;
+  throw new CacheQuantError('storage', 'the folder for the bundle holds other files', {
+    where: out.locate?.(first) ?? first,
+    expected: 'an empty folder, or an earlier bundle, which is replaced',
+  });
+}
+
+/** Empties the folder of an earlier bundle, whose manifest goes first. */
+export async function startBundle(out: Storage): Promise<void> {
+  await requireBundlePlace(out);
+  await writeFile(out, UNFINISHED, '');
+  await out.remove(MANIFEST);
+  for (const path of await out.list()) if (path !== UNFINISHED) await out.remove(path);
 }
 
 async function copyFile(from: Storage, path: string, to: Storage, target: string): Promise<void> {
@@ -83,13 +133,17 @@ async function copyFile(from: Storage, path: string, to: Storage, target: string
 }
 
 /** Writes the manifest, last of all: a bundle without it is none. */
-export async function writeManifest(out: Storage, manifest: Omit<BundleManifest, 'files'>): Promise<BundleManifest> {
+export async function finishBundle(
+  out: Storage,
+  manifest: Omit<BundleManifest, 'files'>,
+): Promise<BundleManifest> {
   const files: BundleManifest['files'] = {};
   for (const path of await out.list()) {
-    if (path === MANIFEST || path.endsWith('.html')) continue;
+    if (path === UNFINISHED || path === VERIFICATION) continue;
     files[path] = { bytes: (await out.stat(path))!.size, sha256: await hashFile(out, path) };
   }
   const complete = { ...manifest, files };
   await writeFile(out, MANIFEST, `${JSON.stringify(complete, null, 2)}\n`);
+  await out.remove(UNFINISHED);
   return complete;
 }

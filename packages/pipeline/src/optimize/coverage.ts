@@ -57,7 +57,7 @@ export async function measureCoverage(study: Study, variant: Variant): Promise<C
 
 /** A node of the profile belongs to a layer when it carries the name that the integer graph gave it. */
 function isOf(node: string, { node: { name }, output }: Layer): boolean {
-  return node.includes(`${name || output}/integer`);
+  return node.startsWith(`${name || output}/integer`);
 }
 
 function integerNodes(nodes: readonly ProfiledNode[]): string[] {

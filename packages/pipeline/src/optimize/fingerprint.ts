@@ -1,6 +1,6 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
-import type { Storage } from '@cachequant/tensor';
+import { type Storage, throwIfAborted } from '@cachequant/tensor';
 
 const CHUNK_BYTES = 4 * 1024 * 1024;
 
@@ -18,10 +18,18 @@ export function hashText(text: string): string {
   return bytesToHex(sha256(utf8ToBytes(text)));
 }
 
-/** Size and hash of every file of a model that the denoiser's results depend on. */
-export async function hashModel(storage: Storage, modelPath: string): Promise<string> {
+/** Parts of a model folder that pictures depend on, beside the denoiser. */
+const OTHER_PARTS = ['model_index.json', 'scheduler', 'text_encoder', 'tokenizer', 'vae_decoder'];
+
+/** Path and hash of every file of a model that the results depend on. */
+export async function hashModel(storage: Storage, modelPath: string, signal?: AbortSignal): Promise<string> {
   const folder = modelPath.slice(0, modelPath.lastIndexOf('/') + 1);
+  const paths = new Set(await storage.list(folder));
+  for (const part of OTHER_PARTS) for (const path of await storage.list(part)) paths.add(path);
   const hashes: string[] = [];
-  for (const path of await storage.list(folder)) hashes.push(`${path}:${await hashFile(storage, path)}`);
+  for (const path of [...paths].sort()) {
+    throwIfAborted(signal);
+    hashes.push(`${path}:${await hashFile(storage, path)}`);
+  }
   return hashText(hashes.join('\n'));
 }

@@ -88,7 +88,8 @@ export async function sampleCalibration(
   denoiser: Denoiser,
   around: {
     before?: (image: number) => void;
-    after?: (image: number, latents: Tensor<'float32'>) => void;
+    /** Waited for, so that nothing of an image is under way when the pass ends or fails. */
+    after?: (image: number, latents: Tensor<'float32'>) => void | Promise<void>;
   } = {},
 ): Promise<void> {
   const total = lab.calibration.length;
@@ -96,7 +97,7 @@ export async function sampleCalibration(
   for (const [i, image] of lab.calibration.entries()) {
     around.before?.(i);
     const latents = await sampleImage(lab, denoiser, image);
-    around.after?.(i, latents);
+    await around.after?.(i, latents);
     lab.onProgress?.({ stage, done: i + 1, total });
   }
 }
@@ -150,4 +151,19 @@ export function observingDenoiser(
 /** Loads a graph of the work folder. */
 export async function loadGraph(lab: Laboratory, path: string, profiling = false): Promise<Session> {
   return loadModel(lab.runtime, lab.work, path, { profiling, ...(lab.signal && { signal: lab.signal }) });
+}
+
+/** Loads graphs of the work folder for as long as `use` takes; those that were loaded are freed in any case. */
+export async function withGraphs<K extends string, T>(
+  lab: Laboratory,
+  paths: Readonly<Record<K, string>>,
+  use: (sessions: Readonly<Record<K, Session>>) => Promise<T>,
+): Promise<T> {
+  const sessions = {} as Record<K, Session>;
+  try {
+    for (const name of Object.keys(paths) as K[]) sessions[name] = await loadGraph(lab, paths[name]);
+    return await use(sessions);
+  } finally {
+    await Promise.all(Object.values<Session>(sessions).map((session) => session.dispose()));
+  }
 }

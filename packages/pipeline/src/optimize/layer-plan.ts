@@ -1,5 +1,5 @@
 import type { Layer } from '@cachequant/quantizer';
-import { elementCount } from '@cachequant/tensor';
+import { CacheQuantError, elementCount } from '@cachequant/tensor';
 import type { DenoiserGraphs, StudiedGraph } from './denoiser-graphs.js';
 
 /** What becomes of a layer, and why. */
@@ -21,8 +21,10 @@ const MIN_ROWS = 9;
  * The first and the last convolution stay in float: all of the network's precision passes through their few
  * channels (the reference implementation keeps them at 8 bits even where everything else has 4).
  * @param keepFloat parts of layer ids, for example "time_embedding"
+ * @throws CacheQuantError `invalid-argument` for a part that no layer's id has
  */
 export function planLayers({ full }: DenoiserGraphs, keepFloat: readonly string[]): LayerDecision[] {
+  requireKnown(full, keepFloat);
   return full.layers.map((layer) => {
     const decide = (
       compute: LayerDecision['compute'],
@@ -41,6 +43,16 @@ export function planLayers({ full }: DenoiserGraphs, keepFloat: readonly string[
     if (isEdge(full, layer)) return decide('float', 'float32', 'first or last layer');
     if (rowsOf(full, layer) < MIN_ROWS) return decide('float', 'int8', 'too few rows to gain');
     return decide('integer', 'int8', '');
+  });
+}
+
+function requireKnown({ layers }: StudiedGraph, keepFloat: readonly string[]): void {
+  const unknown = keepFloat.find((part) => !layers.some(({ id }) => id.includes(part)));
+  if (unknown === undefined) return;
+  throw new CacheQuantError('invalid-argument', 'no layer has this name', {
+    where: 'option keepFloat',
+    expected: `parts of layer names such as ${layers[0]?.id}`,
+    got: unknown,
   });
 }
 

@@ -1,11 +1,12 @@
 import { channelLayout, type FeatureMoments, type MomentsSnapshot } from '@cachequant/correction';
+import type { Session } from '@cachequant/tensor';
 import {
   CACHE_NAME,
   type Laboratory,
-  loadGraph,
   observingDenoiser,
   runGraph,
   sampleCalibration,
+  withGraphs,
 } from './laboratory.js';
 import { momentsFor } from './observe-full.js';
 
@@ -20,8 +21,14 @@ export async function observeAnchors(
   graphs: { readonly float: string; readonly integer: string },
   window: number,
 ): Promise<readonly [MomentsSnapshot, MomentsSnapshot]> {
-  const float = await loadGraph(lab, graphs.float);
-  const integer = await loadGraph(lab, graphs.integer);
+  return withGraphs(lab, graphs, (sessions) => gather(lab, sessions, window));
+}
+
+async function gather(
+  lab: Laboratory,
+  { float, integer }: { readonly float: Session; readonly integer: Session },
+  window: number,
+): Promise<readonly [MomentsSnapshot, MomentsSnapshot]> {
   let halves: [FeatureMoments, FeatureMoments] | undefined;
   let current = 0;
   const denoiser = observingDenoiser(float, async (call) => {
@@ -37,15 +44,11 @@ export async function observeAnchors(
     halves[current % 2]!.observe(call.call, target[CACHE_NAME]!.data, layout, anchor[CACHE_NAME]!.data);
     return target[lab.output]!;
   });
-  try {
-    await sampleCalibration(lab, 'correct', denoiser, {
-      before: (image) => {
-        current = image;
-      },
-      after: (image) => halves![image % 2]!.end(),
-    });
-  } finally {
-    await Promise.all([float.dispose(), integer.dispose()]);
-  }
+  await sampleCalibration(lab, 'correct', denoiser, {
+    before: (image) => {
+      current = image;
+    },
+    after: (image) => halves![image % 2]!.end(),
+  });
   return [halves![0].snapshot(), halves![1].snapshot()];
 }

@@ -1,13 +1,13 @@
 import { type ActivationGridTable, ActivationStatistics, OBSERVATIONS_OUTPUT } from '@cachequant/quantizer';
-import type { Tensor } from '@cachequant/tensor';
+import type { Session, Tensor } from '@cachequant/tensor';
 import {
   CACHE_NAME,
   type Laboratory,
-  loadGraph,
   observingDenoiser,
   PREVIOUS_CACHE_NAME,
   runGraph,
   sampleCalibration,
+  withGraphs,
 } from './laboratory.js';
 
 /**
@@ -22,9 +22,17 @@ export async function observeCached(
   sites: readonly string[],
   samplesKept: number,
 ): Promise<ActivationGridTable> {
-  const full = await loadGraph(lab, graphs.full);
-  const cached = await loadGraph(lab, graphs.cached);
   const statistics = new ActivationStatistics(lab.sampler.calls, sites, samplesKept);
+  await withGraphs(lab, graphs, (sessions) => gather(lab, sessions, refreshSteps, statistics));
+  return statistics.grids();
+}
+
+async function gather(
+  lab: Laboratory,
+  { full, cached }: { readonly full: Session; readonly cached: Session },
+  refreshSteps: readonly number[],
+  statistics: ActivationStatistics,
+): Promise<void> {
   const refreshes = new Set(refreshSteps);
   let anchors: Tensor[] = [];
   const denoiser = observingDenoiser(full, async (call) => {
@@ -40,10 +48,5 @@ export async function observeCached(
     statistics.record(call.call, results[OBSERVATIONS_OUTPUT]!.data);
     return results[lab.output]!;
   });
-  try {
-    await sampleCalibration(lab, 'quantize', denoiser);
-  } finally {
-    await Promise.all([full.dispose(), cached.dispose()]);
-  }
-  return statistics.grids();
+  await sampleCalibration(lab, 'quantize', denoiser);
 }

@@ -5,11 +5,11 @@ import type { DenoiserCall } from '../generate/denoiser.js';
 import {
   CACHE_NAME,
   type Laboratory,
-  loadGraph,
   observingDenoiser,
   PREVIOUS_CACHE_NAME,
   runGraph,
   sampleCalibration,
+  withGraphs,
 } from './laboratory.js';
 
 /** A layer whose output is corrected, with its bias, which the fit leaves out. */
@@ -38,18 +38,23 @@ export async function observeOutputs(
   corrected: readonly CorrectedLayer[],
 ): Promise<Record<string, [AffineSnapshot, AffineSnapshot]>> {
   const { calls } = lab.sampler;
-  const sessions = {
-    floatFull: await loadGraph(lab, graphs.floatFull),
-    integerFull: await loadGraph(lab, graphs.integerFull),
-    floatCached: await loadGraph(lab, graphs.floatCached),
-    integerCached: await loadGraph(lab, graphs.integerCached),
-  };
   const moments = new Map(
     corrected.map(({ layer }) => {
       const shape = { calls, channels: layer.outputChannels };
       return [layer.id, [new AffineMoments(shape), new AffineMoments(shape)] as const];
     }),
   );
+  await withGraphs(lab, graphs, (sessions) => gather(lab, sessions, refreshSteps, corrected, moments));
+  return Object.fromEntries([...moments].map(([id, [even, odd]]) => [id, [even.snapshot(), odd.snapshot()]]));
+}
+
+async function gather(
+  lab: Laboratory,
+  sessions: Readonly<Record<keyof ExposedGraphs, Session>>,
+  refreshSteps: readonly number[],
+  corrected: readonly CorrectedLayer[],
+  moments: ReadonlyMap<string, readonly [AffineMoments, AffineMoments]>,
+): Promise<void> {
   const names = corrected.map(({ layer }) => layer.output);
   const refreshes = new Set(refreshSteps);
   let anchors: Tensor[] = [];
@@ -83,16 +88,11 @@ export async function observeOutputs(
     }
     return outputs[lab.output]!;
   });
-  try {
-    await sampleCalibration(lab, 'correct', denoiser, {
-      before: (image) => {
-        current = image;
-      },
-    });
-  } finally {
-    await Promise.all(Object.values(sessions).map((session) => session.dispose()));
-  }
-  return Object.fromEntries([...moments].map(([id, [even, odd]]) => [id, [even.snapshot(), odd.snapshot()]]));
+  await sampleCalibration(lab, 'correct', denoiser, {
+    before: (image) => {
+      current = image;
+    },
+  });
 }
 
 function withoutBias(

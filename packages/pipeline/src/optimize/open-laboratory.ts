@@ -35,12 +35,12 @@ export async function openLaboratory(options: LaboratoryOptions): Promise<OpenLa
   const { source, work, runtime, signal } = options;
   const recipe = parseRecipe(options.options ?? {});
   const prepared = await prepareSource(source, recipe);
-  const sourceFingerprint = await hashModel(source, prepared.folder.denoiser.model);
+  const sourceFingerprint = await hashModel(source, prepared.folder.denoiser.model, signal);
   const runner = await openStages(work, hashText(JSON.stringify([RESULTS_VERSION, recipe, sourceFingerprint])), {
     signal,
     ...(options.onStage && { onStage: options.onStage }),
   });
-  const images = await prepareImages(prepared, runtime, recipe);
+  const images = await prepareImages(prepared, runtime, recipe, signal);
   const decoder = await loadDecoder(prepared.folder, runtime);
   const lab: Laboratory = {
     runtime,

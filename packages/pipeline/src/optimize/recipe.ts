@@ -31,6 +31,8 @@ const optionsSchema = z.strictObject({
   calibrationImages: z.int().min(1).max(1024).optional(),
   /** Images that the last stage compares with the original. */
   verificationImages: z.int().min(1).max(4096).optional(),
+  /** Held-out images to prepare beyond those, for comparisons of one's own: `study.lab.verification` has them. */
+  comparisonImages: z.int().min(0).max(4096).default(0),
   effort: z.enum(['fast', 'normal', 'thorough']).default('normal'),
   schedule: z.enum(['auto', ...SCHEDULE_KINDS]).default('auto'),
   cacheCorrection: z.enum(CACHE_CORRECTIONS).default('forecast'),
@@ -61,8 +63,11 @@ export interface Recipe extends ParsedOptions {
 export function parseRecipe(options: OptimizeOptions): Recipe {
   const parsed = optionsSchema.safeParse(options);
   if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    throw new CacheQuantError('invalid-argument', issue.message, { where: `option ${issue.path.join('.')}` });
+    const { path, message } = parsed.error.issues[0]!;
+    throw new CacheQuantError('invalid-argument', message, {
+      where: path.length > 0 ? `option ${path.join('.')}` : 'options',
+      hint: `Options are ${Object.keys(optionsSchema.shape).join(', ')}.`,
+    });
   }
   const effort = EFFORTS[parsed.data.effort];
   const { schedule } = parsed.data;

@@ -1,10 +1,10 @@
-import { cachedDenoiser } from '../generate/cached-denoiser.js';
 import type { Denoiser } from '../generate/denoiser.js';
 import { floatDenoiser } from '../generate/float-denoiser.js';
+import { loadCachedDenoiser } from '../generate/load-cached-denoiser.js';
 import { psnr } from '../images/psnr.js';
 import type { RgbImage } from '../images/rgb-image.js';
 import { loadGraph } from '../model/load-graph.js';
-import { CACHE_NAME, type Laboratory, sampleCalibration } from './laboratory.js';
+import { type Laboratory, sampleCalibration } from './laboratory.js';
 
 /** A way to run the denoiser: graphs of the work folder, and when each of them runs. */
 export interface Variant {
@@ -18,22 +18,10 @@ export interface Variant {
 }
 
 export async function loadVariant(lab: Laboratory, { full, cached }: Variant): Promise<Denoiser> {
-  const signal = lab.signal && { signal: lab.signal };
-  const keep = cached ? { keepOnDevice: [CACHE_NAME] } : {};
-  const fullSession = await loadGraph(lab.runtime, lab.work, full, { ...keep, ...signal });
-  if (!cached) return floatDenoiser(fullSession);
-  try {
-    const cachedSession = await loadGraph(lab.runtime, lab.work, cached.graph, { ...signal });
-    return cachedDenoiser({
-      full: fullSession,
-      cached: cachedSession,
-      refreshSteps: cached.refreshSteps,
-      anchors: cached.anchors,
-    });
-  } catch (error) {
-    await fullSession.dispose();
-    throw error;
-  }
+  const options = lab.signal ? { signal: lab.signal } : {};
+  if (!cached) return floatDenoiser(await loadGraph(lab.runtime, lab.work, full, options));
+  const { graph, refreshSteps, anchors } = cached;
+  return loadCachedDenoiser(lab.runtime, lab.work, { full, cached: graph, refreshSteps, anchors }, options);
 }
 
 /** PSNR in decibels of each calibration image against its reference picture. */
@@ -44,15 +32,14 @@ export async function calibrationPsnr(
   references: readonly RgbImage[],
 ): Promise<number[]> {
   const denoiser = await loadVariant(lab, variant);
-  const pictures: Promise<RgbImage>[] = [];
+  const quality: number[] = [];
   try {
     await sampleCalibration(lab, stage, denoiser, {
-      after: (_image, latents) => {
-        pictures.push(lab.toPicture(latents));
+      after: async (image, latents) => {
+        quality.push(psnr(references[image]!, await lab.toPicture(latents)));
       },
     });
-    const made = await Promise.all(pictures);
-    return made.map((picture, i) => psnr(picture, references[i]!));
+    return quality;
   } finally {
     await denoiser.dispose();
   }

@@ -63,11 +63,12 @@ export async function verify(
     optimized: await loadVariant(lab, variant),
     uncorrected: uncorrected && (await loadVariant(lab, uncorrected.variant)),
   };
+  const images = lab.verification.slice(0, lab.recipe.verificationImages);
   const runs: Run[] = [];
   try {
     await warmUp(study, [denoisers.original, denoisers.optimized]);
-    for (const [i, image] of lab.verification.entries()) {
-      lab.onProgress?.({ stage: 'verify', done: i, total: lab.verification.length });
+    for (const [i, image] of images.entries()) {
+      lab.onProgress?.({ stage: 'verify', done: i, total: images.length });
       const before = denoisers.optimized.stats;
       const original = await measureImage(lab, denoisers.original, image, { keepTrajectory: true });
       const optimized = await measureImage(lab, denoisers.optimized, image, { keepTrajectory: true });
@@ -93,8 +94,8 @@ export async function verify(
   const coverage = await measureCoverage(study, variant);
   const verification = summarize(runs, quality.psnr, quality.ssim, coverage);
   const pictures = runs.map((run, i) => ({
-    prompt: lab.verification[i]!.prompt,
-    seed: lab.verification[i]!.seed,
+    prompt: images[i]!.prompt,
+    seed: images[i]!.seed,
     original: run.original.picture,
     optimized: run.optimized.picture,
     psnr: quality.psnr[i]!,

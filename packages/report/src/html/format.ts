@@ -1,4 +1,6 @@
 const MINUS = '\u2212';
+/** Keeps a number and its unit on one line. */
+const NBSP = '\u00a0';
 
 /** A number with this many digits after the point and a true minus sign; "–" where there is no number. */
 export function formatNumber(value: number, digits: number): string {
@@ -19,7 +21,7 @@ export function formatTimes(ratio: number): string {
 /** Decibels; pictures without any difference are "identical". */
 export function formatDecibels(value: number | null): string {
   if (value === null) return '–';
-  return value === Number.POSITIVE_INFINITY ? 'identical' : `${formatNumber(value, 1)} dB`;
+  return value === Number.POSITIVE_INFINITY ? 'identical' : `${formatNumber(value, 1)}${NBSP}dB`;
 }
 
 /** Bytes in decimal units, three digits. */
@@ -31,18 +33,20 @@ export function formatBytes(bytes: number): string {
     value /= 1000;
     unit++;
   }
-  return `${formatNumber(value, unit === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2)} ${units[unit]}`;
+  return `${formatNumber(value, unit === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2)}${NBSP}${units[unit]}`;
 }
 
 /** A duration in milliseconds or seconds. */
 export function formatMs(ms: number): string {
-  if (ms >= 1000) return `${formatNumber(ms / 1000, ms >= 100_000 ? 0 : ms >= 10_000 ? 1 : 2)} s`;
-  return `${formatNumber(ms, ms >= 99.95 ? 0 : ms >= 9.995 ? 1 : 2)} ms`;
+  if (ms >= 1000) return `${formatNumber(ms / 1000, ms >= 100_000 ? 0 : ms >= 10_000 ? 1 : 2)}${NBSP}s`;
+  return `${formatNumber(ms, ms >= 99.95 ? 0 : ms >= 9.995 ? 1 : 2)}${NBSP}ms`;
 }
 
 /** A share as percent. */
 export function formatShare(share: number): string {
-  return Number.isFinite(share) ? `${formatNumber(share * 100, share > 0.995 && share < 1 ? 1 : 0)} %` : '–';
+  return Number.isFinite(share)
+    ? `${formatNumber(share * 100, share > 0.995 && share < 1 ? 1 : 0)}${NBSP}%`
+    : '–';
 }
 
 /** An ISO date and time as "22 November 2026, 23:31 UTC"; any other text as it is. */
@@ -54,7 +58,8 @@ export function formatDate(iso: string): string {
   return `${day}, ${time} UTC`;
 }
 
-/** Noun with its number: "1 call", "51 calls". */
-export function formatCount(count: number, noun: string): string {
-  return `${formatNumber(count, 0)} ${noun}${count === 1 ? '' : 's'}`;
+/** A number of any size in a few characters: "0.37", "13.2K", "1.8M". */
+export function formatCompact(value: number): string {
+  const text = value.toLocaleString('en-US', { notation: 'compact', maximumSignificantDigits: 3 });
+  return text.replace('-', MINUS);
 }

@@ -10,27 +10,32 @@ ${body}
 `;
 }
 
+/** `stacked` tables become a list of cards on phones. */
+export type TableLayout = 'plain' | 'stacked';
+
 export interface Column {
   readonly heading: string;
   readonly numeric?: boolean;
 }
 
-/** A table whose first column names the rows. */
+/** A table whose first column names the rows; explicit roles keep it a table where CSS changes its layout. */
 export function table(
   caption: string,
   columns: readonly Column[],
   rows: readonly { readonly cells: readonly (Markup | string)[]; readonly emphasis?: boolean }[],
+  layout: TableLayout = 'plain',
 ): Markup {
   const alignment = (index: number) => columns[index]?.numeric && html` class="number"`;
-  return html`<div class="scroll"><table>
+  return html`<div class="scroll"><table class="${layout}" role="table">
 <caption>${caption}</caption>
-<thead><tr>${columns.map(({ heading }, index) => html`<th scope="col"${alignment(index)}>${heading}</th>`)}</tr></thead>
+<thead><tr role="row">${columns.map(({ heading }, index) => html`<th scope="col" role="columnheader"${alignment(index)}>${heading}</th>`)}</tr></thead>
 <tbody>
 ${rows.map(
-  ({ cells, emphasis }) => html`<tr${emphasis && html` class="emphasis"`}>${cells.map((cell, index) =>
-    index === 0
-      ? html`<th scope="row">${cell}</th>`
-      : html`<td${alignment(index)} data-label="${columns[index]?.heading}">${cell}</td>`,
+  ({ cells, emphasis }) => html`<tr role="row"${emphasis && html` class="emphasis"`}>${cells.map(
+    (cell, index) =>
+      index === 0
+        ? html`<th scope="row" role="rowheader">${cell}</th>`
+        : html`<td role="cell"${alignment(index)} data-label="${columns[index]?.heading}">${cell}</td>`,
   )}</tr>
 `,
 )}</tbody>

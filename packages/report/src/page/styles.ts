@@ -30,14 +30,14 @@ const HEADLINE = `
 .numbers .unit { font-size: 1.15rem; letter-spacing: 0; font-weight: 500; color: var(--ink); }
 .numbers .detail { font-size: 0.9rem; color: var(--muted); }
 .settings-line { margin: 1.25rem 0 0; font-size: 0.9rem; color: var(--muted); }
-.settings-line span { margin-right: 1.1em; }
+.settings-line span { display: inline-block; margin-right: 1.1em; }
 .settings-line b { font-weight: 500; color: var(--ink); }
 `;
 
 const PICTURES = `
-.pairs { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(19rem, 100%), 1fr)); gap: 2rem 1.75rem; }
+.pairs { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(17rem, 100%), 1fr)); gap: 2rem 1.75rem; }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 0.4rem; }
-.pair img { display: block; width: 100%; height: auto; border-radius: 4px; background: var(--line); }
+.pair img { display: block; width: 100%; height: auto; border-radius: 4px; background: var(--line); outline: 1px solid var(--line); }
 .pair span { display: block; margin-top: 0.25rem; font-size: 0.8rem; color: var(--muted); }
 .pairs figcaption { margin-top: 0.35rem; line-height: 1.4; }
 .pairs q { color: var(--ink); quotes: "“" "”"; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 3; overflow: hidden; }
@@ -71,13 +71,13 @@ const FIGURES = `
 .plot text, .mini text { white-space: pre; }
 .plot text { font-family: system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; font-variant-numeric: tabular-nums; }
 .plot.narrow { display: none; }
-.mini svg { display: block; width: 100%; min-width: 9rem; height: auto; }
+.mini svg { display: block; width: 100%; min-width: 9rem; height: 1rem; }
 .legend { display: flex; flex-wrap: wrap; gap: 0.25rem 1.4rem; margin-top: 0.6rem; font-size: 0.9rem; color: var(--muted); }
 .swatch { display: inline-block; width: 0.8em; height: 0.8em; margin-right: 0.5em; border-radius: 2px; }
 .swatch.dotted { width: 0; height: 1em; border-left: 2px dotted var(--full); border-radius: 0; vertical-align: -0.15em; }
 ${SWATCHES.map((name) => `.swatch.${name} { background: var(--${name}); }`).join('\n')}
 .heat { display: grid; grid-template-columns: minmax(0, 1fr); gap: 1.25rem; }
-.heat .plot.wide svg { max-width: 60rem; }
+.heat .plot.wide { max-width: 36.25rem; }
 .heat .key { font-size: 0.9rem; color: var(--muted); max-width: 44rem; }
 .heat .key p { margin: 0; }
 .ramp { display: flex; height: 0.7rem; max-width: 16rem; border-radius: 2px; overflow: hidden; }
@@ -91,7 +91,7 @@ ${Array.from({ length: HEAT_SHADES }, (_, shade) => `.heat-${shade} { background
 
 const NARROW = `
 @media screen and (min-width: 56rem) {
-  .heat { grid-template-columns: 36rem 1fr; align-items: center; gap: 2.5rem; }
+  .heat { grid-template-columns: 36.25rem 1fr; align-items: center; gap: 2.5rem; }
 }
 @media screen and (max-width: 40rem) {
   main { padding-top: 2rem; }
@@ -99,6 +99,14 @@ const NARROW = `
   .plot.wide { display: none; }
   .plot.narrow { display: block; }
   .pairs { gap: 1.5rem; }
+  .stacked thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  .stacked, .stacked tbody, .stacked caption { display: block; }
+  .stacked tr { display: grid; grid-template-columns: 1fr 1fr; gap: 0.1rem 1.5rem; padding: 0.8rem 0; border-bottom: 1px solid var(--line); }
+  .stacked tbody th { grid-column: 1 / -1; padding: 0 0 0.2rem; border: 0; font-weight: 600; }
+  .stacked td { display: flex; justify-content: space-between; gap: 0.5rem; padding: 0; border: 0; text-align: right; }
+  .stacked td::before { content: attr(data-label); color: var(--muted); font-weight: 400; text-align: left; }
+  .stacked td:has(.mini) { grid-column: 1 / -1; grid-row: 3; display: block; padding-top: 0.4rem; }
+  .stacked td:has(.mini)::before { display: none; }
 }
 @media print {
   body { font-size: 11pt; }

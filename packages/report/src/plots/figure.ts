@@ -11,9 +11,8 @@ export interface SvgElement {
   append(child: SvgElement): void;
 }
 
-/** The two widths that every plot is drawn for: pages and paper, and phones. */
+/** The two widths in pixels that every plot is drawn for: pages and paper, and phones. */
 export const WIDTHS = { wide: 920, narrow: 340 } as const;
-export type PlotWidth = (typeof WIDTHS)[keyof typeof WIDTHS];
 
 /** Font size of all text in plots, in pixels of the plot. */
 export const FONT_SIZE = 13;
@@ -24,32 +23,36 @@ export const FONT_SIZE = 13;
  */
 export function figure(
   text: string,
-  options: (width: PlotWidth) => PlotOptions,
-  caption?: Markup | string,
+  options: (width: number) => PlotOptions,
+  {
+    caption,
+    widths = WIDTHS,
+  }: { caption?: string; widths?: Readonly<Record<keyof typeof WIDTHS, number>> } = {},
 ): Markup {
   const picture = (name: keyof typeof WIDTHS) =>
-    html`<div class="plot ${name}" role="img" aria-label="${text}">${plotMarkup(options(WIDTHS[name]), WIDTHS[name])}</div>`;
+    html`<div class="plot ${name}" role="img" aria-label="${text}">${plotMarkup(options(widths[name]), widths[name])}</div>`;
   return html`<figure>${picture('wide')}${picture('narrow')}${
     caption !== undefined && html`<figcaption>${caption}</figcaption>`
   }</figure>`;
 }
 
-/** One plot as an SVG element whose colours come from the page's CSS variables. */
-export function plotMarkup(options: PlotOptions, width: number): Markup {
+/** One plot as an SVG element whose colours come from the page's CSS variables; `stretch` lets the page squeeze it. */
+export function plotMarkup(options: PlotOptions, width: number, { stretch = false } = {}): Markup {
   const { document } = parseHTML('<!doctype html><html><body></body></html>');
   const drawn = plot({ ...options, width, document, style: { fontSize: `${FONT_SIZE}px` } });
   // The page styles all plots at once; labels inside one role="img" would only be read twice.
   for (const style of drawn.querySelectorAll('style')) style.remove();
   for (const element of drawn.querySelectorAll('[aria-label]')) element.removeAttribute('aria-label');
   drawn.setAttribute('aria-hidden', 'true');
+  if (stretch) drawn.setAttribute('preserveAspectRatio', 'none');
   for (const element of [drawn, ...drawn.querySelectorAll('*')]) shortenNumbers(element);
   return new Markup(drawn.outerHTML);
 }
 
 function shortenNumbers(element: SvgElement): void {
   for (const { name, value } of [...element.attributes]) {
-    const shorter = value.replace(/-?\d+\.\d{3,}/g, (digits: string) =>
-      String(Number(Number(digits).toFixed(2))),
+    const shorter = value.replace(/-?\d+\.\d{4,}/g, (digits: string) =>
+      String(Number(Number(digits).toFixed(3))),
     );
     if (shorter !== value) element.setAttribute(name, shorter);
   }

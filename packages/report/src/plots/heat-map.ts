@@ -1,13 +1,15 @@
 import { dot, rect } from '@observablehq/plot';
 import type { Markup } from '../html/markup.js';
 import type { ReportData } from '../report-data.js';
-import { figure, type PlotWidth, type SvgElement, WIDTHS } from './figure.js';
+import { figure, type SvgElement, WIDTHS } from './figure.js';
 
 /** Shades of the page's heat ramp, `--heat-0` to `--heat-8`. */
 export const HEAT_SHADES = 9;
 /** Above this number of calls several calls share a cell, so that the page stays small. */
 const MAX_CELLS = 200;
 const MARGIN = 40;
+/** Sides of the square in pixels. */
+const SIDES = { wide: 580, narrow: WIDTHS.narrow };
 
 type Distances = ReportData['distances'];
 
@@ -20,20 +22,19 @@ export function distanceHeatMap(
   const { calls } = distances;
   const shadePaths = shadedPaths(distances);
   const groups = refreshSteps.map((start, index) => ({ start, end: refreshSteps[index + 1] ?? calls }));
-  return figure(description, (width) => {
-    const side = width === WIDTHS.wide ? 620 : WIDTHS.narrow;
+  const options = (side: number) => {
     const scale = { domain: [0, calls], range: [MARGIN, side - 6] as [number, number] };
     return {
       height: side,
       marginLeft: MARGIN,
       marginTop: MARGIN,
-      marginRight: width - side + 6,
+      marginRight: 6,
       marginBottom: 6,
       x: {
         ...scale,
         axis: 'top' as const,
         label: 'call',
-        ticks: tickCount(width),
+        ticks: tickCount(side),
         tickSize: 0,
         tickPadding: 12,
         labelAnchor: 'right' as const,
@@ -41,8 +42,8 @@ export function distanceHeatMap(
       },
       y: {
         ...scale,
-        label: 'call',
-        ticks: tickCount(width),
+        label: null,
+        ticks: tickCount(side),
         tickSize: 0,
         tickPadding: 12,
         labelArrow: 'none' as const,
@@ -65,7 +66,7 @@ export function distanceHeatMap(
           dy: -6,
           symbol: 'triangle',
           rotate: 180,
-          r: 3,
+          r: 3.5,
           fill: 'var(--full)',
           className: 'refresh-column',
         }),
@@ -75,20 +76,21 @@ export function distanceHeatMap(
           dx: -6,
           symbol: 'triangle',
           rotate: 90,
-          r: 3,
+          r: 3.5,
           fill: 'var(--full)',
           className: 'refresh-row',
         }),
       ],
     };
-  });
+  };
+  return figure(description, options, { widths: SIDES });
 }
 
 interface SvgDocument {
   createElementNS(namespace: string, name: string): SvgElement;
 }
 
-const tickCount = (width: PlotWidth) => (width === WIDTHS.wide ? 10 : 5);
+const tickCount = (side: number) => Math.round(side / 60);
 
 /** A mark that draws each shade as one path, in units of calls. */
 function shades(paths: readonly string[], cell: number) {

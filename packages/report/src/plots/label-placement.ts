@@ -4,6 +4,8 @@ export interface LabelledPoint {
   readonly y: number;
   readonly width: number;
   readonly height: number;
+  /** How far what is drawn at the point reaches up and down. */
+  readonly reach: readonly [number, number];
 }
 
 /** Top left corner of a label. */
@@ -17,7 +19,8 @@ interface Box extends LabelPosition {
   readonly height: number;
 }
 
-const GAP = 9;
+const GAP = 12;
+const RADIUS = 8;
 
 /**
  * Puts labels beside their points: right, left, above or below, whichever overlaps other points, earlier
@@ -27,10 +30,10 @@ export function placeLabels(
   points: readonly LabelledPoint[],
   frame: { readonly width: number; readonly height: number },
 ): LabelPosition[] {
-  const dots = points.map(({ x, y }) => ({ x: x - 7, y: y - 7, width: 14, height: 14 }));
+  const marks = points.map(markBox);
   const placed: Box[] = [];
-  for (const [index, point] of points.entries()) {
-    const obstacles = [...placed, ...dots.filter((_, other) => other !== index)];
+  for (const point of points) {
+    const obstacles = [...placed, ...marks];
     const cost = (box: Box) =>
       obstacles.reduce((sum, obstacle) => sum + overlap(box, obstacle), 0) + 4 * outside(box, frame);
     placed.push(candidates(point).reduce((best, box) => (cost(box) < cost(best) ? box : best)));
@@ -38,21 +41,26 @@ export function placeLabels(
   return placed.map(({ x, y }) => ({ x, y }));
 }
 
-function candidates({ x, y, width, height }: LabelledPoint): Box[] {
+function markBox({ x, y, reach: [up, down] }: LabelledPoint): Box {
+  const top = Math.max(RADIUS, up);
+  return { x: x - RADIUS, y: y - top, width: 2 * RADIUS, height: top + Math.max(RADIUS, down) };
+}
+
+function candidates({ x, y, width, height, reach: [up, down] }: LabelledPoint): Box[] {
   const middle = y - height / 2;
   const right = x + GAP;
   const left = x - GAP - width;
-  const above = y - GAP - height;
-  const below = y + GAP;
+  const above = y - Math.max(up, RADIUS) - height - 1;
+  const below = y + Math.max(down, RADIUS) + 1;
   return [
     [right, middle],
     [left, middle],
     [x - width / 2, above],
     [x - width / 2, below],
-    [right - 4, above + 4],
-    [right - 4, below - 4],
-    [left + 4, above + 4],
-    [left + 4, below - 4],
+    [right, above],
+    [right, below],
+    [left, above],
+    [left, below],
   ].map(([boxX, boxY]) => ({ x: boxX!, y: boxY!, width, height }));
 }
 

@@ -1,8 +1,8 @@
-import { dot, gridX, gridY, link, text } from '@observablehq/plot';
+import { dot, gridX, gridY, link, ruleX, text } from '@observablehq/plot';
 import { formatDecibels, formatTimes } from '../html/format.js';
 import { type Markup, replaceForbidden } from '../html/markup.js';
 import type { ReportRow } from '../report-data.js';
-import { FONT_SIZE, figure, type PlotWidth, WIDTHS } from './figure.js';
+import { FONT_SIZE, figure, WIDTHS } from './figure.js';
 import { placeLabels } from './label-placement.js';
 
 type MeasuredRow = ReportRow & { readonly psnr: number };
@@ -18,14 +18,13 @@ export function speedQualityScatter(rows: readonly ReportRow[], bundleId: string
   const description = `Speed against PSNR. ${measured
     .map((row) => `${row.label}: ${formatTimes(row.speedup)}, ${formatDecibels(row.psnr)}`)
     .join('; ')}.`;
-  return figure(
-    description,
-    (width) => scatterOptions(ordered, bundleId, width),
-    'Up is closer to the original’s pictures, right is faster. Lines are 95 % intervals over the seeds.',
-  );
+  return figure(description, (width) => scatterOptions(ordered, bundleId, width), {
+    caption:
+      'Up is closer to the original’s pictures, right is faster. Vertical lines are 95 % intervals over the seeds.',
+  });
 }
 
-function scatterOptions(rows: readonly MeasuredRow[], bundleId: string | undefined, width: PlotWidth) {
+function scatterOptions(rows: readonly MeasuredRow[], bundleId: string | undefined, width: number) {
   const height = width === WIDTHS.wide ? 420 : 380;
   const x = padded([1, ...rows.map(({ speedup }) => speedup)], 0.12);
   const y = padded(
@@ -38,6 +37,7 @@ function scatterOptions(rows: readonly MeasuredRow[], bundleId: string | undefin
   const points = rows.map((row) => ({
     x: scaleX(row.speedup),
     y: scaleY(row.psnr),
+    reach: reach(row, scaleY),
     width: row.label.length * CHARACTER_WIDTH,
     height: FONT_SIZE * 1.25,
   }));
@@ -60,6 +60,17 @@ function scatterOptions(rows: readonly MeasuredRow[], bundleId: string | undefin
     },
     y: { domain: y, label: 'PSNR (dB)', labelArrow: 'up' as const, ticks: 6, tickSize: 0 },
     marks: [
+      ruleX([1], { stroke: 'var(--float)', strokeDasharray: '2 4' }),
+      text(['original'], {
+        x: 1,
+        frameAnchor: 'top',
+        dy: 4,
+        dx: 6,
+        textAnchor: 'start',
+        lineAnchor: 'top',
+        text: (label: string) => label,
+        fill: 'var(--muted)',
+      }),
       gridX({ stroke: 'var(--line)', strokeOpacity: 1, ticks: width / 110 }),
       gridY({ stroke: 'var(--line)', strokeOpacity: 1, ticks: 6 }),
       link(
@@ -102,6 +113,13 @@ function scatterOptions(rows: readonly MeasuredRow[], bundleId: string | undefin
     ],
     r: { type: 'identity' as const },
   };
+}
+
+/** Pixels from the point up and down to the ends of its interval. */
+function reach(row: MeasuredRow, scaleY: (value: number) => number): readonly [number, number] {
+  const [low, high] = finiteInterval(row);
+  if (low === undefined || high === undefined) return [0, 0];
+  return [scaleY(row.psnr) - scaleY(high), scaleY(low) - scaleY(row.psnr)];
 }
 
 function finiteInterval({ psnrInterval }: MeasuredRow): readonly number[] {

@@ -16,13 +16,22 @@ export interface Bar {
 }
 
 const BAR_HEIGHT = 34;
-const LABEL_HEIGHT = 28;
+const LABEL_HEIGHT = 36;
+const CAPTION = {
+  frameAnchor: 'left',
+  y: 'row',
+  dy: -BAR_HEIGHT / 2 - 11,
+  textAnchor: 'start',
+} as const;
 
 /** Horizontal bars on a common scale, each with its name and its total above it. */
 export function stackedBars(description: string, bars: readonly Bar[]): Markup {
   const rows = bars.flatMap((bar, row) => layOut(bar, row));
   const longest = Math.max(...rows.map(({ x2 }) => x2), Number.MIN_VALUE);
-  const captions = bars.map(({ label, total }, row) => ({ row, label: replaceForbidden(label), total }));
+  const captions = bars.map(({ label, total }, row) => ({
+    row,
+    caption: replaceForbidden(`${label}  ${total}`),
+  }));
   return figure(description, () => ({
     height: bars.length * (BAR_HEIGHT + LABEL_HEIGHT) + 8,
     marginLeft: 1,
@@ -46,23 +55,7 @@ export function stackedBars(description: string, bars: readonly Bar[]): Markup {
         strokeWidth: rows.length > 240 ? 0 : 0.75,
         title: 'title',
       }),
-      text(captions, {
-        frameAnchor: 'left',
-        y: 'row',
-        dy: -BAR_HEIGHT / 2 - 11,
-        textAnchor: 'start',
-        text: 'label',
-        fill: 'var(--ink)',
-        fontWeight: 600,
-      }),
-      text(captions, {
-        frameAnchor: 'right',
-        y: 'row',
-        dy: -BAR_HEIGHT / 2 - 11,
-        textAnchor: 'end',
-        text: 'total',
-        fill: 'var(--ink)',
-      }),
+      text(captions, { ...CAPTION, text: 'caption', fill: 'var(--ink)' }),
     ],
   }));
 }

@@ -1,6 +1,6 @@
 import { axisX, rect } from '@observablehq/plot';
 import { html, type Markup } from '../html/markup.js';
-import { figure, type PlotWidth, plotMarkup, WIDTHS } from './figure.js';
+import { figure, plotMarkup, WIDTHS } from './figure.js';
 
 const MINI_WIDTH = 300;
 const MINI_HEIGHT = 16;
@@ -44,7 +44,7 @@ export function miniTimeline(calls: number, refreshSteps: readonly number[]): Ma
     marks: timelineMarks(calls, refreshSteps, MINI_WIDTH),
   };
   const description = `Computed anew at calls ${refreshSteps.join(', ')}`;
-  return html`<span class="mini" role="img" aria-label="${description}">${plotMarkup(options, MINI_WIDTH)}</span>`;
+  return html`<span class="mini" role="img" aria-label="${description}">${plotMarkup(options, MINI_WIDTH, { stretch: true })}</span>`;
 }
 
 function timelineMarks(calls: number, refreshSteps: readonly number[], width: number) {
@@ -64,7 +64,7 @@ function timelineMarks(calls: number, refreshSteps: readonly number[], width: nu
 }
 
 /** Refreshes whose numbers fit under the axis without touching. */
-function labelledCalls(refreshSteps: readonly number[], calls: number, width: PlotWidth): number[] {
+function labelledCalls(refreshSteps: readonly number[], calls: number, width: number): number[] {
   const room = width === WIDTHS.wide ? 26 : 22;
   const labelled: number[] = [];
   for (const call of refreshSteps) {

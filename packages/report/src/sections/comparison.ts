@@ -31,6 +31,7 @@ ${table(
   'Time, size and likeness to the original’s pictures',
   COLUMNS,
   rows.map((row) => ({ cells: rowCells(row), emphasis: row === bundle })),
+  'stacked',
 )}`,
   );
 }

@@ -1,4 +1,4 @@
-import { formatNumber } from '../html/format.js';
+import { formatCompact } from '../html/format.js';
 import { html, type Markup } from '../html/markup.js';
 import { section } from '../html/section.js';
 import { distanceHeatMap, HEAT_SHADES } from '../plots/heat-map.js';
@@ -13,11 +13,11 @@ export function distances({ distances: table, refreshSteps }: ReportData): Marku
   return section(
     'distances',
     'How the features change',
-    'Each cell compares the cached features of two calls: pale where they are alike, dark where they differ. A good schedule puts its groups, the outlined squares, where the picture is pale.',
+    'Each cell compares the cached features of two calls: faint where they are alike, strong where they differ. A good schedule puts its groups, the outlined squares, where the picture is faint.',
     html`<div class="heat">${distanceHeatMap(description, table, refreshSteps)}
 <div class="key">
 <div class="ramp" aria-hidden="true">${Array.from({ length: HEAT_SHADES }, (_, shade) => html`<span class="heat-${shade}"></span>`)}</div>
-<p class="ramp-ends"><span>0</span><span>${largest.toPrecision(3).includes('e') ? largest.toExponential(1) : formatNumber(largest, largest < 10 ? 2 : 0)}</span></p>
+<p class="ramp-ends"><span>0</span><span>${formatCompact(largest)}</span></p>
 <p>Summed L1 distance. Triangles mark the calls that compute anew; each outlined square is the group of calls that then lives on that result. Pairs ${table.window} or more calls apart were not measured and are blank.</p>
 </div></div>`,
   );

@@ -55,5 +55,5 @@ function errorTable(
 }
 
 function percent(error: number | undefined): string {
-  return error === undefined ? '–' : `${formatNumber(error * 100, error < 0.1 ? 2 : 1)} %`;
+  return error === undefined ? '–' : `${formatNumber(error * 100, error < 0.1 ? 2 : 1)}\u00a0%`;
 }

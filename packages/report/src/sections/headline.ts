@@ -1,7 +1,6 @@
 import { bundleRow, denoiserBytes, originalRow } from '../bundle-row.js';
 import {
   formatBytes,
-  formatCount,
   formatDate,
   formatDecibels,
   formatMs,
@@ -22,7 +21,7 @@ export function headline(data: ReportData): Markup {
 <ul class="numbers">
 ${bundle && speed(bundle, originalRow(data.rows))}
 ${size(data, bundle)}
-${bundle && quality(bundle, data.pictures.length)}
+${bundle && quality(bundle)}
 </ul>
 <p class="settings-line">${settingsLine(data)}</p>
 </header>
@@ -62,13 +61,12 @@ function size(data: ReportData, bundle: ReportRow | undefined): Markup {
   );
 }
 
-function quality({ psnr, psnrInterval, ssim }: ReportRow, pictures: number): Markup {
+function quality({ psnr, psnrInterval, ssim }: ReportRow): Markup {
   const facts = [
     psnrInterval?.every(Number.isFinite)
       ? `95 % interval ${formatNumber(psnrInterval[0], 1)} to ${formatNumber(psnrInterval[1], 1)} dB`
       : '',
     ssim === null ? '' : `SSIM ${formatNumber(ssim, 3)}`,
-    pictures > 0 ? `${formatCount(pictures, 'pair')} shown below` : '',
   ].filter((fact) => fact !== '');
   const finite = psnr !== null && Number.isFinite(psnr);
   return number(

@@ -1,4 +1,4 @@
-import { formatDecibels, formatNumber } from '../html/format.js';
+import { formatDecibels, formatShare } from '../html/format.js';
 import { html, type Markup } from '../html/markup.js';
 import { legend, section, table } from '../html/section.js';
 import { miniTimeline, scheduleTimeline } from '../plots/timeline.js';
@@ -13,7 +13,7 @@ export function schedule(data: ReportData): Markup {
   return section(
     'schedule',
     'When it computes anew',
-    `Of ${cacheHits.full + cacheHits.cached} calls per image, ${cacheHits.full} computed everything and ${cacheHits.cached} (${formatNumber(share * 100, 0)} %) took the deep features from the cache.`,
+    `Of ${cacheHits.full + cacheHits.cached} calls per image, ${cacheHits.full} computed everything and ${cacheHits.cached} (${formatShare(share)}) took the deep features from the cache.`,
     html`${scheduleTimeline(`${calls} calls; computed anew at calls ${refreshSteps.join(', ')}.`, calls, refreshSteps)}
 ${legend([
   { color: 'full', label: 'computed anew (with the number of the call)' },
@@ -54,5 +54,6 @@ function candidateTable(candidates: readonly ReportCandidate[], calls: number): 
         ],
         emphasis: candidate.chosen,
       })),
+    'stacked',
   );
 }

@@ -1,0 +1,159 @@
+import { rm } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import {
+  isBundle,
+  type OptimizeOptions,
+  openModelFolder,
+  optimize,
+  planOptimization,
+} from '@cachequant/pipeline';
+import { nodeStorage } from '@cachequant/runtime-node';
+import { CacheQuantError, type Runtime } from '@cachequant/tensor';
+import type { Command } from 'commander';
+import {
+  abandonPlace,
+  type BundlePlace,
+  bundlePlace,
+  checkPlace,
+  commitPlace,
+  openPlace,
+} from '../bundle-place.js';
+import { examples } from '../command-context.js';
+import { compareSizes } from '../folder-sizes.js';
+import { type CliIo, writeJson, writeLines } from '../io.js';
+import { describeMachine, usedVersions } from '../machine.js';
+import { locateFolder, type ModelLocation } from '../model-location.js';
+import { addOptimizeOptions, libraryOptions, type OptimizeArguments } from '../optimize-options.js';
+import { type Optimized, optimizedLines, planLines } from '../print-optimization.js';
+import { createProgress, type Progress } from '../progress.js';
+import { reportDataOf } from '../report-data-of.js';
+import { REPORT_PAGE, writeReport } from '../report-file.js';
+import { describeStage } from '../stage-names.js';
+import { packageVersion } from '../version.js';
+import { withRuntime } from '../with-runtime.js';
+
+export function addOptimize(program: Command, io: CliIo): void {
+  addOptimizeOptions(
+    program
+      .command('optimize')
+      .summary('make a fast bundle of a model')
+      .description(
+        'Makes a bundle of a model folder: features are cached between network calls, layers run in integers, ' +
+          'and the errors of both are corrected. Then bundle and model are compared on held-out prompts.\n\n' +
+          'Ctrl-C stops it; the same command goes on where it stopped.',
+      )
+      .argument('<model>', 'a model folder')
+      .requiredOption(
+        '--out <bundle>',
+        'the folder to make; a bundle that is there is replaced when the new one is complete',
+      ),
+  )
+    .addHelpText(
+      'after',
+      examples([
+        ['optimize ./my-model --out ./my-bundle --dry-run', 'what would it take?'],
+        ['optimize ./my-model --out ./my-bundle', 'the defaults'],
+        [
+          'optimize ./my-model --out ./my-bundle --effort thorough --interval 3',
+          'closer to the original, slower',
+        ],
+        ['optimize ./my-model --out ./my-bundle --prompts prompts.txt --steps 30', 'as you will use it'],
+        ['optimize ./my-model --out ./my-bundle --bits none', 'the cache alone, all in float'],
+      ]),
+    )
+    .action((given: string, _: unknown, command: Command) =>
+      optimizeCommand(given, command.optsWithGlobals<OptimizeArguments>(), io),
+    );
+}
+
+/** What a run of the command works with. */
+interface Job {
+  readonly source: ModelLocation;
+  readonly place: BundlePlace;
+  readonly options: OptimizeOptions;
+  readonly given: OptimizeArguments;
+  readonly io: CliIo;
+}
+
+async function optimizeCommand(given: string, args: OptimizeArguments, io: CliIo): Promise<void> {
+  const source = await locateFolder(io.cwd, given);
+  await requireModel(source);
+  const place = bundlePlace(
+    resolve(io.cwd, args.out),
+    args.work === undefined ? undefined : resolve(io.cwd, args.work),
+  );
+  await checkPlace(place, source.folder);
+  const job: Job = { source, place, options: await libraryOptions(args, io.cwd), given: args, io };
+  await (args.dryRun ? dryRun(job) : makeBundle(job));
+}
+
+async function requireModel({ storage, given }: ModelLocation): Promise<void> {
+  if (await isBundle(storage)) {
+    throw new CacheQuantError('invalid-argument', 'this is a bundle already', {
+      where: given,
+      expected: 'the model folder that it was made of',
+    });
+  }
+  await openModelFolder(storage);
+}
+
+async function dryRun({ source, options, given, io }: Job): Promise<void> {
+  const plan = await withRuntime(given.threads, (runtime) =>
+    planOptimization({ source: source.storage, runtime, options, ...(io.signal && { signal: io.signal }) }),
+  );
+  if (given.json) writeJson(io, plan);
+  else writeLines(io.stdout, planLines(plan));
+}
+
+async function makeBundle(job: Job): Promise<void> {
+  const { place, given, io } = job;
+  const progress = createProgress(io.stderr);
+  await openPlace(place);
+  try {
+    const made = await withRuntime(given.threads, (runtime) => optimizeInto(job, runtime, progress));
+    progress.stop();
+    await commitPlace(place);
+    if (!given.keepWork) await rm(place.work, { recursive: true, force: true });
+    if (given.json) writeJson(io, made);
+    else writeLines(io.stdout, optimizedLines(made));
+  } catch (error) {
+    progress.stop();
+    await abandonPlace(place);
+    if (CacheQuantError.is(error) && error.code === 'aborted') {
+      progress.note(`Finished stages are in ${place.work}: run the same command again to go on from there.`);
+    }
+    throw error;
+  }
+}
+
+async function optimizeInto(
+  { source, place, options, io }: Job,
+  runtime: Runtime,
+  progress: Progress,
+): Promise<Optimized> {
+  const partial = nodeStorage(place.partial);
+  const summary = await optimize({
+    source: source.storage,
+    work: nodeStorage(place.work),
+    out: partial,
+    runtime,
+    options,
+    sourceName: basename(source.folder),
+    createdBy: `cachequant ${packageVersion()}`,
+    onStage: (name, reused) =>
+      progress.note(reused ? `${describeStage(name)}: done before` : describeStage(name)),
+    onProgress: ({ stage, done, total }) => progress.update(stage, done, total),
+    ...(io.signal && { signal: io.signal }),
+  });
+  const { denoiser } = await openModelFolder(source.storage);
+  const sizes = await compareSizes(source.storage, denoiser.model, partial);
+  const context = {
+    title: basename(source.folder),
+    machine: describeMachine(runtime),
+    versions: usedVersions(runtime),
+    sizes,
+  };
+  await writeReport(partial, reportDataOf(summary, context));
+  const { manifest, verification } = summary;
+  return { bundle: place.out, report: join(place.out, REPORT_PAGE), sizes, manifest, verification };
+}

@@ -1,0 +1,40 @@
+import { basename, dirname, resolve } from 'node:path';
+import { openBundle } from '@cachequant/pipeline';
+import { renderReport } from '@cachequant/report';
+import { nodeStorage } from '@cachequant/runtime-node';
+import { writeFile } from '@cachequant/tensor';
+import type { Command } from 'commander';
+import { examples, type GlobalOptions } from '../command-context.js';
+import { type CliIo, writeJson, writeLines } from '../io.js';
+import { locateFolder } from '../model-location.js';
+import { readReportData } from '../report-file.js';
+
+interface ReportOptions extends GlobalOptions {
+  readonly out: string;
+}
+
+export function addReport(program: Command, io: CliIo): void {
+  program
+    .command('report')
+    .summary('write the report of a bundle again')
+    .description(
+      'Writes the report of a bundle again: what it gained, what it cost, on what machine. One HTML file that ' +
+        'needs nothing else.',
+    )
+    .argument('<bundle>', 'a folder that `cachequant optimize` wrote')
+    .requiredOption('--out <file.html>', 'where the report goes')
+    .addHelpText('after', examples([['report ./my-bundle --out report.html', 'to look at or to pass on']]))
+    .action((given: string, _: unknown, command: Command) =>
+      report(given, command.optsWithGlobals<ReportOptions>(), io),
+    );
+}
+
+async function report(given: string, options: ReportOptions, io: CliIo): Promise<void> {
+  const { storage } = await locateFolder(io.cwd, given);
+  await openBundle(storage, { check: 'sizes' });
+  const data = await readReportData(storage);
+  const out = resolve(io.cwd, options.out);
+  await writeFile(nodeStorage(dirname(out)), basename(out), renderReport(data));
+  if (options.json) writeJson(io, { report: out });
+  else writeLines(io.stdout, [out]);
+}

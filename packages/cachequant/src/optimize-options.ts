@@ -1,0 +1,141 @@
+import { resolve } from 'node:path';
+import type { OptimizeOptions } from '@cachequant/pipeline';
+import { CacheQuantError } from '@cachequant/tensor';
+import { type Command, Option } from 'commander';
+import type { GlobalOptions } from './command-context.js';
+import { commaSeparated, decimal, integer } from './parse-arguments.js';
+import { readTextFile } from './read-file.js';
+
+/** Options of `optimize` that are passed on as they are. */
+type PassedOptions = Omit<OptimizeOptions, 'prompts'>;
+
+/** What the command line of `optimize` says. */
+export interface OptimizeArguments extends GlobalOptions, PassedOptions {
+  readonly out: string;
+  /** A text file. */
+  readonly prompts?: string;
+  readonly threads?: number;
+  readonly work?: string;
+  readonly keepWork?: boolean;
+  readonly dryRun?: boolean;
+}
+
+const PASSED = [
+  'sampler',
+  'steps',
+  'guidanceScale',
+  'width',
+  'height',
+  'interval',
+  'refreshes',
+  'bits',
+  'target',
+  'negativePrompt',
+  'seed',
+  'calibrationImages',
+  'verificationImages',
+  'effort',
+  'schedule',
+  'cacheCorrection',
+  'cut',
+  'keepFloat',
+] as const satisfies readonly (keyof PassedOptions)[];
+
+export function addOptimizeOptions(command: Command): Command {
+  addGenerationSettings(command);
+  addCacheSettings(command);
+  return addRunSettings(command);
+}
+
+/** How the bundle will be used. */
+function addGenerationSettings(command: Command): void {
+  command
+    .option('--sampler <name>', 'sampler to optimize for (default: that of the model)')
+    .option('--steps <number>', 'steps of the sampler (default: as the model says, else 50)', integer(1))
+    .option(
+      '--guidance-scale <number>',
+      'as the bundle will be used (default: as the model says, else 7.5)',
+      decimal(0),
+    )
+    .option('--negative-prompt <text>', 'as the bundle will be used (default: empty)')
+    .option('--width <pixels>', 'width of the pictures (default: that of the model)', integer(8))
+    .option('--height <pixels>', 'height of the pictures (default: that of the model)', integer(8))
+    .option('--prompts <file>', 'prompts to calibrate with, one a line (default: a built-in list)');
+}
+
+function addCacheSettings(command: Command): void {
+  command
+    .option(
+      '--interval <calls>',
+      'network calls per refresh of the cache, on average (default: 5)',
+      integer(1),
+    )
+    .option('--refreshes <number>', 'the exact number of refreshes, in place of the interval', integer(1))
+    .addOption(
+      new Option(
+        '--schedule <kind>',
+        'which calls refresh the cache; auto measures several (default: auto)',
+      ).choices(['auto', 'uniform', 'quadratic', 'dp', 'forecast-dp']),
+    )
+    .addOption(
+      new Option(
+        '--cache-correction <kind>',
+        'how cached features are corrected (default: forecast)',
+      ).choices(['none', 'paper', 'forecast']),
+    )
+    .option('--cut <id>', 'where to cut, as `cachequant inspect` names it (default: the first)')
+    .addOption(
+      new Option('--bits <bits>', 'integers, or the cache alone (default: w8a8)').choices(['w8a8', 'none']),
+    )
+    .addOption(
+      new Option(
+        '--target <processors>',
+        'portable: weights within 7 bits, exact on every x64 processor; vnni: all 8 bits (default: portable)',
+      ).choices(['portable', 'vnni']),
+    )
+    .option(
+      '--keep-float <names>',
+      'layers to leave in float: parts of their names, with commas',
+      commaSeparated,
+    );
+}
+
+function addRunSettings(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--effort <effort>', 'how much is tried and measured (default: normal)').choices([
+        'fast',
+        'normal',
+        'thorough',
+      ]),
+    )
+    .option('--calibration-images <number>', 'images to calibrate with (default: by effort)', integer(1))
+    .option('--verification-images <number>', 'images to compare at the end (default: by effort)', integer(1))
+    .option('--seed <number>', 'another one takes other images (default: 0)', integer(0))
+    .option('--threads <number>', 'processor threads to use', integer(1))
+    .option('--work <folder>', 'where intermediate results go (default: <bundle>.work)')
+    .option('--keep-work', 'keep them when the bundle is done')
+    .option('--dry-run', 'only say what it would take: time, disk, memory');
+}
+
+/** The options for the library; what was not given is left out. */
+export async function libraryOptions(given: OptimizeArguments, cwd: string): Promise<OptimizeOptions> {
+  const passed = Object.fromEntries(
+    PASSED.filter((name) => given[name] !== undefined).map((name) => [name, given[name]]),
+  ) as PassedOptions;
+  return given.prompts === undefined
+    ? passed
+    : { ...passed, prompts: await readPrompts(resolve(cwd, given.prompts)) };
+}
+
+async function readPrompts(path: string): Promise<string[]> {
+  const lines = (await readTextFile(path))
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  if (lines.length > 0) return lines;
+  throw new CacheQuantError('invalid-argument', 'the file holds no prompts', {
+    where: path,
+    expected: 'one prompt a line',
+  });
+}

@@ -1,0 +1,62 @@
+import type { BundleManifest, OptimizationPlan, Verification } from '@cachequant/pipeline';
+import { formatBytes, formatSeconds, formatShare } from './format.js';
+import { timeline } from './print-schedule.js';
+import { tableLines } from './print-table.js';
+import type { ReportSizes } from './report-data-of.js';
+
+/** What `optimize --dry-run` says. */
+export function planLines({ cut, calls, refreshes, stages, ...plan }: OptimizationPlan): string[] {
+  return [
+    'This optimization would take about',
+    ...tableLines([
+      ['time', formatSeconds(plan.seconds)],
+      ['disk', `${formatBytes(plan.diskBytes)} for intermediate results`],
+      ['memory', formatBytes(plan.peakMemoryBytes)],
+    ]),
+    '',
+    `It would refresh the cache at ${refreshes} of ${calls} network calls, cut at ${cut.id}`,
+    `(a cached call takes ${formatShare(cut.cachedShare)} of the multiply-adds).`,
+    '',
+    'Stages, in network calls',
+    ...tableLines(
+      stages.map(({ name, networkCalls }) => [name, networkCalls.toFixed(0)]),
+      { right: [1] },
+    ),
+  ];
+}
+
+/** What `optimize` made. */
+export interface Optimized {
+  /** The folder. */
+  readonly bundle: string;
+  readonly report: string;
+  readonly sizes: ReportSizes;
+  readonly manifest: BundleManifest;
+  readonly verification: Verification;
+}
+
+export function optimizedLines({ bundle, report, sizes, manifest, verification }: Optimized): string[] {
+  const { secondsPerImage, speedup, psnr, psnrInterval, ssim, images } = verification;
+  const { schedule, sampler } = manifest;
+  const denoiserBytes = sizes.denoiserItems.reduce((sum, { bytes }) => sum + bytes, 0);
+  const interval = psnrInterval.map((value) => value.toFixed(1)).join(' to ');
+  return [
+    '',
+    bundle,
+    ...tableLines([
+      [
+        'time an image',
+        `${formatSeconds(secondsPerImage.original)} → ${formatSeconds(secondsPerImage.optimized)} (${speedup.toFixed(2)} times as fast)`,
+      ],
+      ['denoiser', `${formatBytes(sizes.sourceDenoiser)} → ${formatBytes(denoiserBytes)}`],
+      ['whole folder', `${formatBytes(sizes.sourceTotal)} → ${formatBytes(sizes.bundleTotal)}`],
+      [
+        'quality',
+        `PSNR ${psnr.toFixed(2)} dB (95 %: ${interval}), SSIM ${ssim.toFixed(3)}, ${images} held-out images`,
+      ],
+      ['schedule', `${schedule.kind}: ${schedule.refreshSteps.length} refreshes in ${sampler.calls} calls`],
+      ['', timeline(sampler.calls, schedule.refreshSteps)],
+      ['report', report],
+    ]),
+  ];
+}
