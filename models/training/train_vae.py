@@ -63,13 +63,14 @@ def main():
         if step % 100 == 0:
             torch.save(vae.state_dict(), out / "vae.pt")
             print(f"step {step} ({100 * done:.0f} %): loss {loss:.5f}", flush=True)
+    seconds = time.monotonic() - start
     vae.eval()
     torch.save(vae.state_dict(), out / "vae.pt")
     quality, std = psnr(vae, test)
     config_file = Path(args.model) / "vae_decoder/config.json"
     config = json.loads(config_file.read_text()) | {"scaling_factor": 1 / std}
     config_file.write_text(json.dumps(config, indent=2) + "\n")
-    report = {"steps": step, "seconds": time.monotonic() - start, "testPsnr": quality, "scalingFactor": 1 / std}
+    report = {"steps": step, "seconds": seconds, "testPsnr": quality, "scalingFactor": 1 / std}
     (out / "vae.json").write_text(json.dumps(report, indent=1))
     print(report)
 

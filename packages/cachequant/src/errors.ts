@@ -15,10 +15,14 @@ export interface ErrorReportOptions {
 export function reportError(error: unknown, io: CliIo, options: ErrorReportOptions): ExitCode {
   if (error instanceof CommanderError) return commanderExitCode(error);
   const known = CacheQuantError.is(error) && error.code !== 'internal' ? error : undefined;
+  if (known?.code === 'aborted') {
+    writeLines(io.stderr, ['stopped']);
+    return EXIT_CODES.interrupted;
+  }
   if (options.json) writeJson(io, { error: describe(error) });
   writeLines(io.stderr, known ? [`error: ${known.message}`] : bugReport(error, options));
   if (options.debug) writeLines(io.stderr, stackOf(error));
-  return known?.code === 'aborted' ? EXIT_CODES.interrupted : EXIT_CODES.failure;
+  return EXIT_CODES.failure;
 }
 
 /** Commander has printed its own message by then. */

@@ -18,7 +18,7 @@ export function writeLines(stream: OutputStream, lines: readonly string[]): void
   if (lines.length > 0) stream.write(`${lines.join('\n')}\n`);
 }
 
-/** Writes a result for programs: numbers that JSON has no form for, such as an infinite PSNR, become null. */
+/** Writes a result for programs. Numbers that JSON has no form for, such as an infinite PSNR, become null. */
 export function writeJson({ stdout }: CliIo, value: unknown): void {
   stdout.write(`${JSON.stringify(value, null, 2)}\n`);
 }

@@ -62,7 +62,7 @@ function asConvolution(graph: OnnxGraph, node: OnnxNode): Found | undefined {
   if (node.opType !== 'Conv' || node.domain !== '') return undefined;
   const weight = floatConstant(graph, node.inputs[1]);
   const bias = node.inputs[2] ? floatConstant(graph, node.inputs[2]) : undefined;
-  if (!weight || weight.dims.length !== 4 || (node.inputs[2] && !bias)) return undefined;
+  if (weight?.dims.length !== 4 || (node.inputs[2] && !bias)) return undefined;
   const [outputChannels, perGroup, height, width] = weight.dims as [number, number, number, number];
   const plain =
     getInt(node, 'group', 1) === 1 &&

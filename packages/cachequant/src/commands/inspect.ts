@@ -1,4 +1,4 @@
-import { openModelFolder } from '@cachequant/pipeline';
+import { isBundle, openBundle, openModelFolder } from '@cachequant/pipeline';
 import type { Command } from 'commander';
 import { analyseGraph } from '../analysis/analysed-graph.js';
 import { type GraphInspection, inspectGraph } from '../analysis/inspection.js';
@@ -8,6 +8,7 @@ import { examples, type GlobalOptions } from '../command-context.js';
 import { type CliIo, writeJson, writeLines } from '../io.js';
 import { locateModel, type ModelLocation } from '../model-location.js';
 import { shapeByName } from '../parse-arguments.js';
+import { bundleLines } from '../print-bundle.js';
 import { graphLines, layerLines } from '../print-inspection.js';
 import { pipelineLines } from '../print-pipeline.js';
 
@@ -53,7 +54,12 @@ export function addInspect(program: Command, io: CliIo): void {
 }
 
 async function inspect(given: string, options: InspectOptions, io: CliIo): Promise<void> {
-  const inspection = await inspectModel(await locateModel(io.cwd, given), options, io.signal);
+  const location = await locateModel(io.cwd, given);
+  if (location.file === undefined && (await isBundle(location.storage))) {
+    await inspectBundle(location, options, io);
+    return;
+  }
+  const inspection = await inspectModel(location, options, io.signal);
   if (options.json) {
     writeJson(io, inspection);
     return;
@@ -61,6 +67,12 @@ async function inspect(given: string, options: InspectOptions, io: CliIo): Promi
   writeLines(io.stdout, [inspection.model, ...graphLines(inspection.graph)]);
   if (inspection.pipeline) writeLines(io.stdout, ['', ...pipelineLines(inspection.pipeline)]);
   if (options.layers) writeLines(io.stdout, ['', 'Layers', ...layerLines(inspection.graph)]);
+}
+
+async function inspectBundle({ storage }: ModelLocation, { json }: InspectOptions, io: CliIo): Promise<void> {
+  const { manifest, verification } = await openBundle(storage);
+  if (json) writeJson(io, { bundle: { manifest, verification } });
+  else writeLines(io.stdout, bundleLines({ storage, manifest, verification }));
 }
 
 async function inspectModel(

@@ -1,7 +1,7 @@
 import { createWeightFile, type OnnxModel, readModel, TABLE_PREFIX, writeModel, cloneModel } from '@cachequant/onnx';
 import { CacheQuantError, type Storage, throwIfAborted, writeFile } from '@cachequant/tensor';
 import { hashFile } from '../optimize/fingerprint.js';
-import { type BundleManifest, MANIFEST, VERIFICATION } from './manifest.js';
+import { type BundleManifest, FORMAT_VERSION, MANIFEST, VERIFICATION } from './manifest.js';
 
 /** Marks a folder whose bundle is being written. */
 const UNFINISHED = 'unfinished-bundle';
@@ -15,11 +15,21 @@ export interface DenoiserFiles {
   readonly weights: string;
 }
 
+/** Names of the inputs that each graph of a denoiser takes. */
+export interface DenoiserInputNames {
+  readonly full: readonly string[];
+  readonly cached: readonly string[];
+}
+
 /**
  * Writes everything under denoiser/: both graphs, their weights once, and the numbers per call in a file of
  * their own, so that planning anew never touches the weights.
  */
-export async function writeDenoiser(work: Storage, out: Storage, files: DenoiserFiles): Promise<void> {
+export async function writeDenoiser(
+  work: Storage,
+  out: Storage,
+  files: DenoiserFiles,
+): Promise<DenoiserInputNames> {
   await copyFile(work, files.weights, out, 'denoiser/weights.bin');
   const tables = await createWeightFile(out, 'denoiser/tables.bin', { location: 'tables.bin' });
   try {
@@ -28,10 +38,15 @@ export async function writeDenoiser(work: Storage, out: Storage, files: Denoiser
     await tables.commit();
     await writeModel(out, 'denoiser/full.onnx', referWeights(full, files.weights));
     await writeModel(out, 'denoiser/cached.onnx', referWeights(cached, files.weights));
+    return { full: inputNames(full), cached: inputNames(cached) };
   } catch (error) {
     await tables.abort();
     throw error;
   }
+}
+
+function inputNames({ graph }: OnnxModel): string[] {
+  return graph.inputs.map(({ name }) => name);
 }
 
 async function moveTables(
@@ -135,14 +150,14 @@ async function copyFile(from: Storage, path: string, to: Storage, target: string
 /** Writes the manifest, last of all: a bundle without it is none. */
 export async function finishBundle(
   out: Storage,
-  manifest: Omit<BundleManifest, 'files'>,
+  manifest: Omit<BundleManifest, 'files' | 'formatVersion'>,
 ): Promise<BundleManifest> {
   const files: BundleManifest['files'] = {};
   for (const path of await out.list()) {
     if (path === UNFINISHED || path === VERIFICATION) continue;
     files[path] = { bytes: (await out.stat(path))!.size, sha256: await hashFile(out, path) };
   }
-  const complete = { ...manifest, files };
+  const complete = { formatVersion: FORMAT_VERSION, ...manifest, files } as const;
   await writeFile(out, MANIFEST, `${JSON.stringify(complete, null, 2)}\n`);
   await out.remove(UNFINISHED);
   return complete;

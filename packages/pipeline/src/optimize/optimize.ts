@@ -1,8 +1,16 @@
 import type { Runtime, Storage } from '@cachequant/tensor';
-import { writeFile } from '@cachequant/tensor';
-import { type BundleManifest, FORMAT_VERSION, VERIFICATION } from '../bundle/manifest.js';
-import { copyComponents, writeDenoiser, writeManifest } from '../bundle/write-bundle.js';
-import { CACHE_NAME, PREVIOUS_CACHE_NAME, type StageProgress } from './laboratory.js';
+import { throwIfAborted, writeFile } from '@cachequant/tensor';
+import { type BundleManifest, VERIFICATION } from '../bundle/manifest.js';
+import {
+  copyComponents,
+  denoiserBytes,
+  finishBundle,
+  requireBundlePlace,
+  startBundle,
+  writeDenoiser,
+} from '../bundle/write-bundle.js';
+import { describeGraphs, describePlan, describeRecipe } from './describe-bundle.js';
+import type { StageProgress } from './laboratory.js';
 import { buildCandidate } from './candidate.js';
 import { type Choice, chooseVariant } from './choose.js';
 import { type OpenLaboratory, openLaboratory } from './open-laboratory.js';
@@ -51,6 +59,7 @@ export interface OptimizeSummary {
  * within one network call after the signal
  */
 export async function optimize(request: OptimizeRequest): Promise<OptimizeSummary> {
+  await requireBundlePlace(request.out);
   const opened = await openLaboratory(request);
   try {
     const { lab, runner, prepared, inputDims } = opened;
@@ -78,102 +87,29 @@ async function writeBundle(
   choice: Choice,
   verification: Verification,
 ): Promise<BundleManifest> {
-  const { source, out } = request;
-  const denoiserFolder = prepared.folder.denoiser.model.split('/')[0]!;
+  const { source, out, signal } = request;
+  const { model } = prepared.folder.denoiser;
   request.onStage?.('bundle', false);
-  await copyComponents(source, out, denoiserFolder);
-  await writeDenoiser(lab.work, out, {
+  throwIfAborted(signal);
+  await startBundle(out);
+  await copyComponents(source, out, model, signal);
+  const inputs = await writeDenoiser(lab.work, out, {
     full: choice.variant.full,
     cached: choice.variant.cached!.graph,
     weights: study.integers ? 'int8/weights.bin' : 'float/weights.bin',
   });
-  await writeFile(out, 'plan.json', `${JSON.stringify(planOf(study, choice), null, 2)}\n`);
+  await writeFile(out, 'plan.json', `${JSON.stringify(describePlan(study, choice), null, 2)}\n`);
   await writeFile(out, VERIFICATION, `${JSON.stringify(verification, null, 2)}\n`);
-  const created = (request.now ?? (() => new Date()))().toISOString();
-  return writeManifest(out, {
-    formatVersion: FORMAT_VERSION,
+  throwIfAborted(signal);
+  return finishBundle(out, {
     createdBy: request.createdBy ?? 'cachequant',
-    createdAt: created,
+    createdAt: (request.now ?? (() => new Date()))().toISOString(),
     source: {
       name: request.sourceName ?? 'model',
       fingerprint: sourceFingerprint,
-      denoiserBytes: await bytesUnder(source, denoiserFolder),
+      denoiserBytes: await denoiserBytes(source, model),
     },
-    ...describeGraphs(study, choice),
+    ...describeGraphs(study, inputs),
     ...describeRecipe(study, choice),
   });
-}
-
-function describeGraphs({ graphs, lab }: Study, { chosen }: Choice) {
-  const { cut } = graphs;
-  const request = Object.fromEntries(
-    graphs.full.model.graph.inputs.map(({ name }) => [name, 'request' as const]),
-  );
-  const anchors = chosen.variant.cached!.anchors;
-  return {
-    cut: { id: cut.id, kind: cut.kind, cachedShare: cut.cachedShare, dims: cut.cacheDims.map(Number) },
-    denoiser: {
-      batch: graphs.full.shapes.get(graphs.full.model.graph.inputs[0]!.name)?.dims?.[0] as number,
-      full: {
-        file: 'denoiser/full.onnx',
-        inputs: { ...request, call_index: 'call_index' as const },
-        outputs: { [lab.output]: 'prediction' as const, [CACHE_NAME]: 'cache' as const },
-      },
-      cached: {
-        file: 'denoiser/cached.onnx',
-        inputs: {
-          ...request,
-          call_index: 'call_index' as const,
-          [CACHE_NAME]: 'cache:newest' as const,
-          ...(anchors === 2 && { [PREVIOUS_CACHE_NAME]: 'cache:previous' as const }),
-        },
-        outputs: { [lab.output]: 'prediction' as const },
-      },
-    },
-  };
-}
-
-function describeRecipe({ lab, decisions }: Study, { chosen, outputsKept }: Choice) {
-  const { recipe, sampler } = lab;
-  const integers = recipe.bits === 'w8a8';
-  return {
-    sampler: { name: sampler.name, steps: sampler.steps, calls: sampler.calls },
-    guidanceScale: lab.guidanceScale,
-    latentDims: [...lab.latentDims],
-    schedule: { kind: chosen.schedule, interval: recipe.interval, refreshSteps: [...chosen.refreshSteps] },
-    corrections: {
-      cache: chosen.correction,
-      anchors: chosen.variant.cached!.anchors,
-      quantization: outputsKept,
-    },
-    bits: {
-      weights: integers ? (recipe.target === 'vnni' ? 8 : 7) : 32,
-      activations: integers ? 8 : 32,
-      target: integers ? recipe.target : ('float' as const),
-    },
-    layers: decisions.map((decision) => ({ ...decision })),
-  };
-}
-
-/** Every decision and the numbers it was made on. */
-function planOf({ lab, graphs, decisions }: Study, { candidates, chosen, outputs, outputsKept }: Choice) {
-  return {
-    recipe: lab.recipe,
-    cut: graphs.cut.id,
-    layers: decisions,
-    schedules: candidates.map(({ schedule, correction, refreshSteps, psnr }) => ({
-      schedule,
-      correction,
-      refreshSteps,
-      calibrationPsnr: psnr,
-      chosen: schedule === chosen.schedule,
-    })),
-    quantizationCorrection: outputs && { calibrationPsnr: outputs.psnr, kept: outputsKept },
-  };
-}
-
-async function bytesUnder(storage: Storage, folder: string): Promise<number> {
-  let total = 0;
-  for (const path of await storage.list(folder)) total += (await storage.stat(path))?.size ?? 0;
-  return total;
 }

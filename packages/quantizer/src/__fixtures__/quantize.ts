@@ -33,11 +33,11 @@ export async function observeGrids(
   const sites = activationSites(layers);
   const generator = new MersenneTwister(3);
   const observed = addObservers(model, sites, {
-    samplesPerCall: 256,
+    samplesPerCall: 1024,
     random: () => generator.nextUint32() / 2 ** 32,
     shapes: shapesFor(model, feedsByCall[0]!),
   });
-  const statistics = new ActivationStatistics(feedsByCall.length, sites, 256);
+  const statistics = new ActivationStatistics(feedsByCall.length, sites, 1024);
   for (const [call, feeds] of feedsByCall.entries()) {
     statistics.record(call, (await run(runtime, observed, feeds))[OBSERVATIONS_OUTPUT]!.data);
   }

@@ -101,9 +101,9 @@ const NARROW = `
   .pairs { gap: 1.5rem; }
   .stacked thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   .stacked, .stacked tbody, .stacked caption { display: block; }
-  .stacked tr { display: grid; grid-template-columns: 1fr 1fr; gap: 0.1rem 1.5rem; padding: 0.8rem 0; border-bottom: 1px solid var(--line); }
+  .stacked tr { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 0.1rem 1.25rem; padding: 0.8rem 0; border-bottom: 1px solid var(--line); }
   .stacked tbody th { grid-column: 1 / -1; padding: 0 0 0.2rem; border: 0; font-weight: 600; }
-  .stacked td { display: flex; justify-content: space-between; gap: 0.5rem; padding: 0; border: 0; text-align: right; }
+  .stacked td { display: flex; justify-content: space-between; gap: 0.5rem; padding: 0; border: 0; text-align: right; font-size: 0.85rem; }
   .stacked td::before { content: attr(data-label); color: var(--muted); font-weight: 400; text-align: left; }
   .stacked td:has(.mini) { grid-column: 1 / -1; grid-row: 3; display: block; padding-top: 0.4rem; }
   .stacked td:has(.mini)::before { display: none; }
@@ -112,7 +112,7 @@ const NARROW = `
   body { font-size: 11pt; }
   main { max-width: none; padding: 0; }
   section { margin-top: 2rem; }
-  figure, tr, .left-out div, .numbers { break-inside: avoid; }
+  figure, tr, .lead, .meter, .left-out div, .numbers { break-inside: avoid; }
   h2, .lead { break-after: avoid; }
   .scroll { overflow: visible; }
   .pairs { grid-template-columns: repeat(3, 1fr); }

@@ -52,4 +52,7 @@ export const THEME = `
 :root { ${DARK}
 }
 }
+@media print {
+:root { --paper: #ffffff; }
+}
 `;

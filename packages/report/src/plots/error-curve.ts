@@ -21,7 +21,7 @@ export function errorCurve(
     x: {
       domain: [0, last],
       label: 'call',
-      ticks: width / 90,
+      ticks: Math.min(last, width / 90),
       tickSize: 0,
       labelArrow: 'right' as const,
       tickFormat: 'd',

@@ -23,6 +23,7 @@ export function distanceHeatMap(
   const shadePaths = shadedPaths(distances);
   const groups = refreshSteps.map((start, index) => ({ start, end: refreshSteps[index + 1] ?? calls }));
   const options = (side: number) => {
+    const ticks = labelledCalls(calls, side / 60).map((call) => call + 0.5);
     const scale = { domain: [0, calls], range: [MARGIN, side - 6] as [number, number] };
     return {
       height: side,
@@ -34,7 +35,8 @@ export function distanceHeatMap(
         ...scale,
         axis: 'top' as const,
         label: 'call',
-        ticks: tickCount(side),
+        ticks,
+        tickFormat: (position: number) => String(position - 0.5),
         tickSize: 0,
         tickPadding: 12,
         labelAnchor: 'right' as const,
@@ -43,7 +45,8 @@ export function distanceHeatMap(
       y: {
         ...scale,
         label: null,
-        ticks: tickCount(side),
+        ticks,
+        tickFormat: (position: number) => String(position - 0.5),
         tickSize: 0,
         tickPadding: 12,
         labelArrow: 'none' as const,
@@ -90,7 +93,12 @@ interface SvgDocument {
   createElementNS(namespace: string, name: string): SvgElement;
 }
 
-const tickCount = (side: number) => Math.round(side / 60);
+/** Every first, second, fifth, tenth … call, so that there are at most so many. */
+function labelledCalls(calls: number, most: number): number[] {
+  let step = 1;
+  for (let turn = 0; calls / step > most; turn++) step *= turn % 3 === 1 ? 2.5 : 2;
+  return Array.from({ length: Math.ceil(calls / step) }, (_, index) => index * step);
+}
 
 /** A mark that draws each shade as one path, in units of calls. */
 function shades(paths: readonly string[], cell: number) {

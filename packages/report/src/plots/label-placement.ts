@@ -36,7 +36,7 @@ export function placeLabels(
     const obstacles = [...placed, ...marks];
     const cost = (box: Box) =>
       obstacles.reduce((sum, obstacle) => sum + overlap(box, obstacle), 0) + 4 * outside(box, frame);
-    placed.push(candidates(point).reduce((best, box) => (cost(box) < cost(best) ? box : best)));
+    placed.push(candidates(point, frame.width).reduce((best, box) => (cost(box) < cost(best) ? box : best)));
   }
   return placed.map(({ x, y }) => ({ x, y }));
 }
@@ -46,7 +46,8 @@ function markBox({ x, y, reach: [up, down] }: LabelledPoint): Box {
   return { x: x - RADIUS, y: y - top, width: 2 * RADIUS, height: top + Math.max(RADIUS, down) };
 }
 
-function candidates({ x, y, width, height, reach: [up, down] }: LabelledPoint): Box[] {
+function candidates({ x, y, width, height, reach: [up, down] }: LabelledPoint, frameWidth: number): Box[] {
+  const centred = Math.max(0, Math.min(x - width / 2, frameWidth - width));
   const middle = y - height / 2;
   const right = x + GAP;
   const left = x - GAP - width;
@@ -55,8 +56,8 @@ function candidates({ x, y, width, height, reach: [up, down] }: LabelledPoint): 
   return [
     [right, middle],
     [left, middle],
-    [x - width / 2, above],
-    [x - width / 2, below],
+    [centred, above],
+    [centred, below],
     [right, above],
     [right, below],
     [left, above],

@@ -38,7 +38,7 @@ function scatterOptions(rows: readonly MeasuredRow[], bundleId: string | undefin
     x: scaleX(row.speedup),
     y: scaleY(row.psnr),
     reach: reach(row, scaleY),
-    width: row.label.length * CHARACTER_WIDTH,
+    width: row.label.length * CHARACTER_WIDTH * (row.id === bundleId ? 1.1 : 1),
     height: FONT_SIZE * 1.25,
   }));
   const positions = placeLabels(points, frame);
@@ -60,6 +60,8 @@ function scatterOptions(rows: readonly MeasuredRow[], bundleId: string | undefin
     },
     y: { domain: y, label: 'PSNR (dB)', labelArrow: 'up' as const, ticks: 6, tickSize: 0 },
     marks: [
+      gridX({ stroke: 'var(--line)', strokeOpacity: 1, ticks: width / 110 }),
+      gridY({ stroke: 'var(--line)', strokeOpacity: 1, ticks: 6 }),
       ruleX([1], { stroke: 'var(--float)', strokeDasharray: '2 4' }),
       text(['original'], {
         x: 1,
@@ -71,8 +73,6 @@ function scatterOptions(rows: readonly MeasuredRow[], bundleId: string | undefin
         text: (label: string) => label,
         fill: 'var(--muted)',
       }),
-      gridX({ stroke: 'var(--line)', strokeOpacity: 1, ticks: width / 110 }),
-      gridY({ stroke: 'var(--line)', strokeOpacity: 1, ticks: 6 }),
       link(
         rows.filter((row) => finiteInterval(row).length === 2),
         {

@@ -52,10 +52,10 @@ export function stackedBars(description: string, bars: readonly Bar[]): Markup {
         y: 'row',
         fill: (d: (typeof rows)[number]) => `var(--${d.color})`,
         stroke: 'var(--paper)',
-        strokeWidth: rows.length > 240 ? 0 : 0.75,
+        strokeWidth: rows.length > 240 ? 0 : 0.5,
         title: 'title',
       }),
-      text(captions, { ...CAPTION, text: 'caption', fill: 'var(--ink)' }),
+      text(captions, { ...CAPTION, text: 'caption', fill: 'var(--ink)', fontWeight: 600 }),
     ],
   }));
 }

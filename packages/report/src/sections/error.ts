@@ -21,8 +21,8 @@ export function error({ errorPerCall, refreshSteps }: ReportData): Markup {
     ends,
     html`${errorCurve(`Relative error of the latents after each call. ${ends}`, errorPerCall, refreshSteps)}
 ${legend([
-  { color: 'full', label: 'with correction' },
-  { color: 'warm', label: 'without correction' },
+  ...(corrected.length > 0 ? [{ color: 'full', label: 'with correction' }] : []),
+  ...(uncorrected.length > 0 ? [{ color: 'warm', label: 'without correction' }] : []),
   { color: 'dotted', label: 'call computed anew' },
 ])}
 ${details('Error at every call', errorTable(errorPerCall, refreshSteps))}`,

@@ -1,0 +1,130 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createNodeRuntime } from '@cachequant/runtime-node';
+import { isDeviceTensor, MersenneTwister, type Runtime, type Tensor, tensor } from '@cachequant/tensor';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { cachequant, inRepository, temporaryFolder } from '../__fixtures__/command-line.js';
+
+const MODEL = 'models/tiny/sd-unet-float-timestep/model.onnx';
+
+describe('cut', () => {
+  let runtime: Runtime;
+  beforeAll(async () => {
+    runtime = await createNodeRuntime({ threads: 1 });
+  });
+  afterAll(() => runtime.dispose());
+
+  // Loading takes longer than running, and most of it is the runtime's own optimization.
+  async function runGraph(path: string, feeds: Record<string, Tensor>): Promise<Record<string, Tensor>> {
+    const session = await runtime.load({ path }, { optimization: 'disabled' });
+    try {
+      const outputs = await session.run(feeds);
+      const read = Object.entries(outputs).map(
+        async ([name, value]) => [name, isDeviceTensor(value) ? await value.read() : value] as const,
+      );
+      return Object.fromEntries(await Promise.all(read));
+    } finally {
+      await session.dispose();
+    }
+  }
+
+  test('full.onnx then cached.onnx at the same inputs give what the model gives', async () => {
+    const out = join(temporaryFolder(), 'cut');
+    const { exitCode } = await cachequant(['cut', MODEL, '--out', out, '--cut', 'up-concat-3']);
+    expect(exitCode).toBe(0);
+    const feeds = {
+      sample: noise([1, 4, 16, 16], 1),
+      timestep: tensor('float32', [1], Float32Array.of(500)),
+      encoder_hidden_states: noise([1, 8, 32], 2),
+    };
+    const original = await runGraph(inRepository(MODEL), feeds);
+    const full = await runGraph(join(out, 'full.onnx'), feeds);
+    const cached = await runGraph(join(out, 'cached.onnx'), { ...feeds, cached_features: full.cached_features! });
+    expect(largestDifference(full.out_sample!, original.out_sample!)).toBeLessThan(1e-5);
+    expect(largestDifference(cached.out_sample!, original.out_sample!)).toBeLessThan(1e-5);
+  });
+
+  test('weights are written once for both graphs', async () => {
+    const out = join(temporaryFolder(), 'cut');
+    const { stdout } = await cachequant(['cut', MODEL, '--out', out, '--json']);
+    const report = JSON.parse(stdout) as {
+      weightBytes: number;
+      cacheName: string;
+      cached: { inputs: { name: string }[] };
+    };
+    expect(readdirSync(out).sort()).toEqual(['cached.onnx', 'full.onnx', 'weights.bin']);
+    expect(readFileSync(join(out, 'weights.bin')).byteLength).toBe(report.weightBytes);
+    expect(report.cached.inputs.map(({ name }) => name)).toContain(report.cacheName);
+    const total = readdirSync(out).reduce((sum, name) => sum + readFileSync(join(out, name)).byteLength, 0);
+    // Graphs and small constants are in both files; the weights of the model are 2.2 of its 2.9 MB.
+    expect(total).toBeLessThan(1.5 * readFileSync(inRepository(MODEL)).byteLength);
+  });
+
+  test('says what to feed', async () => {
+    const { stdout } = await cachequant(['cut', MODEL, '--out', join(temporaryFolder(), 'cut')]);
+    expect(stdout).toMatch(/feed\s+cached_features\s+float32/);
+    expect(stdout).toContain('At a refresh, run full.onnx and keep cached_features.');
+  });
+});
+
+describe('cut leaves nothing behind when it fails', () => {
+  test('an unknown cut names those that there are', async () => {
+    const out = join(temporaryFolder(), 'cut');
+    const { exitCode, stderr } = await cachequant(['cut', MODEL, '--out', out, '--cut', 'middle']);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('expected one of up-concat-1, up-concat-2');
+    expect(existsSync(out)).toBe(false);
+  });
+
+  test('a graph without a place to cut', async () => {
+    const { exitCode, stderr } = await cachequant([
+      'cut',
+      'models/fashion-sd/vae_decoder/model.onnx',
+      '--out',
+      join(temporaryFolder(), 'cut'),
+    ]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('the graph has no place to cut');
+  });
+
+  test('a folder that cannot be written', async () => {
+    const file = join(temporaryFolder(), 'file');
+    writeFileSync(file, '');
+    const { exitCode, stderr } = await cachequant(['cut', MODEL, '--out', join(file, 'below')]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('a folder of the path is a file');
+  });
+
+  test("the model's own folder", async () => {
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, 'model'));
+    writeFileSync(join(folder, 'model/model.onnx'), readFileSync(inRepository(MODEL)));
+    const { exitCode, stderr } = await cachequant(['cut', 'model/model.onnx', '--out', 'model'], {
+      cwd: folder,
+    });
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('the model itself lies there');
+    expect(readdirSync(join(folder, 'model'))).toEqual(['model.onnx']);
+  });
+
+  test('a stop on request', async () => {
+    const out = join(temporaryFolder(), 'cut');
+    const { exitCode } = await cachequant(['cut', MODEL, '--out', out], { signal: AbortSignal.abort() });
+    expect(exitCode).toBe(130);
+    expect(existsSync(out)).toBe(false);
+  });
+});
+
+function noise(dims: readonly number[], seed: number): Tensor<'float32'> {
+  const generator = new MersenneTwister(seed);
+  const made = tensor('float32', dims);
+  return { ...made, data: made.data.map(() => generator.nextUint32() / 2 ** 31 - 1) };
+}
+
+function largestDifference(a: Tensor, b: Tensor): number {
+  expect(a.dims).toEqual(b.dims);
+  return (a.data as Float32Array).reduce(
+    (most, value, at) => Math.max(most, Math.abs(value - (b.data as Float32Array)[at]!)),
+    0,
+  );
+}

@@ -1,0 +1,44 @@
+import type { Bundle, BundleManifest } from '@cachequant/pipeline';
+import { formatBytes, formatShare } from './format.js';
+import { timeline } from './print-schedule.js';
+import { tableLines } from './print-table.js';
+
+/** What `inspect` says of a bundle. */
+export function bundleLines({ manifest, verification }: Bundle): string[] {
+  const { source, sampler, schedule, cut, guidanceScale, latentDims, layers } = manifest;
+  const integer = layers.filter(({ compute }) => compute === 'integer').length;
+  const bytes = Object.values(manifest.files).reduce((sum, file) => sum + file.bytes, 0);
+  return [
+    `Bundle of ${source.name}, made ${manifest.createdAt.slice(0, 10)} by ${manifest.createdBy}`,
+    ...tableLines([
+      ['size', formatBytes(bytes)],
+      ['sampler', `${sampler.name}, ${sampler.steps} steps (${sampler.calls} network calls)`],
+      ['guidance scale', String(guidanceScale)],
+      ['latents', `[${latentDims.join(', ')}]`],
+      ['cut', `${cut.id}; a cached call takes ${formatShare(cut.cachedShare)} of the multiply-adds`],
+      ['schedule', `${schedule.kind}, ${schedule.refreshSteps.length} refreshes`],
+      ['', timeline(sampler.calls, schedule.refreshSteps)],
+      ['numbers', describeBits(manifest, integer)],
+      ['correction', describeCorrections(manifest)],
+      ...(verification
+        ? [
+            ['measured', `${verification.speedup.toFixed(2)} times as fast on the machine that made it`],
+            [
+              '',
+              `PSNR ${verification.psnr.toFixed(2)} dB, SSIM ${verification.ssim.toFixed(3)}, ${verification.images} images`,
+            ],
+          ]
+        : []),
+    ]),
+  ];
+}
+
+function describeBits({ bits, layers }: BundleManifest, integer: number): string {
+  if (bits.target === 'float') return 'float';
+  return `${integer} of ${layers.length} layers in integers: weights ${bits.weights} bits, activations ${bits.activations} (${bits.target})`;
+}
+
+function describeCorrections({ corrections }: BundleManifest): string {
+  const cache = `cache: ${corrections.cache}`;
+  return corrections.quantization ? `${cache}; quantization: per call and channel` : cache;
+}

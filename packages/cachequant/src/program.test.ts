@@ -1,0 +1,68 @@
+import { describe, expect, test } from 'vitest';
+import { cachequant } from './__fixtures__/command-line.js';
+import { packageVersion } from './version.js';
+
+const COMMANDS = ['inspect', 'optimize', 'generate', 'compare', 'report', 'cut', 'schedule'];
+
+describe('help', () => {
+  test('--help lists every command, the first steps and the exit codes', async () => {
+    const { exitCode, stdout } = await cachequant(['--help']);
+    expect(exitCode).toBe(0);
+    for (const name of COMMANDS) expect(stdout).toMatch(new RegExp(`^ {2}${name} `, 'm'));
+    expect(stdout).toContain('$ cachequant inspect ./my-model');
+    expect(stdout).toContain('0 done · 1 failed · 2 wrong usage · 130 interrupted');
+  });
+
+  test.each(COMMANDS)('%s --help shows an example of the command, --json and --debug', async (name) => {
+    const { exitCode, stdout, stderr } = await cachequant([name, '--help']);
+    expect([exitCode, stderr]).toEqual([0, '']);
+    expect(stdout).toContain(`  $ cachequant ${name} `);
+    expect(stdout).toContain('--json');
+    expect(stdout).toContain('--debug');
+  });
+
+  test.each(COMMANDS)('the examples of %s use options that their commands have', async (name) => {
+    const { stdout } = await cachequant([name, '--help']);
+    for (const [, command, rest] of stdout.matchAll(/\$ cachequant (\S+) (.*)/g)) {
+      const help = (await cachequant([command!, '--help'])).stdout;
+      for (const [option] of rest!.matchAll(/--[a-z-]+/g)) expect(help).toContain(`  ${option}`);
+    }
+  });
+
+  test('--version prints the version of the package', async () => {
+    expect(await cachequant(['--version'])).toEqual({
+      exitCode: 0,
+      stdout: `${packageVersion()}\n`,
+      stderr: '',
+    });
+  });
+});
+
+describe('wrong usage ends with exit code 2', () => {
+  test.each([
+    ['a misspelt command', ['inspct', 'x'], 'Did you mean inspect?'],
+    ['a misspelt option', ['inspect', 'x', '--laers'], 'Did you mean --layers?'],
+    ['a missing argument', ['inspect'], "missing required argument 'model'"],
+    ['an argument too many', ['inspect', 'a', 'b'], 'too many arguments'],
+    ['a missing option', ['optimize', 'x'], "required option '--out <bundle>' not specified"],
+    [
+      'a choice that is none',
+      ['optimize', 'x', '--out', 'y', '--bits', 'w4a4'],
+      'Allowed choices are w8a8, none',
+    ],
+    ['a number that is none', ['generate', 'x', '--steps', 'ten'], 'Expected a whole number from 1.'],
+    ['a number with decimals', ['generate', 'x', '--count', '1.5'], 'Expected a whole number from 1.'],
+    ['a shape that is none', ['inspect', 'x', '--dim', 'sample'], 'a form such as sample=2,4,64,64'],
+    ['neither of two options', ['schedule', 'x'], 'give --interval, --refreshes, or both'],
+  ])('%s', async (_, argv, message) => {
+    const { exitCode, stdout, stderr } = await cachequant(argv);
+    expect([exitCode, stdout]).toEqual([2, '']);
+    expect(stderr).toContain(message);
+  });
+
+  test('no command at all shows the help', async () => {
+    const { exitCode, stderr } = await cachequant([]);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('Usage: cachequant');
+  });
+});

@@ -1,0 +1,85 @@
+import { CALL_INDEX_INPUT } from '@cachequant/onnx';
+import type { BundleManifest } from '../bundle/manifest.js';
+import type { DenoiserInputNames } from '../bundle/write-bundle.js';
+import type { Choice } from './choose.js';
+import { CACHE_NAME, PREVIOUS_CACHE_NAME } from './laboratory.js';
+import type { Study } from './study.js';
+
+/** The manifest's words on both graphs: where each input comes from, what each output is. */
+export function describeGraphs(
+  { graphs, lab }: Study,
+  inputs: DenoiserInputNames,
+): Pick<BundleManifest, 'cut' | 'denoiser'> {
+  const { cut } = graphs;
+  const batch = graphs.full.shapes.get(graphs.full.model.graph.inputs[0]!.name)?.dims?.[0];
+  return {
+    cut: { id: cut.id, kind: cut.kind, cachedShare: cut.cachedShare, dims: cut.cacheDims.map(Number) },
+    denoiser: {
+      batch: Number(batch),
+      full: {
+        file: 'denoiser/full.onnx',
+        inputs: describeInputs(inputs.full),
+        outputs: { [lab.output]: 'prediction', [CACHE_NAME]: 'cache' },
+      },
+      cached: {
+        file: 'denoiser/cached.onnx',
+        inputs: describeInputs(inputs.cached),
+        outputs: { [lab.output]: 'prediction' },
+      },
+    },
+  };
+}
+
+type InputOrigin = BundleManifest['denoiser']['full']['inputs'][string];
+
+function describeInputs(names: readonly string[]): Record<string, InputOrigin> {
+  const origins: Record<string, InputOrigin> = {
+    [CALL_INDEX_INPUT]: 'call_index',
+    [CACHE_NAME]: 'cache:newest',
+    [PREVIOUS_CACHE_NAME]: 'cache:previous',
+  };
+  return Object.fromEntries(names.map((name) => [name, origins[name] ?? 'request']));
+}
+
+/** The manifest's words on how the bundle was made. */
+export function describeRecipe({ lab, decisions }: Study, { chosen, outputsKept }: Choice): Pick<
+  BundleManifest,
+  'sampler' | 'guidanceScale' | 'latentDims' | 'schedule' | 'corrections' | 'bits' | 'layers'
+> {
+  const { recipe, sampler } = lab;
+  const integers = recipe.bits === 'w8a8';
+  return {
+    sampler: { name: sampler.name, steps: sampler.steps, calls: sampler.calls },
+    guidanceScale: lab.guidanceScale,
+    latentDims: [...lab.latentDims],
+    schedule: { kind: chosen.schedule, interval: recipe.interval, refreshSteps: [...chosen.refreshSteps] },
+    corrections: {
+      cache: chosen.correction,
+      anchors: chosen.variant.cached!.anchors,
+      quantization: outputsKept,
+    },
+    bits: {
+      weights: integers ? (recipe.target === 'vnni' ? 8 : 7) : 32,
+      activations: integers ? 8 : 32,
+      target: integers ? recipe.target : ('float' as const),
+    },
+    layers: decisions.map((decision) => ({ ...decision })),
+  };
+}
+
+/** Every decision and the numbers it was made on. */
+export function describePlan({ lab, graphs, decisions }: Study, { candidates, chosen, outputs, outputsKept }: Choice) {
+  return {
+    recipe: lab.recipe,
+    cut: graphs.cut.id,
+    layers: decisions,
+    schedules: candidates.map(({ schedule, correction, refreshSteps, psnr }) => ({
+      schedule,
+      correction,
+      refreshSteps,
+      calibrationPsnr: psnr,
+      chosen: schedule === chosen.schedule,
+    })),
+    quantizationCorrection: outputs && { calibrationPsnr: outputs.psnr, kept: outputsKept },
+  };
+}
