@@ -2,7 +2,7 @@ import type { Storage } from '@cachequant/tensor';
 import type { ReportSizes } from './report-data-of.js';
 
 /** Bytes of all files under a prefix. */
-export async function bytesUnder(storage: Storage, prefix?: string): Promise<number> {
+async function bytesUnder(storage: Storage, prefix?: string): Promise<number> {
   const sizes = await sizesUnder(storage, prefix);
   return sizes.reduce((sum, { bytes }) => sum + bytes, 0);
 }

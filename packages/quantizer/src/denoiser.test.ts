@@ -52,7 +52,7 @@ beforeAll(async () => {
     references.push(await run(runtime, full, feeds));
     results.push(await run(runtime, integerFull, feeds));
   }
-});
+}, 60_000);
 afterAll(() => runtime.dispose());
 
 describe('the U-Net of fashion-sd as integers', () => {
@@ -69,8 +69,8 @@ describe('the U-Net of fashion-sd as integers', () => {
     for (const call of [0, 1]) {
       for (const name of ['out_sample', cacheName]) {
         const quality = signalToNoise(references[call]![name]!.data, results[call]![name]!.data);
-        console.error('QUALITY', call, name, quality);
-        expect(quality).toBeGreaterThan(20);
+        // Measured: 34 to 40 dB with 7-bit weights. A layer with a wrong scale or bias leaves less than 15.
+        expect(quality).toBeGreaterThan(25);
       }
     }
   });
@@ -114,8 +114,8 @@ describe('Scales of the cached graph come from corrected anchors', () => {
   test('grids of the corrected tensor serve it, grids of the full graph do not', async () => {
     const own = await qualityWith(corrected);
     const foreign = await qualityWith((features) => features);
-    console.error('OWN', own, 'FOREIGN', foreign);
-    expect(own).toBeGreaterThan(20);
+    // Measured: 38 dB against 6.
+    expect(own).toBeGreaterThan(25);
     expect(own).toBeGreaterThan(foreign + 10);
   });
 

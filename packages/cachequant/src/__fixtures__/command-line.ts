@@ -27,7 +27,11 @@ export function recordedIo(
   onStderr?: (text: string) => void,
 ): { io: CliIo; stdout: () => string; stderr: () => string } {
   const [stdout, stderr] = [textSink(), textSink(onStderr)];
-  return { io: { stdout: stdout.stream, stderr: stderr.stream, cwd }, stdout: stdout.text, stderr: stderr.text };
+  return {
+    io: { stdout: stdout.stream, stderr: stderr.stream, cwd },
+    stdout: stdout.text,
+    stderr: stderr.text,
+  };
 }
 
 export interface CliSurroundings {

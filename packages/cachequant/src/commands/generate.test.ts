@@ -7,7 +7,12 @@ import { imageFileName, imageJobs } from '../generation-options.js';
 
 describe('generate fails and says why', () => {
   test.each([
-    ['a scheduler that there is none of', 'HeunDiscreteScheduler', [], 'there is no sampler "HeunDiscreteScheduler"'],
+    [
+      'a scheduler that there is none of',
+      'HeunDiscreteScheduler',
+      [],
+      'there is no sampler "HeunDiscreteScheduler"',
+    ],
     ['more steps than the model has', 'DDIMScheduler', ['--steps', '1001'], 'steps'],
     ['a size that the model cannot make', 'DDIMScheduler', ['--width', '33'], 'The nearest is 32'],
     ['a prompt for a model without text', 'DDIMScheduler', ['--prompt', 'a shoe'], 'the model takes no text'],
@@ -26,9 +31,12 @@ describe('generate fails and says why', () => {
     const folder = temporaryFolder();
     makeTinyPipeline(join(folder, 'model'));
     writeFileSync(join(folder, 'file'), '');
-    const { exitCode, stderr } = await cachequant(['generate', 'model', '--steps', '1', '--out', 'file/pictures'], {
-      cwd: folder,
-    });
+    const { exitCode, stderr } = await cachequant(
+      ['generate', 'model', '--steps', '1', '--out', 'file/pictures'],
+      {
+        cwd: folder,
+      },
+    );
     expect(exitCode).toBe(1);
     expect(stderr).toContain('a folder of the path is a file');
   });

@@ -1,4 +1,13 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decode } from 'fast-png';
@@ -75,9 +84,12 @@ describe('optimize', () => {
   });
 
   test('--dry-run says what it would take and makes nothing', async () => {
-    const { exitCode, stdout } = await cachequant(['optimize', 'model', '--out', 'other', '--dry-run', ...SETTINGS], {
-      cwd: folder,
-    });
+    const { exitCode, stdout } = await cachequant(
+      ['optimize', 'model', '--out', 'other', '--dry-run', ...SETTINGS],
+      {
+        cwd: folder,
+      },
+    );
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(/time +[\d.]+ s/);
     expect(stdout).toContain('refresh the cache at 2 of 4 network calls');
@@ -87,17 +99,33 @@ describe('optimize', () => {
 
 describe('optimize refuses', () => {
   const refusals: readonly [string, readonly string[], string][] = [
-    ['an interval that does not fit the steps', ['model', '--out', 'bundle', '--steps', '4', '--interval', '9'], 'no schedule fits'],
-    ['a sampler that there is none of', ['model', '--out', 'new', '--sampler', 'heun'], 'there is no sampler "heun"'],
+    [
+      'an interval that does not fit the steps',
+      ['model', '--out', 'bundle', '--steps', '4', '--interval', '9'],
+      'no schedule fits',
+    ],
+    [
+      'a sampler that there is none of',
+      ['model', '--out', 'new', '--sampler', 'heun'],
+      'there is no sampler "heun"',
+    ],
     ['a folder with something else', ['model', '--out', 'other'], 'there is something else than a bundle'],
-    ['a work folder with something else', ['model', '--out', 'new', '--work', 'other'], 'something else than intermediate'],
+    [
+      'a work folder with something else',
+      ['model', '--out', 'new', '--work', 'other'],
+      'something else than intermediate',
+    ],
     ['a bundle within the model', ['model', '--out', 'model/bundle'], 'the folder overlaps the model'],
     ['a bundle around the model', ['model', '--out', '.'], 'the folder overlaps the model'],
     ['a place below a file', ['model', '--out', 'other/file/bundle'], 'the folder cannot be written'],
     ['a bundle as the model', ['bundle', '--out', 'new'], 'this is a bundle already'],
     ['a file as the model', ['model/unet/model.onnx', '--out', 'new'], 'this is a file'],
     ['a folder that is no model', ['other', '--out', 'new'], 'the folder holds no diffusion model'],
-    ['a file of prompts that is not there', ['model', '--out', 'new', '--prompts', 'no.txt'], 'there is no such file'],
+    [
+      'a file of prompts that is not there',
+      ['model', '--out', 'new', '--prompts', 'no.txt'],
+      'there is no such file',
+    ],
     ['an unknown cut', ['model', '--out', 'new', '--cut', 'middle', ...SETTINGS], 'up-concat-1'],
   ];
 
@@ -148,7 +176,9 @@ describe('a bundle', () => {
   });
 
   test('report writes the page again', async () => {
-    const { exitCode, stdout } = await cachequant(['report', 'bundle', '--out', 'again.html'], { cwd: folder });
+    const { exitCode, stdout } = await cachequant(['report', 'bundle', '--out', 'again.html'], {
+      cwd: folder,
+    });
     expect([exitCode, stdout]).toEqual([0, `${join(folder, 'again.html')}\n`]);
     const page = readFileSync(join(folder, 'again.html'), 'utf8');
     expect(page).toBe(readFileSync(join(folder, 'bundle/report.html'), 'utf8'));
@@ -162,7 +192,11 @@ describe('a bundle', () => {
   });
 
   test.each([
-    ['generate with other steps', 'another number of steps', (copy: string) => ['generate', copy, '--steps', '8']],
+    [
+      'generate with other steps',
+      'another number of steps',
+      (copy: string) => ['generate', copy, '--steps', '8'],
+    ],
     ['compare with a bundle that is none', 'the folder holds no bundle', () => ['compare', 'model', 'model']],
   ])('%s is refused', async (_, message, argv) => {
     const { exitCode, stderr } = await cachequant(argv('bundle'), { cwd: folder });
@@ -173,9 +207,9 @@ describe('a bundle', () => {
   test.each([
     ['weights were altered', 'denoiser/weights.bin', 'generate'],
     ['weights were altered', 'denoiser/weights.bin', 'inspect'],
-    ['the data of its report were altered', 'report.json', 'report'],
+    ['data of its report were altered', 'report.json', 'report'],
     ['manifest was altered', 'cachequant.json', 'report'],
-  ])('whose %s is refused by name (%s, %s)', async (_, file, command) => {
+  ])('%s: refused by the name of the file (%s, %s)', async (_, file, command) => {
     const copy = join(temporaryFolder(), 'bundle');
     cpSync(join(folder, 'bundle'), copy, { recursive: true });
     const bytes = readFileSync(join(copy, file));

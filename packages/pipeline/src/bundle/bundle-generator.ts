@@ -1,9 +1,14 @@
 import { CacheQuantError, type Runtime, type Storage } from '@cachequant/tensor';
 import type { Denoiser } from '../generate/denoiser.js';
-import { createGenerator, type GenerationPlan, type Generator, type GeneratorOptions } from '../generate/generator.js';
+import {
+  createGenerator,
+  type GenerationPlan,
+  type Generator,
+  type GeneratorOptions,
+} from '../generate/generator.js';
 import { loadCachedDenoiser } from '../generate/load-cached-denoiser.js';
 import type { BundleManifest } from './manifest.js';
-import { openBundle, type OpenBundleOptions } from './open-bundle.js';
+import { type OpenBundleOptions, openBundle } from './open-bundle.js';
 
 /**
  * Loads a bundle for making images: like a model folder, with the denoiser cached and in integers.
@@ -49,7 +54,9 @@ function checkPlan({ sampler, guidanceScale }: BundleManifest, plan: GenerationP
   }
   const warnings: string[] = [];
   if (plan.sampler.name !== sampler.name) {
-    warnings.push(`The bundle was calibrated with ${sampler.name}; with ${plan.sampler.name} its quality was not measured.`);
+    warnings.push(
+      `The bundle was calibrated with ${sampler.name}; with ${plan.sampler.name} its quality was not measured.`,
+    );
   }
   if (plan.guidanceScale !== guidanceScale) {
     warnings.push(

@@ -32,9 +32,20 @@ const manifestSchema = z.object({
     anchors: z.union([z.literal(1), z.literal(2)]),
     quantization: z.boolean(),
   }),
-  bits: z.object({ weights: z.number(), activations: z.number(), target: z.enum(['portable', 'vnni', 'float']) }),
+  bits: z.object({
+    weights: z.number(),
+    activations: z.number(),
+    target: z.enum(['portable', 'vnni', 'float']),
+  }),
   layers: z.array(
-    z.object({ id: z.string(), kind: z.string(), macs: z.number(), compute: z.string(), storage: z.string(), reason: z.string() }),
+    z.object({
+      id: z.string(),
+      kind: z.string(),
+      macs: z.number(),
+      compute: z.string(),
+      storage: z.string(),
+      reason: z.string(),
+    }),
   ),
   /** Every file of the bundle but the manifest and the verification. */
   files: z.record(z.string(), z.object({ bytes: z.number().int(), sha256: z.string() })),
@@ -73,7 +84,9 @@ export async function readManifest(storage: Storage): Promise<BundleManifest> {
 
 /** Graphs that are not listed would be opened unchecked. */
 function requireGraphs(manifest: BundleManifest, where: string): BundleManifest {
-  const missing = [manifest.denoiser.full, manifest.denoiser.cached].find(({ file }) => !(file in manifest.files));
+  const missing = [manifest.denoiser.full, manifest.denoiser.cached].find(
+    ({ file }) => !(file in manifest.files),
+  );
   if (missing === undefined) return manifest;
   throw new CacheQuantError('bundle', 'the manifest is damaged: a graph is not among its files', {
     where,
@@ -86,6 +99,10 @@ function parseJson(text: string, where: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new CacheQuantError('bundle', 'the manifest is no JSON', { where, hint: 'Optimize the model again.', cause });
+    throw new CacheQuantError('bundle', 'the manifest is no JSON', {
+      where,
+      hint: 'Optimize the model again.',
+      cause,
+    });
   }
 }

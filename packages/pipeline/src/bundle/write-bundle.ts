@@ -1,4 +1,11 @@
-import { createWeightFile, type OnnxModel, readModel, TABLE_PREFIX, writeModel, cloneModel } from '@cachequant/onnx';
+import {
+  cloneModel,
+  createWeightFile,
+  type OnnxModel,
+  readModel,
+  TABLE_PREFIX,
+  writeModel,
+} from '@cachequant/onnx';
 import { CacheQuantError, type Storage, throwIfAborted, writeFile } from '@cachequant/tensor';
 import { hashFile } from '../optimize/fingerprint.js';
 import { type BundleManifest, FORMAT_VERSION, MANIFEST, VERIFICATION } from './manifest.js';

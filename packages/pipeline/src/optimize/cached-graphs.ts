@@ -13,8 +13,9 @@ import type { StudiedGraph } from './denoiser-graphs.js';
 import { CACHE_NAME, PREVIOUS_CACHE_NAME } from './laboratory.js';
 import type { PackedWeights } from './pack-weights.js';
 
-/** Elements of each activation sampled at one call of one image, and kept over all images. */
-export const SAMPLES_PER_CALL = 256;
+/** Elements of each activation sampled at one call of one image. */
+const SAMPLES_PER_CALL = 256;
+/** Of these, kept over all images. */
 export const SAMPLES_KEPT = 1024;
 
 /** The cached graph with the correction as tables at its input. */

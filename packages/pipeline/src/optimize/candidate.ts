@@ -1,7 +1,7 @@
 import type { ForecastTables } from '@cachequant/correction';
 import { type OnnxModel, readModel } from '@cachequant/onnx';
 import type { ActivationGridTable } from '@cachequant/quantizer';
-import { fitCache, chooseShrinkage } from './cache-fit.js';
+import { chooseShrinkage, fitCache } from './cache-fit.js';
 import { foldCorrection, integerForm, SAMPLES_KEPT, sitesOf, withObservers } from './cached-graphs.js';
 import { writeGraph } from './float-graphs.js';
 import { observeCached } from './observe-cached.js';

@@ -1,8 +1,8 @@
 import type { Candidate } from './candidate.js';
 import { buildCandidate } from './candidate.js';
 import { type CorrectedOutputs, correctOutputs } from './correct-outputs.js';
-import type { Study } from './study.js';
 import { meanOf as mean } from './statistics.js';
+import type { Study } from './study.js';
 import type { Variant } from './variant.js';
 
 /** The winner on the calibration images, and everything it was compared with. */
@@ -28,5 +28,11 @@ export async function chooseVariant(study: Study): Promise<Choice> {
     ? await study.runner.stage('correct-outputs', () => correctOutputs(study, chosen))
     : undefined;
   const outputsKept = outputs !== undefined && mean(outputs.psnr) >= mean(chosen.psnr);
-  return { candidates, chosen, outputs, outputsKept, variant: outputsKept ? outputs!.variant : chosen.variant };
+  return {
+    candidates,
+    chosen,
+    outputs,
+    outputsKept,
+    variant: outputsKept ? outputs!.variant : chosen.variant,
+  };
 }

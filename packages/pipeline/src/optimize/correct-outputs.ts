@@ -1,7 +1,7 @@
-import { readModel, readWeight, type OnnxModel } from '@cachequant/onnx';
+import { type OnnxModel, readModel, readWeight } from '@cachequant/onnx';
 import type { OutputCorrection } from '@cachequant/quantizer';
-import type { Candidate } from './candidate.js';
 import { foldCorrection, integerForm } from './cached-graphs.js';
+import type { Candidate } from './candidate.js';
 import { exposeTensors, layersReadingCache } from './corrected-layers.js';
 import { writeGraph } from './float-graphs.js';
 import { type CorrectedLayer, observeOutputs } from './observe-outputs.js';
@@ -35,10 +35,16 @@ export async function correctOutputs(study: Study, candidate: Candidate): Promis
   };
   await write(exposed.floatFull, await readModel(lab.work, FLOAT_FULL));
   await write(exposed.floatCached, foldCorrection(await readModel(lab.work, FLOAT_CACHED), candidate.tables));
-  await write(exposed.integerFull, integerForm(withOutputs(graphs.full.model, names), graphs.full, integers!));
+  await write(
+    exposed.integerFull,
+    integerForm(withOutputs(graphs.full.model, names), graphs.full, integers!),
+  );
   await write(
     exposed.integerCached,
-    integerForm(withOutputs(integerCached, names), graphs.cached, { packed: integers!.packed, grids: candidate.grids! }),
+    integerForm(withOutputs(integerCached, names), graphs.cached, {
+      packed: integers!.packed,
+      grids: candidate.grids!,
+    }),
   );
   const moments = await observeOutputs(lab, exposed, candidate.refreshSteps, corrected);
   const fits = Object.fromEntries(Object.entries(moments).map(([id, halves]) => [id, fitOutput(halves)]));

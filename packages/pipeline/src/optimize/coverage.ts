@@ -1,6 +1,6 @@
+import type { Layer } from '@cachequant/quantizer';
 import type { ProfiledNode } from '@cachequant/tensor';
 import { tensor } from '@cachequant/tensor';
-import type { Layer } from '@cachequant/quantizer';
 import type { DenoiserCall } from '../generate/denoiser.js';
 import { CACHE_NAME, type Laboratory, loadGraph, PREVIOUS_CACHE_NAME, runGraph } from './laboratory.js';
 import type { Study } from './study.js';
@@ -29,7 +29,14 @@ export async function measureCoverage(study: Study, variant: Variant): Promise<C
   const parts = [
     { nodes: full, layers: graphs.full.layers, macs: graphs.full.layerMacs, calls: refreshes },
     ...(cached
-      ? [{ nodes: cached, layers: graphs.cached.layers, macs: graphs.cached.layerMacs, calls: lab.sampler.calls - refreshes }]
+      ? [
+          {
+            nodes: cached,
+            layers: graphs.cached.layers,
+            macs: graphs.cached.layerMacs,
+            calls: lab.sampler.calls - refreshes,
+          },
+        ]
       : []),
   ];
   let total = 0;

@@ -4,9 +4,9 @@ import {
   countMultiplyAdds,
   findCuts,
   freezeShapes,
-  type TensorFacts,
   inferShapes,
   type OnnxModel,
+  type TensorFacts,
 } from '@cachequant/onnx';
 import { findLayers, type Layer } from '@cachequant/quantizer';
 import { CacheQuantError } from '@cachequant/tensor';

@@ -42,7 +42,10 @@ function describeInputs(names: readonly string[]): Record<string, InputOrigin> {
 }
 
 /** The manifest's words on how the bundle was made. */
-export function describeRecipe({ lab, decisions }: Study, { chosen, outputsKept }: Choice): Pick<
+export function describeRecipe(
+  { lab, decisions }: Study,
+  { chosen, outputsKept }: Choice,
+): Pick<
   BundleManifest,
   'sampler' | 'guidanceScale' | 'latentDims' | 'schedule' | 'corrections' | 'bits' | 'layers'
 > {
@@ -68,7 +71,10 @@ export function describeRecipe({ lab, decisions }: Study, { chosen, outputsKept 
 }
 
 /** Every decision and the numbers it was made on. */
-export function describePlan({ lab, graphs, decisions }: Study, { candidates, chosen, outputs, outputsKept }: Choice) {
+export function describePlan(
+  { lab, graphs, decisions }: Study,
+  { candidates, chosen, outputs, outputsKept }: Choice,
+) {
   return {
     recipe: lab.recipe,
     cut: graphs.cut.id,

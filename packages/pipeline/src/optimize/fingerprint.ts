@@ -1,6 +1,6 @@
+import { type Storage, throwIfAborted } from '@cachequant/tensor';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
-import { type Storage, throwIfAborted } from '@cachequant/tensor';
 
 const CHUNK_BYTES = 4 * 1024 * 1024;
 

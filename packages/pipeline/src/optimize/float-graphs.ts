@@ -31,7 +31,7 @@ export async function writeSharedWeights(
 }
 
 /** The model with its large initializers in the file; the model given stays as it was. */
-export async function moveWeights(model: OnnxModel, file: WeightFile): Promise<OnnxModel> {
+async function moveWeights(model: OnnxModel, file: WeightFile): Promise<OnnxModel> {
   const moved = cloneModel(model);
   for (const [name, weight] of moved.graph.initializers) {
     if (weight.data.kind === 'external' || sizeOf(weight.data) <= INLINE_BYTES) continue;

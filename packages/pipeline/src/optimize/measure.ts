@@ -70,7 +70,10 @@ export function compareWith(originals: readonly RgbImage[], pictures: readonly R
 }
 
 /** ‖a − b‖ / ‖b‖ after each call. */
-export function relativeErrors(trajectory: readonly Float32Array[], reference: readonly Float32Array[]): number[] {
+export function relativeErrors(
+  trajectory: readonly Float32Array[],
+  reference: readonly Float32Array[],
+): number[] {
   return trajectory.map((latents, call) => {
     let difference = 0;
     let norm = 0;

@@ -2,7 +2,8 @@ import type { Runtime, Storage } from '@cachequant/tensor';
 import { loadDecoder } from '../generate/generator-parts.js';
 import { hashModel, hashText } from './fingerprint.js';
 import type { Laboratory, StageProgress } from './laboratory.js';
-import { denoiserDims, type PreparedSource, prepareImages, prepareSource } from './prepare.js';
+import { denoiserDims, type PreparedSource, prepareSource } from './prepare.js';
+import { prepareImages } from './prepare-images.js';
 import { type OptimizeOptions, parseRecipe } from './recipe.js';
 import { openStages, type StageRunner } from './stages.js';
 
@@ -36,10 +37,14 @@ export async function openLaboratory(options: LaboratoryOptions): Promise<OpenLa
   const recipe = parseRecipe(options.options ?? {});
   const prepared = await prepareSource(source, recipe);
   const sourceFingerprint = await hashModel(source, prepared.folder.denoiser.model, signal);
-  const runner = await openStages(work, hashText(JSON.stringify([RESULTS_VERSION, recipe, sourceFingerprint])), {
-    signal,
-    ...(options.onStage && { onStage: options.onStage }),
-  });
+  const runner = await openStages(
+    work,
+    hashText(JSON.stringify([RESULTS_VERSION, recipe, sourceFingerprint])),
+    {
+      signal,
+      ...(options.onStage && { onStage: options.onStage }),
+    },
+  );
   const images = await prepareImages(prepared, runtime, recipe, signal);
   const decoder = await loadDecoder(prepared.folder, runtime);
   const lab: Laboratory = {

@@ -9,10 +9,10 @@ import {
   startBundle,
   writeDenoiser,
 } from '../bundle/write-bundle.js';
-import { describeGraphs, describePlan, describeRecipe } from './describe-bundle.js';
-import type { StageProgress } from './laboratory.js';
 import { buildCandidate } from './candidate.js';
 import { type Choice, chooseVariant } from './choose.js';
+import { describeGraphs, describePlan, describeRecipe } from './describe-bundle.js';
+import type { StageProgress } from './laboratory.js';
 import { type OpenLaboratory, openLaboratory } from './open-laboratory.js';
 import type { OptimizeOptions } from './recipe.js';
 import { mergedMoments } from './schedules.js';

@@ -18,8 +18,7 @@ export interface PackedRecord {
 }
 
 /**
- * Quantizes every weight, one in memory at a time, into `int8/weights.bin`, and moves what stays in float
- * behind them.
+ * Quantizes every weight, one in memory at a time, into `int8/weights.bin`; what stays in float stays where it is.
  */
 export async function packWeights(
   lab: Laboratory,

@@ -1,16 +1,13 @@
-import { readModel, type OnnxModel } from '@cachequant/onnx';
+import { type OnnxModel, readModel } from '@cachequant/onnx';
 import { createSampler, type Sampler } from '@cachequant/samplers';
-import { CacheQuantError, type Runtime, type Storage, type Tensor, type TensorInfo, throwIfAborted } from '@cachequant/tensor';
 import { refreshesFor } from '@cachequant/scheduler';
+import { CacheQuantError, type Storage, type TensorInfo } from '@cachequant/tensor';
 import { type DenoiserInputs, findDenoiserInputs } from '../generate/denoiser-inputs.js';
-import { loadPromptEncoder } from '../generate/generator-parts.js';
 import { vaeFactor } from '../generate/latent-decoder.js';
 import { sampleGeometry, sampleShape } from '../generate/sample-geometry.js';
 import { type ModelFolder, openModelFolder } from '../model/model-folder.js';
-import { DEFAULT_PROMPTS } from './default-prompts.js';
-import type { Laboratory, PreparedImage } from './laboratory.js';
+import type { PreparedImage } from './laboratory.js';
 import type { Recipe } from './recipe.js';
-import { medianOf } from './statistics.js';
 
 /** Everything about the source model that the stages need, read but not run. */
 export interface PreparedSource {
@@ -40,7 +37,10 @@ export async function prepareSource(source: Storage, recipe: Recipe): Promise<Pr
   requireConditioning(folder, inputs);
   requireText(folder, recipe);
   const steps = recipe.steps ?? folder.index?.num_inference_steps ?? 50;
-  const sampler = createSampler(folder.scheduler ?? {}, { steps, ...(recipe.sampler && { sampler: recipe.sampler }) });
+  const sampler = createSampler(folder.scheduler ?? {}, {
+    steps,
+    ...(recipe.sampler && { sampler: recipe.sampler }),
+  });
   const guidanceScale = folder.textEncoder
     ? (recipe.guidanceScale ?? folder.index?.guidance_scale ?? DEFAULT_GUIDANCE)
     : 1;
@@ -117,50 +117,6 @@ function requireText({ textEncoder }: ModelFolder, { prompts, verificationPrompt
   throw new CacheQuantError('invalid-argument', 'the model takes no text', { where: 'option prompts' });
 }
 
-/** Conditioning of the calibration and verification images; the text encoder is freed before it returns. */
-export async function prepareImages(
-  { folder, inputs, guidanceScale }: PreparedSource,
-  runtime: Runtime,
-  recipe: Recipe,
-  signal?: AbortSignal,
-): Promise<Pick<Laboratory, 'calibration' | 'verification' | 'textEncoderMs'>> {
-  const { seen, heldOut } = folder.textEncoder ? splitPrompts(recipe) : { seen: [''], heldOut: [''] };
-  const encoder = await loadPromptEncoder(folder, runtime);
-  const times = new Map<string, number>();
-  const conditioningName = inputs.conditioning[0];
-  const encode = async (text: string): Promise<Record<string, Tensor>> => {
-    if (!encoder || conditioningName === undefined) return {};
-    throwIfAborted(signal);
-    const start = performance.now();
-    const { hiddenStates } = await encoder.encode(text, signal);
-    if (!times.has(text)) times.set(text, performance.now() - start);
-    return { [conditioningName]: hiddenStates };
-  };
-  try {
-    const unconditional = guidanceScale === 1 ? undefined : await encode(recipe.negativePrompt);
-    const images = async (count: number, list: readonly string[], firstSeed: number): Promise<PreparedImage[]> => {
-      const made: PreparedImage[] = [];
-      for (let i = 0; i < count; i++) {
-        const prompt = list[i % list.length]!;
-        made.push({ prompt, seed: firstSeed + i, conditioning: await encode(prompt), unconditional });
-      }
-      return made;
-    };
-    const calibration = await images(recipe.calibrationImages, seen, 1_000_000 + recipe.seed);
-    const verification = await images(Math.max(recipe.verificationImages, recipe.comparisonImages), heldOut, 2_000_000 + recipe.seed);
-    return { calibration, verification, textEncoderMs: times.size > 0 ? medianOf([...times.values()]) : 0 };
-  } finally {
-    await encoder?.dispose();
-  }
-}
-
-/** Prompts that calibration sees, and others for the verification. */
-function splitPrompts({ prompts = [...DEFAULT_PROMPTS], verificationPrompts }: Recipe) {
-  if (verificationPrompts) return { seen: prompts, heldOut: verificationPrompts };
-  if (prompts.length < 4) return { seen: prompts, heldOut: prompts };
-  return { seen: prompts.filter((_, i) => i % 4 !== 3), heldOut: prompts.filter((_, i) => i % 4 === 3) };
-}
-
 /** Shapes of the denoiser's inputs at the batch that calibration runs. */
 export function denoiserDims(
   { model, inputs, latentDims, batch }: PreparedSource,
@@ -168,7 +124,8 @@ export function denoiserDims(
 ): Record<string, number[]> {
   const dims: Record<string, number[]> = { [inputs.sample]: [batch, ...latentDims] };
   for (const { name, dims: declared } of model.graph.inputs) {
-    if (name === inputs.timestep) dims[name] = (declared ?? []).map((dim) => (typeof dim === 'number' ? dim : batch));
+    if (name === inputs.timestep)
+      dims[name] = (declared ?? []).map((dim) => (typeof dim === 'number' ? dim : batch));
     const conditioning = image.conditioning[name];
     if (conditioning) dims[name] = [batch, ...conditioning.dims.slice(1)];
   }

@@ -9,7 +9,7 @@ export type ScheduleKind = (typeof SCHEDULE_KINDS)[number];
 export const CACHE_CORRECTIONS = ['none', 'paper', 'forecast'] as const;
 export type CacheCorrectionKind = (typeof CACHE_CORRECTIONS)[number];
 
-export const BITS = ['w8a8', 'none'] as const;
+const BITS = ['w8a8', 'none'] as const;
 
 const optionsSchema = z.strictObject({
   sampler: z.string().optional(),

@@ -20,7 +20,10 @@ export interface StageRunner {
 export async function openStages(
   work: Storage,
   fingerprint: string,
-  options: { readonly signal?: AbortSignal | undefined; readonly onStage?: (name: string, reused: boolean) => void },
+  options: {
+    readonly signal?: AbortSignal | undefined;
+    readonly onStage?: (name: string, reused: boolean) => void;
+  },
 ): Promise<StageRunner> {
   await claim(work, fingerprint);
   const reused: string[] = [];

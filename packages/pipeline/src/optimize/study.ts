@@ -46,7 +46,9 @@ export async function studyDenoiser(
   const source = makeDenoiserGraphs(model, { inputDims }, lab.recipe.cut);
   const decisions = planLayers(source, lab.recipe.keepFloat);
   const integers = lab.recipe.bits === 'w8a8';
-  const planned = new Set(decisions.filter(({ compute }) => integers && compute === 'integer').map(({ id }) => id));
+  const planned = new Set(
+    decisions.filter(({ compute }) => integers && compute === 'integer').map(({ id }) => id),
+  );
   const sites = sitesOf(source.full, planned);
   await runner.stage('cut', async () => {
     const [full, cached] = await writeSharedWeights(lab.work, 'float/weights.bin', 'weights.bin', [

@@ -1,5 +1,5 @@
-import { floatDenoiser } from '../generate/float-denoiser.js';
 import type { Denoiser } from '../generate/denoiser.js';
+import { floatDenoiser } from '../generate/float-denoiser.js';
 import type { RgbImage } from '../images/rgb-image.js';
 import { loadGraph } from '../model/load-graph.js';
 import type { ModelFolder } from '../model/model-folder.js';
@@ -74,7 +74,8 @@ export async function verify(
       const optimized = await measureImage(lab, denoisers.optimized, image, { keepTrajectory: true });
       const after = denoisers.optimized.stats;
       const plain =
-        denoisers.uncorrected && (await measureImage(lab, denoisers.uncorrected, image, { keepTrajectory: true }));
+        denoisers.uncorrected &&
+        (await measureImage(lab, denoisers.uncorrected, image, { keepTrajectory: true }));
       runs.push({
         original,
         optimized,
@@ -85,7 +86,9 @@ export async function verify(
     }
     lab.onProgress?.({ stage: 'verify', done: runs.length, total: runs.length });
   } finally {
-    await Promise.all([denoisers.original, denoisers.optimized, denoisers.uncorrected].map((each) => each?.dispose()));
+    await Promise.all(
+      [denoisers.original, denoisers.optimized, denoisers.uncorrected].map((each) => each?.dispose()),
+    );
   }
   const quality = compareWith(
     runs.map((run) => run.original.picture),
@@ -133,12 +136,19 @@ function summarize(
     ssim: meanOf(ssim),
     secondsPerImage: { original, optimized },
     speedup: medianOf(runs.map((run) => run.original.seconds / run.optimized.seconds)),
-    times: { original: timesOf(runs.map((run) => run.original)), optimized: timesOf(runs.map((run) => run.optimized)) },
+    times: {
+      original: timesOf(runs.map((run) => run.original)),
+      optimized: timesOf(runs.map((run) => run.optimized)),
+    },
     cacheHits: { full: runs[0]?.full ?? 0, cached: runs[0]?.cached ?? 0 },
     errorPerCall: {
-      corrected: meanErrors(runs.map((run) => relativeErrors(run.optimized.trajectory, run.original.trajectory))),
+      corrected: meanErrors(
+        runs.map((run) => relativeErrors(run.optimized.trajectory, run.original.trajectory)),
+      ),
       uncorrected: meanErrors(
-        runs.flatMap((run) => (run.plain ? [relativeErrors(run.plain.trajectory, run.original.trajectory)] : [])),
+        runs.flatMap((run) =>
+          run.plain ? [relativeErrors(run.plain.trajectory, run.original.trajectory)] : [],
+        ),
       ),
     },
     coverage,

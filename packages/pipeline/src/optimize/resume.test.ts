@@ -1,0 +1,101 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { nodeStorage } from '@cachequant/runtime-node';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SMALL_RUN } from '../__fixtures__/optimized-model.js';
+import { readManifest } from '../bundle/manifest.js';
+
+/** The compiled packages in a process of their own; tells every stage, in its own words, as it begins. */
+const PROGRAM = `
+  import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
+  import { optimize } from '@cachequant/pipeline';
+  const [source, folder, options] = process.argv.slice(1);
+  const runtime = await createNodeRuntime();
+  await optimize({
+    source: nodeStorage(source),
+    work: nodeStorage(folder + '/work'),
+    out: nodeStorage(folder + '/out'),
+    runtime,
+    options: JSON.parse(options),
+    onStage: (name, reused) => console.log(reused ? 'reused' : 'began', name),
+  });
+  await runtime.dispose();
+`;
+const PACKAGE = fileURLToPath(new URL('../..', import.meta.url));
+const MODEL = fileURLToPath(new URL('../../../../models/fashion-sd', import.meta.url));
+const OPTIONS = JSON.stringify({ ...SMALL_RUN, steps: 4 });
+const KILL_AFTER_MS = 30;
+
+interface Attempt {
+  readonly began: readonly string[];
+  readonly reused: readonly string[];
+  readonly killed: boolean;
+}
+
+/** Runs the program, and kills it shortly after it has begun a stage. */
+function attempt(folder: string, killIn?: string): Promise<Attempt> {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', PROGRAM, MODEL, folder, OPTIONS], {
+    cwd: PACKAGE,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const began: string[] = [];
+  const reused: string[] = [];
+  let errors = '';
+  let rest = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) {
+      const [state, name = ''] = line.split(' ');
+      (state === 'reused' ? reused : began).push(name);
+      if (state === 'began' && name === killIn) setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS);
+    }
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    errors += text;
+  });
+  return new Promise((resolve, reject) => {
+    child.on('exit', (code, signal) => {
+      if (code === 0 || signal === 'SIGKILL') resolve({ began, reused, killed: signal === 'SIGKILL' });
+      else reject(new Error(errors));
+    });
+  });
+}
+
+describe('optimize in a process that is killed', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'cachequant-'));
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  it('goes on where it was, from every stage, and makes the same bundle', { timeout: 300_000 }, async () => {
+    const undisturbed = await attempt(join(folder, 'undisturbed'));
+    expect(undisturbed.reused).toEqual([]);
+    const stages = undisturbed.began;
+    expect(stages).toContain('observe');
+    expect(stages.at(-1)).toBe('bundle');
+
+    const disturbed = join(folder, 'disturbed');
+    for (const [i, stage] of stages.entries()) {
+      const { began, reused, killed } = await attempt(disturbed, stage);
+      expect(killed).toBe(true);
+      expect(began.at(i === 0 ? 0 : -1)).toBe(stage);
+      expect(reused).toEqual(stages.slice(0, reused.length));
+      expect(reused.length).toBeGreaterThanOrEqual(i - 1);
+      const finished = await nodeStorage(join(disturbed, 'out')).stat('cachequant.json');
+      if (stage !== 'bundle') expect(finished).toBeUndefined();
+    }
+    const last = await attempt(disturbed);
+    expect(last.reused).toEqual(stages.slice(0, -1));
+    expect(await denoiserHashes(disturbed)).toEqual(await denoiserHashes(join(folder, 'undisturbed')));
+  });
+});
+
+async function denoiserHashes(folder: string): Promise<Record<string, unknown>> {
+  const { files } = await readManifest(nodeStorage(join(folder, 'out')));
+  return Object.fromEntries(Object.entries(files).filter(([path]) => path.startsWith('denoiser/')));
+}
