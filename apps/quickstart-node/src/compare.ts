@@ -41,7 +41,9 @@ export async function compareContenders(
   }
   onImage(images.length, images.length);
   const originals = made.get('original')!;
-  const rows = contenders.map((contender) => rowOf(lab, contender, made.get(contender.id)!, originals, otherBytes));
+  const rows = contenders.map((contender) =>
+    rowOf(lab, contender, made.get(contender.id)!, originals, otherBytes),
+  );
   return { rows, images: made };
 }
 

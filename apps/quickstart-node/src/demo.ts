@@ -2,16 +2,16 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { encodePng, imageGrid, optimize } from '@cachequant/pipeline';
+import { encodePng, imageGrid, type OptimizeSummary, openLaboratory, optimizeIn } from '@cachequant/pipeline';
 import { renderReport } from '@cachequant/report';
 import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
 import { parseSchedulerConfig } from '@cachequant/samplers';
 import { reportDataOf } from 'cachequant';
 import { type Comparison, compareContenders } from './compare.js';
 import { bytesOf, type Contender, loadContenders } from './contenders.js';
-import { StageLine } from './stage-line.js';
 import { printRows } from './print-rows.js';
 import { CALIBRATION_PROMPTS, HELD_OUT_PROMPTS } from './prompts.js';
+import { StageLine } from './stage-line.js';
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
 const MODEL = path.join(ROOT, 'models/fashion-sd');
@@ -40,9 +40,11 @@ async function demo(signal: AbortSignal): Promise<void> {
   const work = nodeStorage(path.join(OUT, 'work'));
   const bundle = nodeStorage(path.join(OUT, 'bundle'));
   const runtime = await createNodeRuntime();
-  console.log(`CacheQuant demo: models/fashion-sd, 50 PLMS steps, cache interval 5, W8A8, ${runtime.threads} threads\n`);
+  console.log(
+    `CacheQuant demo: models/fashion-sd, 50 PLMS steps, cache interval 5, W8A8, ${runtime.threads} threads\n`,
+  );
   await rm(path.join(OUT, 'bundle'), { recursive: true, force: true });
-  const summary = await optimize({
+  const request = {
     source,
     work,
     out: bundle,
@@ -52,18 +54,22 @@ async function demo(signal: AbortSignal): Promise<void> {
     options: {
       steps: 50,
       interval: 5,
-      bits: 'w8a8',
+      bits: 'w8a8' as const,
       guidanceScale: GUIDANCE_SCALE,
       prompts: CALIBRATION_PROMPTS,
       verificationPrompts: HELD_OUT_PROMPTS,
       verificationImages: REPORTED_IMAGES,
       comparisonImages: HELD_OUT_IMAGES,
     },
-    onStage: (name, reused) => line.stage(name, reused),
-    onProgress: ({ done, total }) => line.progress(done, total),
-  });
+    onStage: (name: string, reused: boolean) => line.stage(name, reused),
+    onProgress: ({ done, total }: { done: number; total: number }) => line.progress(done, total),
+  };
+  const laboratory = await openLaboratory(request);
+  const summary = await optimizeIn(laboratory, request);
   line.end();
-  const schedulerConfig = parseSchedulerConfig(await readFile(path.join(MODEL, 'scheduler/scheduler_config.json'), 'utf8'));
+  const schedulerConfig = parseSchedulerConfig(
+    await readFile(path.join(MODEL, 'scheduler/scheduler_config.json'), 'utf8'),
+  );
   const { lab } = summary.study;
   const contenders = await loadContenders({ summary, source, work, bundle, schedulerConfig });
   line.stage(`compare ${contenders.length} ways on ${HELD_OUT_IMAGES} held-out seeds`, false);
@@ -74,14 +80,17 @@ async function demo(signal: AbortSignal): Promise<void> {
   line.end();
   await writeResults(summary, contenders, comparison, runtime.version);
   await Promise.all(contenders.map(({ denoiser }) => denoiser.dispose()));
+  await laboratory.dispose();
   await runtime.dispose();
   printRows(comparison.rows);
   const seconds = Math.round((performance.now() - started) / 1000);
-  console.log(`\nin ${seconds} s. Look at:\n  out/demo/pictures.png   the same seeds by each of them\n  out/demo/report.html    speed, size, quality, schedule, error per call\n  out/demo/results.json   the table\n  out/demo/bundle         try: npm run -s cachequant -- generate out/demo/bundle --prompt "a red sneaker" --out out/pictures`);
+  console.log(
+    `\nin ${seconds} s. Look at:\n  out/demo/pictures.png   the same seeds by each of them\n  out/demo/report.html    speed, size, quality, schedule, error per call\n  out/demo/results.json   the table\n  out/demo/bundle         try: npm run -s cachequant -- generate out/demo/bundle --prompt "a red sneaker" --out out/pictures`,
+  );
 }
 
 async function writeResults(
-  summary: Awaited<ReturnType<typeof optimize>>,
+  summary: OptimizeSummary,
   contenders: readonly Contender[],
   { rows, images }: Comparison,
   runtimeVersion: string,
@@ -109,7 +118,12 @@ async function writeResults(
   };
   await writeFile(path.join(OUT, 'results.json'), `${JSON.stringify(results, null, 2)}\n`);
   const shown = 12;
-  const grid = contenders.flatMap(({ id }) => images.get(id)!.slice(0, shown).map(({ picture }) => picture));
+  const grid = contenders.flatMap(({ id }) =>
+    images
+      .get(id)!
+      .slice(0, shown)
+      .map(({ picture }) => picture),
+  );
   await writeFile(path.join(OUT, 'pictures.png'), encodePng(imageGrid(grid, shown, { gap: 1, scale: 2 })));
   const data = reportDataOf(summary, {
     title: 'CacheQuant on fashion-sd',
@@ -123,5 +137,5 @@ async function writeResults(
       bundleTotal: await bytesOf(bundle, ['']),
     },
   });
-  await writeFile(path.join(OUT, 'report.html'), await renderReport(data));
+  await writeFile(path.join(OUT, 'report.html'), renderReport(data));
 }

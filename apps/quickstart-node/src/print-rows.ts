@@ -12,10 +12,14 @@ export function printRows(rows: readonly ReportRow[]): void {
     row.psnrInterval === null ? '' : `[${row.psnrInterval.map((bound) => bound.toFixed(2)).join(', ')}]`,
   ]);
   const head = ['', 'per image', 'speed', 'denoiser', 'folder', 'PSNR', '95 % interval'];
-  const widths = head.map((title, column) => Math.max(title.length, ...table.map((row) => row[column]!.length)));
+  const widths = head.map((title, column) =>
+    Math.max(title.length, ...table.map((row) => row[column]!.length)),
+  );
   console.log();
   for (const row of [head, ...table]) {
-    console.log(`  ${row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!))).join('  ')}`);
+    console.log(
+      `  ${row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!))).join('  ')}`,
+    );
   }
 }
 

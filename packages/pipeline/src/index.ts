@@ -55,7 +55,7 @@ export type { Laboratory, PreparedImage, StageProgress } from './optimize/labora
 export type { LayerDecision } from './optimize/layer-plan.js';
 export { compareWith, type MeasuredImage, measureImage, type Quality } from './optimize/measure.js';
 export { type LaboratoryOptions, type OpenLaboratory, openLaboratory } from './optimize/open-laboratory.js';
-export { type OptimizeRequest, type OptimizeSummary, optimize } from './optimize/optimize.js';
+export { type OptimizeRequest, type OptimizeSummary, optimize, optimizeIn } from './optimize/optimize.js';
 export { type OptimizationPlan, planOptimization } from './optimize/plan-optimization.js';
 export { type OptimizeOptions, parseRecipe, type Recipe, type ScheduleKind } from './optimize/recipe.js';
 export { interval95, meanOf, medianOf } from './optimize/statistics.js';

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
-import type { Runtime, Storage } from '@cachequant/tensor';
+import { type Runtime, type Storage, writeFile } from '@cachequant/tensor';
 import { type OptimizeSummary, optimize } from '../optimize/optimize.js';
 import type { OptimizeOptions } from '../optimize/recipe.js';
 import { modelStorage } from './models.js';
@@ -27,12 +27,14 @@ export interface OptimizedModel {
   dispose(): Promise<void>;
 }
 
-/** models/fashion-sd, optimized into a temporary folder. */
+/** A copy of models/fashion-sd, optimized into a temporary folder. */
 export async function optimizedModel(options: OptimizeOptions = SMALL_RUN): Promise<OptimizedModel> {
   const folder = await mkdtemp(join(tmpdir(), 'cachequant-'));
   const runtime = await createNodeRuntime();
-  const source = modelStorage('fashion-sd');
-  const [work, out] = ['work', 'out'].map((name) => nodeStorage(join(folder, name))) as [Storage, Storage];
+  const place = (name: string) => nodeStorage(join(folder, name));
+  const [source, work, out] = [place('model'), place('work'), place('out')];
+  const model = modelStorage('fashion-sd');
+  for (const path of await model.list()) await writeFile(source, path, await model.read(path));
   const summary = await optimize({ source, work, out, runtime, options });
   const dispose = async () => {
     await runtime.dispose();

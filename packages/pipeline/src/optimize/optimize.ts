@@ -59,25 +59,33 @@ export interface OptimizeSummary {
  * within one network call after the signal
  */
 export async function optimize(request: OptimizeRequest): Promise<OptimizeSummary> {
-  await requireBundlePlace(request.out);
   const opened = await openLaboratory(request);
   try {
-    const { lab, runner, prepared, inputDims } = opened;
-    const study = await studyDenoiser(lab, runner, inputDims, prepared.model);
-    const choice = await chooseVariant(study);
-    const plain =
-      lab.recipe.cacheCorrection === 'none'
-        ? undefined
-        : await buildCandidate(study, choice.chosen.schedule, 'none');
-    const { verification, pictures } = await runner.stage('verify', () =>
-      verify(study, prepared.folder, choice.variant, plain),
-    );
-    const manifest = await writeBundle(request, opened, study, choice, verification);
-    const distances = mergedMoments(study.features).distanceTable();
-    return { manifest, verification, pictures, choice, study, textEncoderMs: lab.textEncoderMs, distances };
+    return await optimizeIn(opened, request);
   } finally {
     await opened.dispose();
   }
+}
+
+/**
+ * `optimize` in a laboratory that is open already, and stays so: for comparisons that go on from the study.
+ * @param request what the laboratory was opened with, and where the bundle goes
+ */
+export async function optimizeIn(opened: OpenLaboratory, request: OptimizeRequest): Promise<OptimizeSummary> {
+  await requireBundlePlace(request.out);
+  const { lab, runner, prepared, inputDims } = opened;
+  const study = await studyDenoiser(lab, runner, inputDims, prepared.model);
+  const choice = await chooseVariant(study);
+  const plain =
+    lab.recipe.cacheCorrection === 'none'
+      ? undefined
+      : await buildCandidate(study, choice.chosen.schedule, 'none');
+  const { verification, pictures } = await runner.stage('verify', () =>
+    verify(study, prepared.folder, choice.variant, plain),
+  );
+  const manifest = await writeBundle(request, opened, study, choice, verification);
+  const distances = mergedMoments(study.features).distanceTable();
+  return { manifest, verification, pictures, choice, study, textEncoderMs: lab.textEncoderMs, distances };
 }
 
 async function writeBundle(

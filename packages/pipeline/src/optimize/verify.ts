@@ -5,6 +5,7 @@ import { loadGraph } from '../model/load-graph.js';
 import type { ModelFolder } from '../model/model-folder.js';
 import type { Candidate } from './candidate.js';
 import { type Coverage, measureCoverage } from './coverage.js';
+import type { Laboratory, PreparedImage } from './laboratory.js';
 import { compareWith, type MeasuredImage, measureImage, relativeErrors } from './measure.js';
 import { interval95, meanOf, medianOf } from './statistics.js';
 import type { Study } from './study.js';
@@ -58,37 +59,26 @@ export async function verify(
   uncorrected: Candidate | undefined,
 ): Promise<VerificationResult> {
   const { lab } = study;
-  const denoisers = {
-    original: floatDenoiser(await loadGraph(lab.runtime, folder.storage, folder.denoiser.model)),
-    optimized: await loadVariant(lab, variant),
-    uncorrected: uncorrected && (await loadVariant(lab, uncorrected.variant)),
-  };
   const images = lab.verification.slice(0, lab.recipe.verificationImages);
+  const loaded: Denoiser[] = [];
+  const keep = (denoiser: Denoiser): Denoiser => {
+    loaded.push(denoiser);
+    return denoiser;
+  };
   const runs: Run[] = [];
   try {
-    await warmUp(study, [denoisers.original, denoisers.optimized]);
-    for (const [i, image] of images.entries()) {
-      lab.onProgress?.({ stage: 'verify', done: i, total: images.length });
-      const before = denoisers.optimized.stats;
-      const original = await measureImage(lab, denoisers.original, image, { keepTrajectory: true });
-      const optimized = await measureImage(lab, denoisers.optimized, image, { keepTrajectory: true });
-      const after = denoisers.optimized.stats;
-      const plain =
-        denoisers.uncorrected &&
-        (await measureImage(lab, denoisers.uncorrected, image, { keepTrajectory: true }));
-      runs.push({
-        original,
-        optimized,
-        plain,
-        full: after.fullCalls - before.fullCalls,
-        cached: after.cachedCalls - before.cachedCalls,
-      });
+    const source = await loadGraph(lab.runtime, folder.storage, folder.denoiser.model);
+    const original = keep(floatDenoiser(source));
+    const optimized = keep(await loadVariant(lab, variant));
+    const plain = uncorrected && keep(await loadVariant(lab, uncorrected.variant));
+    for (const denoiser of [original, optimized]) await measureImage(lab, denoiser, lab.calibration[0]!);
+    for (const [done, image] of images.entries()) {
+      lab.onProgress?.({ stage: 'verify', done, total: images.length });
+      runs.push(await runImage(lab, image, { original, optimized, plain }));
     }
     lab.onProgress?.({ stage: 'verify', done: runs.length, total: runs.length });
   } finally {
-    await Promise.all(
-      [denoisers.original, denoisers.optimized, denoisers.uncorrected].map((each) => each?.dispose()),
-    );
+    await Promise.all(loaded.map((denoiser) => denoiser.dispose()));
   }
   const quality = compareWith(
     runs.map((run) => run.original.picture),
@@ -115,8 +105,23 @@ interface Run {
   readonly cached: number;
 }
 
-async function warmUp(study: Study, denoisers: readonly Denoiser[]): Promise<void> {
-  for (const denoiser of denoisers) await measureImage(study.lab, denoiser, study.lab.calibration[0]!);
+async function runImage(
+  lab: Laboratory,
+  image: PreparedImage,
+  denoisers: { original: Denoiser; optimized: Denoiser; plain: Denoiser | undefined },
+): Promise<Run> {
+  const measure = (denoiser: Denoiser) => measureImage(lab, denoiser, image, { keepTrajectory: true });
+  const before = denoisers.optimized.stats;
+  const original = await measure(denoisers.original);
+  const optimized = await measure(denoisers.optimized);
+  const after = denoisers.optimized.stats;
+  return {
+    original,
+    optimized,
+    plain: denoisers.plain && (await measure(denoisers.plain)),
+    full: after.fullCalls - before.fullCalls,
+    cached: after.cachedCalls - before.cachedCalls,
+  };
 }
 
 function summarize(
