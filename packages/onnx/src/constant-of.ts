@@ -17,7 +17,7 @@ export function constantOf(graph: OnnxGraph, name: string): Weight | undefined {
 }
 
 /** What a Constant node makes, under the name of its output. */
-export function constantValue(node: OnnxNode): Weight | undefined {
+function constantValue(node: OnnxNode): Weight | undefined {
   const name = node.outputs[0] ?? '';
   for (const [key, attribute] of node.attributes) {
     if (key === 'value' && attribute.type === 'tensor') return { ...attribute.value, name };

@@ -48,7 +48,7 @@ export function elementTypeOf(dtype: DType): number {
 }
 
 /** @returns undefined for strings and for types we do not know */
-export function bitsOfElementType(elementType: number): number | undefined {
+function bitsOfElementType(elementType: number): number | undefined {
   const dtype = dtypeOf(elementType);
   return dtype === null ? CARRIED_BITS.get(elementType) : bitsOf(dtype);
 }

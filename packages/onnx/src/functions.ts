@@ -12,7 +12,7 @@ export function functionKey({
 }
 
 /** Keys of the functions that nodes would call if there are such functions; subgraphs count. */
-export function calledKeys(nodes: readonly OnnxNode[]): Set<string> {
+function calledKeys(nodes: readonly OnnxNode[]): Set<string> {
   const keys = new Set<string>();
   for (const node of nodes) {
     keys.add(functionKey({ domain: node.domain, name: node.opType, overload: overloadOf(node) }));

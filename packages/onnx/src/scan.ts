@@ -8,7 +8,7 @@ import { type Gap, ProtoReader, type SparseFile, WIRE } from './proto/reader.js'
 import type { Schema } from './proto/schema.js';
 
 /** Raw data up to this size is read along; what is longer stays in the file. */
-export const INLINE_BYTES = 4096;
+const INLINE_BYTES = 4096;
 
 const FIRST_READ = 4096;
 const LARGEST_READ = 256 * 1024;

@@ -24,7 +24,7 @@ export function takeKernelEvents(folder: string): KernelEvent[] {
  * Picks the kernels' events out of a Chrome trace as ONNX Runtime writes it: category `Node`, names that
  * end in `_kernel_time`, durations in microseconds.
  */
-export function parseKernelEvents(trace: string): KernelEvent[] {
+function parseKernelEvents(trace: string): KernelEvent[] {
   const events: KernelEvent[] = [];
   for (const { cat, name, dur, args } of JSON.parse(trace) as TraceEvent[]) {
     if (cat !== 'Node' || name === undefined || !name.endsWith('_kernel_time')) continue;

@@ -132,9 +132,9 @@ function sessionOptions(request: LoadRequest, threads: number): InferenceSession
     graphOptimizationLevel: request.optimization,
     // What goes wrong is thrown; nothing is to be printed as well.
     logSeverityLevel: 4,
-    // Every session has threads of its own. Those of the one that ran last would spin for a while and take the
+    // Every session has threads of its own. Those of the one that ran last would go on spinning and take the
     // cores from the next one: with full and cached graphs in turn, calls were measured at four times their time.
-    extra: { session: { intra_op: { allow_spinning: '0' } } },
+    extra: { session: { force_spinning_stop: '1' } },
     externalData: request.externalData.map(({ path, buffer }) => ({ path, data: new Uint8Array(buffer) })),
     ...(request.profileFolder === undefined
       ? {}

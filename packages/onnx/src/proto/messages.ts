@@ -105,31 +105,31 @@ export interface StringStringEntryProto extends f.Unknown {
   value?: string;
 }
 
-export const OPERATOR_SET_ID = f.schema<OperatorSetIdProto>('OperatorSetIdProto', {
+const OPERATOR_SET_ID = f.schema<OperatorSetIdProto>('OperatorSetIdProto', {
   domain: f.string(1),
   version: f.int(2),
 });
 
-export const STRING_STRING_ENTRY = f.schema<StringStringEntryProto>('StringStringEntryProto', {
+const STRING_STRING_ENTRY = f.schema<StringStringEntryProto>('StringStringEntryProto', {
   key: f.string(1),
   value: f.string(2),
 });
 
-export const DIMENSION = f.schema<DimensionProto>('TensorShapeProto.Dimension', {
+const DIMENSION = f.schema<DimensionProto>('TensorShapeProto.Dimension', {
   dimValue: f.int(1),
   dimParam: f.string(2),
 });
 
-export const TENSOR_SHAPE = f.schema<TensorShapeProto>('TensorShapeProto', {
+const TENSOR_SHAPE = f.schema<TensorShapeProto>('TensorShapeProto', {
   dim: f.messages(1, () => DIMENSION),
 });
 
-export const TENSOR_TYPE = f.schema<TensorTypeProto>('TypeProto.Tensor', {
+const TENSOR_TYPE = f.schema<TensorTypeProto>('TypeProto.Tensor', {
   elemType: f.int(1),
   shape: f.message(2, () => TENSOR_SHAPE),
 });
 
-export const TYPE = f.schema<TypeProto>('TypeProto', { tensorType: f.message(1, () => TENSOR_TYPE) });
+const TYPE = f.schema<TypeProto>('TypeProto', { tensorType: f.message(1, () => TENSOR_TYPE) });
 
 export const VALUE_INFO = f.schema<ValueInfoProto>('ValueInfoProto', {
   name: f.string(1),

@@ -3,7 +3,7 @@ import type { ByteRange } from './reader.js';
 /** A piece of a file to be written: bytes, or bytes that are still to be read from somewhere. */
 export type Piece = Uint8Array | ByteRange;
 
-export function lengthOf(piece: Piece): number {
+function lengthOf(piece: Piece): number {
   return piece instanceof Uint8Array ? piece.byteLength : piece.length;
 }
 

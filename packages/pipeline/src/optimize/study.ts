@@ -57,7 +57,8 @@ export async function studyDenoiser(
     ]);
     await writeGraph(lab.work, FLOAT_FULL, full!);
     await writeGraph(lab.work, FLOAT_CACHED, cached!);
-    const observed = sites.length > 0 ? withObservers(full!, sites, source.full, lab.calibration.length) : cloneModel(full!);
+    const observed =
+      sites.length > 0 ? withObservers(full!, sites, source.full, lab.calibration.length) : cloneModel(full!);
     await writeGraph(lab.work, FLOAT_OBSERVED, observed);
     return {};
   });

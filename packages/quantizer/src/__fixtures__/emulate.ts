@@ -13,7 +13,7 @@ export interface Window {
 }
 
 /** A convolution of [1, C, H, W] by its definition; padding counts as zero. */
-export function convolve(
+function convolve(
   x: Float64Array,
   [, channels, height, width]: readonly number[],
   w: ArrayLike<number>,
@@ -53,7 +53,7 @@ export function gridAt({ sites, scales, zeroPoints }: ActivationGridTable, site:
 }
 
 /** q − zeroPoint of a tensor. */
-export function levels(
+function levels(
   x: Float32Array,
   { scale, zeroPoint }: { scale: number; zeroPoint: number },
 ): Float64Array {
