@@ -53,10 +53,7 @@ export function gridAt({ sites, scales, zeroPoints }: ActivationGridTable, site:
 }
 
 /** q − zeroPoint of a tensor. */
-function levels(
-  x: Float32Array,
-  { scale, zeroPoint }: { scale: number; zeroPoint: number },
-): Float64Array {
+function levels(x: Float32Array, { scale, zeroPoint }: { scale: number; zeroPoint: number }): Float64Array {
   return Float64Array.from(x, (value) =>
     Math.min(255 - zeroPoint, Math.max(-zeroPoint, roundEven(value / scale))),
   );
