@@ -12,7 +12,7 @@ import { readManifest } from '../bundle/manifest.js';
 const PROGRAM = `
   import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
   import { optimize } from '@cachequant/pipeline';
-  const [source, folder, options] = process.argv.slice(1);
+  const [source, folder, options, held] = process.argv.slice(1);
   const runtime = await createNodeRuntime();
   await optimize({
     source: nodeStorage(source),
@@ -20,27 +20,39 @@ const PROGRAM = `
     out: nodeStorage(folder + '/out'),
     runtime,
     options: JSON.parse(options),
-    onStage: (name, reused) => console.log(reused ? 'reused' : 'began', name),
+    onStage: (name, reused) => {
+      console.log(reused ? 'reused' : 'began', name);
+      if (name === held) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2000);
+    },
   });
   await runtime.dispose();
 `;
 const PACKAGE = fileURLToPath(new URL('../..', import.meta.url));
 const MODEL = fileURLToPath(new URL('../../../../models/fashion-sd', import.meta.url));
 const OPTIONS = JSON.stringify({ ...SMALL_RUN, steps: 4 });
-const KILL_AFTER_MS = 30;
+/** A stage is killed in its middle; a short one is held at its beginning, so that the kill does not miss it. */
+const SHORT_STAGE_MS = 400;
 
 interface Attempt {
   readonly began: readonly string[];
   readonly reused: readonly string[];
   readonly killed: boolean;
+  /** When each stage began, in milliseconds from any origin. */
+  readonly times: ReadonlyMap<string, number>;
 }
 
-/** Runs the program, and kills it shortly after it has begun a stage. */
-function attempt(folder: string, killIn?: string): Promise<Attempt> {
-  const child = spawn(process.execPath, ['--input-type=module', '-e', PROGRAM, MODEL, folder, OPTIONS], {
-    cwd: PACKAGE,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+/** Runs the program, and kills it some time after it has begun a stage. */
+function attempt(folder: string, killIn?: { stage: string; afterMs: number }): Promise<Attempt> {
+  const held = killIn && killIn.afterMs < SHORT_STAGE_MS / 2 ? killIn.stage : '';
+  const child = spawn(
+    process.execPath,
+    ['--input-type=module', '-e', PROGRAM, MODEL, folder, OPTIONS, held],
+    {
+      cwd: PACKAGE,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
+  const times = new Map<string, number>();
   const began: string[] = [];
   const reused: string[] = [];
   let errors = '';
@@ -51,7 +63,9 @@ function attempt(folder: string, killIn?: string): Promise<Attempt> {
     for (const line of lines) {
       const [state, name = ''] = line.split(' ');
       (state === 'reused' ? reused : began).push(name);
-      if (state === 'began' && name === killIn) setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS);
+      times.set(name, performance.now());
+      if (state === 'began' && name === killIn?.stage)
+        setTimeout(() => child.kill('SIGKILL'), killIn.afterMs);
     }
   });
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -59,7 +73,8 @@ function attempt(folder: string, killIn?: string): Promise<Attempt> {
   });
   return new Promise((resolve, reject) => {
     child.on('exit', (code, signal) => {
-      if (code === 0 || signal === 'SIGKILL') resolve({ began, reused, killed: signal === 'SIGKILL' });
+      times.set('end', performance.now());
+      if (code === 0 || signal === 'SIGKILL') resolve({ began, reused, killed: signal === 'SIGKILL', times });
       else reject(new Error(errors));
     });
   });
@@ -81,7 +96,8 @@ describe('optimize in a process that is killed', () => {
 
     const disturbed = join(folder, 'disturbed');
     for (const [i, stage] of stages.entries()) {
-      const { began, reused, killed } = await attempt(disturbed, stage);
+      const length = undisturbed.times.get(stages[i + 1] ?? 'end')! - undisturbed.times.get(stage)!;
+      const { began, reused, killed } = await attempt(disturbed, { stage, afterMs: length * 0.4 });
       expect(killed).toBe(true);
       expect(began.at(i === 0 ? 0 : -1)).toBe(stage);
       expect(reused).toEqual(stages.slice(0, reused.length));
