@@ -12,7 +12,7 @@ export interface ByteSource {
 export type WeightData =
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
   | { readonly kind: 'range'; readonly source: ByteSource; readonly offset: number; readonly length: number }
-  /** In a file of external data that this session writes; `location` is relative to the model's folder. */
+  /** In a file of external data that is being written; `location` is relative to the model's folder. */
   | {
       readonly kind: 'external';
       readonly location: string;

@@ -1,5 +1,6 @@
 export { type ActivationGrid, chooseActivationGrid } from './activation-range.js';
 export { type ActivationGridTable, ActivationStatistics } from './activation-statistics.js';
+export { type FloatReason, floatReason } from './float-reason.js';
 export {
   activationSites,
   type IntegerGraphPlan,

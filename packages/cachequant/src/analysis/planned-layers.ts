@@ -1,5 +1,4 @@
-import { findLayers, type Layer, type LayerKind } from '@cachequant/quantizer';
-import { elementCount } from '@cachequant/tensor';
+import { findLayers, floatReason, type LayerKind } from '@cachequant/quantizer';
 import type { AnalysedGraph } from './analysed-graph.js';
 
 /** What becomes of a convolution or linear layer when the model is optimized, and why. */
@@ -12,13 +11,10 @@ export interface PlannedLayer {
   readonly reason: string;
 }
 
-/** Fewer rows than this make a product of a few vectors, where integers cost more than they save. */
-const MIN_ROWS = 9;
-
 /** Plans every layer as `optimize` does without options. */
 export function planLayers(analysed: AnalysedGraph): PlannedLayer[] {
   return findLayers(analysed.model.graph).map((layer) => {
-    const reason = floatReason(analysed, layer);
+    const reason = floatReason(analysed.model.graph, analysed.shapes, layer) ?? '';
     return {
       id: layer.id,
       kind: layer.kind,
@@ -27,11 +23,4 @@ export function planLayers(analysed: AnalysedGraph): PlannedLayer[] {
       reason,
     };
   });
-}
-
-function floatReason({ model, inputs, shapes }: AnalysedGraph, layer: Layer): string {
-  const readsSample = inputs.some(({ name, dims }) => name === layer.input && dims?.length === 4);
-  if (readsSample || model.graph.outputs[0]?.name === layer.output) return 'first or last layer';
-  const dims = (shapes.get(layer.output)?.dims ?? []).map(Number);
-  return elementCount(dims) / layer.outputChannels < MIN_ROWS ? 'too few rows to gain' : '';
 }
