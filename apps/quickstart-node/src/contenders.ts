@@ -87,7 +87,7 @@ function filesOf({ full, cached }: Variant): string[] {
 }
 
 /** Sum of all files at or under the paths. */
-export async function bytesOf(storage: Storage, paths: readonly string[]): Promise<number> {
+async function bytesOf(storage: Storage, paths: readonly string[]): Promise<number> {
   let total = 0;
   for (const path of paths) {
     for (const file of await storage.list(path)) total += (await storage.stat(file))!.size;

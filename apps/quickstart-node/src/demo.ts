@@ -6,9 +6,9 @@ import { encodePng, imageGrid, type OptimizeSummary, openLaboratory, optimizeIn 
 import { renderReport } from '@cachequant/report';
 import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
 import { parseSchedulerConfig } from '@cachequant/samplers';
-import { reportDataOf } from 'cachequant';
+import { compareSizes, type ReportSizes, reportDataOf } from 'cachequant';
 import { type Comparison, compareContenders } from './compare.js';
-import { bytesOf, type Contender, loadContenders } from './contenders.js';
+import { type Contender, loadContenders } from './contenders.js';
 import { printRows } from './print-rows.js';
 import { CALIBRATION_PROMPTS, HELD_OUT_PROMPTS } from './prompts.js';
 import { StageLine } from './stage-line.js';
@@ -73,12 +73,13 @@ async function demo(signal: AbortSignal): Promise<void> {
   const { lab } = summary.study;
   const contenders = await loadContenders({ summary, source, work, bundle, schedulerConfig });
   line.stage(`compare ${contenders.length} ways on ${HELD_OUT_IMAGES} held-out seeds`, false);
-  const otherBytes = (await bytesOf(source, [''])) - (await bytesOf(source, ['unet']));
+  const sizes = await compareSizes(source, 'unet/model.onnx', bundle);
+  const otherBytes = sizes.sourceTotal - sizes.sourceDenoiser;
   const comparison = await compareContenders(lab, contenders, lab.verification, otherBytes, (done, total) =>
     line.progress(done, total),
   );
   line.end();
-  await writeResults(summary, contenders, comparison, runtime.version);
+  await writeResults(summary, contenders, comparison, sizes, runtime.version);
   await Promise.all(contenders.map(({ denoiser }) => denoiser.dispose()));
   await laboratory.dispose();
   await runtime.dispose();
@@ -93,16 +94,12 @@ async function writeResults(
   summary: OptimizeSummary,
   contenders: readonly Contender[],
   { rows, images }: Comparison,
+  sizes: ReportSizes,
   runtimeVersion: string,
 ): Promise<void> {
-  const bundle = nodeStorage(path.join(OUT, 'bundle'));
-  const source = nodeStorage(MODEL);
   const cpu = os.cpus()[0]?.model ?? 'unknown processor';
   const machine = `${cpu}, ${os.availableParallelism()} cores, ${process.platform} ${process.arch}`;
   const { verification, manifest, choice } = summary;
-  const denoiserItems = await Promise.all(
-    (await bundle.list('denoiser')).map(async (name) => ({ name, bytes: (await bundle.stat(name))!.size })),
-  );
   const results = {
     rows,
     machine,
@@ -113,7 +110,7 @@ async function writeResults(
     schedules: choice.candidates.map(({ schedule, psnr }) => ({ schedule, calibrationPsnr: psnr })),
     integerShare: verification.coverage.integerShare,
     cacheHits: verification.cacheHits,
-    denoiserItems,
+    denoiserItems: sizes.denoiserItems,
     seeds: images.get('original')!.length,
   };
   await writeFile(path.join(OUT, 'results.json'), `${JSON.stringify(results, null, 2)}\n`);
@@ -130,12 +127,7 @@ async function writeResults(
     machine,
     versions: { node: process.versions.node, onnxruntime: runtimeVersion },
     rows,
-    sizes: {
-      sourceDenoiser: await bytesOf(source, ['unet']),
-      sourceTotal: await bytesOf(source, ['']),
-      denoiserItems,
-      bundleTotal: await bytesOf(bundle, ['']),
-    },
+    sizes,
   });
   await writeFile(path.join(OUT, 'report.html'), renderReport(data));
 }

@@ -1,4 +1,4 @@
-import { encodePng, type OptimizeSummary, type RgbImage } from '@cachequant/pipeline';
+import { encodePng, meanOf, type OptimizeSummary, type RgbImage } from '@cachequant/pipeline';
 import type { ReportData, ReportPicture, ReportRow } from '@cachequant/report';
 
 /** Sizes that a report compares, in bytes. */
@@ -45,7 +45,7 @@ export function reportDataOf(summary: OptimizeSummary, context: ReportContext): 
       schedule,
       correction,
       refreshSteps,
-      psnr: psnr.reduce((sum, value) => sum + value, 0) / psnr.length,
+      psnr: meanOf(psnr),
       chosen: schedule === choice.chosen.schedule,
     })),
     errorPerCall: verification.errorPerCall,

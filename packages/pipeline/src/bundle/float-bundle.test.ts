@@ -153,7 +153,8 @@ describe('createBundleGenerator', () => {
 
 describe('the graphs of a cut', () => {
   /** Final latents of the first verification image. */
-  const latentsOf = (denoiser: Denoiser) => sampleImage(lab, denoiser, lab.verification[0]!);
+  const latentsOf = async (denoiser: Denoiser) =>
+    (await sampleImage(lab, denoiser, lab.verification[0]!)).latents;
 
   function largestDifference(a: Tensor<'float32'>, b: Tensor<'float32'>): number {
     return a.data.reduce((most, value, i) => Math.max(most, Math.abs(value - b.data[i]!)), 0);

@@ -6,13 +6,12 @@ import {
   type Session,
   type Storage,
   type Tensor,
-  TorchGenerator,
-  tensor,
 } from '@cachequant/tensor';
 import type { Conditioning, Denoiser, DenoiserCall } from '../generate/denoiser.js';
 import { denoiserFeeds } from '../generate/denoiser-feeds.js';
 import { findDenoiserInputs } from '../generate/denoiser-inputs.js';
-import { sampleLatents } from '../generate/sample-latents.js';
+import { initialNoise } from '../generate/initial-noise.js';
+import { type SampledLatents, type SampleLatentsOptions, sampleLatents } from '../generate/sample-latents.js';
 import type { RgbImage } from '../images/rgb-image.js';
 import { loadGraph as loadModel } from '../model/load-graph.js';
 import type { Recipe } from './recipe.js';
@@ -60,25 +59,22 @@ export interface Laboratory {
 }
 
 /** Denoises one image from its seed; the same seed gives the same start as torch on CPU. */
-export async function sampleImage(
+export function sampleImage(
   lab: Laboratory,
   denoiser: Denoiser,
   image: PreparedImage,
-): Promise<Tensor<'float32'>> {
-  const generator = new TorchGenerator(image.seed);
-  const dims = [1, ...lab.latentDims];
-  const noise = tensor('float32', dims, generator.randn(dims.reduce((product, dim) => product * dim, 1)));
-  const { latents } = await sampleLatents({
+  { sampler = lab.sampler, onStep }: Partial<Pick<SampleLatentsOptions, 'sampler' | 'onStep'>> = {},
+): Promise<SampledLatents> {
+  return sampleLatents({
     denoiser,
-    sampler: lab.sampler,
-    noise,
-    generators: [generator],
+    sampler,
+    ...initialNoise([image.seed], lab.latentDims),
     conditioning: image.conditioning,
     unconditional: image.unconditional,
     guidanceScale: lab.guidanceScale,
     signal: lab.signal,
+    ...(onStep && { onStep }),
   });
-  return latents;
 }
 
 /** Runs every calibration image through a denoiser. */
@@ -96,7 +92,7 @@ export async function sampleCalibration(
   lab.onProgress?.({ stage, done: 0, total });
   for (const [i, image] of lab.calibration.entries()) {
     around.before?.(i);
-    const latents = await sampleImage(lab, denoiser, image);
+    const { latents } = await sampleImage(lab, denoiser, image);
     await around.after?.(i, latents);
     lab.onProgress?.({ stage, done: i + 1, total });
   }

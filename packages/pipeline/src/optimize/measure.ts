@@ -1,10 +1,9 @@
-import { type Tensor, TorchGenerator, tensor } from '@cachequant/tensor';
 import type { CallKind, Denoiser } from '../generate/denoiser.js';
-import { sampleLatents } from '../generate/sample-latents.js';
+import type { SamplingStep } from '../generate/sample-latents.js';
 import { psnr } from '../images/psnr.js';
 import type { RgbImage } from '../images/rgb-image.js';
 import { ssim } from '../images/ssim.js';
-import type { Laboratory, PreparedImage } from './laboratory.js';
+import { type Laboratory, type PreparedImage, sampleImage } from './laboratory.js';
 
 /** One image, made and timed. */
 export interface MeasuredImage {
@@ -29,22 +28,12 @@ export async function measureImage(
   image: PreparedImage,
   { sampler = lab.sampler, keepTrajectory = false }: MeasureOptions = {},
 ): Promise<MeasuredImage> {
-  const generator = new TorchGenerator(image.seed);
-  const dims = [1, ...lab.latentDims];
-  const noise = tensor('float32', dims, generator.randn(dims.reduce((product, dim) => product * dim, 1)));
   const trajectory: Float32Array[] = [];
   const start = performance.now();
-  const { latents, calls } = await sampleLatents({
-    denoiser,
+  const { latents, calls } = await sampleImage(lab, denoiser, image, {
     sampler,
-    noise,
-    generators: [generator],
-    conditioning: image.conditioning,
-    unconditional: image.unconditional,
-    guidanceScale: lab.guidanceScale,
-    signal: lab.signal,
     ...(keepTrajectory && {
-      onStep: (step: { latents: Tensor<'float32'> }) => {
+      onStep: (step: SamplingStep) => {
         trajectory.push(step.latents.data.slice());
       },
     }),

@@ -13,7 +13,6 @@ import {
 export interface FullObservation {
   /** Of the cached tensor; even and odd images apart, so that a fit can be checked on what it has not seen. */
   readonly moments: readonly [MomentsSnapshot, MomentsSnapshot];
-  readonly cacheDims: readonly number[];
   readonly grids: ActivationGridTable | undefined;
   /** Final latents of the calibration images, one behind another. */
   readonly latents: Float32Array;
@@ -36,14 +35,12 @@ export async function observeFull(
   const statistics = sites.length > 0 ? new ActivationStatistics(calls, sites, samplesKept) : undefined;
   let halves: [FeatureMoments, FeatureMoments] | undefined;
   let current = 0;
-  let cacheDims: readonly number[] = [];
   const latents: Float32Array[] = [];
   const outputs = [lab.output, CACHE_NAME, ...(statistics ? [OBSERVATIONS_OUTPUT] : [])];
   const denoiser = observingDenoiser(session, async (call) => {
     const results = await runGraph(lab, session, call, outputs);
     const features = results[CACHE_NAME]!;
     const layout = channelLayout(features.dims);
-    cacheDims = features.dims;
     halves ??= [momentsFor(calls, layout.channels, window), momentsFor(calls, layout.channels, window)];
     if (call.call === 0) halves[current % 2]!.begin();
     halves[current % 2]!.observe(call.call, features.data, layout);
@@ -65,7 +62,6 @@ export async function observeFull(
   }
   return {
     moments: [halves![0].snapshot(), halves![1].snapshot()],
-    cacheDims,
     grids: statistics?.grids(),
     latents: joined(latents),
   };
