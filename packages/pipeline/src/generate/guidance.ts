@@ -53,7 +53,8 @@ function combine(unconditional: Float32Array, conditional: Float32Array, scale: 
   return unconditional.map((base, i) => base + Math.fround(scale * Math.fround(conditional[i]! - base)));
 }
 
-function concatConditioning(first: Conditioning, second: Conditioning): Conditioning {
+/** Conditioning of both halves as one batch. */
+export function concatConditioning(first: Conditioning, second: Conditioning): Conditioning {
   return Object.fromEntries(
     Object.entries(second).map(([name, value]) => {
       const other = first[name];

@@ -95,5 +95,5 @@ async function gridsAlong(
   const sites = sitesOf(graphs.cached, integers!.packed);
   const cached = `float/cached-${name}-observed.onnx`;
   await writeGraph(lab.work, cached, withObservers(float, sites, graphs.cached, lab.calibration.length));
-  return observeCached(lab, { full: FLOAT_FULL, cached }, refreshSteps, sites, SAMPLES_KEPT);
+  return observeCached(lab, study.trajectory, cached, refreshSteps, sites, SAMPLES_KEPT);
 }

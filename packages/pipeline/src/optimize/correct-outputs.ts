@@ -46,7 +46,7 @@ export async function correctOutputs(study: Study, candidate: Candidate): Promis
       grids: candidate.grids!,
     }),
   );
-  const moments = await observeOutputs(lab, exposed, candidate.refreshSteps, corrected);
+  const moments = await observeOutputs(lab, study.trajectory, exposed, candidate.refreshSteps, corrected);
   const fits = Object.fromEntries(Object.entries(moments).map(([id, halves]) => [id, fitOutput(halves)]));
   return { fits, ...(await tryCorrection(study, candidate, new Map(Object.entries(fits)))) };
 }

@@ -8,6 +8,7 @@ import {
   runGraph,
   sampleCalibration,
 } from './laboratory.js';
+import { type FloatTrajectory, TrajectoryRecorder } from './trajectory.js';
 
 /** What one float pass over the calibration images leaves behind. */
 export interface FullObservation {
@@ -16,11 +17,12 @@ export interface FullObservation {
   readonly grids: ActivationGridTable | undefined;
   /** Final latents of the calibration images, one behind another. */
   readonly latents: Float32Array;
+  readonly trajectory: FloatTrajectory;
 }
 
 /**
  * Runs the float model once over the calibration images, gathering the moments of the cached tensor and
- * the activations that the integer graph needs.
+ * the activations that the integer graph needs, and recording what later passes replay.
  * @param sites tensors whose activations the graph's observers report; none in float
  */
 export async function observeFull(
@@ -36,6 +38,7 @@ export async function observeFull(
   let halves: [FeatureMoments, FeatureMoments] | undefined;
   let current = 0;
   const latents: Float32Array[] = [];
+  const recorder = new TrajectoryRecorder(lab);
   const outputs = [lab.output, CACHE_NAME, ...(statistics ? [OBSERVATIONS_OUTPUT] : [])];
   const denoiser = observingDenoiser(session, async (call) => {
     const results = await runGraph(lab, session, call, outputs);
@@ -45,25 +48,30 @@ export async function observeFull(
     if (call.call === 0) halves[current % 2]!.begin();
     halves[current % 2]!.observe(call.call, features.data, layout);
     statistics?.record(call.call, results[OBSERVATIONS_OUTPUT]!.data);
+    await recorder.add(call.sample, features);
     return results[lab.output]!;
   });
   try {
     await sampleCalibration(lab, 'observe', denoiser, {
       before: (image) => {
         current = image;
+        recorder.begin(image);
       },
-      after: (image, result) => {
+      after: async (image, result) => {
         halves![image % 2]!.end();
         latents.push(result.data);
+        await recorder.end();
       },
     });
   } finally {
+    await recorder.abort();
     await session.dispose();
   }
   return {
     moments: [halves![0].snapshot(), halves![1].snapshot()],
     grids: statistics?.grids(),
     latents: joined(latents),
+    trajectory: recorder.finish(),
   };
 }
 

@@ -1,16 +1,14 @@
-import { AffineMoments, type AffineSnapshot, channelLayout } from '@cachequant/correction';
+import {
+  AffineMoments,
+  type AffineSnapshot,
+  type ChannelLayout,
+  channelLayout,
+} from '@cachequant/correction';
 import type { Layer } from '@cachequant/quantizer';
 import type { Session, Tensor } from '@cachequant/tensor';
-import type { DenoiserCall } from '../generate/denoiser.js';
-import {
-  CACHE_NAME,
-  type Laboratory,
-  observingDenoiser,
-  PREVIOUS_CACHE_NAME,
-  runGraph,
-  sampleCalibration,
-  withGraphs,
-} from './laboratory.js';
+import { CACHE_NAME, type Laboratory, PREVIOUS_CACHE_NAME, runGraph, withGraphs } from './laboratory.js';
+import { readRecord, TensorRecorder, type TensorRecords } from './tensor-records.js';
+import { anchorCalls, cachedCalls, type FloatTrajectory, type ReplayedCall, replay } from './trajectory.js';
 
 /** A layer whose output is corrected, with its bias, which the fit leaves out. */
 export interface CorrectedLayer {
@@ -26,13 +24,24 @@ export interface ExposedGraphs {
   readonly integerCached: string;
 }
 
+type Floats = Tensor<'float32'>;
+
+/** Some calls of every recorded image, and what the graphs are fed at them beyond the call itself. */
+interface Pass {
+  readonly calls: readonly number[];
+  readonly features: (replayed: ReplayedCall) => Promise<Record<string, Tensor>>;
+}
+
 /**
  * Moments of what the corrected layers give in integers against what they give in float, on the same inputs:
  * the float trajectory, and at cached calls the quantized model's own cached tensors.
+ *
+ * One graph is loaded at a time; what the integer layers gave waits on disk for the float ones.
  * @returns by layer id, even and odd images apart
  */
 export async function observeOutputs(
   lab: Laboratory,
+  trajectory: FloatTrajectory,
   graphs: ExposedGraphs,
   refreshSteps: readonly number[],
   corrected: readonly CorrectedLayer[],
@@ -44,61 +53,91 @@ export async function observeOutputs(
       return [layer.id, [new AffineMoments(shape), new AffineMoments(shape)] as const];
     }),
   );
-  await withGraphs(lab, graphs, (sessions) => gather(lab, sessions, refreshSteps, corrected, moments));
+  const compare = (image: number, call: number, given: readonly Floats[], truth: readonly Floats[]) => {
+    for (const [i, { layer, bias }] of corrected.entries()) {
+      const layout = channelLayout(truth[i]!.dims);
+      const x = withoutBias(given[i]!, bias, layout);
+      moments.get(layer.id)![image % 2]!.observe(call, x, withoutBias(truth[i]!, bias, layout), layout);
+    }
+  };
+  const names = corrected.map(({ layer }) => layer.output);
+  const refreshes: Pass = { calls: refreshSteps, features: async () => ({}) };
+  const full = await record(lab, trajectory, graphs.integerFull, refreshes, [...names, CACHE_NAME], 'full');
+  const cached: Pass = {
+    calls: cachedCalls(lab, refreshSteps),
+    features: async ({ image, call }) => {
+      const [newest, previous] = anchorCalls(refreshSteps, call.call);
+      const anchorAt = async (at: number) =>
+        (await readRecord(lab.work, full[image]!, refreshSteps.indexOf(at))).at(-1)!;
+      return { [CACHE_NAME]: await anchorAt(newest), [PREVIOUS_CACHE_NAME]: await anchorAt(previous) };
+    },
+  };
+  const reused = await record(lab, trajectory, graphs.integerCached, cached, names, 'cached');
+  for (const [graph, pass, given] of [
+    [graphs.floatCached, cached, reused],
+    [graphs.floatFull, refreshes, full],
+  ] as const) {
+    await run(lab, trajectory, graph, pass, names, async ({ image, call }, truth, index) => {
+      compare(image, call.call, await readRecord(lab.work, given[image]!, index), truth);
+    });
+  }
+  await lab.work.remove(RECORDS);
   return Object.fromEntries([...moments].map(([id, [even, odd]]) => [id, [even.snapshot(), odd.snapshot()]]));
 }
 
-async function gather(
+const RECORDS = 'int8/outputs';
+
+/** Runs a pass and keeps its outputs on disk, one file for each image, one record for each call. */
+async function record(
   lab: Laboratory,
-  sessions: Readonly<Record<keyof ExposedGraphs, Session>>,
-  refreshSteps: readonly number[],
-  corrected: readonly CorrectedLayer[],
-  moments: ReadonlyMap<string, readonly [AffineMoments, AffineMoments]>,
-): Promise<void> {
-  const names = corrected.map(({ layer }) => layer.output);
-  const refreshes = new Set(refreshSteps);
-  let anchors: Tensor[] = [];
-  let current = 0;
-
-  async function compare(
-    call: DenoiserCall,
-    float: Session,
-    integer: Session,
-    extra: Record<string, Tensor>,
-  ) {
-    const truth = await runGraph(lab, float, call, names, extra);
-    const result = await runGraph(lab, integer, call, names, extra);
-    for (const { layer, bias } of corrected) {
-      const layout = channelLayout(truth[layer.output]!.dims);
-      const x = withoutBias(result[layer.output]!, bias, layout);
-      const y = withoutBias(truth[layer.output]!, bias, layout);
-      moments.get(layer.id)![current % 2]!.observe(call.call, x, y, layout);
-    }
+  trajectory: FloatTrajectory,
+  graph: string,
+  pass: Pass,
+  outputs: readonly string[],
+  name: string,
+): Promise<TensorRecords[]> {
+  const finished: TensorRecords[] = [];
+  let recorder: TensorRecorder | undefined;
+  try {
+    await run(lab, trajectory, graph, pass, outputs, async ({ image }, results, index) => {
+      recorder ??= new TensorRecorder(lab.work, `${RECORDS}/${name}-${image}.bin`);
+      await recorder.add(results);
+      if (index < pass.calls.length - 1) return;
+      finished.push(await recorder.finish());
+      recorder = undefined;
+    });
+    return finished;
+  } finally {
+    await recorder?.abort();
   }
+}
 
-  const denoiser = observingDenoiser(sessions.floatFull, async (call) => {
-    const outputs = await runGraph(lab, sessions.floatFull, call, [lab.output]);
-    if (refreshes.has(call.call)) {
-      const refreshed = await runGraph(lab, sessions.integerFull, call, [CACHE_NAME]);
-      anchors = [refreshed[CACHE_NAME]!, ...(call.call === 0 ? [] : anchors.slice(0, 1))];
-      await compare(call, sessions.floatFull, sessions.integerFull, {});
-    } else {
-      const features = { [CACHE_NAME]: anchors[0]!, [PREVIOUS_CACHE_NAME]: anchors[1] ?? anchors[0]! };
-      await compare(call, sessions.floatCached, sessions.integerCached, features);
+async function run(
+  lab: Laboratory,
+  trajectory: FloatTrajectory,
+  graph: string,
+  { calls, features }: Pass,
+  outputs: readonly string[],
+  visit: (replayed: ReplayedCall, results: readonly Floats[], index: number) => Promise<void>,
+): Promise<void> {
+  await withGraphs(lab, { graph }, async ({ graph: session }: { readonly graph: Session }) => {
+    let index = 0;
+    for await (const replayed of replay(lab, trajectory, 'correct', calls)) {
+      const results = await runGraph(lab, session, replayed.call, outputs, await features(replayed));
+      await visit(
+        replayed,
+        outputs.map((name) => results[name]!),
+        index % calls.length,
+      );
+      index += 1;
     }
-    return outputs[lab.output]!;
-  });
-  await sampleCalibration(lab, 'correct', denoiser, {
-    before: (image) => {
-      current = image;
-    },
   });
 }
 
 function withoutBias(
-  { data }: Tensor<'float32'>,
+  { data }: Floats,
   bias: Float32Array | undefined,
-  { channels, positions, channelsLast }: ReturnType<typeof channelLayout>,
+  { channels, positions, channelsLast }: ChannelLayout,
 ): Float32Array {
   if (!bias) return data;
   return data.map(

@@ -11,6 +11,7 @@ import { observeAnchors } from './observe-anchors.js';
 import { observeFull } from './observe-full.js';
 import { type PackedRecord, type PackedWeights, packWeights, sortPacked } from './pack-weights.js';
 import type { StageRunner } from './stages.js';
+import type { FloatTrajectory } from './trajectory.js';
 
 export const FLOAT_FULL = 'float/full.onnx';
 export const FLOAT_CACHED = 'float/cached.onnx';
@@ -34,6 +35,7 @@ export interface Study {
   readonly anchors: MomentHalves;
   /** Pictures of the calibration images by the float model. */
   readonly references: readonly RgbImage[];
+  readonly trajectory: FloatTrajectory;
 }
 
 /** Cuts, observes and quantizes; every stage is read back if it was finished before. */
@@ -71,9 +73,7 @@ export async function studyDenoiser(
     ? await quantizeFull(lab, runner, source, decisions, observation.grids!)
     : undefined;
   const anchors = packed
-    ? await runner.stage('anchors', () =>
-        observeAnchors(lab, { float: FLOAT_FULL, integer: INTEGER_FULL }, window),
-      )
+    ? await runner.stage('anchors', () => observeAnchors(lab, observation.trajectory, INTEGER_FULL, window))
     : observation.moments;
   return {
     lab,
@@ -84,6 +84,7 @@ export async function studyDenoiser(
     features: restored(observation.moments),
     anchors: restored(anchors),
     references,
+    trajectory: observation.trajectory,
   };
 }
 
