@@ -80,6 +80,17 @@ const countEinsum: Counter = (node, dimsOf) => {
   return { macs: product([...labelLengths(node, equation, inputs).values()]), operands };
 };
 
+/** Q Kᵀ and the weighted sum of V. */
+const countAttention: Counter = (node, dimsOf) => {
+  const [query, key, value] = node.inputs.slice(0, 3).map(dimsOf);
+  const operands = node.inputs.slice(0, 2);
+  if (!query || !key || !value) return { macs: null, operands };
+  const depth = product([query.at(-1) ?? null]);
+  const valueDepth = product([value.at(-1) ?? null]);
+  if (depth === null || valueDepth === null) return { macs: null, operands };
+  return { macs: product([...query.slice(0, 2), key[1] ?? null, depth + valueDepth]), operands };
+};
+
 const COUNTERS: ReadonlyMap<string, Counter> = new Map<string, Counter>([
   ...Object.entries(CONVOLUTIONS).map(
     ([key, form]) => [key, convolutionCounter(form.input, form.weight)] as const,
@@ -87,6 +98,7 @@ const COUNTERS: ReadonlyMap<string, Counter> = new Map<string, Counter>([
   ...Object.keys(PRODUCTS).map((key) => [key, productCounter(key)] as const),
   ['ConvTranspose', countTransposed],
   ['com.microsoft.MatMulNBits', countPacked],
+  ['com.microsoft.MultiHeadAttention', countAttention],
   ['Einsum', countEinsum],
 ]);
 

@@ -51,6 +51,7 @@ export type { TokenizedPrompt, Tokenizer } from './model/tokenizer.js';
 export { buildCandidate, type Candidate, planSchedule } from './optimize/candidate.js';
 export { type Choice, chooseVariant } from './optimize/choose.js';
 export type { Coverage } from './optimize/coverage.js';
+export type { GivenConditioning } from './optimize/given-conditioning.js';
 export type { Laboratory, PreparedImage, StageProgress } from './optimize/laboratory.js';
 export type { LayerDecision } from './optimize/layer-plan.js';
 export { compareWith, type MeasuredImage, measureImage, type Quality } from './optimize/measure.js';

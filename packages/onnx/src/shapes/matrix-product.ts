@@ -86,7 +86,16 @@ const matMulNBits: ShapeRule = ({ node, inputs }) => {
   return [{ dtype, dims: dims === undefined ? undefined : [...dims.slice(0, -1), getInt(node, 'N', 0)] }];
 };
 
+/** Attention on packed heads: [B, S, H·D] with values [B, L, H·V] gives [B, S, H·V]. */
+const multiHeadAttention: ShapeRule = ({ inputs }) => {
+  const [query, , value] = inputs;
+  const known = query?.dims?.length === 3 && value?.dims?.length === 3;
+  const dims = known ? [...query.dims!.slice(0, 2), value.dims![2]!] : undefined;
+  return [{ dtype: query?.dtype ?? null, dims }];
+};
+
 export const MATRIX_PRODUCT_RULES: ShapeRules = {
   ...Object.fromEntries(Object.entries(PRODUCTS).map(([name, form]) => [name, matrixProduct(form)])),
   'com.microsoft.MatMulNBits': matMulNBits,
+  'com.microsoft.MultiHeadAttention': multiHeadAttention,
 };

@@ -48,6 +48,33 @@ export function pixelDecoder(): LatentDecoder {
   };
 }
 
+/** Latents stay within this many standard deviations of clean ones. */
+const LATENT_RANGE = 4;
+
+/**
+ * For latents without an autoencoder: their channels beside one another, in gray, from −4 to 4. Nobody's
+ * picture, but one that comparisons can be made on.
+ */
+export function latentView(): LatentDecoder {
+  return {
+    factor: 1,
+    async decode({ dims, data }) {
+      const [batch, channels, height, width] = dims as [number, number, number, number];
+      const tiled = tensor('float32', [batch, 1, height, width * channels]);
+      for (let i = 0; i < data.length; i++) {
+        const column = i % width;
+        const row = Math.floor(i / width) % height;
+        const channel = Math.floor(i / (width * height)) % channels;
+        const image = Math.floor(i / (width * height * channels));
+        const at = ((image * height + row) * channels + channel) * width + column;
+        tiled.data[at] = data[i]! / LATENT_RANGE;
+      }
+      return toRgbImages(tiled);
+    },
+    dispose: async () => {},
+  };
+}
+
 /** Pixels per latent: every block of the autoencoder but the last halves the size. */
 export function vaeFactor({ block_out_channels }: VaeConfig): number {
   return 2 ** (block_out_channels.length - 1);

@@ -1,9 +1,9 @@
 import type { ForecastTables } from '@cachequant/correction';
-import { type OnnxModel, readModel } from '@cachequant/onnx';
+import type { OnnxModel } from '@cachequant/onnx';
 import type { ActivationGridTable } from '@cachequant/quantizer';
 import { chooseShrinkage, fitCache } from './cache-fit.js';
 import { foldCorrection, integerForm, SAMPLES_KEPT, sitesOf, withObservers } from './cached-graphs.js';
-import { writeGraph } from './float-graphs.js';
+import { readGraph, writeGraph } from './float-graphs.js';
 import { observeCached } from './observe-cached.js';
 import type { CacheCorrectionKind, ScheduleKind } from './recipe.js';
 import { makeSchedule, mergedMoments } from './schedules.js';
@@ -42,7 +42,7 @@ async function measure(
   const { lab } = study;
   const refreshSteps = planSchedule(study, schedule, lab.refreshes);
   const tables = fitCache(correction, refreshSteps, study.anchors);
-  const cached = await readModel(lab.work, FLOAT_CACHED);
+  const cached = await readGraph(lab.work, FLOAT_CACHED);
   const float = foldCorrection(cached, tables);
   const anchors = tables.a1.some((value) => value !== 0) ? 2 : 1;
   const grids = study.integers && (await gridsAlong(study, name, float, refreshSteps));

@@ -1,9 +1,9 @@
-import { type OnnxModel, readModel, readWeight } from '@cachequant/onnx';
+import { type OnnxModel, readWeight } from '@cachequant/onnx';
 import type { OutputCorrection } from '@cachequant/quantizer';
 import { foldCorrection, integerForm } from './cached-graphs.js';
 import type { Candidate } from './candidate.js';
 import { exposeTensors, layersReadingCache } from './corrected-layers.js';
-import { writeGraph } from './float-graphs.js';
+import { readGraph, writeGraph } from './float-graphs.js';
 import { type CorrectedLayer, observeOutputs } from './observe-outputs.js';
 import { fitOutput, type OutputFit } from './output-fit.js';
 import { FLOAT_CACHED, FLOAT_FULL, type Study } from './study.js';
@@ -33,8 +33,8 @@ export async function correctOutputs(study: Study, candidate: Candidate): Promis
     exposeTensors(model.graph, names);
     await writeGraph(lab.work, path, model);
   };
-  await write(exposed.floatFull, await readModel(lab.work, FLOAT_FULL));
-  await write(exposed.floatCached, foldCorrection(await readModel(lab.work, FLOAT_CACHED), candidate.tables));
+  await write(exposed.floatFull, await readGraph(lab.work, FLOAT_FULL));
+  await write(exposed.floatCached, foldCorrection(await readGraph(lab.work, FLOAT_CACHED), candidate.tables));
   await write(
     exposed.integerFull,
     integerForm(withOutputs(graphs.full.model, names), graphs.full, integers!),

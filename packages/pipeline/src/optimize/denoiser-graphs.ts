@@ -4,6 +4,7 @@ import {
   countMultiplyAdds,
   findCuts,
   freezeShapes,
+  fuseAttention,
   inferShapes,
   type OnnxModel,
   type TensorFacts,
@@ -72,7 +73,8 @@ function study(model: OnnxModel, inputDims: Readonly<Record<string, readonly num
       sizes.map((size, axis) => (axis === 0 ? null : size)),
     ]),
   );
-  const frozen = freezeShapes(model, openBatch);
+  const plain = freezeShapes(model, openBatch);
+  const frozen = fuseAttention(plain, inferShapes(plain, { inputDims: dims }));
   const shapes = inferShapes(frozen, { inputDims: dims });
   const macs = countMultiplyAdds(frozen, shapes);
   const layers = findLayers(frozen.graph);

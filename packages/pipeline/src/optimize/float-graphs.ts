@@ -2,6 +2,8 @@ import {
   cloneModel,
   createWeightFile,
   type OnnxModel,
+  openSource,
+  readModelFrom,
   type WeightData,
   type WeightFile,
   writeModel,
@@ -38,6 +40,11 @@ async function moveWeights(model: OnnxModel, file: WeightFile): Promise<OnnxMode
     moved.graph.initializers.set(name, { ...weight, data: await file.add(weight) });
   }
   return moved;
+}
+
+/** Reads a graph whose large weights go on being those of the file beside it. */
+export async function readGraph(storage: Storage, path: string): Promise<OnnxModel> {
+  return readModelFrom(await openSource(storage, path));
 }
 
 /** Writes a graph whose large weights are in a file already. */

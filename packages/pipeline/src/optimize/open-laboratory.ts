@@ -1,6 +1,8 @@
 import type { Runtime, Storage } from '@cachequant/tensor';
 import { loadDecoder } from '../generate/generator-parts.js';
+import { type LatentDecoder, latentView } from '../generate/latent-decoder.js';
 import { hashModel, hashText } from './fingerprint.js';
+import type { GivenConditioning } from './given-conditioning.js';
 import type { Laboratory, StageProgress } from './laboratory.js';
 import { denoiserDims, type PreparedSource, prepareSource } from './prepare.js';
 import { prepareImages } from './prepare-images.js';
@@ -17,6 +19,8 @@ export interface LaboratoryOptions {
   readonly work: Storage;
   readonly runtime: Runtime;
   readonly options?: OptimizeOptions;
+  /** For a denoiser whose folder has no text encoder. */
+  readonly conditioning?: GivenConditioning;
   readonly onProgress?: (progress: StageProgress) => void;
   readonly onStage?: (name: string, reused: boolean) => void;
   readonly signal?: AbortSignal;
@@ -33,20 +37,20 @@ export interface OpenLaboratory {
 
 /** Reads the source, prepares its images, and opens the work folder. */
 export async function openLaboratory(options: LaboratoryOptions): Promise<OpenLaboratory> {
-  const { source, work, runtime, signal } = options;
+  const { source, work, runtime, conditioning, signal } = options;
   const recipe = parseRecipe(options.options ?? {});
-  const prepared = await prepareSource(source, recipe);
+  const prepared = await prepareSource(source, recipe, conditioning);
   const sourceFingerprint = await hashModel(source, prepared.folder.denoiser.model, signal);
   const runner = await openStages(
     work,
-    hashText(JSON.stringify([RESULTS_VERSION, recipe, sourceFingerprint])),
+    hashText(JSON.stringify([RESULTS_VERSION, recipe, sourceFingerprint, conditioning?.fingerprint])),
     {
       signal,
       ...(options.onStage && { onStage: options.onStage }),
     },
   );
-  const images = await prepareImages(prepared, runtime, recipe, signal);
-  const decoder = await loadDecoder(prepared.folder, runtime);
+  const images = await prepareImages(prepared, runtime, recipe, { signal, given: conditioning });
+  const decoder = await openDecoder(prepared, runtime);
   const lab: Laboratory = {
     runtime,
     work,
@@ -63,4 +67,11 @@ export async function openLaboratory(options: LaboratoryOptions): Promise<OpenLa
   };
   const inputDims = denoiserDims(prepared, images.calibration[0]!);
   return { lab, runner, prepared, inputDims, sourceFingerprint, dispose: () => decoder.dispose() };
+}
+
+/** Without an autoencoder, samples are pixels, or latents that are judged as they are. */
+function openDecoder({ folder, latentDims }: PreparedSource, runtime: Runtime): Promise<LatentDecoder> {
+  const [channels] = latentDims;
+  const pixels = channels === 1 || channels === 3;
+  return folder.vaeDecoder || pixels ? loadDecoder(folder, runtime) : Promise.resolve(latentView());
 }

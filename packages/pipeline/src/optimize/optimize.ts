@@ -12,6 +12,7 @@ import {
 import { buildCandidate } from './candidate.js';
 import { type Choice, chooseVariant } from './choose.js';
 import { describeGraphs, describePlan, describeRecipe } from './describe-bundle.js';
+import type { GivenConditioning } from './given-conditioning.js';
 import type { StageProgress } from './laboratory.js';
 import { type OpenLaboratory, openLaboratory } from './open-laboratory.js';
 import type { OptimizeOptions } from './recipe.js';
@@ -28,6 +29,8 @@ export interface OptimizeRequest {
   readonly out: Storage;
   readonly runtime: Runtime;
   readonly options?: OptimizeOptions;
+  /** For a denoiser whose folder has no text encoder. */
+  readonly conditioning?: GivenConditioning;
   /** For the manifest: a name for the source, and the version of the program. */
   readonly sourceName?: string;
   readonly createdBy?: string;

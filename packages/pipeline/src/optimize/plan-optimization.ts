@@ -2,6 +2,7 @@ import { CacheQuantError, type Runtime, type Storage } from '@cachequant/tensor'
 import { floatDenoiser } from '../generate/float-denoiser.js';
 import { loadGraph } from '../model/load-graph.js';
 import { makeDenoiserGraphs } from './denoiser-graphs.js';
+import type { GivenConditioning } from './given-conditioning.js';
 import { measureImage } from './measure.js';
 import { type OpenLaboratory, openLaboratory } from './open-laboratory.js';
 import { type OptimizeOptions, parseRecipe } from './recipe.js';
@@ -27,6 +28,7 @@ export async function planOptimization(request: {
   readonly source: Storage;
   readonly runtime: Runtime;
   readonly options?: OptimizeOptions;
+  readonly conditioning?: GivenConditioning;
   readonly signal?: AbortSignal;
 }): Promise<OptimizationPlan> {
   const recipe = parseRecipe(request.options ?? {});

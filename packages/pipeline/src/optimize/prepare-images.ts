@@ -1,6 +1,7 @@
 import { type Runtime, type Tensor, throwIfAborted } from '@cachequant/tensor';
 import { loadPromptEncoder } from '../generate/generator-parts.js';
 import { DEFAULT_PROMPTS } from './default-prompts.js';
+import type { GivenConditioning } from './given-conditioning.js';
 import type { Laboratory, PreparedImage } from './laboratory.js';
 import type { PreparedSource } from './prepare.js';
 import type { Recipe } from './recipe.js';
@@ -11,8 +12,12 @@ export async function prepareImages(
   { folder, inputs, guidanceScale }: PreparedSource,
   runtime: Runtime,
   recipe: Recipe,
-  signal?: AbortSignal,
+  {
+    signal,
+    given,
+  }: { readonly signal?: AbortSignal | undefined; readonly given?: GivenConditioning | undefined },
 ): Promise<Pick<Laboratory, 'calibration' | 'verification' | 'textEncoderMs'>> {
+  if (given) return givenImages(given, recipe);
   const { seen, heldOut } = folder.textEncoder ? splitPrompts(recipe) : { seen: [''], heldOut: [''] };
   const encoder = await loadPromptEncoder(folder, runtime);
   const times = new Map<string, number>();
@@ -39,16 +44,31 @@ export async function prepareImages(
       }
       return made;
     };
-    const calibration = await images(recipe.calibrationImages, seen, 1_000_000 + recipe.seed);
-    const verification = await images(
-      Math.max(recipe.verificationImages, recipe.comparisonImages),
-      heldOut,
-      2_000_000 + recipe.seed,
-    );
+    const { calibration: first, verification: second } = countsOf(recipe);
+    const calibration = await images(first.count, seen, first.seed);
+    const verification = await images(second.count, heldOut, second.seed);
     return { calibration, verification, textEncoderMs: times.size > 0 ? medianOf([...times.values()]) : 0 };
   } finally {
     await encoder?.dispose();
   }
+}
+
+function givenImages({ forSeed, unconditional }: GivenConditioning, recipe: Recipe) {
+  const images = ({ count, seed: first }: { count: number; seed: number }): PreparedImage[] =>
+    Array.from({ length: count }, (_, i) => {
+      const seed = first + i;
+      return { prompt: '', seed, conditioning: forSeed(seed), unconditional };
+    });
+  const { calibration, verification } = countsOf(recipe);
+  return { calibration: images(calibration), verification: images(verification), textEncoderMs: 0 };
+}
+
+/** Calibration never sees a seed of the verification. */
+function countsOf({ calibrationImages, verificationImages, comparisonImages, seed }: Recipe) {
+  return {
+    calibration: { count: calibrationImages, seed: 1_000_000 + seed },
+    verification: { count: Math.max(verificationImages, comparisonImages), seed: 2_000_000 + seed },
+  };
 }
 
 /** Prompts that calibration sees, and others for the verification. */

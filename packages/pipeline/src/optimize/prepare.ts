@@ -6,6 +6,7 @@ import { type DenoiserInputs, findDenoiserInputs } from '../generate/denoiser-in
 import { vaeFactor } from '../generate/latent-decoder.js';
 import { sampleGeometry, sampleShape } from '../generate/sample-geometry.js';
 import { type ModelFolder, openModelFolder } from '../model/model-folder.js';
+import type { GivenConditioning } from './given-conditioning.js';
 import type { PreparedImage } from './laboratory.js';
 import type { Recipe } from './recipe.js';
 
@@ -26,7 +27,11 @@ const DEFAULT_GUIDANCE = 7.5;
 const BUNDLED_DENOISER = 'denoiser/full.onnx';
 
 /** @throws CacheQuantError for a folder that is no model, a sampler that is not there, sizes that cannot be */
-export async function prepareSource(source: Storage, recipe: Recipe): Promise<PreparedSource> {
+export async function prepareSource(
+  source: Storage,
+  recipe: Recipe,
+  given?: GivenConditioning,
+): Promise<PreparedSource> {
   const folder = await openModelFolder(source);
   requireFloatSource(folder);
   const model = await readModel(source, folder.denoiser.model);
@@ -34,14 +39,15 @@ export async function prepareSource(source: Storage, recipe: Recipe): Promise<Pr
     .filter((input) => !model.graph.initializers.has(input.name))
     .map(({ name, dtype, dims }) => ({ name, dtype: dtype ?? 'float32', dims: dims ?? [] }) as const);
   const inputs = findDenoiserInputs(declared);
-  requireConditioning(folder, inputs);
+  requireConditioning(folder, inputs, given);
   requireText(folder, recipe);
   const steps = recipe.steps ?? folder.index?.num_inference_steps ?? 50;
   const sampler = createSampler(folder.scheduler ?? {}, {
     steps,
     ...(recipe.sampler && { sampler: recipe.sampler }),
   });
-  const guidanceScale = folder.textEncoder
+  const guided = given ? given.unconditional !== undefined : folder.textEncoder !== undefined;
+  const guidanceScale = guided
     ? (recipe.guidanceScale ?? folder.index?.guidance_scale ?? DEFAULT_GUIDANCE)
     : 1;
   const refreshes = recipe.refreshes ?? refreshesFor(sampler.steps, recipe.interval);
@@ -93,7 +99,12 @@ function requireFloatSource({ denoiser, storage }: ModelFolder): void {
   });
 }
 
-function requireConditioning({ textEncoder }: ModelFolder, { conditioning }: DenoiserInputs): void {
+function requireConditioning(
+  { textEncoder }: ModelFolder,
+  { conditioning }: DenoiserInputs,
+  given: GivenConditioning | undefined,
+): void {
+  if (given) return;
   if (conditioning.length <= (textEncoder ? 1 : 0)) return;
   throw new CacheQuantError('unsupported', 'the denoiser is conditioned on what nothing here makes', {
     where: 'denoiser inputs',

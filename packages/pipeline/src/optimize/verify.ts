@@ -1,3 +1,4 @@
+import { denoiserBytes } from '../bundle/write-bundle.js';
 import type { Denoiser } from '../generate/denoiser.js';
 import { floatDenoiser } from '../generate/float-denoiser.js';
 import type { RgbImage } from '../images/rgb-image.js';
@@ -10,6 +11,7 @@ import { compareWith, type MeasuredImage, measureImage, relativeErrors } from '.
 import { interval95, meanOf, medianOf } from './statistics.js';
 import type { Study } from './study.js';
 import { loadVariant, type Variant } from './variant.js';
+import { type Contestant, verificationOrder } from './verification-order.js';
 
 /** Milliseconds of one image, medians over the images. */
 export interface ImageTimes {
@@ -47,9 +49,12 @@ export interface VerificationResult {
   readonly pictures: readonly VerifiedPicture[];
 }
 
+/** A float denoiser beyond this size is never in memory together with another one. */
+const APART_BYTES = 512 * 2 ** 20;
+
 /**
- * Runs held-out images through the source model and the optimized one, in turn, so that a machine whose speed
- * drifts slows both.
+ * Runs held-out images through the source model and the optimized one, in an order by which a machine whose
+ * speed drifts slows both.
  * @param uncorrected the same schedule with plain reuse, for the error per call
  */
 export async function verify(
@@ -60,26 +65,7 @@ export async function verify(
 ): Promise<VerificationResult> {
   const { lab } = study;
   const images = lab.verification.slice(0, lab.recipe.verificationImages);
-  const loaded: Denoiser[] = [];
-  const keep = (denoiser: Denoiser): Denoiser => {
-    loaded.push(denoiser);
-    return denoiser;
-  };
-  const runs: Run[] = [];
-  try {
-    const source = await loadGraph(lab.runtime, folder.storage, folder.denoiser.model);
-    const original = keep(floatDenoiser(source));
-    const optimized = keep(await loadVariant(lab, variant));
-    const plain = uncorrected && keep(await loadVariant(lab, uncorrected.variant));
-    for (const denoiser of [original, optimized]) await measureImage(lab, denoiser, lab.calibration[0]!);
-    for (const [done, image] of images.entries()) {
-      lab.onProgress?.({ stage: 'verify', done, total: images.length });
-      runs.push(await runImage(lab, image, { original, optimized, plain }));
-    }
-    lab.onProgress?.({ stage: 'verify', done: runs.length, total: runs.length });
-  } finally {
-    await Promise.all(loaded.map((denoiser) => denoiser.dispose()));
-  }
+  const runs = await runAll(lab, images, folder, variant, uncorrected?.variant);
   const quality = compareWith(
     runs.map((run) => run.original.picture),
     runs.map((run) => run.optimized.picture),
@@ -101,27 +87,67 @@ interface Run {
   readonly original: MeasuredImage;
   readonly optimized: MeasuredImage;
   readonly plain: MeasuredImage | undefined;
+  /** Calls of the optimized denoiser by how they were computed. */
   readonly full: number;
   readonly cached: number;
 }
 
-async function runImage(
+async function runAll(
   lab: Laboratory,
-  image: PreparedImage,
-  denoisers: { original: Denoiser; optimized: Denoiser; plain: Denoiser | undefined },
-): Promise<Run> {
-  const measure = (denoiser: Denoiser) => measureImage(lab, denoiser, image, { keepTrajectory: true });
-  const before = denoisers.optimized.stats;
-  const original = await measure(denoisers.original);
-  const optimized = await measure(denoisers.optimized);
-  const after = denoisers.optimized.stats;
-  return {
-    original,
-    optimized,
-    plain: denoisers.plain && (await measure(denoisers.plain)),
-    full: after.fullCalls - before.fullCalls,
-    cached: after.cachedCalls - before.cachedCalls,
+  images: readonly PreparedImage[],
+  folder: ModelFolder,
+  optimized: Variant,
+  plain: Variant | undefined,
+): Promise<Run[]> {
+  const bytes = await denoiserBytes(folder.storage, folder.denoiser.model);
+  const apart = bytes > APART_BYTES;
+  const loaded = new Map<Contestant, Denoiser>();
+  const load: Record<Contestant, () => Promise<Denoiser>> = {
+    original: async () => floatDenoiser(await loadGraph(lab.runtime, folder.storage, folder.denoiser.model)),
+    optimized: () => loadVariant(lab, optimized),
+    plain: () => loadVariant(lab, plain!),
   };
+  const free = async (): Promise<void> => {
+    const denoisers = [...loaded.values()];
+    loaded.clear();
+    await Promise.all(denoisers.map((denoiser) => denoiser.dispose()));
+  };
+  const denoiserOf = async (contestant: Contestant): Promise<Denoiser> => {
+    const known = loaded.get(contestant);
+    if (known) return known;
+    if (apart) await free();
+    const denoiser = await load[contestant]();
+    loaded.set(contestant, denoiser);
+    if (!apart && contestant !== 'plain') await measureImage(lab, denoiser, lab.calibration[0]!);
+    return denoiser;
+  };
+  const made = images.map(() => new Map<Contestant, MeasuredImage>());
+  const counts = images.map(() => ({ full: 0, cached: 0 }));
+  const contestants: Contestant[] = ['original', 'optimized', ...(plain ? (['plain'] as const) : [])];
+  const order = verificationOrder(images.length, contestants, apart);
+  try {
+    for (const [done, { contestant, image }] of order.entries()) {
+      lab.onProgress?.({ stage: 'verify', done, total: order.length });
+      const denoiser = await denoiserOf(contestant);
+      const before = denoiser.stats;
+      made[image]!.set(
+        contestant,
+        await measureImage(lab, denoiser, images[image]!, { keepTrajectory: true }),
+      );
+      if (contestant !== 'optimized') continue;
+      const { fullCalls, cachedCalls } = denoiser.stats;
+      counts[image] = { full: fullCalls - before.fullCalls, cached: cachedCalls - before.cachedCalls };
+    }
+    lab.onProgress?.({ stage: 'verify', done: order.length, total: order.length });
+  } finally {
+    await free();
+  }
+  return made.map((by, image) => ({
+    original: by.get('original')!,
+    optimized: by.get('optimized')!,
+    plain: by.get('plain'),
+    ...counts[image]!,
+  }));
 }
 
 function summarize(
