@@ -1,0 +1,119 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { openBundle } from '@cachequant/pipeline';
+import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
+import { buildModel } from './build-model.js';
+import { type ChildResult, runChild } from './child.js';
+import { measure } from './measure.js';
+import { renderPage } from './page.js';
+import { CACHE, RESULTS, SKELETON } from './paths.js';
+import { type BenchResults, resultsSchema } from './results.js';
+
+const { values } = parseArgs({
+  options: { full: { type: 'boolean', default: false }, rounds: { type: 'string', default: '7' } },
+});
+const DONE_BEFORE = '(done before)';
+const mode = values.full ? 'full' : 'quick';
+const size = values.full ? 64 : 32;
+
+const stop = new AbortController();
+process.once('SIGINT', () => stop.abort());
+process.once('SIGTERM', () => stop.abort());
+const started = performance.now();
+const log = (line: string) =>
+  console.log(`${((performance.now() - started) / 1000).toFixed(0).padStart(5)} s  ${line}`);
+
+try {
+  await bench(stop.signal);
+} catch (error) {
+  if (!stop.signal.aborted) throw error;
+  console.log('\nStopped. The next run goes on from here.');
+  process.exitCode = 130;
+}
+
+async function bench(signal: AbortSignal): Promise<void> {
+  await mkdir(CACHE, { recursive: true });
+  let shown = -1;
+  const folder = path.join(CACHE, 'sd15-unet');
+  const model = await buildModel(SKELETON, folder, signal, (bytes, total) => {
+    const tenths = Math.floor((10 * bytes) / total);
+    if (tenths > shown) log(`weights of the model: ${10 * tenths} %`);
+    shown = tenths;
+  });
+  const made = path.join(CACHE, `bundle-${size}`);
+  const optimized = await optimizeWatched(folder, made, signal);
+  const { manifest, verification } = await openBundle(nodeStorage(made), { check: 'sizes' });
+  const serving = await runChild('serve-sd15.js', [made], signal, () => {});
+  const runtime = await createNodeRuntime();
+  const qdq = path.join(CACHE, `qdq-${size}`);
+  const measured = await measure({
+    runtime,
+    model,
+    bundle: nodeStorage(made),
+    manifest,
+    qdq: existsSync(path.join(qdq, 'model.onnx')) ? qdq : undefined,
+    rounds: Number(values.rounds),
+    signal,
+    log,
+  });
+  const denoiserBytes = Object.entries(manifest.files)
+    .filter(([file]) => file.startsWith('denoiser/'))
+    .reduce((sum, [, { bytes }]) => sum + bytes, 0);
+  const floatBytes = (await model.stat('unet/weights.bin'))!.size;
+  const results: BenchResults = resultsSchema.parse({
+    model: 'Stable Diffusion 1.5 U-Net',
+    mode,
+    latentSize: size,
+    batch: 2,
+    tokens: 77,
+    measuredAt: new Date().toISOString(),
+    machine: {
+      processor: os.cpus()[0]?.model ?? 'unknown',
+      cores: os.availableParallelism(),
+      memoryBytes: os.totalmem(),
+      int8FullRange: (await runtime.capabilities()).int8FullRange,
+    },
+    versions: { Node: process.versions.node, 'ONNX Runtime': runtime.version },
+    ...measured,
+    sizeRatio: denoiserBytes / floatBytes,
+    denoiserBytes,
+    floatBytes,
+    plannedShare: verification!.coverage.plannedShare,
+    integerShare: verification!.coverage.integerShare,
+    optimizePeakBytes: optimized.peakBytes,
+    optimizeSeconds: optimized.seconds,
+    serveResidentBytes: Number(serving.lines.at(-1)?.split(' ')[1]),
+  });
+  await runtime.dispose();
+  const name = values.full ? 'sd15-unet-full' : 'sd15-unet';
+  await mkdir(RESULTS, { recursive: true });
+  await writeFile(path.join(RESULTS, `${name}.json`), `${JSON.stringify(results, null, 2)}\n`);
+  const page = renderPage(results);
+  await writeFile(path.join(RESULTS, `${name}.md`), page);
+  console.log(`\n${page}`);
+}
+
+/** Time and memory of the run that made the bundle; a run that finds finished stages says nothing about them. */
+async function optimizeWatched(
+  folder: string,
+  made: string,
+  signal: AbortSignal,
+): Promise<Pick<ChildResult, 'seconds' | 'peakBytes'>> {
+  const record = path.join(CACHE, `optimize-${size}.json`);
+  const work = path.join(CACHE, `work-${size}`);
+  const { lines, seconds, peakBytes } = await runChild(
+    'optimize-sd15.js',
+    [folder, work, made, String(size)],
+    signal,
+    log,
+  );
+  if (!lines.some((line) => line.endsWith(DONE_BEFORE))) {
+    await writeFile(record, JSON.stringify({ seconds, peakBytes }));
+  } else if (!existsSync(record)) {
+    throw new Error(`The optimization was not watched from its start. Remove ${work} and start again.`);
+  }
+  return JSON.parse(await readFile(record, 'utf8'));
+}

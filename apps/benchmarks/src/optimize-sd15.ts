@@ -1,0 +1,35 @@
+import { optimize } from '@cachequant/pipeline';
+import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
+import { SEEDED_CONDITIONING } from './conditioning.js';
+
+// A process of its own, so that its memory can be watched from outside: <model> <work> <out> <latent size>
+const [model, work, out, size] = process.argv.slice(2) as [string, string, string, string];
+const stop = new AbortController();
+process.once('SIGINT', () => stop.abort());
+process.once('SIGTERM', () => stop.abort());
+
+const runtime = await createNodeRuntime();
+const { int8FullRange } = await runtime.capabilities();
+await optimize({
+  source: nodeStorage(model),
+  work: nodeStorage(work),
+  out: nodeStorage(out),
+  runtime,
+  sourceName: 'sd15-unet',
+  conditioning: SEEDED_CONDITIONING,
+  signal: stop.signal,
+  options: {
+    sampler: 'pndm',
+    steps: 50,
+    interval: 5,
+    guidanceScale: 7.5,
+    width: Number(size),
+    height: Number(size),
+    effort: 'fast',
+    calibrationImages: 2,
+    verificationImages: 1,
+    target: int8FullRange ? 'vnni' : 'portable',
+  },
+  onStage: (name, reused) => console.log(`stage ${name}${reused ? ' (done before)' : ''}`),
+});
+await runtime.dispose();

@@ -1,0 +1,98 @@
+import type { BenchResults, Spread } from './results.js';
+
+const fixed = (value: number, digits = 2): string => value.toFixed(digits);
+const gibibytes = (bytes: number): string => `${fixed(bytes / 2 ** 30)} GiB`;
+const row = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+const head = (...cells: readonly string[]): string[] => [row(...cells), row(...cells.map(() => '---'))];
+
+const NAMES: Readonly<Record<string, string>> = {
+  float: 'ONNX Runtime, float',
+  qdq: "ONNX Runtime's own quantizer, QDQ int8",
+  full: 'CacheQuant, full call',
+  cached: 'CacheQuant, cached call',
+};
+
+/** The results as a page of Markdown. */
+export function renderPage(results: BenchResults): string {
+  const { machine, mode, latentSize, calls } = results;
+  const range = machine.int8FullRange ? 'with' : 'without';
+  const float = calls.float!.medianMs;
+  return `${[
+    `# ${results.model}: speed, size and memory`,
+    '',
+    `Made by \`npm run bench${mode === 'full' ? ' -- --full' : ''}\` on ${results.measuredAt.slice(0, 10)}: ${machine.processor}, ${machine.cores} cores, ${range} full-range 8-bit products (VNNI), ${gibibytes(machine.memoryBytes)}; ${Object.entries(
+      results.versions,
+    )
+      .map(([name, version]) => `${name} ${version}`)
+      .join(', ')}.`,
+    `Latents of ${latentSize}×${latentSize}, both halves of guidance as a batch of 2, ${results.tokens} tokens. All calls were made in turn in one run.`,
+    '',
+    ...head('one call', 'median ms', 'quartiles', 'against float'),
+    ...Object.entries(calls).map(([name, spread]) => callRow(NAMES[name] ?? name, spread, float)),
+    ...(calls.qdq ? [] : [row(NAMES.qdq!, 'not measured', '', '')]),
+    '',
+    ...head('whole image', 'interval', 'float s', 'CacheQuant s', 'speed'),
+    ...results.loops.map(({ sampler, steps, interval, floatSeconds, seconds, speedup }) =>
+      row(
+        `${steps} steps of ${sampler}`,
+        String(interval),
+        fixed(floatSeconds, 1),
+        fixed(seconds, 1),
+        `${fixed(speedup, 1)}x`,
+      ),
+    ),
+    '',
+    ...head('size and memory', ''),
+    row(
+      'denoiser/ of the bundle',
+      `${fixed(results.denoiserBytes / 1e6, 0)} MB, ${fixed(results.sizeRatio, 3)} of the float weights`,
+    ),
+    row(
+      'multiply-adds of convolutions and linear layers planned as integers',
+      `${fixed(100 * results.plannedShare)} %`,
+    ),
+    row(
+      'of those, run as integers by the profile',
+      `${fixed((100 * results.integerShare) / results.plannedShare)} %`,
+    ),
+    row('`optimize`, peak of anonymous and shared memory', gibibytes(results.optimizePeakBytes)),
+    row('`optimize`, time', `${fixed(results.optimizeSeconds / 60, 1)} min`),
+    row('a process that serves the bundle', gibibytes(results.serveResidentBytes)),
+    '',
+    '## Where the time goes',
+    '',
+    'Milliseconds per call and kind of operator, by the runtime’s own profile.',
+    '',
+    ...profileTable(results.profile),
+  ].join('\n')}\n`;
+}
+
+function callRow(name: string, { medianMs, quartilesMs }: Spread, float: number): string {
+  return row(
+    name,
+    fixed(medianMs, 0),
+    quartilesMs.map((ms) => fixed(ms, 0)).join('–'),
+    `${fixed(float / medianMs)}x`,
+  );
+}
+
+function profileTable({ float, int8, cached }: BenchResults['profile']): string[] {
+  const least = 0.5;
+  const kinds = [
+    ...new Set([...int8, ...float, ...cached].filter(({ ms }) => ms >= least).map(({ opType }) => opType)),
+  ];
+  const cell = (list: BenchResults['profile']['float'], kind: string): string => {
+    const entry = list.find(({ opType }) => opType === kind);
+    return entry ? `${fixed(entry.ms, 1)} (${entry.count})` : '';
+  };
+  const total = (list: BenchResults['profile']['float']) =>
+    fixed(
+      list.reduce((sum, { ms }) => sum + ms, 0),
+      1,
+    );
+  return [
+    ...head('operator', 'float', 'CacheQuant full', 'CacheQuant cached'),
+    ...kinds.map((kind) => row(kind, cell(float, kind), cell(int8, kind), cell(cached, kind))),
+    row('all', total(float), total(int8), total(cached)),
+  ];
+}

@@ -1,0 +1,10 @@
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
+
+/** The graph of Stable Diffusion 1.5's U-Net, without weights. */
+export const SKELETON = path.join(ROOT, 'models/skeletons/sd15-unet');
+/** The model with weights, work folders and bundles: several gigabytes that can be made again. */
+export const CACHE = path.join(ROOT, '.cache/bench');
+export const RESULTS = path.join(ROOT, 'apps/benchmarks/results');

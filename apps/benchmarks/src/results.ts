@@ -1,0 +1,57 @@
+import { z } from 'zod';
+
+const spread = z.object({
+  medianMs: z.number().positive(),
+  /** First and third quartile. */
+  quartilesMs: z.tuple([z.number().positive(), z.number().positive()]),
+  calls: z.int().positive(),
+});
+
+const operators = z.array(z.object({ opType: z.string(), ms: z.number(), count: z.int() }));
+
+/** What `npm run bench` writes. */
+export const resultsSchema = z.object({
+  model: z.string(),
+  mode: z.enum(['quick', 'full']),
+  /** Height and width of the latents; the batch is 2, for both halves of guidance. */
+  latentSize: z.int(),
+  batch: z.literal(2),
+  tokens: z.int(),
+  measuredAt: z.string(),
+  machine: z.object({
+    processor: z.string(),
+    cores: z.int(),
+    memoryBytes: z.number(),
+    /** Whether products of 8-bit integers keep their whole range, as with VNNI. */
+    int8FullRange: z.boolean(),
+  }),
+  versions: z.record(z.string(), z.string()),
+  /** Interleaved in one run. */
+  calls: z.record(z.string(), spread),
+  fullStepSpeedup: z.number().positive(),
+  cachedCallShare: z.number().positive(),
+  loops: z.array(
+    z.object({
+      sampler: z.string(),
+      steps: z.int(),
+      interval: z.int(),
+      floatSeconds: z.number(),
+      seconds: z.number(),
+      speedup: z.number(),
+    }),
+  ),
+  /** Everything under denoiser/ against the float weights. */
+  sizeRatio: z.number(),
+  denoiserBytes: z.number(),
+  floatBytes: z.number(),
+  /** Of the multiply-adds of convolutions and linear layers: planned as integers, and of those, run as integers. */
+  plannedShare: z.number(),
+  integerShare: z.number(),
+  optimizePeakBytes: z.number(),
+  optimizeSeconds: z.number(),
+  serveResidentBytes: z.number(),
+  profile: z.object({ float: operators, int8: operators, cached: operators }),
+});
+
+export type BenchResults = z.output<typeof resultsSchema>;
+export type Spread = z.output<typeof spread>;
