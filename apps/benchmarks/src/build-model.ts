@@ -15,7 +15,8 @@ const CONFIG = {
   down_block_types: ['CrossAttnDownBlock2D', 'CrossAttnDownBlock2D', 'CrossAttnDownBlock2D', 'DownBlock2D'],
 };
 
-const SCHEDULER = {
+/** As in Stable Diffusion 1.5. */
+export const SCHEDULER_CONFIG = {
   _class_name: 'PNDMScheduler',
   beta_end: 0.012,
   beta_schedule: 'scaled_linear',
@@ -50,7 +51,7 @@ export async function buildModel(
   await copyFile(path.join(skeleton, 'model.onnx'), path.join(folder, 'unet/model.onnx'));
   await writeFile(storage, 'model_index.json', JSON.stringify({ _class_name: 'StableDiffusionPipeline' }));
   await writeFile(storage, 'unet/config.json', JSON.stringify(CONFIG));
-  await writeFile(storage, 'scheduler/scheduler_config.json', JSON.stringify(SCHEDULER));
+  await writeFile(storage, 'scheduler/scheduler_config.json', JSON.stringify(SCHEDULER_CONFIG));
   const index = new GraphIndex(graph);
   const weights = new SeededWeights(0);
   const writer = await storage.create(WEIGHTS);

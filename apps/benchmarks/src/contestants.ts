@@ -10,6 +10,7 @@ import {
 } from '@cachequant/pipeline';
 import { createSampler } from '@cachequant/samplers';
 import type { Runtime, Storage } from '@cachequant/tensor';
+import { SCHEDULER_CONFIG } from './build-model.js';
 import { SEEDED_CONDITIONING } from './conditioning.js';
 
 /** A sampler and how many steps it takes. */
@@ -45,7 +46,7 @@ export async function sampleOnce(
   const start = performance.now();
   const { calls } = await sampleLatents({
     denoiser,
-    sampler: createSampler({}, { sampler, steps }),
+    sampler: createSampler(SCHEDULER_CONFIG, { sampler, steps }),
     ...initialNoise([1], latentDims as [number, number, number]),
     conditioning: forSeed(1),
     unconditional,

@@ -107,7 +107,11 @@ async function writeResults(
     sampler: manifest.sampler,
     interval: manifest.schedule.interval,
     refreshSteps: manifest.schedule.refreshSteps,
-    schedules: choice.candidates.map(({ schedule, psnr }) => ({ schedule, calibrationPsnr: psnr })),
+    schedules: choice.candidates.map(({ schedule, correction, psnr }) => ({
+      schedule,
+      correction,
+      calibrationPsnr: psnr,
+    })),
     integerShare: verification.coverage.integerShare,
     cacheHits: verification.cacheHits,
     denoiserItems: sizes.denoiserItems,

@@ -38,6 +38,8 @@ const PASSED = [
   'schedule',
   'cacheCorrection',
   'cut',
+  'components',
+  'decoderFloor',
   'keepFloat',
 ] as const satisfies readonly (keyof PassedOptions)[];
 
@@ -80,8 +82,8 @@ function addCacheSettings(command: Command): void {
     .addOption(
       new Option(
         '--cache-correction <kind>',
-        'how cached features are corrected (default: forecast)',
-      ).choices(['none', 'paper', 'forecast']),
+        'how cached features are corrected; auto: as a forecast, unless plain reuse measures better (default: auto)',
+      ).choices(['auto', 'none', 'paper', 'forecast']),
     )
     .option('--cut <id>', 'where to cut, as `cachequant inspect` names it (default: the first)')
     .addOption(
@@ -92,6 +94,17 @@ function addCacheSettings(command: Command): void {
         '--target <processors>',
         'portable: weights within 7 bits, exact on every x64 processor; vnni: all 8 bits (default: portable)',
       ).choices(['portable', 'vnni']),
+    )
+    .addOption(
+      new Option(
+        '--components <how>',
+        'decoder and text encoder: auto takes them to integers where that pays (default: auto)',
+      ).choices(['auto', 'keep']),
+    )
+    .option(
+      '--decoder-floor <decibels>',
+      "least PSNR of the decoder's pictures against the float one's (default: 45)",
+      decimal(0),
     )
     .option(
       '--keep-float <names>',

@@ -50,6 +50,10 @@ export function optimizedLines({ bundle, report, sizes, manifest, verification }
       ],
       ['denoiser', `${formatBytes(sizes.sourceDenoiser)} → ${formatBytes(denoiserBytes)}`],
       ['whole folder', `${formatBytes(sizes.sourceTotal)} → ${formatBytes(sizes.bundleTotal)}`],
+      ...manifest.components.map(({ name, form, sourceBytes, bytes, reason }) => [
+        name.replace('_', ' '),
+        `${formatBytes(sourceBytes)} → ${formatBytes(bytes)}, ${form} (${reason})`,
+      ]),
       [
         'quality',
         `PSNR ${psnr.toFixed(2)} dB (95 %: ${interval}), SSIM ${ssim.toFixed(3)}, ${images} held-out images`,

@@ -90,6 +90,10 @@ function settingsOf({ manifest }: OptimizeSummary, machine: string): ReportData[
       value: `${corrections.cache}, from ${corrections.anchors === 2 ? 'the last two refreshes' : 'the last refresh'}`,
     },
     { name: 'Quantization correction', value: corrections.quantization ? 'on' : 'off' },
+    ...manifest.components.map(({ name, form, reason }) => ({
+      name: name === 'vae_decoder' ? 'Decoder' : 'Text encoder',
+      value: `${form}: ${reason}`,
+    })),
     { name: 'Machine', value: machine },
   ];
 }

@@ -5,6 +5,8 @@ const STAGES: Readonly<Record<string, string>> = {
   quantize: 'quantize the weights',
   anchors: 'observe the quantized features',
   'correct-outputs': 'fit the quantization correction',
+  decoder: 'quantize the decoder',
+  'text encoder': 'quantize the text encoder',
   verify: 'compare with the original',
   bundle: 'write the bundle',
 };

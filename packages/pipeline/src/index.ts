@@ -50,6 +50,7 @@ export { readTokenizer } from './model/read-tokenizer.js';
 export type { TokenizedPrompt, Tokenizer } from './model/tokenizer.js';
 export { buildCandidate, type Candidate, planSchedule } from './optimize/candidate.js';
 export { type Choice, chooseVariant } from './optimize/choose.js';
+export type { ComponentDecision } from './optimize/components/component.js';
 export type { Coverage } from './optimize/coverage.js';
 export type { GivenConditioning } from './optimize/given-conditioning.js';
 export type { Laboratory, PreparedImage, StageProgress } from './optimize/laboratory.js';

@@ -10,6 +10,7 @@ export {
 export { findLayers, type Layer, type LayerKind } from './layers.js';
 export { addObservers, OBSERVATIONS_OUTPUT, type ObserverOptions } from './observe.js';
 export { type PackedWeight, packWeight, type WeightSink } from './packed-weight.js';
+export { storeEmbeddings } from './stored-embedding.js';
 export {
   type QuantizedWeight,
   quantizeWeight,

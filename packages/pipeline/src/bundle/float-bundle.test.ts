@@ -17,7 +17,12 @@ const PROMPT = 'a green handbag';
 let made: OptimizedModel;
 let lab: Laboratory;
 beforeAll(async () => {
-  made = await optimizedModel({ ...SMALL_RUN, bits: 'none' });
+  made = await optimizedModel({
+    ...SMALL_RUN,
+    bits: 'none',
+    schedule: 'uniform',
+    cacheCorrection: 'forecast',
+  });
   lab = made.summary.study.lab;
 }, 180_000);
 afterAll(() => made.dispose());

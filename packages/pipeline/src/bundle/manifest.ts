@@ -47,6 +47,18 @@ const manifestSchema = z.object({
       reason: z.string(),
     }),
   ),
+  /** What became of the decoder and the text encoder; bundles of earlier versions do not say. */
+  components: z
+    .array(
+      z.object({
+        name: z.string(),
+        form: z.string(),
+        reason: z.string(),
+        sourceBytes: z.number(),
+        bytes: z.number(),
+      }),
+    )
+    .default([]),
   /** Every file of the bundle but the manifest and the verification. */
   files: z.record(z.string(), z.object({ bytes: z.number().int(), sha256: z.string() })),
 });

@@ -25,10 +25,12 @@ const SINGLE = {
   'scheduler/scheduler_config.json': '{}',
 };
 
+const NOTHING_REPLACED = { replaced: new Map<string, string>(), work: memoryStorage() };
+
 describe('copyComponents', () => {
   it('leaves the denoiser behind, but for its configuration', async () => {
     const out = memoryStorage();
-    await copyComponents(await folder(PIPELINE), out, 'unet/model.onnx');
+    await copyComponents(await folder(PIPELINE), out, 'unet/model.onnx', NOTHING_REPLACED);
     expect(await out.list()).toEqual([
       'denoiser/config.json',
       'model_index.json',
@@ -40,7 +42,7 @@ describe('copyComponents', () => {
 
   it('does so where the denoiser lies at the top', async () => {
     const out = memoryStorage();
-    await copyComponents(await folder(SINGLE), out, 'model.onnx');
+    await copyComponents(await folder(SINGLE), out, 'model.onnx', NOTHING_REPLACED);
     expect(await out.list()).toEqual([
       'README.md',
       'denoiser/config.json',
@@ -48,8 +50,25 @@ describe('copyComponents', () => {
     ]);
   });
 
+  it('puts the files of a part that was made anew in the place of its graph, and keeps its configuration', async () => {
+    const out = memoryStorage();
+    const source = await folder({ ...PIPELINE, 'vae_decoder/config.json': 'kept' });
+    const work = await folder({ 'parts/d/model.onnx': 'new graph', 'parts/d/weights.bin': 'new' });
+    const replaced = new Map([['vae_decoder', 'parts/d']]);
+    await copyComponents(source, out, 'unet/model.onnx', { replaced, work });
+    expect((await out.list()).filter((path) => path.startsWith('vae_decoder/'))).toEqual([
+      'vae_decoder/config.json',
+      'vae_decoder/model.onnx',
+      'vae_decoder/weights.bin',
+    ]);
+    expect(new TextDecoder().decode(await out.read('vae_decoder/model.onnx'))).toBe('new graph');
+  });
+
   it('stops on request', async () => {
-    const copying = copyComponents(await folder(SINGLE), memoryStorage(), 'model.onnx', AbortSignal.abort());
+    const copying = copyComponents(await folder(SINGLE), memoryStorage(), 'model.onnx', {
+      ...NOTHING_REPLACED,
+      signal: AbortSignal.abort(),
+    });
     await expect(copying).rejects.toMatchObject({ code: 'aborted' });
   });
 });

@@ -82,6 +82,13 @@ function referWeights(model: OnnxModel, weights: string): OnnxModel {
   return model;
 }
 
+export interface ComponentFiles {
+  readonly signal?: AbortSignal | undefined;
+  /** By the part's folder: the folder of the work storage whose files stand in for its graph and weights. */
+  readonly replaced: ReadonlyMap<string, string>;
+  readonly work: Storage;
+}
+
 /**
  * Copies what the denoiser is not: text encoder, decoder, tokenizer, scheduler, configuration.
  * @param model path of the denoiser's graph; what lies beside it stays behind, but for its configuration
@@ -90,13 +97,26 @@ export async function copyComponents(
   source: Storage,
   out: Storage,
   model: string,
-  signal?: AbortSignal,
+  { signal, replaced, work }: ComponentFiles,
 ): Promise<void> {
   for (const path of await source.list()) {
     throwIfAborted(signal);
     if (path === `${folderOf(model)}config.json`) await copyFile(source, path, out, 'denoiser/config.json');
-    else if (!belongsToDenoiser(path, model)) await copyFile(source, path, out, path);
+    else if (!belongsToDenoiser(path, model) && !isReplaced(path, replaced)) {
+      await copyFile(source, path, out, path);
+    }
   }
+  for (const [part, folder] of replaced) {
+    for (const path of await work.list(folder)) {
+      throwIfAborted(signal);
+      await copyFile(work, path, out, `${part}${path.slice(folder.length)}`);
+    }
+  }
+}
+
+/** A graph, or weights beside it; configuration stays that of the source. */
+function isReplaced(path: string, replaced: ComponentFiles['replaced']): boolean {
+  return [...replaced.keys()].some((part) => path.startsWith(`${part}/`)) && !path.endsWith('.json');
 }
 
 /** Bytes of the denoiser's graph and of everything beside it that belongs to it. */

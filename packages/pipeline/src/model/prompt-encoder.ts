@@ -26,7 +26,7 @@ export class PromptEncoder {
     if (known !== undefined) return known;
     const tokens = this.tokenizer.encode(prompt);
     const output = hiddenStatesOutput(this.session);
-    const outputs = await this.session.run(this.feeds(tokens), {
+    const outputs = await this.session.run(promptFeeds(this.session.inputs, tokens), {
       outputs: [output],
       ...(signal && { signal }),
     });
@@ -45,13 +45,16 @@ export class PromptEncoder {
     const [oldest] = this.cache.keys();
     if (this.cache.size > CACHED_PROMPTS && oldest !== undefined) this.cache.delete(oldest);
   }
+}
 
-  private feeds({ ids, attentionMask }: TokenizedPrompt): Record<string, Tensor> {
-    const feeds: Record<string, Tensor> = {};
-    for (const input of this.session.inputs)
-      feeds[input.name] = row(valuesFor(input, ids, attentionMask), input);
-    return feeds;
-  }
+/** The inputs of a text encoder's graph for one prompt. */
+export function promptFeeds(
+  inputs: readonly TensorInfo[],
+  { ids, attentionMask }: Pick<TokenizedPrompt, 'ids' | 'attentionMask'>,
+): Record<string, Tensor> {
+  return Object.fromEntries(
+    inputs.map((input) => [input.name, row(valuesFor(input, ids, attentionMask), input)]),
+  );
 }
 
 function valuesFor({ name }: TensorInfo, ids: readonly number[], mask: readonly number[]): readonly number[] {

@@ -9,20 +9,26 @@ import type { Variant } from './variant.js';
 export interface Choice {
   readonly candidates: readonly Candidate[];
   readonly chosen: Candidate;
+  /** Plain reuse on the chosen schedule, to compare with; undefined where that itself was chosen. */
+  readonly plain: Candidate | undefined;
   /** The quantization correction; undefined in float. */
   readonly outputs: CorrectedOutputs | undefined;
   readonly outputsKept: boolean;
   readonly variant: Variant;
 }
 
-/** Tries every schedule of the recipe, and the quantization correction on the best one. */
+/** Tries every schedule of the recipe, plain reuse on the best one, and the quantization correction. */
 export async function chooseVariant(study: Study): Promise<Choice> {
   const { recipe } = study.lab;
+  const correction = recipe.cacheCorrection === 'auto' ? 'forecast' : recipe.cacheCorrection;
   const candidates: Candidate[] = [];
   for (const schedule of recipe.schedules) {
-    candidates.push(await buildCandidate(study, schedule, recipe.cacheCorrection));
+    candidates.push(await buildCandidate(study, schedule, correction));
   }
-  const chosen = candidates.reduce((best, next) => (mean(next.psnr) > mean(best.psnr) ? next : best));
+  const corrected = bestOf(candidates);
+  const plain = correction === 'none' ? undefined : await buildCandidate(study, corrected.schedule, 'none');
+  if (plain && recipe.cacheCorrection === 'auto') candidates.push(plain);
+  const chosen = bestOf(candidates);
   const corrects = study.integers !== undefined && recipe.cacheCorrection !== 'none';
   const outputs = corrects
     ? await study.runner.stage('correct-outputs', () => correctOutputs(study, chosen))
@@ -31,8 +37,13 @@ export async function chooseVariant(study: Study): Promise<Choice> {
   return {
     candidates,
     chosen,
+    plain: chosen === plain ? undefined : plain,
     outputs,
     outputsKept,
     variant: outputsKept ? outputs!.variant : chosen.variant,
   };
+}
+
+function bestOf(candidates: readonly Candidate[]): Candidate {
+  return candidates.reduce((best, next) => (mean(next.psnr) > mean(best.psnr) ? next : best));
 }

@@ -9,8 +9,9 @@ import {
   startBundle,
   writeDenoiser,
 } from '../bundle/write-bundle.js';
-import { buildCandidate } from './candidate.js';
 import { type Choice, chooseVariant } from './choose.js';
+import { type ComponentDecision, componentFolder } from './components/component.js';
+import { optimizeComponents } from './components/optimize-components.js';
 import { describeGraphs, describePlan, describeRecipe } from './describe-bundle.js';
 import type { GivenConditioning } from './given-conditioning.js';
 import type { StageProgress } from './laboratory.js';
@@ -47,6 +48,8 @@ export interface OptimizeSummary {
   readonly pictures: readonly VerifiedPicture[];
   readonly choice: Choice;
   readonly study: Study;
+  /** What became of the decoder and the text encoder; none where they were to stay as they are. */
+  readonly components: readonly ComponentDecision[];
   readonly textEncoderMs: number;
   /** Summed L1 distances of the float model's cached tensor, [calls, window]. */
   readonly distances: { readonly calls: number; readonly window: number; readonly distance: Float64Array };
@@ -79,16 +82,14 @@ export async function optimizeIn(opened: OpenLaboratory, request: OptimizeReques
   const { lab, runner, prepared, inputDims } = opened;
   const study = await studyDenoiser(lab, runner, inputDims, prepared.model);
   const choice = await chooseVariant(study);
-  const plain =
-    lab.recipe.cacheCorrection === 'none'
-      ? undefined
-      : await buildCandidate(study, choice.chosen.schedule, 'none');
+  const components = await optimizeComponents(lab, runner, prepared.folder, study.latents);
   const { verification, pictures } = await runner.stage('verify', () =>
-    verify(study, prepared.folder, choice.variant, plain),
+    verify(study, prepared.folder, choice.variant, { plain: choice.plain, components }),
   );
-  const manifest = await writeBundle(request, opened, study, choice, verification);
+  const manifest = await writeBundle(request, opened, study, choice, { verification, components });
   const distances = mergedMoments(study.features).distanceTable();
-  return { manifest, verification, pictures, choice, study, textEncoderMs: lab.textEncoderMs, distances };
+  const { textEncoderMs } = lab;
+  return { manifest, verification, pictures, choice, study, components, textEncoderMs, distances };
 }
 
 async function writeBundle(
@@ -96,20 +97,29 @@ async function writeBundle(
   { lab, prepared, sourceFingerprint }: OpenLaboratory,
   study: Study,
   choice: Choice,
-  verification: Verification,
+  { verification, components }: Pick<OptimizeSummary, 'verification' | 'components'>,
 ): Promise<BundleManifest> {
   const { source, out, signal } = request;
   const { model } = prepared.folder.denoiser;
   request.onStage?.('bundle', false);
   throwIfAborted(signal);
   await startBundle(out);
-  await copyComponents(source, out, model, signal);
+  const replaced = components.filter(({ form }) => form !== 'as in the source');
+  await copyComponents(source, out, model, {
+    signal,
+    work: lab.work,
+    replaced: new Map(replaced.map(({ name, form }) => [name, componentFolder(name, form)])),
+  });
   const inputs = await writeDenoiser(lab.work, out, {
     full: choice.variant.full,
     cached: choice.variant.cached!.graph,
     weights: study.integers ? 'int8/weights.bin' : 'float/weights.bin',
   });
-  await writeFile(out, 'plan.json', `${JSON.stringify(describePlan(study, choice), null, 2)}\n`);
+  await writeFile(
+    out,
+    'plan.json',
+    `${JSON.stringify({ ...describePlan(study, choice), components }, null, 2)}\n`,
+  );
   await writeFile(out, VERIFICATION, `${JSON.stringify(verification, null, 2)}\n`);
   throwIfAborted(signal);
   return finishBundle(out, {
@@ -122,5 +132,12 @@ async function writeBundle(
     },
     ...describeGraphs(study, inputs),
     ...describeRecipe(study, choice),
+    components: components.map(({ name, form, reason, sourceBytes, bytes }) => ({
+      name,
+      form,
+      reason,
+      sourceBytes,
+      bytes,
+    })),
   });
 }

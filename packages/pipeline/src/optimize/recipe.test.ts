@@ -6,7 +6,7 @@ describe('parseRecipe', () => {
     expect(parseRecipe({})).toMatchObject({
       interval: 5,
       bits: 'w8a8',
-      cacheCorrection: 'forecast',
+      cacheCorrection: 'auto',
       calibrationImages: expect.any(Number),
       verificationImages: expect.any(Number),
     });

@@ -35,8 +35,13 @@ const optionsSchema = z.strictObject({
   comparisonImages: z.int().min(0).max(4096).default(0),
   effort: z.enum(['fast', 'normal', 'thorough']).default('normal'),
   schedule: z.enum(['auto', ...SCHEDULE_KINDS]).default('auto'),
-  cacheCorrection: z.enum(CACHE_CORRECTIONS).default('forecast'),
+  /** `auto`: the forecast, unless plain reuse measures better. */
+  cacheCorrection: z.enum(['auto', ...CACHE_CORRECTIONS]).default('auto'),
   cut: z.string().optional(),
+  /** Decoder and text encoder: through the quantizer where that pays, or as they are. */
+  components: z.enum(['auto', 'keep']).default('auto'),
+  /** Least PSNR in decibels of the decoder's pictures against those of the float decoder. */
+  decoderFloor: z.number().min(0).max(100).default(45),
   keepFloat: z.array(z.string()).default([]),
 });
 

@@ -99,7 +99,7 @@ describe('optimize in a process that is killed', () => {
       const length = undisturbed.times.get(stages[i + 1] ?? 'end')! - undisturbed.times.get(stage)!;
       const { began, reused, killed } = await attempt(disturbed, { stage, afterMs: length * 0.4 });
       expect(killed).toBe(true);
-      expect(began.at(i === 0 ? 0 : -1)).toBe(stage);
+      expect(began).toContain(stage);
       expect(reused).toEqual(stages.slice(0, reused.length));
       expect(reused.length).toBeGreaterThanOrEqual(i - 1);
       const finished = await nodeStorage(join(disturbed, 'out')).stat('cachequant.json');

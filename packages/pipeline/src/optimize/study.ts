@@ -36,6 +36,8 @@ export interface Study {
   /** Pictures of the calibration images by the float model. */
   readonly references: readonly RgbImage[];
   readonly trajectory: FloatTrajectory;
+  /** Final latents of the calibration images by the float model, one behind another. */
+  readonly latents: Float32Array;
 }
 
 /** Cuts, observes and quantizes; every stage is read back if it was finished before. */
@@ -85,6 +87,7 @@ export async function studyDenoiser(
     anchors: restored(anchors),
     references,
     trajectory: observation.trajectory,
+    latents: observation.latents,
   };
 }
 

@@ -5,6 +5,8 @@ import type { RgbImage } from '../images/rgb-image.js';
 import { loadGraph } from '../model/load-graph.js';
 import type { ModelFolder } from '../model/model-folder.js';
 import type { Candidate } from './candidate.js';
+import { type BundleParts, openParts } from './components/bundle-parts.js';
+import type { ComponentDecision } from './components/component.js';
 import { type Coverage, measureCoverage } from './coverage.js';
 import type { Laboratory, PreparedImage } from './laboratory.js';
 import { compareWith, type MeasuredImage, measureImage, relativeErrors } from './measure.js';
@@ -55,17 +57,22 @@ const APART_BYTES = 512 * 2 ** 20;
 /**
  * Runs held-out images through the source model and the optimized one, in an order by which a machine whose
  * speed drifts slows both.
- * @param uncorrected the same schedule with plain reuse, for the error per call
  */
 export async function verify(
   study: Study,
   folder: ModelFolder,
   variant: Variant,
-  uncorrected: Candidate | undefined,
+  { plain, components }: VerifiedWith,
 ): Promise<VerificationResult> {
   const { lab } = study;
   const images = lab.verification.slice(0, lab.recipe.verificationImages);
-  const runs = await runAll(lab, images, folder, variant, uncorrected?.variant);
+  const parts = await openParts(lab, folder, components);
+  let runs: Run[];
+  try {
+    runs = await runAll(lab, images, folder, { optimized: variant, plain: plain?.variant, parts });
+  } finally {
+    await parts.dispose();
+  }
   const quality = compareWith(
     runs.map((run) => run.original.picture),
     runs.map((run) => run.optimized.picture),
@@ -83,6 +90,14 @@ export async function verify(
   return { verification, pictures };
 }
 
+/** What goes into a verification beyond the bundle's denoiser. */
+export interface VerifiedWith {
+  /** The same schedule with plain reuse, for the error per call. */
+  readonly plain: Candidate | undefined;
+  /** The optimized model decodes and encodes with these. */
+  readonly components: readonly ComponentDecision[];
+}
+
 interface Run {
   readonly original: MeasuredImage;
   readonly optimized: MeasuredImage;
@@ -96,8 +111,7 @@ async function runAll(
   lab: Laboratory,
   images: readonly PreparedImage[],
   folder: ModelFolder,
-  optimized: Variant,
-  plain: Variant | undefined,
+  { optimized, plain, parts }: { optimized: Variant; plain: Variant | undefined; parts: BundleParts },
 ): Promise<Run[]> {
   const bytes = await denoiserBytes(folder.storage, folder.denoiser.model);
   const apart = bytes > APART_BYTES;
@@ -130,10 +144,11 @@ async function runAll(
       lab.onProgress?.({ stage: 'verify', done, total: order.length });
       const denoiser = await denoiserOf(contestant);
       const before = denoiser.stats;
-      made[image]!.set(
-        contestant,
-        await measureImage(lab, denoiser, images[image]!, { keepTrajectory: true }),
-      );
+      const [place, given] =
+        contestant === 'original'
+          ? [lab, images[image]!]
+          : [{ ...lab, toPicture: parts.toPicture }, await parts.encode(images[image]!)];
+      made[image]!.set(contestant, await measureImage(place, denoiser, given, { keepTrajectory: true }));
       if (contestant !== 'optimized') continue;
       const { fullCalls, cachedCalls } = denoiser.stats;
       counts[image] = { full: fullCalls - before.fullCalls, cached: cachedCalls - before.cachedCalls };
