@@ -34,6 +34,13 @@ export class GraphIndex {
   consumers(tensor: string): readonly OnnxNode[] {
     return this.#consumers.get(tensor) ?? [];
   }
+
+  /** The node that alone reads a tensor; undefined where several do, none does, or it is an output of the graph. */
+  onlyConsumer(tensor: string): OnnxNode | undefined {
+    const consumers = this.consumers(tensor);
+    const exposed = this.graph.outputs.some(({ name }) => name === tensor);
+    return consumers.length === 1 && !exposed ? consumers[0] : undefined;
+  }
 }
 
 /** @throws CacheQuantError `onnx-format` when a tensor has two origins */

@@ -1,10 +1,18 @@
-import { applyCut, findCuts, freezeShapes, type OnnxModel, readWeightBytes } from '@cachequant/onnx';
+import {
+  applyCut,
+  findCuts,
+  freezeShapes,
+  inferShapes,
+  type OnnxModel,
+  readWeightBytes,
+} from '@cachequant/onnx';
 import { createNodeRuntime } from '@cachequant/runtime-node';
 import { type Runtime, type Tensor, tensor } from '@cachequant/tensor';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { callIndex, loadModel, normal, run, signalToNoise } from './__fixtures__/models.js';
 import { observeGrids, pack, shapesFor } from './__fixtures__/quantize.js';
 import type { ActivationGridTable } from './activation-statistics.js';
+import { detachBiases } from './detach-biases.js';
 import { toIntegerGraph } from './integer-graph.js';
 import { findLayers, type Layer } from './layers.js';
 import type { PackedWeight } from './packed-weight.js';
@@ -44,7 +52,11 @@ function integerForm(
 beforeAll(async () => {
   runtime = await createNodeRuntime({ threads: 1 });
   const model = freezeShapes(loadModel('fashion-sd/unet'), inputDims);
-  ({ full, cached, cacheName } = applyCut(model, findCuts(model, { inputDims })[0]!));
+  const cut = applyCut(model, findCuts(model, { inputDims })[0]!);
+  cacheName = cut.cacheName;
+  const shapes = inferShapes(cut.full, { inputDims });
+  full = detachBiases(cut.full, shapes, isInner);
+  cached = detachBiases(cut.cached, shapes, isInner);
   const layers = findLayers(full.graph).filter(isInner);
   packed = await pack(layers);
   integerFull = integerForm(full, await observeGrids(runtime, full, layers, feedsByCall), feedsByCall[0]!);

@@ -8,8 +8,6 @@ export class GridRows {
   readonly #scales: string[];
   readonly #zeroPoints: string[];
   readonly #quantized = new Map<string, string>();
-  /** The whole row of scales, [sites]. */
-  readonly scaleRow: string;
 
   constructor(
     readonly builder: CallTableBuilder,
@@ -19,27 +17,17 @@ export class GridRows {
     for (const [i, site] of sites.entries()) this.#position.set(site, i);
     const columns = sites.map((site) => columnOf(table, site));
     const ones = sites.map(() => 1);
-    this.scaleRow = builder.row('scales', 'float32', table.calls, select(table.scales, table, columns));
-    this.#scales = builder.split(this.scaleRow, 'cachequant/scale', ones);
-    const zeroPoints = builder.row(
-      'zero_points',
-      'uint8',
-      table.calls,
-      select(table.zeroPoints, table, columns),
-    );
-    this.#zeroPoints = builder.split(zeroPoints, 'cachequant/zero_point', ones);
-  }
-
-  indexOf(site: string): number {
-    return this.#position.get(site)!;
+    const scales = builder.row('scales', 'float32', table.calls, select(table.scales, table, columns));
+    this.#scales = builder.split(scales, 'cachequant/scale', ones);
+    this.#zeroPoints = zeroPointNames(builder, table, columns);
   }
 
   scale(site: string): string {
-    return this.#scales[this.indexOf(site)]!;
+    return this.#scales[this.#position.get(site)!]!;
   }
 
   zeroPoint(site: string): string {
-    return this.#zeroPoints[this.indexOf(site)]!;
+    return this.#zeroPoints[this.#position.get(site)!]!;
   }
 
   /**
@@ -58,6 +46,45 @@ export class GridRows {
     this.#quantized.set(key, output);
     return output;
   }
+}
+
+/** Names of the zero points: constants where they are the same at all calls, else pieces of the call's row. */
+function zeroPointNames(
+  builder: CallTableBuilder,
+  table: ActivationGridTable,
+  columns: readonly number[],
+): string[] {
+  const changing = columns.filter((column) => constantZeroPoint(table, column) === undefined);
+  const pieces = changing.length > 0 ? changingZeroPoints(builder, table, changing) : [];
+  return columns.map((column) => {
+    const value = constantZeroPoint(table, column);
+    if (value === undefined) return pieces[changing.indexOf(column)]!;
+    return builder.constant(`cachequant/zero_point/${value}`, 'uint8', [], Uint8Array.of(value));
+  });
+}
+
+function changingZeroPoints(
+  builder: CallTableBuilder,
+  table: ActivationGridTable,
+  columns: readonly number[],
+): string[] {
+  const row = builder.row('zero_points', 'uint8', table.calls, select(table.zeroPoints, table, columns));
+  return builder.split(
+    row,
+    'cachequant/zero_point',
+    columns.map(() => 1),
+  );
+}
+
+function constantZeroPoint(
+  { calls, sites, zeroPoints }: ActivationGridTable,
+  column: number,
+): number | undefined {
+  const first = zeroPoints[column]!;
+  for (let call = 1; call < calls; call++) {
+    if (zeroPoints[call * sites.length + column] !== first) return undefined;
+  }
+  return first;
 }
 
 function columnOf(table: ActivationGridTable, site: string): number {

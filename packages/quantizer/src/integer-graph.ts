@@ -14,6 +14,7 @@ import { integerConvolutions } from './integer-convolution.js';
 import { integerProduct } from './integer-product.js';
 import { findLayers, type Layer } from './layers.js';
 import type { PackedWeight } from './packed-weight.js';
+import { shareZeroPoints } from './shared-zero-point.js';
 import { storeAsIntegers } from './stored-weight.js';
 
 /** A correction of a layer's output per (call, output channel): y = scale · (W x) + bias + offset; scale > 0. */
@@ -45,15 +46,21 @@ export function activationSites(layers: readonly Layer[]): string[] {
   return [...sites];
 }
 
+/** The tensors whose zero point may not change with the call: inputs of integer convolutions. */
+export function convolutionInputs(layers: readonly Layer[]): string[] {
+  return layers.filter(({ kind }) => kind === 'convolution').map(({ input }) => input);
+}
+
 /**
  * Rewrites a float graph so that the planned layers run as integers, with scales, zero points and biases
  * chosen by `call_index`.
  *
- * Convolutions become QLinearConv (which takes scales and bias as runtime tensors at full speed), linear
- * layers and 1×1 convolutions MatMulIntegerToFloat (whose output is not rounded). The input graph is left
- * as it was; names of inputs and outputs stay.
- * @throws CacheQuantError `calibration` when a tensor has no grid or a bias does not fit 32 bits, `shape` when
- * a correction does not fit its layer or an image's size is not known, `unsupported` below opset 13
+ * Convolutions become QLinearConv (which takes scales as runtime tensors at full speed), linear layers and 1×1
+ * convolutions MatMulIntegerToFloat (whose output is not rounded). Inputs of convolutions have one zero point
+ * for all calls (`shareZeroPoints`). The input graph is left as it was; names of inputs and outputs stay.
+ * @param model without biases at the convolutions to compute (`detachBiases`)
+ * @throws CacheQuantError `calibration` when a tensor has no grid, `shape` when a correction does not fit its
+ * layer or an image's size is not known, `unsupported` below opset 13 and for a convolution with a bias
  */
 export function toIntegerGraph(model: OnnxModel, plan: IntegerGraphPlan): OnnxModel {
   const result = cloneModel(model);
@@ -67,13 +74,10 @@ export function toIntegerGraph(model: OnnxModel, plan: IntegerGraphPlan): OnnxMo
     if (stored) storeAsIntegers(builder, layer, stored);
   }
   if (computed.length > 0) {
-    const rows = new GridRows(builder, plan.grids, activationSites(computed));
-    integerConvolutions(
-      builder,
-      rows,
-      computed.filter((layer) => layer.kind === 'convolution'),
-      plan,
-    );
+    const convolutions = computed.filter((layer) => layer.kind === 'convolution');
+    const grids = shareZeroPoints(plan.grids, convolutionInputs(convolutions));
+    const rows = new GridRows(builder, grids, activationSites(computed));
+    integerConvolutions(builder, rows, convolutions, plan);
     for (const layer of computed) {
       if (layer.kind !== 'convolution') integerProduct(builder, rows, layer, plan);
     }

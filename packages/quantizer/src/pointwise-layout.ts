@@ -1,5 +1,5 @@
 import type { CallTableBuilder } from '@cachequant/onnx';
-import { GraphIndex, getInts, type OnnxGraph, type OnnxNode, type TensorFacts } from '@cachequant/onnx';
+import { GraphIndex, getInts, type OnnxNode, type TensorFacts } from '@cachequant/onnx';
 import { CacheQuantError } from '@cachequant/tensor';
 import type { GridRows } from './grid-rows.js';
 import type { Layer } from './layers.js';
@@ -21,7 +21,7 @@ export function wirePointwise(
   const { graph } = builder.model;
   const index = new GraphIndex(graph);
   const tokens = tokensBefore(index, layer, shapes);
-  const after = layoutAfter(graph, index, layer, shapes);
+  const after = layoutAfter(index, layer, shapes);
   const input = tokens ? rows.quantized(layer.input, tokens) : imageToTokens(builder, rows, layer);
   if (after) {
     for (const node of after) removeNode(graph, node);
@@ -82,14 +82,13 @@ function tokensBefore(
 
 /** The Transpose to [B, H, W, C] that alone reads the layer's output, and the Reshape to tokens behind it. */
 function layoutAfter(
-  graph: OnnxGraph,
   index: GraphIndex,
   layer: Layer,
   shapes: ReadonlyMap<string, TensorFacts>,
 ): readonly [OnnxNode, OnnxNode] | undefined {
-  const transpose = onlyConsumer(graph, index, layer.output);
+  const transpose = index.onlyConsumer(layer.output);
   if (!isTranspose(transpose, [0, 2, 3, 1])) return undefined;
-  const reshape = onlyConsumer(graph, index, transpose.outputs[0]!);
+  const reshape = index.onlyConsumer(transpose.outputs[0]!);
   if (reshape?.opType !== 'Reshape') return undefined;
   return areTokensOf(shapes.get(reshape.outputs[0]!), shapes.get(layer.output))
     ? [transpose, reshape]
@@ -110,11 +109,4 @@ function areTokensOf(tokens: TensorFacts | undefined, image: TensorFacts | undef
 
 function isTranspose(node: OnnxNode | undefined, perm: readonly number[]): node is OnnxNode {
   return node?.opType === 'Transpose' && getInts(node, 'perm', []).join() === perm.join();
-}
-
-function onlyConsumer(graph: OnnxGraph, index: GraphIndex, name: string): OnnxNode | undefined {
-  const consumers = index.consumers(name);
-  return consumers.length === 1 && !graph.outputs.some((output) => output.name === name)
-    ? consumers[0]
-    : undefined;
 }

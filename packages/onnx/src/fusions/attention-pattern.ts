@@ -29,7 +29,7 @@ export function matchAttention(
   if (softmax.opType !== 'Softmax' || !isLastAxis(shapes, softmax)) return undefined;
   const scaled = throughScale(index, shapes, softmax.inputs[0]!);
   const scores = index.producer(scaled.name);
-  const weighted = onlyConsumer(index, softmax.outputs[0]!);
+  const weighted = index.onlyConsumer(softmax.outputs[0]!);
   if (scores?.opType !== 'MatMul' || weighted?.opType !== 'MatMul') return undefined;
   if (weighted.inputs[0] !== softmax.outputs[0]) return undefined;
   const query = operand(index, shapes, scores.inputs[0]!, 'sd');
@@ -133,7 +133,7 @@ function splitHeads(shapes: Shapes, node: OnnxNode): number | undefined {
 function joinedHeads(index: GraphIndex, shapes: Shapes, name: string): OnnxNode | undefined {
   let axes: Axes | undefined = shapes.get(name)?.dims?.length === 3 ? ['bh', 's', 'd'] : ['b', 'h', 's', 'd'];
   for (let at = name; ; ) {
-    const node = onlyConsumer(index, at);
+    const node = index.onlyConsumer(at);
     if (node?.opType !== 'Transpose' && node?.opType !== 'Reshape') return undefined;
     if (axes.join() === 'b,s,h,d') return node.opType === 'Reshape' && joins(shapes, node) ? node : undefined;
     axes = moved(shapes, axes, node);
@@ -147,10 +147,4 @@ function joins(shapes: Shapes, node: OnnxNode): boolean {
   const [, length, heads, depth] = shapes.get(node.inputs[0]!)?.dims ?? [];
   const joined = shapes.get(node.outputs[0]!)?.dims;
   return joined?.length === 3 && joined[1] === length && joined[2] === Number(heads) * Number(depth);
-}
-
-function onlyConsumer(index: GraphIndex, name: string): OnnxNode | undefined {
-  const consumers = index.consumers(name);
-  const exposed = index.graph.outputs.some((output) => output.name === name);
-  return consumers.length === 1 && !exposed ? consumers[0] : undefined;
 }

@@ -9,7 +9,7 @@ import {
   type OnnxModel,
   type TensorFacts,
 } from '@cachequant/onnx';
-import { findLayers, type Layer } from '@cachequant/quantizer';
+import { detachBiases, findLayers, floatReason, type Layer } from '@cachequant/quantizer';
 import { CacheQuantError } from '@cachequant/tensor';
 import { CACHE_NAME } from './laboratory.js';
 
@@ -74,7 +74,13 @@ function study(model: OnnxModel, inputDims: Readonly<Record<string, readonly num
     ]),
   );
   const plain = freezeShapes(model, openBatch);
-  const frozen = fuseAttention(plain, inferShapes(plain, { inputDims: dims }));
+  const fused = fuseAttention(plain, inferShapes(plain, { inputDims: dims }));
+  const fusedShapes = inferShapes(fused, { inputDims: dims });
+  const frozen = detachBiases(
+    fused,
+    fusedShapes,
+    (layer) => floatReason(fused.graph, fusedShapes, layer) === undefined,
+  );
   const shapes = inferShapes(frozen, { inputDims: dims });
   const macs = countMultiplyAdds(frozen, shapes);
   const layers = findLayers(frozen.graph);

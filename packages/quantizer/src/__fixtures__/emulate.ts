@@ -73,7 +73,7 @@ export interface Emulation {
   readonly correction?: OutputCorrection | undefined;
 }
 
-/** What QLinearConv should give: integer sums, an integer bias, one rounding to the output's grid. */
+/** What QLinearConv should give: integer sums, one rounding to the output's grid; a correction's offset comes on top. */
 export async function emulateConvolution(
   layer: Layer,
   x: { readonly data: Float32Array; readonly dims: readonly number[] },
@@ -88,10 +88,9 @@ export async function emulateConvolution(
     const o = Math.floor(i / sums.positions);
     const at = call * layer.outputChannels + o;
     const scale = packed.scales[o]! * (correction?.scale[at] ?? 1);
-    const bias = (packed.bias?.[o] ?? 0) + (correction?.offset[at] ?? 0);
-    const unit = scale * input.scale;
-    const level = roundEven(((sum + roundEven(bias / unit)) * unit) / output.scale);
-    return Math.min(255 - output.zeroPoint, Math.max(-output.zeroPoint, level)) * output.scale;
+    const level = roundEven((sum * scale * input.scale) / output.scale);
+    const held = Math.min(255 - output.zeroPoint, Math.max(-output.zeroPoint, level)) * output.scale;
+    return held + (correction?.offset[at] ?? 0);
   });
 }
 

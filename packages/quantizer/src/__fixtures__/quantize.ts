@@ -1,8 +1,10 @@
 import { inferShapes, type OnnxModel } from '@cachequant/onnx';
 import { MersenneTwister, type Runtime, type Tensor } from '@cachequant/tensor';
 import { type ActivationGridTable, ActivationStatistics } from '../activation-statistics.js';
+import { detachBiases } from '../detach-biases.js';
 import {
   activationSites,
+  convolutionInputs,
   type IntegerGraphPlan,
   type OutputCorrection,
   toIntegerGraph,
@@ -10,6 +12,7 @@ import {
 import { findLayers, type Layer } from '../layers.js';
 import { addObservers, OBSERVATIONS_OUTPUT } from '../observe.js';
 import { type PackedWeight, packWeight } from '../packed-weight.js';
+import { shareZeroPoints } from '../shared-zero-point.js';
 import type { WeightBits } from '../weight-quantization.js';
 import { run } from './models.js';
 
@@ -41,7 +44,7 @@ export async function observeGrids(
   for (const [call, feeds] of feedsByCall.entries()) {
     statistics.record(call, (await run(runtime, observed, feeds))[OBSERVATIONS_OUTPUT]!.data);
   }
-  return statistics.grids();
+  return shareZeroPoints(statistics.grids(), convolutionInputs(layers));
 }
 
 export async function pack(
@@ -62,7 +65,7 @@ export interface Quantized {
   readonly packed: ReadonlyMap<string, PackedWeight>;
 }
 
-/** Observes a model, one run for each call, and turns all of its layers, or those chosen, into 7-bit integers. */
+/** Observes a model, one run for each call, detaches its biases, and turns all of its layers, or those chosen, into 7-bit integers. */
 export async function quantize(
   runtime: Runtime,
   model: OnnxModel,
@@ -75,10 +78,11 @@ export async function quantize(
     choose?: (layer: Layer) => boolean;
   } = {},
 ): Promise<Quantized> {
-  const layers = findLayers(model.graph).filter(choose);
-  const grids = await observeGrids(runtime, model, layers, feedsByCall);
+  const detached = detachBiases(model, shapesFor(model, feedsByCall[0]!));
+  const layers = findLayers(detached.graph).filter(choose);
+  const grids = await observeGrids(runtime, detached, layers, feedsByCall);
   const packed = await pack(layers);
-  const shapes = shapesFor(model, feedsByCall[0]!);
-  const integer = toIntegerGraph(model, { compute: packed, store: new Map(), grids, corrections, shapes });
+  const shapes = shapesFor(detached, feedsByCall[0]!);
+  const integer = toIntegerGraph(detached, { compute: packed, store: new Map(), grids, corrections, shapes });
   return { model: integer, layers, grids, packed };
 }

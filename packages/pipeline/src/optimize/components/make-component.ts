@@ -11,6 +11,7 @@ import {
   ActivationStatistics,
   activationSites,
   addObservers,
+  detachBiases,
   findLayers,
   floatReason,
   OBSERVATIONS_OUTPUT,
@@ -77,7 +78,13 @@ export async function integerComponent(
   const plain = freezeShapes(source, {
     [input]: dims[input]!.map((size, axis) => (axis === 0 ? null : size)),
   });
-  const model = fuseAttention(plain, inferShapes(plain, { inputDims: dims }));
+  const fused = fuseAttention(plain, inferShapes(plain, { inputDims: dims }));
+  const fusedShapes = inferShapes(fused, { inputDims: dims });
+  const model = detachBiases(
+    fused,
+    fusedShapes,
+    (layer) => floatReason(fused.graph, fusedShapes, layer) === undefined,
+  );
   const shapes = inferShapes(model, { inputDims: dims });
   const layers = findLayers(model.graph);
   const computed = layers.filter((layer) => floatReason(model.graph, shapes, layer) === undefined);
