@@ -1,12 +1,17 @@
-import type { CallTableBuilder } from '@cachequant/onnx';
+import { type CallTableBuilder, GraphIndex } from '@cachequant/onnx';
 import type { GridRows } from './grid-rows.js';
 import { correctedBias, correctedScales } from './integer-convolution.js';
 import type { IntegerGraphPlan } from './integer-graph.js';
 import type { Layer } from './layers.js';
+import { type OutputSlice, type OutputSlices, outputSlices } from './output-slices.js';
 import { wirePointwise } from './pointwise-layout.js';
 import { removeNode } from './replace-layer.js';
 
-/** Turns a linear layer or a 1×1 convolution into MatMulIntegerToFloat, whose output is not rounded. */
+/**
+ * Turns a linear layer or a 1×1 convolution into MatMulIntegerToFloat, whose output is not rounded. A linear layer
+ * whose output is only read in slices becomes one product for each: ONNX Runtime cuts the constant weight when it
+ * loads the graph, instead of the output on each call.
+ */
 export function integerProduct(
   builder: CallTableBuilder,
   rows: GridRows,
@@ -14,29 +19,61 @@ export function integerProduct(
   plan: IntegerGraphPlan,
 ): void {
   const { graph } = builder.model;
+  const slices = slicesOf(builder, layer, plan);
+  for (const node of slices?.nodes ?? []) removeNode(graph, node);
   removeNode(graph, layer.node);
   if (layer.biasAdd) removeNode(graph, layer.biasAdd);
   const wiring =
     layer.kind === 'pointwise'
       ? wirePointwise(builder, rows, layer, plan.shapes)
       : { input: rows.quantized(layer.input), output: layer.output };
-  const packed = plan.compute.get(layer.id)!;
-  graph.initializers.set(packed.integers.name, packed.integers);
-  const [scales, bias] = parameters(builder, layer, plan);
-  builder.node(
-    'MatMulIntegerToFloat',
-    [
-      wiring.input,
-      packed.integers.name,
-      rows.scale(layer.input),
-      scales,
-      rows.zeroPoint(layer.input),
-      '',
-      ...(bias ? [bias] : []),
-    ],
-    wiring.output,
-    {},
-    { domain: 'com.microsoft', name: `${layer.node.name || layer.output}/integer` },
+  const { integers } = plan.compute.get(layer.id)!;
+  graph.initializers.set(integers.name, integers);
+  const name = `${layer.node.name || layer.output}/integer`;
+  const whole = { output: wiring.output, start: 0, end: layer.outputChannels };
+  for (const [i, piece] of (slices?.pieces ?? [whole]).entries()) {
+    const [scales, bias] = parameters(builder, layer, plan, piece);
+    builder.node(
+      'MatMulIntegerToFloat',
+      [
+        wiring.input,
+        columns(builder, integers.name, layer, piece),
+        rows.scale(layer.input),
+        scales,
+        rows.zeroPoint(layer.input),
+        '',
+        ...(bias ? [bias] : []),
+      ],
+      piece.output,
+      {},
+      { domain: 'com.microsoft', name: slices ? `${name}/${i}` : name },
+    );
+  }
+}
+
+function slicesOf(
+  { model }: CallTableBuilder,
+  layer: Layer,
+  { corrections, shapes }: IntegerGraphPlan,
+): OutputSlices | undefined {
+  if (layer.kind !== 'linear' || corrections.has(layer.id)) return undefined;
+  return outputSlices(new GraphIndex(model.graph), layer, shapes);
+}
+
+/** The columns of a weight [inputs, O] that make a piece of the output. */
+function columns(
+  builder: CallTableBuilder,
+  weight: string,
+  { outputChannels }: Layer,
+  { start, end }: OutputSlice,
+): string {
+  if (start === 0 && end === outputChannels) return weight;
+  const index = (base: string, value: number) =>
+    builder.constant(`cachequant/${base}`, 'int64', [1], BigInt64Array.of(BigInt(value)));
+  return builder.node(
+    'Slice',
+    [weight, index('start', start), index('end', end), index('axis', 1)],
+    builder.name(`${weight}/${start}`),
   );
 }
 
@@ -45,6 +82,7 @@ function parameters(
   builder: CallTableBuilder,
   layer: Layer,
   plan: IntegerGraphPlan,
+  { start, end }: OutputSlice,
 ): [string, string | undefined] {
   const { scales, bias } = plan.compute.get(layer.id)!;
   const channels = layer.outputChannels;
@@ -57,7 +95,7 @@ function parameters(
     ];
   }
   return [
-    builder.constant(`${layer.id}/scales`, 'float32', [channels], scales),
-    bias && builder.constant(`${layer.id}/bias`, 'float32', [channels], bias),
+    builder.constant(`${layer.id}/scales`, 'float32', [end - start], scales.slice(start, end)),
+    bias && builder.constant(`${layer.id}/bias`, 'float32', [end - start], bias.slice(start, end)),
   ];
 }
