@@ -14,6 +14,8 @@ export interface OptimizeArguments extends GlobalOptions, PassedOptions {
   readonly out: string;
   /** A text file. */
   readonly prompts?: string;
+  /** The plan.json of an earlier bundle. */
+  readonly plan?: string;
   readonly threads?: number;
   readonly work?: string;
   readonly keepWork?: boolean;
@@ -41,6 +43,8 @@ const PASSED = [
   'components',
   'decoderFloor',
   'keepFloat',
+  'layers',
+  'qualityFloor',
 ] as const satisfies readonly (keyof PassedOptions)[];
 
 export function addOptimizeOptions(command: Command): Command {
@@ -110,6 +114,21 @@ function addCacheSettings(command: Command): void {
       '--keep-float <names>',
       'layers to leave in float: parts of their names, with commas',
       commaSeparated,
+    )
+    .addOption(
+      new Option(
+        '--layers <how>',
+        'measured: layers that are slower or too inexact in integers stay in float; all: none does (default: measured)',
+      ).choices(['measured', 'all']),
+    )
+    .option(
+      '--quality-floor <decibels>',
+      "least signal to noise of the integer network's predictions, before layers go back to float for it (default: 20)",
+      decimal(0),
+    )
+    .option(
+      '--plan <file>',
+      'the plan.json of an earlier bundle of this model: do as it says, without measuring anew',
     );
 }
 

@@ -1,4 +1,5 @@
 export { createBundleGenerator, loadBundleDenoiser } from './bundle/bundle-generator.js';
+export { type LayerScales, layerScales } from './bundle/layer-scales.js';
 export { type BundleManifest, FORMAT_VERSION, MANIFEST, readManifest } from './bundle/manifest.js';
 export { type Bundle, isBundle, type OpenBundleOptions, openBundle } from './bundle/open-bundle.js';
 export { type CachedDenoiserOptions, type CacheNames, cachedDenoiser } from './generate/cached-denoiser.js';
@@ -54,13 +55,22 @@ export type { ComponentDecision } from './optimize/components/component.js';
 export type { Coverage } from './optimize/coverage.js';
 export type { GivenConditioning } from './optimize/given-conditioning.js';
 export type { Laboratory, PreparedImage, StageProgress } from './optimize/laboratory.js';
-export type { LayerDecision } from './optimize/layer-plan.js';
+export type { LayerDecision, LayerMeasurement } from './optimize/layer-plan.js';
+export type { LayerChoice } from './optimize/layers/choose-layers.js';
 export { compareWith, type MeasuredImage, measureImage, type Quality } from './optimize/measure.js';
 export { type LaboratoryOptions, type OpenLaboratory, openLaboratory } from './optimize/open-laboratory.js';
 export { type OptimizeRequest, type OptimizeSummary, optimize, optimizeIn } from './optimize/optimize.js';
+export { type BundlePlan, PLAN, parsePlan } from './optimize/plan-file.js';
 export { type OptimizationPlan, planOptimization } from './optimize/plan-optimization.js';
 export { type OptimizeOptions, parseRecipe, type Recipe, type ScheduleKind } from './optimize/recipe.js';
 export { interval95, meanOf, medianOf } from './optimize/statistics.js';
-export { FLOAT_CACHED, FLOAT_FULL, INTEGER_FULL, type Study, studyDenoiser } from './optimize/study.js';
+export {
+  FLOAT_CACHED,
+  FLOAT_FULL,
+  INTEGER_FULL,
+  type Study,
+  type StudyOptions,
+  studyDenoiser,
+} from './optimize/study.js';
 export { loadVariant, type Variant } from './optimize/variant.js';
 export type { Verification, VerifiedPicture } from './optimize/verify.js';

@@ -37,6 +37,8 @@ export interface ProfiledNode {
   readonly provider: string;
   readonly runs: number;
   readonly totalMs: number;
+  /** Of each run, in their order. */
+  readonly runMs: readonly number[];
   /** Types of the inputs as the runtime saw them, where it says. */
   readonly inputTypes: readonly string[];
 }

@@ -1,6 +1,7 @@
 import { isBundle, openBundle, openModelFolder } from '@cachequant/pipeline';
 import type { Command } from 'commander';
 import { analyseGraph } from '../analysis/analysed-graph.js';
+import { bundleLayers } from '../analysis/bundle-layers.js';
 import { type GraphInspection, inspectGraph } from '../analysis/inspection.js';
 import { type PipelineParts, pipelineParts } from '../analysis/pipeline-parts.js';
 import { hintsBeside, hintsOfFolder } from '../analysis/size-hints.js';
@@ -10,7 +11,9 @@ import { locateModel, type ModelLocation } from '../model-location.js';
 import { shapeByName } from '../parse-arguments.js';
 import { bundleLines } from '../print-bundle.js';
 import { graphLines, layerLines } from '../print-inspection.js';
+import { bundleLayerLines } from '../print-layers.js';
 import { pipelineLines } from '../print-pipeline.js';
+import { withRuntime } from '../with-runtime.js';
 
 interface InspectOptions extends GlobalOptions {
   readonly layers?: boolean;
@@ -31,10 +34,10 @@ export function addInspect(program: Command, io: CliIo): void {
     .summary('show what is in a model, and what can be done with it')
     .description(
       'Shows the inputs, the size, the places where the network can be cut for caching, and which layers would ' +
-        'run in integers. Nothing is run.',
+        'run in integers. The network is not run.',
     )
     .argument('<model>', 'a model folder, a bundle, or a single ONNX file')
-    .option('--layers', 'list every layer')
+    .option('--layers', 'list every layer; of a bundle with its bits, scales, error and times')
     .option(
       '--dim <name=sizes>',
       'analyse at this shape of an input, for example sample=2,4,64,64; may be given several times',
@@ -46,6 +49,7 @@ export function addInspect(program: Command, io: CliIo): void {
         ['inspect ./my-model', 'a folder'],
         ['inspect ./unet/model.onnx --dim sample=1,4,128,128', 'one graph, at a size of your own'],
         ['inspect ./my-model --layers --json', 'everything, for a program'],
+        ['inspect ./my-bundle --layers', 'which layers became integers, and why'],
       ]),
     )
     .action((given: string, _: unknown, command: Command) =>
@@ -69,10 +73,20 @@ async function inspect(given: string, options: InspectOptions, io: CliIo): Promi
   if (options.layers) writeLines(io.stdout, ['', 'Layers', ...layerLines(inspection.graph)]);
 }
 
-async function inspectBundle({ storage }: ModelLocation, { json }: InspectOptions, io: CliIo): Promise<void> {
-  const { manifest, verification } = await openBundle(storage);
-  if (json) writeJson(io, { bundle: { manifest, verification } });
-  else writeLines(io.stdout, bundleLines({ storage, manifest, verification }));
+async function inspectBundle(
+  { storage }: ModelLocation,
+  { json, layers: wanted }: InspectOptions,
+  io: CliIo,
+): Promise<void> {
+  const bundle = await openBundle(storage);
+  const { manifest, verification } = bundle;
+  const layers = wanted ? await withRuntime(1, (runtime) => bundleLayers(bundle, runtime)) : undefined;
+  if (json) {
+    writeJson(io, { bundle: { manifest, verification }, ...(layers && { layers }) });
+    return;
+  }
+  writeLines(io.stdout, bundleLines(bundle));
+  if (layers) writeLines(io.stdout, ['', 'Layers', ...bundleLayerLines(layers)]);
 }
 
 async function inspectModel(

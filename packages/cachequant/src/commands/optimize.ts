@@ -1,10 +1,12 @@
 import { rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import {
+  type BundlePlan,
   isBundle,
   type OptimizeOptions,
   openModelFolder,
   optimize,
+  parsePlan,
   planOptimization,
 } from '@cachequant/pipeline';
 import { nodeStorage } from '@cachequant/runtime-node';
@@ -26,6 +28,7 @@ import { locateFolder, type ModelLocation } from '../model-location.js';
 import { addOptimizeOptions, libraryOptions, type OptimizeArguments } from '../optimize-options.js';
 import { type Optimized, optimizedLines, planLines } from '../print-optimization.js';
 import { createProgress, type Progress } from '../progress.js';
+import { readTextFile } from '../read-file.js';
 import { reportDataOf } from '../report-data-of.js';
 import { REPORT_PAGE, writeReport } from '../report-file.js';
 import { describeStage } from '../stage-names.js';
@@ -59,6 +62,7 @@ export function addOptimize(program: Command, io: CliIo): void {
         ],
         ['optimize ./my-model --out ./my-bundle --prompts prompts.txt --steps 30', 'as you will use it'],
         ['optimize ./my-model --out ./my-bundle --bits none', 'the cache alone, all in float'],
+        ['optimize ./my-model --out ./again --plan ./my-bundle/plan.json', 'the same denoiser, anywhere'],
       ]),
     )
     .action((given: string, _: unknown, command: Command) =>
@@ -71,6 +75,7 @@ interface Job {
   readonly source: ModelLocation;
   readonly place: BundlePlace;
   readonly options: OptimizeOptions;
+  readonly plan: BundlePlan | undefined;
   readonly given: OptimizeArguments;
   readonly io: CliIo;
 }
@@ -83,8 +88,14 @@ async function optimizeCommand(given: string, args: OptimizeArguments, io: CliIo
     args.work === undefined ? undefined : resolve(io.cwd, args.work),
   );
   await checkPlace(place, source.folder);
-  const job: Job = { source, place, options: await libraryOptions(args, io.cwd), given: args, io };
+  const options = await libraryOptions(args, io.cwd);
+  const job: Job = { source, place, options, plan: await readPlan(args.plan, io.cwd), given: args, io };
   await (args.dryRun ? dryRun(job) : makeBundle(job));
+}
+
+async function readPlan(path: string | undefined, cwd: string): Promise<BundlePlan | undefined> {
+  if (path === undefined) return undefined;
+  return parsePlan(await readTextFile(resolve(cwd, path)), path);
 }
 
 async function requireModel({ storage, given }: ModelLocation): Promise<void> {
@@ -97,12 +108,18 @@ async function requireModel({ storage, given }: ModelLocation): Promise<void> {
   await openModelFolder(storage);
 }
 
-async function dryRun({ source, options, given, io }: Job): Promise<void> {
-  const plan = await withRuntime(given.threads, (runtime) =>
-    planOptimization({ source: source.storage, runtime, options, ...(io.signal && { signal: io.signal }) }),
+async function dryRun({ source, options, plan, given, io }: Job): Promise<void> {
+  const estimate = await withRuntime(given.threads, (runtime) =>
+    planOptimization({
+      source: source.storage,
+      runtime,
+      options,
+      ...(plan && { plan }),
+      ...(io.signal && { signal: io.signal }),
+    }),
   );
-  if (given.json) writeJson(io, plan);
-  else writeLines(io.stdout, planLines(plan));
+  if (given.json) writeJson(io, estimate);
+  else writeLines(io.stdout, planLines(estimate));
 }
 
 async function makeBundle(job: Job): Promise<void> {
@@ -127,7 +144,7 @@ async function makeBundle(job: Job): Promise<void> {
 }
 
 async function optimizeInto(
-  { source, place, options, io }: Job,
+  { source, place, options, plan, io }: Job,
   runtime: Runtime,
   progress: Progress,
 ): Promise<Optimized> {
@@ -138,6 +155,7 @@ async function optimizeInto(
     out: partial,
     runtime,
     options,
+    ...(plan && { plan }),
     sourceName: basename(source.folder),
     createdBy: `cachequant ${packageVersion()}`,
     onStage: (name, reused) =>

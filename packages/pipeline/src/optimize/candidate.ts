@@ -23,24 +23,30 @@ export interface Candidate {
   readonly psnr: readonly number[];
 }
 
-/** Builds the graphs of a schedule and measures them, or reads back what was measured before. */
+/**
+ * Builds the graphs of a schedule and measures them, or reads back what was measured before.
+ * @param refreshSteps left out: planned from what was observed
+ */
 export function buildCandidate(
   study: Study,
   schedule: ScheduleKind,
   correction: CacheCorrectionKind,
+  refreshSteps?: readonly number[],
 ): Promise<Candidate> {
-  const name = `${schedule}-${correction}`;
-  return study.runner.stage(`candidate-${name}`, () => measure(study, schedule, correction, name));
+  return study.runner.stage(`candidate-${schedule}-${correction}`, () => {
+    const steps = refreshSteps ?? planSchedule(study, schedule, study.lab.refreshes);
+    return measure(study, schedule, correction, steps);
+  });
 }
 
 async function measure(
   study: Study,
   schedule: ScheduleKind,
   correction: CacheCorrectionKind,
-  name: string,
+  refreshSteps: readonly number[],
 ): Promise<Candidate> {
   const { lab } = study;
-  const refreshSteps = planSchedule(study, schedule, lab.refreshes);
+  const name = `${schedule}-${correction}`;
   const tables = fitCache(correction, refreshSteps, study.anchors);
   const cached = await readGraph(lab.work, FLOAT_CACHED);
   const float = foldCorrection(cached, tables);

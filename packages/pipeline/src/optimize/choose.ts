@@ -1,6 +1,7 @@
 import type { Candidate } from './candidate.js';
 import { buildCandidate } from './candidate.js';
 import { type CorrectedOutputs, correctOutputs } from './correct-outputs.js';
+import { type BundlePlan, plannedSchedule } from './plan-file.js';
 import { meanOf as mean } from './statistics.js';
 import type { Study } from './study.js';
 import type { Variant } from './variant.js';
@@ -17,8 +18,29 @@ export interface Choice {
   readonly variant: Variant;
 }
 
-/** Tries every schedule of the recipe, plain reuse on the best one, and the quantization correction. */
+/**
+ * Tries every schedule of the recipe, plain reuse on the best one, and the quantization correction; with a plan, only
+ * what that chose.
+ */
 export async function chooseVariant(study: Study): Promise<Choice> {
+  return study.plan ? plannedChoice(study, study.plan) : measuredChoice(study);
+}
+
+/** What a plan has chosen, built and measured again; nothing else is tried. */
+async function plannedChoice(study: Study, plan: BundlePlan): Promise<Choice> {
+  const { schedule, correction, refreshSteps } = plannedSchedule(plan, study.lab.sampler.calls);
+  const chosen = await buildCandidate(study, schedule, correction, refreshSteps);
+  const plain =
+    correction === 'none' ? undefined : await buildCandidate(study, schedule, 'none', refreshSteps);
+  const outputsKept = plan.quantizationCorrection?.kept === true && study.integers !== undefined;
+  const outputs = outputsKept
+    ? await study.runner.stage('correct-outputs', () => correctOutputs(study, chosen))
+    : undefined;
+  const variant = outputs?.variant ?? chosen.variant;
+  return { candidates: [chosen], chosen, plain, outputs, outputsKept, variant };
+}
+
+async function measuredChoice(study: Study): Promise<Choice> {
   const { recipe } = study.lab;
   const correction = recipe.cacheCorrection === 'auto' ? 'forecast' : recipe.cacheCorrection;
   const candidates: Candidate[] = [];

@@ -3,6 +3,7 @@ import type { BundleManifest } from '../bundle/manifest.js';
 import type { DenoiserInputNames } from '../bundle/write-bundle.js';
 import type { Choice } from './choose.js';
 import { CACHE_NAME, PREVIOUS_CACHE_NAME } from './laboratory.js';
+import type { BundlePlan } from './plan-file.js';
 import type { Study } from './study.js';
 
 /** The manifest's words on both graphs: where each input comes from, what each output is. */
@@ -66,26 +67,45 @@ export function describeRecipe(
       activations: integers ? 8 : 32,
       target: integers ? recipe.target : ('float' as const),
     },
-    layers: decisions.map((decision) => ({ ...decision })),
+    layers: decisions.map(({ id, kind, macs, compute, storage, reason }) => ({
+      id,
+      kind,
+      macs,
+      compute,
+      storage,
+      reason,
+    })),
   };
 }
 
 /** Every decision and the numbers it was made on. */
 export function describePlan(
-  { lab, graphs, decisions }: Study,
+  { lab, graphs, decisions, layerChoice, plan }: Study,
   { candidates, chosen, outputs, outputsKept }: Choice,
-) {
+  source: BundlePlan['source'],
+): BundlePlan {
   return {
-    recipe: lab.recipe,
+    formatVersion: 1,
+    source,
+    recipe: { ...lab.recipe },
     cut: graphs.cut.id,
-    layers: decisions,
-    schedules: candidates.map(({ schedule, correction, refreshSteps, psnr }) => ({
-      schedule,
-      correction,
-      refreshSteps,
-      calibrationPsnr: psnr,
-      chosen: schedule === chosen.schedule,
+    layers: [...decisions],
+    layerChoice: layerChoice
+      ? {
+          floor: lab.recipe.qualityFloor,
+          networkDb: layerChoice.networkDb,
+          wholeMs: layerChoice.wholeMs,
+        }
+      : plan?.layerChoice,
+    schedules: candidates.map((candidate) => ({
+      schedule: candidate.schedule,
+      correction: candidate.correction,
+      refreshSteps: [...candidate.refreshSteps],
+      calibrationPsnr: [...candidate.psnr],
+      chosen: candidate === chosen,
     })),
-    quantizationCorrection: outputs && { calibrationPsnr: outputs.psnr, kept: outputsKept },
+    quantizationCorrection: outputs
+      ? { calibrationPsnr: [...outputs.psnr], kept: outputsKept }
+      : plan?.quantizationCorrection,
   };
 }

@@ -4,6 +4,7 @@ import { type LatentDecoder, latentView } from '../generate/latent-decoder.js';
 import { hashModel, hashText } from './fingerprint.js';
 import type { GivenConditioning } from './given-conditioning.js';
 import type { Laboratory, StageProgress } from './laboratory.js';
+import { type BundlePlan, optionsOfPlan, requirePlanOf } from './plan-file.js';
 import { denoiserDims, type PreparedSource, prepareSource } from './prepare.js';
 import { prepareImages } from './prepare-images.js';
 import { type OptimizeOptions, parseRecipe } from './recipe.js';
@@ -21,6 +22,8 @@ export interface LaboratoryOptions {
   readonly options?: OptimizeOptions;
   /** For a denoiser whose folder has no text encoder. */
   readonly conditioning?: GivenConditioning;
+  /** Its options hold, and its decisions, in place of measurements. */
+  readonly plan?: BundlePlan;
   readonly onProgress?: (progress: StageProgress) => void;
   readonly onStage?: (name: string, reused: boolean) => void;
   readonly signal?: AbortSignal;
@@ -32,18 +35,23 @@ export interface OpenLaboratory {
   readonly prepared: PreparedSource;
   readonly inputDims: Readonly<Record<string, readonly number[]>>;
   readonly sourceFingerprint: string;
+  /** Of conditioning that was given. */
+  readonly conditioningFingerprint: string | undefined;
+  readonly plan: BundlePlan | undefined;
   dispose(): Promise<void>;
 }
 
 /** Reads the source, prepares its images, and opens the work folder. */
 export async function openLaboratory(options: LaboratoryOptions): Promise<OpenLaboratory> {
-  const { source, work, runtime, conditioning, signal } = options;
-  const recipe = parseRecipe(options.options ?? {});
+  const { source, work, runtime, conditioning, plan, signal } = options;
+  const given = options.options ?? {};
+  const recipe = parseRecipe(plan ? optionsOfPlan(plan, given) : given);
   const prepared = await prepareSource(source, recipe, conditioning);
   const sourceFingerprint = await hashModel(source, prepared.folder.denoiser.model, signal);
+  if (plan) requirePlanOf(plan, { fingerprint: sourceFingerprint, conditioning: conditioning?.fingerprint });
   const runner = await openStages(
     work,
-    hashText(JSON.stringify([RESULTS_VERSION, recipe, sourceFingerprint, conditioning?.fingerprint])),
+    hashText(JSON.stringify([RESULTS_VERSION, recipe, sourceFingerprint, conditioning?.fingerprint, plan])),
     {
       signal,
       ...(options.onStage && { onStage: options.onStage }),
@@ -66,7 +74,16 @@ export async function openLaboratory(options: LaboratoryOptions): Promise<OpenLa
     signal,
   };
   const inputDims = denoiserDims(prepared, images.calibration[0]!);
-  return { lab, runner, prepared, inputDims, sourceFingerprint, dispose: () => decoder.dispose() };
+  return {
+    lab,
+    runner,
+    prepared,
+    inputDims,
+    sourceFingerprint,
+    conditioningFingerprint: conditioning?.fingerprint,
+    plan,
+    dispose: () => decoder.dispose(),
+  };
 }
 
 /** Without an autoencoder, samples are pixels, or latents that are judged as they are. */

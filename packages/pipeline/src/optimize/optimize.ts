@@ -16,6 +16,7 @@ import { describeGraphs, describePlan, describeRecipe } from './describe-bundle.
 import type { GivenConditioning } from './given-conditioning.js';
 import type { StageProgress } from './laboratory.js';
 import { type OpenLaboratory, openLaboratory } from './open-laboratory.js';
+import { type BundlePlan, PLAN } from './plan-file.js';
 import type { OptimizeOptions } from './recipe.js';
 import { mergedMoments } from './schedules.js';
 import { type Study, studyDenoiser } from './study.js';
@@ -32,6 +33,11 @@ export interface OptimizeRequest {
   readonly options?: OptimizeOptions;
   /** For a denoiser whose folder has no text encoder. */
   readonly conditioning?: GivenConditioning;
+  /**
+   * Of an earlier bundle of the same model, as `parsePlan` reads it: its options hold and its decisions stand in for
+   * measurements, so that everything under denoiser/ comes out the same.
+   */
+  readonly plan?: BundlePlan;
   /** For the manifest: a name for the source, and the version of the program. */
   readonly sourceName?: string;
   readonly createdBy?: string;
@@ -79,8 +85,8 @@ export async function optimize(request: OptimizeRequest): Promise<OptimizeSummar
  */
 export async function optimizeIn(opened: OpenLaboratory, request: OptimizeRequest): Promise<OptimizeSummary> {
   await requireBundlePlace(request.out);
-  const { lab, runner, prepared, inputDims } = opened;
-  const study = await studyDenoiser(lab, runner, inputDims, prepared.model);
+  const { lab, runner, prepared, inputDims, plan } = opened;
+  const study = await studyDenoiser(lab, runner, { inputDims, model: prepared.model, plan });
   const choice = await chooseVariant(study);
   const components = await optimizeComponents(lab, runner, prepared.folder, study.latents);
   const { verification, pictures } = await runner.stage('verify', () =>
@@ -94,7 +100,7 @@ export async function optimizeIn(opened: OpenLaboratory, request: OptimizeReques
 
 async function writeBundle(
   request: OptimizeRequest,
-  { lab, prepared, sourceFingerprint }: OpenLaboratory,
+  { lab, prepared, sourceFingerprint, conditioningFingerprint }: OpenLaboratory,
   study: Study,
   choice: Choice,
   { verification, components }: Pick<OptimizeSummary, 'verification' | 'components'>,
@@ -115,11 +121,9 @@ async function writeBundle(
     cached: choice.variant.cached!.graph,
     weights: study.integers ? 'int8/weights.bin' : 'float/weights.bin',
   });
-  await writeFile(
-    out,
-    'plan.json',
-    `${JSON.stringify({ ...describePlan(study, choice), components }, null, 2)}\n`,
-  );
+  const planSource = { fingerprint: sourceFingerprint, conditioning: conditioningFingerprint };
+  const plan = { ...describePlan(study, choice, planSource), components };
+  await writeFile(out, PLAN, `${JSON.stringify(plan, null, 2)}\n`);
   await writeFile(out, VERIFICATION, `${JSON.stringify(verification, null, 2)}\n`);
   throwIfAborted(signal);
   return finishBundle(out, {

@@ -1,4 +1,4 @@
-import { createWeightFile } from '@cachequant/onnx';
+import { createWeightFile, type OnnxModel, type WeightData } from '@cachequant/onnx';
 import { type PackedWeight, packWeight, type WeightBits } from '@cachequant/quantizer';
 import { throwIfAborted } from '@cachequant/tensor';
 import type { DenoiserGraphs } from './denoiser-graphs.js';
@@ -17,35 +17,67 @@ export interface PackedRecord {
   readonly packed: PackedWeight;
 }
 
-/**
- * Quantizes every weight, one in memory at a time, into `int8/weights.bin`; what stays in float stays where it is.
- */
+/** Where everything of the layers lies in the file. */
+export interface PackedFile {
+  /** By layer id. */
+  readonly records: Readonly<Record<string, PackedRecord>>;
+  /** Weights that stay in float, by name: both graphs read them from here. */
+  readonly floats: Readonly<Record<string, WeightData>>;
+}
+
+export interface PackOptions {
+  /** Path of the file in the work folder. */
+  readonly path: string;
+  readonly bits: WeightBits;
+  /** A weight that was quantized before for the same purpose, with its integers in memory. */
+  readonly known?: (id: string, purpose: PackedRecord['purpose']) => Promise<PackedWeight | undefined>;
+}
+
+/** Quantizes weights, one in memory at a time, into a file, with those that stay in float. */
 export async function packWeights(
   lab: Laboratory,
   graphs: DenoiserGraphs,
   decisions: readonly LayerDecision[],
-  bits: WeightBits,
-): Promise<Record<string, PackedRecord>> {
-  const file = await createWeightFile(lab.work, 'int8/weights.bin', { location: 'weights.bin' });
+  { path, bits, known }: PackOptions,
+): Promise<PackedFile> {
+  const location = path.slice(path.lastIndexOf('/') + 1);
+  const file = await createWeightFile(lab.work, path, { location });
   const records: Record<string, PackedRecord> = {};
+  const floats: Record<string, WeightData> = {};
   try {
     for (const [i, decision] of decisions.entries()) {
       throwIfAborted(lab.signal);
       lab.onProgress?.({ stage: 'quantize weights', done: i, total: decisions.length });
-      if (decision.storage === 'float32') continue;
       const layer = graphs.full.layers.find((candidate) => candidate.id === decision.id)!;
+      if (decision.storage === 'float32') {
+        floats[layer.weight.name] = await file.add(layer.weight);
+        continue;
+      }
       const purpose = decision.compute === 'integer' ? 'compute' : 'storage';
       const storageBits = purpose === 'storage' ? 8 : bits;
-      const packed = await packWeight(layer, storageBits, purpose, (weight) => file.add(weight));
+      const before = await known?.(decision.id, purpose);
+      const packed = before
+        ? { ...before, integers: { ...before.integers, data: await file.add(before.integers) } }
+        : await packWeight(layer, storageBits, purpose, (weight) => file.add(weight));
       records[decision.id] = { purpose, packed };
     }
     lab.onProgress?.({ stage: 'quantize weights', done: decisions.length, total: decisions.length });
     await file.commit();
-    return records;
+    return { records, floats };
   } catch (error) {
     await file.abort();
     throw error;
   }
+}
+
+/** The model with the weights that stay in float where they lie in the file. */
+export function withPackedFloats(model: OnnxModel, { floats }: PackedFile): OnnxModel {
+  const initializers = new Map(model.graph.initializers);
+  for (const [name, data] of Object.entries(floats)) {
+    const weight = initializers.get(name);
+    if (weight) initializers.set(name, { ...weight, data });
+  }
+  return { ...model, graph: { ...model.graph, initializers } };
 }
 
 /** Takes saved records apart by what they are for. */

@@ -5,7 +5,8 @@ import { makeDenoiserGraphs } from './denoiser-graphs.js';
 import type { GivenConditioning } from './given-conditioning.js';
 import { measureImage } from './measure.js';
 import { type OpenLaboratory, openLaboratory } from './open-laboratory.js';
-import { type OptimizeOptions, parseRecipe } from './recipe.js';
+import type { BundlePlan } from './plan-file.js';
+import type { OptimizeOptions } from './recipe.js';
 
 /** What an optimization will take, before it starts. */
 export interface OptimizationPlan {
@@ -22,6 +23,8 @@ export interface OptimizationPlan {
 /** A call with observers, or of both precisions, against a plain one; measured on U-Nets. */
 const OBSERVED = 1.3;
 const BOTH = 1.7;
+/** Profiles of both precisions, inputs of all layers, and whole-network runs of about twenty graphs. */
+const MEASURED = 100;
 
 /** Estimates time, disk and memory from one timed image and the sizes of the files. */
 export async function planOptimization(request: {
@@ -29,20 +32,23 @@ export async function planOptimization(request: {
   readonly runtime: Runtime;
   readonly options?: OptimizeOptions;
   readonly conditioning?: GivenConditioning;
+  readonly plan?: BundlePlan;
   readonly signal?: AbortSignal;
 }): Promise<OptimizationPlan> {
-  const recipe = parseRecipe(request.options ?? {});
   const opened = await openLaboratory({ ...request, work: nowhere });
   try {
     const { lab, prepared, inputDims } = opened;
+    const { recipe } = lab;
     const { cut } = makeDenoiserGraphs(prepared.model, { inputDims }, recipe.cut);
     const perCall = await secondsPerCall(opened);
     const { calls } = lab.sampler;
     const share = (lab.refreshes + (calls - lab.refreshes) * cut.cachedShare) / calls;
     const images = lab.calibration.length;
-    const schedules = recipe.schedules.length + 1;
+    const schedules = request.plan ? 2 : recipe.schedules.length + 1;
+    const measures = recipe.bits === 'w8a8' && recipe.layers === 'measured' && !request.plan;
     const stages = [
       { name: 'observe', networkCalls: images * calls * OBSERVED },
+      ...(measures ? [{ name: 'layers', networkCalls: MEASURED }] : []),
       ...(recipe.bits === 'w8a8' ? [{ name: 'anchors', networkCalls: images * calls * BOTH }] : []),
       { name: 'schedules', networkCalls: schedules * images * calls * share * (1 + OBSERVED) },
       { name: 'correct', networkCalls: images * calls * (1 + 2 * share) },
@@ -52,7 +58,7 @@ export async function planOptimization(request: {
     const weights = Math.max(sourceBytes, weightBytes(prepared.model));
     return {
       seconds: stages.reduce((sum, { networkCalls }) => sum + networkCalls, 0) * perCall,
-      diskBytes: weights * 1.6,
+      diskBytes: weights * (measures ? 1.9 : 1.6),
       peakMemoryBytes: weights * 2.6 + 400e6,
       calls,
       refreshes: lab.refreshes,

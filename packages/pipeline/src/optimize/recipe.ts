@@ -43,6 +43,13 @@ const optionsSchema = z.strictObject({
   /** Least PSNR in decibels of the decoder's pictures against those of the float decoder. */
   decoderFloor: z.number().min(0).max(100).default(45),
   keepFloat: z.array(z.string()).default([]),
+  /** `measured`: layers stay in float where integers are slower or cost too much quality; `all`: none does. */
+  layers: z.enum(['measured', 'all']).default('measured'),
+  /**
+   * Least signal to noise in decibels of the integer network's prediction against the float one's, before the
+   * layers that rounding harms most go back to float.
+   */
+  qualityFloor: z.number().min(0).max(100).default(20),
 });
 
 /** What `optimize` can be told; everything has a default. */

@@ -1,22 +1,24 @@
 import { FeatureMoments, type MomentsSnapshot } from '@cachequant/correction';
-import { cloneModel } from '@cachequant/onnx';
+import { cloneModel, type OnnxModel } from '@cachequant/onnx';
 import type { ActivationGridTable } from '@cachequant/quantizer';
 import type { RgbImage } from '../images/rgb-image.js';
 import { integerForm, SAMPLES_KEPT, sitesOf, withObservers } from './cached-graphs.js';
 import { type DenoiserGraphs, makeDenoiserGraphs } from './denoiser-graphs.js';
 import { writeGraph, writeSharedWeights } from './float-graphs.js';
+import { FLOAT_CACHED, FLOAT_FULL, FLOAT_OBSERVED, INTEGER_FULL } from './graph-files.js';
 import type { Laboratory } from './laboratory.js';
-import { type LayerDecision, planLayers } from './layer-plan.js';
+import { type LayerDecision, planLayers, plannedLayers } from './layer-plan.js';
+import type { LayerChoice } from './layers/choose-layers.js';
+import { measureLayers } from './layers/measure-layers.js';
+import { removeTrial, trialWeights } from './layers/trial.js';
 import { observeAnchors } from './observe-anchors.js';
-import { observeFull } from './observe-full.js';
-import { type PackedRecord, type PackedWeights, packWeights, sortPacked } from './pack-weights.js';
+import { type FullObservation, observeFull } from './observe-full.js';
+import { type PackedWeights, packWeights, sortPacked, withPackedFloats } from './pack-weights.js';
+import type { BundlePlan } from './plan-file.js';
 import type { StageRunner } from './stages.js';
 import type { FloatTrajectory } from './trajectory.js';
 
-export const FLOAT_FULL = 'float/full.onnx';
-export const FLOAT_CACHED = 'float/cached.onnx';
-export const INTEGER_FULL = 'int8/full.onnx';
-const FLOAT_OBSERVED = 'float/full-observed.onnx';
+export { FLOAT_CACHED, FLOAT_FULL, INTEGER_FULL } from './graph-files.js';
 
 export type MomentHalves = readonly [FeatureMoments, FeatureMoments];
 
@@ -27,6 +29,10 @@ export interface Study {
   /** Their large weights are in files of the work folder. */
   readonly graphs: DenoiserGraphs;
   readonly decisions: readonly LayerDecision[];
+  /** What led to them; undefined where nothing was measured. */
+  readonly layerChoice: LayerChoice | undefined;
+  /** The plan that was given. */
+  readonly plan: BundlePlan | undefined;
   /** Undefined without integers. */
   readonly integers: { readonly packed: PackedWeights; readonly grids: ActivationGridTable } | undefined;
   /** Of the float model's cached tensor. */
@@ -40,19 +46,28 @@ export interface Study {
   readonly latents: Float32Array;
 }
 
+export interface StudyOptions {
+  /** By input of the denoiser, at the batch that calibration runs. */
+  readonly inputDims: Readonly<Record<string, readonly number[]>>;
+  readonly model: OnnxModel;
+  /** Decides in place of measurements. */
+  readonly plan?: BundlePlan | undefined;
+}
+
 /** Cuts, observes and quantizes; every stage is read back if it was finished before. */
 export async function studyDenoiser(
   lab: Laboratory,
   runner: StageRunner,
-  inputDims: Readonly<Record<string, readonly number[]>>,
-  model: Parameters<typeof makeDenoiserGraphs>[0],
+  { inputDims, model, plan }: StudyOptions,
 ): Promise<Study> {
-  const source = makeDenoiserGraphs(model, { inputDims }, lab.recipe.cut);
-  const decisions = planLayers(source, lab.recipe.keepFloat);
+  const source = makeDenoiserGraphs(model, { inputDims }, plan?.cut ?? lab.recipe.cut);
+  const possible = planLayers(source, lab.recipe.keepFloat);
+  const given = plan && plannedLayers(source, plan);
   const integers = lab.recipe.bits === 'w8a8';
   const planned = new Set(
-    decisions.filter(({ compute }) => integers && compute === 'integer').map(({ id }) => id),
+    possible.filter(({ compute }) => integers && compute === 'integer').map(({ id }) => id),
   );
+  // The same with a plan and without, since the positions that are sampled depend on them.
   const sites = sitesOf(source.full, planned);
   await runner.stage('cut', async () => {
     const [full, cached] = await writeSharedWeights(lab.work, 'float/weights.bin', 'weights.bin', [
@@ -71,18 +86,20 @@ export async function studyDenoiser(
     observeFull(lab, FLOAT_OBSERVED, sites, window, SAMPLES_KEPT),
   );
   const references = await runner.stage('references', () => pictures(lab, observation.latents));
-  const packed = integers
-    ? await quantizeFull(lab, runner, source, decisions, observation.grids!)
+  const quantized = integers
+    ? await quantizeFull(lab, runner, source, { possible, given, observation })
     : undefined;
-  const anchors = packed
+  const anchors = quantized
     ? await runner.stage('anchors', () => observeAnchors(lab, observation.trajectory, INTEGER_FULL, window))
     : observation.moments;
   return {
     lab,
     runner,
-    graphs: source,
-    decisions,
-    integers: packed && { packed, grids: observation.grids! },
+    graphs: quantized?.graphs ?? source,
+    decisions: quantized?.decisions ?? given ?? possible,
+    layerChoice: quantized?.choice,
+    plan,
+    integers: quantized && { packed: quantized.packed, grids: observation.grids! },
     features: restored(observation.moments),
     anchors: restored(anchors),
     references,
@@ -91,21 +108,49 @@ export async function studyDenoiser(
   };
 }
 
+interface Quantization {
+  /** Every layer that can be in integers is. */
+  readonly possible: readonly LayerDecision[];
+  /** Left out: what is measured decides. */
+  readonly given: readonly LayerDecision[] | undefined;
+  readonly observation: FullObservation;
+}
+
 async function quantizeFull(
   lab: Laboratory,
   runner: StageRunner,
   graphs: DenoiserGraphs,
-  decisions: readonly LayerDecision[],
-  grids: ActivationGridTable,
-): Promise<PackedWeights> {
+  { possible, given, observation }: Quantization,
+) {
+  const measured = given ? undefined : await measureLayers(lab, runner, graphs, { possible, observation });
+  const decisions = given ?? measured?.decisions ?? possible;
   const bits = lab.recipe.target === 'vnni' ? 8 : 7;
-  const records: Record<string, PackedRecord> = await runner.stage('quantize', async () => {
-    const made = await packWeights(lab, graphs, decisions, bits);
-    const full = integerForm(graphs.full.model, graphs.full, { packed: sortPacked(made), grids });
-    await writeGraph(lab.work, INTEGER_FULL, full);
+  const quantized = await runner.stage('quantize', async () => {
+    const known = measured && trialWeights(lab, measured.records);
+    const made = await packWeights(lab, graphs, decisions, {
+      path: 'int8/weights.bin',
+      bits,
+      ...(known && { known }),
+    });
+    const full = withPackedFloats(graphs.full.model, made);
+    const form = integerForm(full, graphs.full, {
+      packed: sortPacked(made.records),
+      grids: observation.grids!,
+    });
+    await writeGraph(lab.work, INTEGER_FULL, form);
     return made;
   });
-  return sortPacked(records);
+  await removeTrial(lab);
+  const withFloats = (graph: DenoiserGraphs['full']) => ({
+    ...graph,
+    model: withPackedFloats(graph.model, quantized),
+  });
+  return {
+    graphs: { ...graphs, full: withFloats(graphs.full), cached: withFloats(graphs.cached) },
+    decisions,
+    choice: measured?.choice,
+    packed: sortPacked(quantized.records),
+  };
 }
 
 async function pictures(lab: Laboratory, latents: Float32Array): Promise<RgbImage[]> {

@@ -77,20 +77,27 @@ export async function* replay(
   stage: string,
   calls: readonly number[] = lab.sampler.timesteps.map((_, call) => call),
 ): AsyncGenerator<ReplayedCall> {
-  for (const [image, records] of images.entries()) {
+  for (const image of images.keys()) {
     lab.onProgress?.({ stage, done: image, total: images.length });
-    const conditioning = conditioningOf(lab, image);
-    for (const call of calls) {
-      throwIfAborted(lab.signal);
-      const [sample, features] = (await readRecord(lab.work, records, call)) as [
-        Tensor<'float32'>,
-        Tensor<'float32'>,
-      ];
-      const timestep = lab.sampler.timesteps[call]!;
-      yield { image, call: { call, timestep, sample, conditioning }, features };
-    }
+    for (const call of calls) yield recordedCall(lab, { images }, image, call);
   }
   lab.onProgress?.({ stage, done: images.length, total: images.length });
+}
+
+/** Reads one recorded call. */
+export async function recordedCall(
+  lab: Laboratory,
+  { images }: FloatTrajectory,
+  image: number,
+  call: number,
+): Promise<ReplayedCall> {
+  throwIfAborted(lab.signal);
+  const [sample, features] = (await readRecord(lab.work, images[image]!, call)) as [
+    Tensor<'float32'>,
+    Tensor<'float32'>,
+  ];
+  const timestep = lab.sampler.timesteps[call]!;
+  return { image, call: { call, timestep, sample, conditioning: conditioningOf(lab, image) }, features };
 }
 
 function conditioningOf({ calibration, guidanceScale }: Laboratory, image: number): Conditioning {

@@ -1,0 +1,99 @@
+import { type PackedWeight, packWeight } from '@cachequant/quantizer';
+import { keepForQuality } from './keep-for-quality.js';
+import type { LayerTimes } from './measure-times.js';
+import { type NetworkErrors, networkErrors } from './network-errors.js';
+import { slowerLayers } from './slower-layers.js';
+import type { Trial } from './trial.js';
+import { wholeTimes } from './whole-times.js';
+
+/** What was measured of layers, and what became of it. */
+export interface LayerChoice {
+  /** Layers that took longer in integers, and with which in float the whole network is no slower. */
+  readonly slow: readonly string[];
+  /** Layers whose rounding the network cannot take. */
+  readonly sensitive: readonly string[];
+  /** Whether those are as good with weights stored as 8-bit integers. */
+  readonly sensitiveStored: boolean;
+  /** Milliseconds of a full call, with all layers in integers and with the slow ones in float. */
+  readonly wholeMs: { readonly allInteger: number; readonly withoutSlow: number } | undefined;
+  /** Signal to noise of the network's prediction in decibels. */
+  readonly networkDb: { readonly allInteger: number; readonly chosen: number };
+  /** The layers with the least signal to noise, and that of the whole network where only this one is in float. */
+  readonly confirmed: readonly { readonly id: string; readonly networkDb: number }[];
+}
+
+/** Layers that whole-network runs confirm. */
+const CONFIRMED = 10;
+/** Storing weights as integers may cost the network this many decibels. */
+const HARMLESS_DB = 0.1;
+/** Times of the whole network that differ by less are the same. */
+const NOISE = 1.01;
+
+/**
+ * Decides which layers stay in float: first those that are slower in integers, then, worst first, those that keep
+ * the network below its quality floor.
+ * @param errors local signal to noise by layer, in decibels
+ */
+export async function chooseLayers(
+  trial: Trial,
+  times: Readonly<Record<string, LayerTimes>>,
+  errors: Readonly<Record<string, number>>,
+): Promise<LayerChoice> {
+  const network = await networkErrors(trial);
+  const allInteger = await network.of(new Set());
+  const { slow, wholeMs } = await chooseFaster(trial, times);
+  const base = slow.length > 0 ? await network.of(new Set(slow)) : allInteger;
+  const worst = Object.keys(errors)
+    .filter((id) => !slow.includes(id))
+    .sort((a, b) => errors[a]! - errors[b]!)
+    .slice(0, CONFIRMED);
+  const confirmed: { id: string; networkDb: number }[] = [];
+  for (const [done, id] of worst.entries()) {
+    trial.lab.onProgress?.({ stage: 'layer-choice', done, total: worst.length });
+    confirmed.push({ id, networkDb: await network.of(new Set([...slow, id])) });
+  }
+  const { kept, networkDb } = await keepForQuality({
+    floor: trial.lab.recipe.qualityFloor,
+    base,
+    confirmed,
+    measure: (ids) => network.of(new Set([...slow, ...ids])),
+  });
+  const stored = await storedErrors(trial, network, slow, kept);
+  const sensitiveStored = stored !== undefined && stored >= networkDb - HARMLESS_DB;
+  const chosen = sensitiveStored ? stored : networkDb;
+  return {
+    slow,
+    sensitive: kept,
+    sensitiveStored,
+    wholeMs,
+    networkDb: { allInteger, chosen },
+    confirmed,
+  };
+}
+
+/** Takes layers back to float unless the whole network gets slower by it, whatever single layers measured. */
+async function chooseFaster(
+  trial: Trial,
+  times: Readonly<Record<string, LayerTimes>>,
+): Promise<Pick<LayerChoice, 'slow' | 'wholeMs'>> {
+  const slow = slowerLayers(times);
+  if (slow.length === 0) return { slow, wholeMs: undefined };
+  const wholeMs = await wholeTimes(trial, new Set(slow));
+  const pays = wholeMs.withoutSlow <= wholeMs.allInteger * NOISE;
+  return { slow: pays ? slow : [], wholeMs };
+}
+
+/** The network's signal to noise with the weights of sensitive layers stored as integers. */
+async function storedErrors(
+  { graph }: Trial,
+  network: NetworkErrors,
+  slow: readonly string[],
+  sensitive: readonly string[],
+): Promise<number | undefined> {
+  if (sensitive.length === 0) return undefined;
+  const stored = new Map<string, PackedWeight>();
+  for (const layer of graph.layers.filter(({ id }) => sensitive.includes(id))) {
+    stored.set(layer.id, await packWeight(layer, 8, 'storage', async ({ data }) => data));
+  }
+  return network.of(new Set([...slow, ...sensitive]), stored);
+}
