@@ -51,6 +51,7 @@ export function reportDataOf(summary: OptimizeSummary, context: ReportContext): 
     errorPerCall: verification.errorPerCall,
     cacheHits: verification.cacheHits,
     coverage: verification.coverage,
+    layers: layersOf(summary),
     pictures: (context.pictures ?? summary.pictures).slice(0, SHOWN_PICTURES).map((pair) => ({
       ...pair,
       original: asPng(pair.original),
@@ -58,6 +59,15 @@ export function reportDataOf(summary: OptimizeSummary, context: ReportContext): 
     })),
     leftOut: leftOutOf(summary),
   };
+}
+
+function layersOf({ study: { decisions, lab, layerChoice, plan } }: OptimizeSummary): ReportData['layers'] {
+  const networkDb = (layerChoice ?? plan?.layerChoice)?.networkDb;
+  if (networkDb === undefined) return undefined;
+  const measured = decisions.flatMap(({ id, kind, compute, reason, measured }) =>
+    measured ? [{ id, kind, compute, reason, ...measured }] : [],
+  );
+  return { measured, networkDb, floor: lab.recipe.qualityFloor };
 }
 
 function asPng(picture: RgbImage): ReportPicture {
@@ -127,11 +137,21 @@ function verifiedRows({ verification }: OptimizeSummary, sizes: ReportSizes): Re
   ];
 }
 
-function leftOutOf({ manifest, choice, verification }: OptimizeSummary): ReportData['leftOut'] {
+function leftOutOf({ manifest, choice, verification, study }: OptimizeSummary): ReportData['leftOut'] {
   const kept = manifest.layers.filter(({ compute }) => compute === 'float');
   const reasons = new Map<string, string[]>();
   for (const { id, reason } of kept) reasons.set(reason, [...(reasons.get(reason) ?? []), id]);
+  const { networkDb } = study.layerChoice ?? study.plan?.layerChoice ?? {};
+  const { qualityFloor } = study.lab.recipe;
   return [
+    ...(networkDb !== undefined && networkDb.chosen < qualityFloor
+      ? [
+          {
+            what: `The quality floor of ${qualityFloor} dB`,
+            why: `no ten layers in float bring the integer network's prediction above ${networkDb.chosen.toFixed(1)} dB`,
+          },
+        ]
+      : []),
     ...[...reasons].map(([reason, ids]) => ({
       what: `Integers in ${ids.length} layers (${ids.slice(0, 3).join(', ')}${ids.length > 3 ? ', …' : ''})`,
       why: reason,

@@ -46,6 +46,17 @@ const pair = z.object({
   ssim: number,
 });
 
+const layer = z.object({
+  id: z.string(),
+  kind: z.string(),
+  compute: z.enum(['integer', 'float']),
+  reason: z.string(),
+  sqnr: number,
+  floatMs: number,
+  integerMs: number,
+  networkDb: number.optional(),
+});
+
 /** `ReportData` as it lies in a bundle. */
 export const reportSchema = z.object({
   title: z.string(),
@@ -70,6 +81,13 @@ export const reportSchema = z.object({
     plannedShare: number,
     operators: z.array(z.object({ opType: z.string(), ms: number, count: number })),
   }),
+  layers: z
+    .object({
+      measured: z.array(layer),
+      networkDb: z.object({ allInteger: number, chosen: number }),
+      floor: number,
+    })
+    .optional(),
   pictures: z.array(pair),
   leftOut: z.array(z.object({ what: z.string(), why: z.string() })),
 });

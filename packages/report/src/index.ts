@@ -3,6 +3,7 @@ export type {
   PicturePair,
   ReportCandidate,
   ReportData,
+  ReportLayer,
   ReportPicture,
   ReportRow,
   StageTimes,

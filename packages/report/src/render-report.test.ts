@@ -14,6 +14,7 @@ const SECTION_IDS = [
   'schedule',
   'error',
   'operators',
+  'layers',
   'left-out',
   'settings',
 ];
@@ -188,6 +189,7 @@ describe('renderReport with parts missing', () => {
       'operators',
       /0 % of/,
     ],
+    ['no layers', { layers: undefined }, 'layers', /not measured/],
     ['nothing left out', { leftOut: [] }, 'left-out', /Nothing was left out/],
     ['no settings', { settings: [], versions: {} }, 'settings', /Versions/],
   ];
@@ -235,6 +237,17 @@ function poison(data: ReportData, text: string): ReportData {
     denoiserItems: [{ name: text, bytes: 1 }],
     candidates: data.candidates.map((candidate) => ({ ...candidate, schedule: text, correction: text })),
     coverage: { ...data.coverage, operators: [{ opType: text, ms: 1, count: 1 }] },
+    ...(data.layers && {
+      layers: {
+        ...data.layers,
+        measured: data.layers.measured.map((layer, at) => ({
+          ...layer,
+          id: at % 2 ? text : layer.id,
+          kind: text,
+          reason: text,
+        })),
+      },
+    }),
     pictures: data.pictures.map((pair) => ({ ...pair, prompt: text })),
     leftOut: [{ what: text, why: text }],
   };

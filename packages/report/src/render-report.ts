@@ -5,6 +5,7 @@ import { comparison } from './sections/comparison.js';
 import { distances } from './sections/distances.js';
 import { error } from './sections/error.js';
 import { headline } from './sections/headline.js';
+import { layers } from './sections/layers.js';
 import { leftOut } from './sections/left-out.js';
 import { operators } from './sections/operators.js';
 import { pictures } from './sections/pictures.js';
@@ -22,6 +23,7 @@ const SECTIONS: readonly ((data: ReportData) => Markup)[] = [
   schedule,
   error,
   operators,
+  layers,
   leftOut,
   settings,
 ];

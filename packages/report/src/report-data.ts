@@ -48,6 +48,22 @@ export interface ReportCandidate {
   readonly chosen: boolean;
 }
 
+/** A convolution or linear layer that was measured before it was decided. */
+export interface ReportLayer {
+  readonly id: string;
+  readonly kind: string;
+  readonly compute: 'integer' | 'float';
+  /** Empty where there is nothing to say. */
+  readonly reason: string;
+  /** Signal to noise in decibels, integer against float on the same inputs. */
+  readonly sqnr: number;
+  /** Milliseconds in one full call. */
+  readonly floatMs: number;
+  readonly integerMs: number;
+  /** Signal to noise in decibels of the network's prediction with only this layer in float; of the least exact ones. */
+  readonly networkDb?: number | undefined;
+}
+
 /** Everything that the report shows. What is left out is not shown. */
 export interface ReportData {
   readonly title: string;
@@ -76,6 +92,15 @@ export interface ReportData {
     /** Milliseconds by kind of operator in the profiled call, largest first. */
     readonly operators: readonly { readonly opType: string; readonly ms: number; readonly count: number }[];
   };
+  /** Left out where nothing was measured of single layers. */
+  readonly layers?:
+    | {
+        readonly measured: readonly ReportLayer[];
+        /** Signal to noise in decibels of the network's prediction, and the least that was asked for. */
+        readonly networkDb: { readonly allInteger: number; readonly chosen: number };
+        readonly floor: number;
+      }
+    | undefined;
   readonly pictures: readonly PicturePair[];
   /** What was left out, and why. */
   readonly leftOut: readonly { readonly what: string; readonly why: string }[];

@@ -27,15 +27,21 @@ export interface OptimizedModel {
   dispose(): Promise<void>;
 }
 
-/** A copy of models/fashion-sd, optimized into a temporary folder. */
-export async function optimizedModel(options: OptimizeOptions = SMALL_RUN): Promise<OptimizedModel> {
+/**
+ * A copy of models/fashion-sd, optimized into a temporary folder.
+ * @param on what the runtime is while it optimizes
+ */
+export async function optimizedModel(
+  options: OptimizeOptions = SMALL_RUN,
+  on: (runtime: Runtime) => Runtime = (runtime) => runtime,
+): Promise<OptimizedModel> {
   const folder = await mkdtemp(join(tmpdir(), 'cachequant-'));
   const runtime = await createNodeRuntime();
   const place = (name: string) => nodeStorage(join(folder, name));
   const [source, work, out] = [place('model'), place('work'), place('out')];
   const model = modelStorage('fashion-sd');
   for (const path of await model.list()) await writeFile(source, path, await model.read(path));
-  const summary = await optimize({ source, work, out, runtime, options });
+  const summary = await optimize({ source, work, out, runtime: on(runtime), options });
   const dispose = async () => {
     await runtime.dispose();
     await rm(folder, { recursive: true });

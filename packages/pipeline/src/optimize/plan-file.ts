@@ -35,7 +35,7 @@ const planSchema = z.object({
     .object({
       floor: z.number(),
       networkDb: z.object({ allInteger: z.number(), chosen: z.number() }),
-      wholeMs: z.object({ allInteger: z.number(), withoutSlow: z.number() }).optional(),
+      wholeMs: z.object({ allInteger: z.number(), withoutSlow: z.number(), ratio: z.number() }).optional(),
     })
     .optional(),
   schedules: z

@@ -1,5 +1,5 @@
 import { TorchGenerator } from '@cachequant/tensor';
-import type { PicturePair, ReportData, ReportRow } from '../report-data.js';
+import type { PicturePair, ReportData, ReportLayer, ReportRow } from '../report-data.js';
 import { encodePng } from './png.js';
 
 // Made-up numbers of realistic size; nothing here was measured.
@@ -60,6 +60,11 @@ export function sampleReport(): ReportData {
         { opType: 'Softmax', ms: 0.22, count: 6 },
       ],
     },
+    layers: {
+      measured: sampleLayers(),
+      networkDb: { allInteger: 30.3, chosen: 33.2 },
+      floor: 20,
+    },
     pictures: Array.from({ length: 8 }, (_, index) => samplePair(index)),
     leftOut: [
       { what: 'int8 text encoder', why: 'It takes 2 ms of an image and lost 0.4 dB.' },
@@ -69,6 +74,23 @@ export function sampleReport(): ReportData {
       },
     ],
   };
+}
+
+function sampleLayers(): ReportLayer[] {
+  return Array.from({ length: 40 }, (_, at) => {
+    const slow = at % 9 === 4;
+    const floatMs = 0.02 + ((at * 7) % 11) / 20;
+    return {
+      id: `blocks.${at}.weight:/down_blocks.${at}/attentions.0/transformer_blocks.0/ff/net.0/MatMul_output_0`,
+      kind: at % 3 === 0 ? 'convolution' : 'linear',
+      compute: slow || at === 0 ? 'float' : 'integer',
+      reason: slow ? 'slower in integers' : at === 0 ? 'sensitive to rounding' : '',
+      sqnr: 22 + 22 * (1 - 1 / (1 + at / 6)),
+      floatMs,
+      integerMs: floatMs * (slow ? 1.6 : 0.5),
+      ...(at < 10 && { networkDb: 30.3 + (at % 4) / 10 }),
+    };
+  });
 }
 
 function sampleRows(): ReportRow[] {

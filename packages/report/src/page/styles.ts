@@ -84,6 +84,7 @@ ${SWATCHES.map((name) => `.swatch.${name} { background: var(--${name}); }`).join
 .ramp span { flex: 1; }
 ${Array.from({ length: HEAT_SHADES }, (_, shade) => `.heat-${shade} { background: var(--heat-${shade}); }`).join('\n')}
 .heat .key .ramp-ends { display: flex; justify-content: space-between; max-width: 16rem; margin-bottom: 0.75rem; }
+.note { margin: 1.75rem 0 0.6rem; font-size: 0.9rem; color: var(--muted); }
 .meter { position: relative; height: 0.9rem; margin-bottom: 2rem; border-radius: 3px; background: var(--line); }
 .meter span { display: block; height: 100%; border-radius: 3px; background: var(--full); }
 .meter i { position: absolute; top: -0.25rem; height: 1.4rem; border-left: 2px solid var(--ink); }

@@ -4,7 +4,7 @@ import type { LayerTimes } from './measure-times.js';
 import { type NetworkErrors, networkErrors } from './network-errors.js';
 import { slowerLayers } from './slower-layers.js';
 import type { Trial } from './trial.js';
-import { wholeTimes } from './whole-times.js';
+import { type WholeTimes, wholeTimes } from './whole-times.js';
 
 /** What was measured of layers, and what became of it. */
 export interface LayerChoice {
@@ -15,7 +15,7 @@ export interface LayerChoice {
   /** Whether those are as good with weights stored as 8-bit integers. */
   readonly sensitiveStored: boolean;
   /** Milliseconds of a full call, with all layers in integers and with the slow ones in float. */
-  readonly wholeMs: { readonly allInteger: number; readonly withoutSlow: number } | undefined;
+  readonly wholeMs: WholeTimes | undefined;
   /** Signal to noise of the network's prediction in decibels. */
   readonly networkDb: { readonly allInteger: number; readonly chosen: number };
   /** The layers with the least signal to noise, and that of the whole network where only this one is in float. */
@@ -79,8 +79,7 @@ async function chooseFaster(
   const slow = slowerLayers(times);
   if (slow.length === 0) return { slow, wholeMs: undefined };
   const wholeMs = await wholeTimes(trial, new Set(slow));
-  const pays = wholeMs.withoutSlow <= wholeMs.allInteger * NOISE;
-  return { slow: pays ? slow : [], wholeMs };
+  return { slow: wholeMs.ratio <= NOISE ? slow : [], wholeMs };
 }
 
 /** The network's signal to noise with the weights of sensitive layers stored as integers. */

@@ -4,12 +4,20 @@ import { medianOf } from '../statistics.js';
 import { sampledCalls } from './sample-calls.js';
 import { type Trial, trialForm, trialPath } from './trial.js';
 
-const TOTAL_MS = 10_000;
+const TOTAL_MS = 6000;
 const LEAST_RUNS = 5;
 const MOST_RUNS = 50;
 
-/** Milliseconds of a full call in integers, and with some layers in float; medians of runs in turn. */
-export async function wholeTimes(trial: Trial, slow: ReadonlySet<string>) {
+/** Of a full call; medians of runs in turn. */
+export interface WholeTimes {
+  readonly allInteger: number;
+  readonly withoutSlow: number;
+  /** The second over the first, run by run, so that a machine whose speed drifts slows both. */
+  readonly ratio: number;
+}
+
+/** Milliseconds of a full call in integers, and with some layers in float. */
+export async function wholeTimes(trial: Trial, slow: ReadonlySet<string>): Promise<WholeTimes> {
   const { lab, trajectory } = trial;
   const [sample] = await sampledCalls(lab, trajectory, 1);
   const paths = { allInteger: trialPath('whole'), withoutSlow: trialPath('whole-without') };
@@ -30,6 +38,10 @@ export async function wholeTimes(trial: Trial, slow: ReadonlySet<string>) {
       const order = ['allInteger', 'withoutSlow'] as const;
       for (const name of i % 2 === 0 ? order : order.toReversed()) times[name].push(await run(name));
     }
-    return { allInteger: medianOf(times.allInteger), withoutSlow: medianOf(times.withoutSlow) };
+    return {
+      allInteger: medianOf(times.allInteger),
+      withoutSlow: medianOf(times.withoutSlow),
+      ratio: medianOf(times.withoutSlow.map((ms, i) => ms / times.allInteger[i]!)),
+    };
   });
 }

@@ -1,0 +1,124 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type CliResult, cachequant } from '../__fixtures__/command-line.js';
+import { makeTinyPipeline } from '../__fixtures__/tiny-pipeline.js';
+import type { BundleLayer } from '../analysis/bundle-layers.js';
+
+const SETTINGS = [
+  '--steps=4',
+  '--interval=2',
+  '--schedule=uniform',
+  '--cache-correction=none',
+  '--calibration-images=2',
+  '--verification-images=1',
+  '--threads=1',
+];
+
+let folder: string;
+let made: CliResult;
+let layers: readonly BundleLayer[];
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'cachequant-layers-'));
+  makeTinyPipeline(join(folder, 'model'));
+  made = await cachequant(['optimize', 'model', '--out', 'bundle', ...SETTINGS], { cwd: folder });
+  const { stdout } = await cachequant(['inspect', 'bundle', '--layers', '--json'], { cwd: folder });
+  layers = (JSON.parse(stdout) as { layers: BundleLayer[] }).layers;
+}, 300_000);
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Manifest {
+  readonly layers: readonly { readonly id: string; readonly compute: string; readonly reason: string }[];
+  readonly files: Readonly<Record<string, { readonly sha256: string }>>;
+}
+
+function manifestOf(bundle: string): Manifest {
+  return JSON.parse(readFileSync(join(folder, bundle, 'cachequant.json'), 'utf8')) as Manifest;
+}
+
+function denoiserHashes(bundle: string) {
+  return Object.entries(manifestOf(bundle).files).filter(([path]) => path.startsWith('denoiser/'));
+}
+
+describe('inspect <bundle> --layers', () => {
+  test('--json has every layer of the manifest, with what was decided', () => {
+    expect(made.exitCode).toBe(0);
+    const decided = manifestOf('bundle').layers;
+    expect(layers.map(({ id, compute, reason }) => ({ id, compute, reason }))).toEqual(
+      decided.map(({ id, compute, reason }) => ({ id, compute, reason })),
+    );
+  });
+
+  test('gives integer layers a scale for each call that they run at, and float layers none', () => {
+    const integer = layers.filter(({ compute }) => compute === 'integer');
+    expect(integer.length).toBeGreaterThan(5);
+    for (const { scales, bits, kind } of integer) {
+      expect(bits).toEqual({ weights: 7, activations: 8 });
+      expect(scales!.input).toHaveLength(4);
+      // Refreshes, at which every layer runs.
+      for (const call of [0, 2]) expect(scales!.input[call]).toBeGreaterThan(0);
+      expect(scales!.output === null).toBe(kind !== 'convolution');
+    }
+    const inCached = integer.filter(({ scales }) => scales!.input[1] !== null);
+    expect(inCached.length).toBeGreaterThan(0);
+    expect(inCached.length).toBeLessThan(integer.length);
+    for (const { compute, scales } of layers) expect(scales === null).toBe(compute === 'float');
+  });
+
+  test('gives what was measured of layers that could be integers', () => {
+    const measured = layers.filter(({ sqnr }) => sqnr !== null);
+    expect(measured.length).toBeGreaterThanOrEqual(
+      layers.filter(({ compute }) => compute === 'integer').length,
+    );
+    for (const { sqnr, floatMs, integerMs } of measured) {
+      expect(sqnr).toBeGreaterThan(10);
+      expect(floatMs).toBeGreaterThan(0);
+      expect(integerMs).toBeGreaterThan(0);
+    }
+  });
+
+  test('prints a table, the least exact first', async () => {
+    const { stdout } = await cachequant(['inspect', 'bundle', '--layers'], { cwd: folder });
+    const lines = stdout.slice(stdout.indexOf('\nLayers\n')).trimEnd().split('\n').slice(2);
+    expect(lines[0]).toMatch(/SQNR +float +int8 +runs in/);
+    expect(lines).toHaveLength(layers.length + 2);
+    const decibels = lines
+      .map((line) => Number(/^ *([\d.]+) dB/.exec(line)?.[1]))
+      .filter((value) => value > 0);
+    expect(decibels.length).toBeGreaterThan(5);
+    expect(decibels).toEqual([...decibels].sort((a, b) => a - b));
+  });
+
+  test('the report ranks them', () => {
+    const page = readFileSync(join(folder, 'bundle/report.html'), 'utf8');
+    expect(page).toContain('How exact each layer is');
+    expect(page).toMatch(/With all \d+ layers in integers/);
+  });
+});
+
+describe('optimize --plan', () => {
+  test('makes the same denoiser', async () => {
+    const command = ['optimize', 'model', '--out', 'again', '--plan', 'bundle/plan.json', '--threads', '2'];
+    const { exitCode, stderr } = await cachequant(command, { cwd: folder });
+    expect([exitCode, stderr]).toEqual([0, expect.not.stringContaining('measure the time of each layer')]);
+    expect(denoiserHashes('again')).toEqual(denoiserHashes('bundle'));
+  });
+
+  test.each([
+    ['an option that contradicts it', ['--plan', 'bundle/plan.json', '--steps', '8'], 'expected 4, got 8'],
+    ['a file that is none', ['--plan', 'bundle/cachequant.json'], 'damaged'],
+    ['a file that is not there', ['--plan', 'nowhere.json'], 'there is no such file'],
+    ['a file that is no JSON', ['--plan', 'text'], 'the plan is no JSON'],
+  ])('refuses %s', async (_, argv, message) => {
+    writeFileSync(join(folder, 'text'), 'no plan');
+    const { exitCode, stderr } = await cachequant(['optimize', 'model', '--out', 'new', ...argv], {
+      cwd: folder,
+    });
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(message);
+    expect(stderr).not.toContain('bug in cachequant');
+  });
+});
