@@ -148,7 +148,7 @@ function leftOutOf({ manifest, choice, verification, study }: OptimizeSummary): 
       ? [
           {
             what: `The quality floor of ${qualityFloor} dB`,
-            why: `no ten layers in float bring the integer network's prediction above ${networkDb.chosen.toFixed(1)} dB`,
+            why: `no layers that were tried in float bring the integer network's prediction above ${networkDb.chosen.toFixed(1)} dB`,
           },
         ]
       : []),

@@ -46,7 +46,13 @@ function lead(
   const slow = kept.filter(({ reason }) => reason.startsWith('slower')).length;
   const all = `With all ${ranked.length} layers in integers, the network’s prediction has ${formatDecibels(networkDb.allInteger)} of signal to noise (at least ${formatDecibels(floor)} were asked for).`;
   if (kept.length === 0) return `${all} None had to stay in float.`;
-  return `${all} ${kept.length} stay in float, ${slow} of them because they measured slower in integers: ${formatDecibels(networkDb.chosen)}.`;
+  const why =
+    slow === kept.length
+      ? 'because they measured slower in integers'
+      : slow === 0
+        ? 'because the network cannot take their rounding'
+        : `${slow} because they measured slower in integers, the others because the network cannot take their rounding`;
+  return `${all} ${kept.length} stay in float, ${why}: ${formatDecibels(networkDb.chosen)}.`;
 }
 
 function layerTable(ranked: readonly RankedLayer[]): Markup {

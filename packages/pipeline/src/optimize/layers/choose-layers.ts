@@ -22,8 +22,12 @@ export interface LayerChoice {
   readonly confirmed: readonly { readonly id: string; readonly networkDb: number }[];
 }
 
-/** Layers that whole-network runs confirm. */
+/**
+ * Layers that whole-network runs confirm, and for how long others follow where the floor is not reached: the error of
+ * a layer by itself says little about what it does to the network.
+ */
 const CONFIRMED = 10;
+const CONFIRM_MS = 120_000;
 /** Storing weights as integers may cost the network this many decibels. */
 const HARMLESS_DB = 0.1;
 /** Times of the whole network that differ by less are the same. */
@@ -43,17 +47,13 @@ export async function chooseLayers(
   const allInteger = await network.of(new Set());
   const { slow, wholeMs } = await chooseFaster(trial, times);
   const base = slow.length > 0 ? await network.of(new Set(slow)) : allInteger;
-  const worst = Object.keys(errors)
+  const floor = trial.lab.recipe.qualityFloor;
+  const ranked = Object.keys(errors)
     .filter((id) => !slow.includes(id))
-    .sort((a, b) => errors[a]! - errors[b]!)
-    .slice(0, CONFIRMED);
-  const confirmed: { id: string; networkDb: number }[] = [];
-  for (const [done, id] of worst.entries()) {
-    trial.lab.onProgress?.({ stage: 'layer-choice', done, total: worst.length });
-    confirmed.push({ id, networkDb: await network.of(new Set([...slow, id])) });
-  }
+    .sort((a, b) => errors[a]! - errors[b]!);
+  const confirmed = await confirm(trial, network, { ranked, slow, reached: base >= floor });
   const { kept, networkDb } = await keepForQuality({
-    floor: trial.lab.recipe.qualityFloor,
+    floor,
     base,
     confirmed,
     measure: (ids) => network.of(new Set([...slow, ...ids])),
@@ -69,6 +69,27 @@ export async function chooseLayers(
     networkDb: { allInteger, chosen },
     confirmed,
   };
+}
+
+/** Runs the network with one layer in float at a time, the least exact first. */
+async function confirm(
+  { lab }: Trial,
+  network: NetworkErrors,
+  {
+    ranked,
+    slow,
+    reached,
+  }: { readonly ranked: readonly string[]; readonly slow: readonly string[]; readonly reached: boolean },
+): Promise<LayerChoice['confirmed']> {
+  const confirmed: { id: string; networkDb: number }[] = [];
+  const start = performance.now();
+  for (const [done, id] of ranked.entries()) {
+    const late = performance.now() - start > CONFIRM_MS;
+    if (done >= CONFIRMED && (reached || late)) break;
+    lab.onProgress?.({ stage: 'layer-choice', done, total: reached ? CONFIRMED : ranked.length });
+    confirmed.push({ id, networkDb: await network.of(new Set([...slow, id])) });
+  }
+  return confirmed;
 }
 
 /** Takes layers back to float unless the whole network gets slower by it, whatever single layers measured. */
