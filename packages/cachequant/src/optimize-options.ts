@@ -123,7 +123,7 @@ function addCacheSettings(command: Command): void {
     )
     .option(
       '--quality-floor <decibels>',
-      "least signal to noise of the integer network's predictions, before layers go back to float for it (default: 20)",
+      "least signal to noise of the integer network's predictions, before layers go back to float for it (default: 25)",
       decimal(0),
     )
     .option(

@@ -99,6 +99,11 @@ async function gridsAlong(
 ): Promise<ActivationGridTable> {
   const { lab, graphs, integers } = study;
   const sites = sitesOf(graphs.cached, integers!.packed);
+  // Every layer of a small cached graph may have measured faster in float.
+  if (sites.length === 0) {
+    const { calls } = lab.sampler;
+    return { calls, sites, scales: new Float32Array(), zeroPoints: new Uint8Array() };
+  }
   const cached = `float/cached-${name}-observed.onnx`;
   await writeGraph(lab.work, cached, withObservers(float, sites, graphs.cached, lab.calibration.length));
   return observeCached(lab, study.trajectory, cached, refreshSteps, sites, SAMPLES_KEPT);

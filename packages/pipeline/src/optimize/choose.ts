@@ -32,12 +32,12 @@ async function plannedChoice(study: Study, plan: BundlePlan): Promise<Choice> {
   const chosen = await buildCandidate(study, schedule, correction, refreshSteps);
   const plain =
     correction === 'none' ? undefined : await buildCandidate(study, schedule, 'none', refreshSteps);
-  const outputsKept = plan.quantizationCorrection?.kept === true && study.integers !== undefined;
-  const outputs = outputsKept
+  const keeps = plan.quantizationCorrection?.kept === true && study.integers !== undefined;
+  const outputs = keeps
     ? await study.runner.stage('correct-outputs', () => correctOutputs(study, chosen))
     : undefined;
   const variant = outputs?.variant ?? chosen.variant;
-  return { candidates: [chosen], chosen, plain, outputs, outputsKept, variant };
+  return { candidates: [chosen], chosen, plain, outputs, outputsKept: outputs !== undefined, variant };
 }
 
 async function measuredChoice(study: Study): Promise<Choice> {

@@ -17,10 +17,17 @@ export interface CorrectedOutputs {
   readonly psnr: readonly number[];
 }
 
-/** Fits the quantization correction along a candidate's schedule and measures what it brings. */
-export async function correctOutputs(study: Study, candidate: Candidate): Promise<CorrectedOutputs> {
+/**
+ * Fits the quantization correction along a candidate's schedule and measures what it brings.
+ * @returns undefined where no layer that reads the cached tensor is in integers
+ */
+export async function correctOutputs(
+  study: Study,
+  candidate: Candidate,
+): Promise<CorrectedOutputs | undefined> {
   const { lab, graphs, integers } = study;
   const corrected = await correctedLayers(study);
+  if (corrected.length === 0) return undefined;
   const names = corrected.map(({ layer }) => layer.output);
   const exposed = {
     floatFull: 'float/full-exposed.onnx',

@@ -17,7 +17,7 @@ beforeAll(async () => {
   made = await optimizedModel(OPTIONS, slowerInIntegers);
   text = await readText(made.out, 'plan.json');
   plan = parsePlan(text);
-}, 240_000);
+}, 900_000);
 afterAll(() => made.dispose());
 
 /** A machine on which integer convolutions are slow. */
@@ -84,7 +84,7 @@ describe('optimize with the plan of an earlier bundle', () => {
     expect(repeated.layers).toEqual(plan.layers);
     expect(repeated.layerChoice).toEqual(plan.layerChoice);
     expect(summary.manifest.layers).toEqual(made.summary.manifest.layers);
-  }, 240_000);
+  }, 900_000);
 
   it('does as the plan says: a layer in float with its weight as it was, once for both graphs', async () => {
     const [{ id }] = plan.layers
@@ -108,7 +108,7 @@ describe('optimize with the plan of an earlier bundle', () => {
     const elements = layer.outputChannels * layer.inputs;
     expect((await bytes(out)) - (await bytes(made.out))).toBeGreaterThanOrEqual(3 * elements - 65_536);
     expect((await out.stat('denoiser/full.onnx'))!.size).toBeLessThan(2_000_000);
-  }, 240_000);
+  }, 900_000);
 
   const refused = (request: Partial<OptimizeRequest>) =>
     optimize({

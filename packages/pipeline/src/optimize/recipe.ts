@@ -47,9 +47,10 @@ const optionsSchema = z.strictObject({
   layers: z.enum(['measured', 'all']).default('measured'),
   /**
    * Least signal to noise in decibels of the integer network's prediction against the float one's, before the
-   * layers that rounding harms most go back to float.
+   * layers that rounding harms most go back to float. On models/fashion-sd, 25 dB are pictures of 36 dB PSNR without
+   * a cache; the cache at interval 5 leaves 31.5.
    */
-  qualityFloor: z.number().min(0).max(100).default(20),
+  qualityFloor: z.number().min(0).max(100).default(25),
 });
 
 /** What `optimize` can be told; everything has a default. */

@@ -63,7 +63,7 @@ export function sampleReport(): ReportData {
     layers: {
       measured: sampleLayers(),
       networkDb: { allInteger: 30.3, chosen: 33.2 },
-      floor: 20,
+      floor: 25,
     },
     pictures: Array.from({ length: 8 }, (_, index) => samplePair(index)),
     leftOut: [
