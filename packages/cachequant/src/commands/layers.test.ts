@@ -121,6 +121,16 @@ describe('optimize --plan', () => {
     expect(denoiserHashes('again')).toEqual(denoiserHashes('bundle'));
   }, 600_000);
 
+  test('makes a denoiser without any layer in integers', async () => {
+    const plan = JSON.parse(readFileSync(join(folder, 'bundle/plan.json'), 'utf8')) as BundlePlan;
+    for (const layer of plan.layers) Object.assign(layer, { compute: 'float', storage: 'int8' });
+    writeFileSync(join(folder, 'none.json'), JSON.stringify(plan));
+    const command = ['optimize', 'model', '--out', 'none', '--plan', 'none.json', '--threads', '1'];
+    const { exitCode, stderr } = await cachequant(command, { cwd: folder });
+    expect(exitCode, stderr).toBe(0);
+    expect(manifestOf('none').layers.every(({ compute }) => compute === 'float')).toBe(true);
+  }, 600_000);
+
   test.each([
     ['an option that contradicts it', ['--plan', 'bundle/plan.json', '--steps', '8'], 'expected 4, got 8'],
     ['a file that is none', ['--plan', 'bundle/cachequant.json'], 'damaged'],
