@@ -98,7 +98,7 @@ describe('inspect <bundle> --layers', () => {
     const { stdout } = await cachequant(['inspect', 'bundle', '--layers'], { cwd: folder });
     const lines = stdout.slice(stdout.indexOf('\nLayers\n')).trimEnd().split('\n').slice(2);
     expect(lines[0]).toMatch(/SQNR +float +int8 +runs in/);
-    expect(lines).toHaveLength(layers.length + 2);
+    expect(lines).toHaveLength(layers.length + 1);
     const decibels = lines
       .map((line) => Number(/^ *([\d.]+) dB/.exec(line)?.[1]))
       .filter((value) => value > 0);

@@ -7,7 +7,7 @@ import { type OptimizeSummary, optimize } from '../optimize/optimize.js';
 import type { OptimizeOptions } from '../optimize/recipe.js';
 import { modelStorage } from './models.js';
 
-/** Six network calls, three refreshes, two images: as little as shows every part. */
+/** Six network calls, three refreshes, two images, no layer measured: as little as shows every other part. */
 export const SMALL_RUN = {
   steps: 5,
   interval: 2,
@@ -16,6 +16,7 @@ export const SMALL_RUN = {
   verificationImages: 1,
   prompts: ['a red sneaker', 'a blue dress'],
   schedule: 'forecast-dp',
+  layers: 'all',
 } as const satisfies OptimizeOptions;
 
 export interface OptimizedModel {

@@ -8,7 +8,7 @@ import { readManifest } from '../bundle/manifest.js';
 import { type OptimizeRequest, optimize } from './optimize.js';
 import { type BundlePlan, parsePlan } from './plan-file.js';
 
-const OPTIONS = { ...SMALL_RUN, components: 'keep' } as const;
+const OPTIONS = { ...SMALL_RUN, layers: 'measured', components: 'keep' } as const;
 
 let made: OptimizedModel;
 let text: string;

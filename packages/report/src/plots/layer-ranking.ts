@@ -103,7 +103,7 @@ function percent(share: number): string {
 }
 
 /** The path of the layer's output, which says where it is, cut in its middle. */
-export function shortName(id: string, length: number): string {
+function shortName(id: string, length: number): string {
   const path = id.slice(id.lastIndexOf(':') + 1).replace(/^\//, '');
   const name = (path === '' ? id : path).replace(/_output_\d+$/, '');
   if (name.length <= length) return name;
