@@ -1,4 +1,4 @@
-import { cloneModel, type OnnxModel, type OnnxNode } from '@cachequant/onnx';
+import { cloneModel, GraphIndex, type OnnxModel, type OnnxNode } from '@cachequant/onnx';
 
 /**
  * A copy whose nodes have numbers in their names, so that what the runtime's optimizer makes of them is known by
@@ -10,16 +10,33 @@ export function withNumberedNodes(model: OnnxModel): OnnxModel {
   return numbered;
 }
 
+const BLOCKED = '_nchwc';
+
 /**
  * Finds the node of a numbered graph that a profiled one was made of.
  * @returns a function that gives undefined for nodes that the runtime added of its own, such as layout changes
  */
 export function originFinder(numbered: OnnxModel): (profiled: string) => OnnxNode | undefined {
   const { nodes } = numbered.graph;
-  // Convolutions in the runtime's own layout are named after their output.
-  const blocked = new Map(nodes.map((node) => [`${node.outputs[0]}_nchwc`, node]));
+  const index = new GraphIndex(numbered.graph);
   return (profiled) => {
     const number = /^cq(\d+)_/.exec(profiled)?.[1];
-    return number === undefined ? blocked.get(profiled) : nodes[Number(number)];
+    if (number !== undefined) return nodes[Number(number)];
+    if (!profiled.endsWith(BLOCKED)) return undefined;
+    return convolutionBehind(index, profiled.slice(0, -BLOCKED.length));
   };
+}
+
+/**
+ * Convolutions in the runtime's own layout are named after their output, which is that of the last operator that was
+ * fused into them: a bias or an activation.
+ */
+function convolutionBehind(index: GraphIndex, output: string): OnnxNode | undefined {
+  let node = index.producer(output);
+  while (node && node.opType !== 'Conv') {
+    const before = node.inputs.flatMap((input) => index.producer(input) ?? []);
+    if (before.length !== 1) return node;
+    node = before[0];
+  }
+  return node;
 }
