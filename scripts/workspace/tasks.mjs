@@ -41,6 +41,7 @@ export const tasks = new Map([
   ['build', { needsBuild: true, run: async () => 0 }],
   ['demo', program('apps/quickstart-node/dist/demo.js', { needsBuild: true })],
   ['bench', program('apps/benchmarks/dist/bench.js', { needsBuild: true })],
+  ['bench:peers', program('apps/benchmarks/dist/peers.js', { needsBuild: true })],
   ['test', { needsBuild: true, forDevelopment: true, run: runTests }],
   ['check', program('scripts/check/main.mjs', { needsBuild: false, forDevelopment: true })],
   ['cachequant', program('packages/cachequant/dist/bin.js', { needsBuild: true, cwd: callersFolder })],

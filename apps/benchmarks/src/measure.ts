@@ -73,7 +73,7 @@ const one =
   };
 
 /** Both halves of guidance as one batch. */
-function call({ latentDims }: BundleManifest, index: number): DenoiserCall {
+export function call({ latentDims }: BundleManifest, index: number): DenoiserCall {
   const size = latentDims.reduce((product, dim) => product * dim, 2);
   const { data, dims } = SEEDED_CONDITIONING.forSeed(1).encoder_hidden_states!;
   const both = new Float32Array(2 * data.length);

@@ -2,8 +2,11 @@ import type { BenchResults, Spread } from './results.js';
 
 const fixed = (value: number, digits = 2): string => value.toFixed(digits);
 const gibibytes = (bytes: number): string => `${fixed(bytes / 2 ** 30)} GiB`;
-const row = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-const head = (...cells: readonly string[]): string[] => [row(...cells), row(...cells.map(() => '---'))];
+export const row = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+export const head = (...cells: readonly string[]): string[] => [
+  row(...cells),
+  row(...cells.map(() => '---')),
+];
 
 const NAMES: Readonly<Record<string, string>> = {
   float: 'ONNX Runtime, float',

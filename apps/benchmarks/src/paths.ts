@@ -8,3 +8,4 @@ export const SKELETON = path.join(ROOT, 'models/skeletons/sd15-unet');
 /** The model with weights, work folders and bundles: several gigabytes that can be made again. */
 export const CACHE = path.join(ROOT, '.cache/bench');
 export const RESULTS = path.join(ROOT, 'apps/benchmarks/results');
+export const PYTHON_SOURCES = path.join(ROOT, 'apps/benchmarks/python');

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-const spread = z.object({
+export const spreadSchema = z.object({
   medianMs: z.number().positive(),
   /** First and third quartile. */
   quartilesMs: z.tuple([z.number().positive(), z.number().positive()]),
@@ -8,6 +8,14 @@ const spread = z.object({
 });
 
 const operators = z.array(z.object({ opType: z.string(), ms: z.number(), count: z.int() }));
+
+export const machineSchema = z.object({
+  processor: z.string(),
+  cores: z.int(),
+  memoryBytes: z.number(),
+  /** Whether products of 8-bit integers keep their whole range, as with VNNI. */
+  int8FullRange: z.boolean(),
+});
 
 /** What `npm run bench` writes. */
 export const resultsSchema = z.object({
@@ -18,16 +26,10 @@ export const resultsSchema = z.object({
   batch: z.literal(2),
   tokens: z.int(),
   measuredAt: z.string(),
-  machine: z.object({
-    processor: z.string(),
-    cores: z.int(),
-    memoryBytes: z.number(),
-    /** Whether products of 8-bit integers keep their whole range, as with VNNI. */
-    int8FullRange: z.boolean(),
-  }),
+  machine: machineSchema,
   versions: z.record(z.string(), z.string()),
   /** Interleaved in one run. */
-  calls: z.record(z.string(), spread),
+  calls: z.record(z.string(), spreadSchema),
   fullStepSpeedup: z.number().positive(),
   cachedCallShare: z.number().positive(),
   loops: z.array(
@@ -54,4 +56,4 @@ export const resultsSchema = z.object({
 });
 
 export type BenchResults = z.output<typeof resultsSchema>;
-export type Spread = z.output<typeof spread>;
+export type Spread = z.output<typeof spreadSchema>;

@@ -1,0 +1,137 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { openBundle } from '@cachequant/pipeline';
+import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
+import { CACHE, RESULTS } from './paths.js';
+import { peerBlocks } from './peers/contestants.js';
+import { type CutGraphs, writeCutGraphs } from './peers/cut-graphs.js';
+import { type BlockRequest, FLOAT, measureBlock, OURS } from './peers/measure-block.js';
+import { bestPeer, measuredLoops, summedLoops } from './peers/measure-loops.js';
+import { type PeerResults, peerResultsSchema } from './peers/peer-results.js';
+import { renderPeersPage } from './peers/peers-page.js';
+import { preparePython, runPython } from './peers/python.js';
+
+const { values } = parseArgs({
+  options: {
+    full: { type: 'boolean', default: false },
+    rounds: { type: 'string', default: '7' },
+    'block-seconds': { type: 'string', default: '150' },
+  },
+});
+const size = values.full ? 64 : 32;
+/** As the machines have for which the targets were set. */
+const THREADS = 2;
+/** Statistics of a few samples: the values do not matter for time. */
+const NNCF_SAMPLES = 2;
+
+const stop = new AbortController();
+process.once('SIGINT', () => stop.abort());
+process.once('SIGTERM', () => stop.abort());
+const started = performance.now();
+const log = (line: string) =>
+  console.log(`${((performance.now() - started) / 1000).toFixed(0).padStart(5)} s  ${line}`);
+
+try {
+  await benchPeers(stop.signal);
+} catch (error) {
+  if (!stop.signal.aborted) throw error;
+  console.log('\nStopped.');
+  process.exitCode = 130;
+}
+
+async function benchPeers(signal: AbortSignal): Promise<void> {
+  const made = path.join(CACHE, `bundle-${size}`);
+  if (!existsSync(path.join(made, 'cachequant.json'))) {
+    throw new Error(`There is no bundle yet: run \`npm run bench${values.full ? ' -- --full' : ''}\` first.`);
+  }
+  await preparePython(signal, log);
+  const bundle = nodeStorage(made);
+  const { manifest } = await openBundle(bundle, { check: 'sizes' });
+  const cut = await writeCutGraphs({
+    denoiser: path.join(CACHE, 'sd15-unet/unet'),
+    out: path.join(CACHE, `cut-${size}`),
+    inputDims: { sample: [2, ...manifest.latentDims], timestep: [], encoder_hidden_states: [2, 77, 768] },
+    cut: manifest.cut.id,
+  });
+  const blocks = peerBlocks(cut, await quantizeByNncf(cut, manifest.cut.id, signal));
+  const runtime = await createNodeRuntime({ threads: THREADS });
+  const request: BlockRequest = {
+    runtime,
+    model: nodeStorage(path.join(CACHE, 'sd15-unet')),
+    bundle,
+    manifest,
+    cut,
+    rounds: Number(values.rounds),
+    budgetSeconds: Number(values['block-seconds']),
+    signal,
+    log,
+  };
+  const measured: PeerResults['blocks'] = [];
+  for (const block of blocks) {
+    measured.push({ name: block.name, contestants: await measureBlock(block, request) });
+  }
+  const summed = summedLoops(measured);
+  const loops = [...summed, ...(await measuredLoops(bestPeer(blocks, summed), request))];
+  const { int8FullRange } = await runtime.capabilities();
+  await runtime.dispose();
+  const results = peerResultsSchema.parse({
+    model: 'Stable Diffusion 1.5 U-Net',
+    mode: values.full ? 'full' : 'quick',
+    latentSize: size,
+    batch: 2,
+    tokens: 77,
+    threads: THREADS,
+    measuredAt: new Date().toISOString(),
+    machine: {
+      processor: os.cpus()[0]?.model ?? 'unknown',
+      cores: os.availableParallelism(),
+      memoryBytes: os.totalmem(),
+      int8FullRange,
+      bfloat16: hasBfloat16(),
+    },
+    cut: manifest.cut.id,
+    blocks: measured,
+    fullCallAgainstBestPeer: againstBestPeer(measured),
+    loops,
+  });
+  await mkdir(RESULTS, { recursive: true });
+  const name = path.join(RESULTS, values.full ? 'sd15-unet-peers-full' : 'sd15-unet-peers');
+  await writeFile(`${name}.json`, `${JSON.stringify(results, null, 2)}\n`);
+  const page = renderPeersPage(results);
+  await writeFile(`${name}.md`, page);
+  console.log(`\n${page}`);
+}
+
+/** Once: it takes minutes, and does not depend on the bundle but for the cut. */
+async function quantizeByNncf(float: CutGraphs, cut: string, signal: AbortSignal): Promise<CutGraphs> {
+  const folder = path.join(CACHE, `nncf-${size}-${cut}`);
+  await mkdir(folder, { recursive: true });
+  const graphs = { full: path.join(folder, 'full.xml'), cached: path.join(folder, 'cached.xml') };
+  for (const kind of ['full', 'cached'] as const) {
+    if (existsSync(graphs[kind])) continue;
+    log(`NNCF quantizes the ${kind} graph`);
+    await runPython('quantize_nncf.py', [float[kind], graphs[kind], String(NNCF_SAMPLES)], signal);
+  }
+  return graphs;
+}
+
+function againstBestPeer(blocks: PeerResults['blocks']): PeerResults['fullCallAgainstBestPeer'] {
+  const ratios = blocks.flatMap(({ contestants }) => {
+    const ours = contestants.find(({ name }) => name === OURS)!.full.medianMs;
+    const peers = contestants.filter(({ name }) => name !== FLOAT && name !== OURS);
+    return peers.map(({ name, full }) => ({ peer: name, ratio: full.medianMs / ours }));
+  });
+  return ratios.reduce((least, each) => (each.ratio < least.ratio ? each : least));
+}
+
+/** Whether the processor multiplies bfloat16 itself; Linux tells, elsewhere it counts as not. */
+function hasBfloat16(): boolean {
+  try {
+    return /\b(avx512_bf16|amx_bf16)\b/.test(readFileSync('/proc/cpuinfo', 'utf8'));
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,42 @@
+import path from 'node:path';
+import { CACHE } from '../paths.js';
+import type { CutGraphs } from './cut-graphs.js';
+import type { PeerRequest } from './peer-worker.js';
+
+/** A rival: how it is called in results, and what its worker has to load. */
+export interface Peer {
+  readonly name: string;
+  readonly request: PeerRequest;
+}
+
+/** Peers that are in memory together. Each block runs beside the float model and ours, which anchor it. */
+export interface Block {
+  readonly name: string;
+  readonly peers: readonly Peer[];
+}
+
+/**
+ * All peers, in blocks that leave room for the anchors in 14 GiB. Those in bfloat16 are by themselves: a processor
+ * without such instructions emulates them, tens of times slower.
+ */
+export function peerBlocks(float: CutGraphs, nncf: CutGraphs): readonly Block[] {
+  const openvino = (name: string, graphs: CutGraphs, precision: string): Peer => ({
+    name,
+    request: { peer: 'openvino', precision, ...graphs },
+  });
+  const pytorch = (name: string, precision: string): Peer => ({
+    name,
+    request: { peer: 'pytorch', precision, model: path.join(CACHE, 'sd15-unet/unet') },
+  });
+  return [
+    {
+      name: 'OpenVINO',
+      peers: [openvino('OpenVINO, float', float, 'f32'), openvino('OpenVINO, NNCF int8', nncf, 'default')],
+    },
+    { name: 'PyTorch', peers: [pytorch('PyTorch, float', 'float32')] },
+    {
+      name: 'bfloat16',
+      peers: [openvino('OpenVINO, bf16', float, 'bf16'), pytorch('PyTorch, bf16', 'bfloat16')],
+    },
+  ];
+}

@@ -1,0 +1,86 @@
+import type { BundleManifest, Denoiser } from '@cachequant/pipeline';
+import { uniformSchedule } from '@cachequant/scheduler';
+import { type Loop, loadFloat, loadOurs, sampleOnce } from '../contestants.js';
+import type { Block, Peer } from './contestants.js';
+import { type BlockRequest, FLOAT, OURS } from './measure-block.js';
+import { peerDenoiser } from './peer-denoiser.js';
+import type { Contestant, PeerLoop, PeerResults } from './peer-results.js';
+import { startPeer } from './peer-worker.js';
+
+const LOOPS: readonly (Loop & { readonly calls: number })[] = [
+  { sampler: 'dpmsolver++', steps: 20, calls: 20 },
+  // The first step of PLMS takes two calls.
+  { sampler: 'pndm', steps: 50, calls: 51 },
+];
+const INTERVALS = [3, 5, 10] as const;
+
+/** Whole images summed up from full and cached calls, against the float model of the same block. */
+export function summedLoops(blocks: PeerResults['blocks']): PeerLoop[] {
+  return blocks.flatMap(({ contestants }, block) => {
+    const float = contestants.find(({ name }) => name === FLOAT)!.full.medianMs;
+    // The anchors are in every block; their own loops are told once.
+    const told = contestants.filter(({ name }) => block === 0 || (name !== FLOAT && name !== OURS));
+    return told.flatMap((contestant) => loopsOf(contestant, float));
+  });
+}
+
+function loopsOf({ name, full, cached }: Contestant, floatMs: number): PeerLoop[] {
+  if (!cached) return [];
+  return LOOPS.flatMap(({ sampler, steps, calls }) =>
+    INTERVALS.map((interval) => {
+      const refreshes = uniformSchedule(calls, interval).length;
+      const ms = refreshes * full.medianMs + (calls - refreshes) * cached.medianMs;
+      const speedup = (calls * floatMs) / ms;
+      return { name, sampler, steps, interval, seconds: ms / 1000, speedup, measured: false };
+    }),
+  );
+}
+
+/** The peer with the fastest summed loop of the longest kind at interval 5. */
+export function bestPeer(blocks: readonly Block[], loops: readonly PeerLoop[]): Peer {
+  const peers = blocks.flatMap((block) => block.peers);
+  const rivals = loops.filter(
+    ({ name, sampler, interval }) =>
+      sampler === LOOPS.at(-1)!.sampler && interval === 5 && peers.some((peer) => peer.name === name),
+  );
+  const best = rivals.reduce((fastest, loop) => (loop.speedup > fastest.speedup ? loop : fastest));
+  return peers.find(({ name }) => name === best.name)!;
+}
+
+/** Whole images of 50 PLMS steps that really run: the best peer and ours in turn, the float loop before both. */
+export async function measuredLoops(peer: Peer, request: BlockRequest): Promise<PeerLoop[]> {
+  const { runtime, model, bundle, manifest, signal, log } = request;
+  const { sampler, steps, calls } = LOOPS.at(-1)!;
+  const time = (denoiser: Denoiser) => secondsOf(denoiser, manifest, { sampler, steps }, signal);
+  log(`${steps} steps of ${sampler}: float`);
+  const float = await time(await loadFloat(runtime, model, 'unet/model.onnx'));
+  const loops: PeerLoop[] = [];
+  for (const interval of INTERVALS) {
+    const refreshes = uniformSchedule(calls, interval);
+    log(`${steps} steps of ${sampler}, interval ${interval}: ${peer.name}, then ours`);
+    const rival = peerDenoiser(await startPeer(peer.request, runtime.threads, signal), manifest, refreshes);
+    const theirs = await time(rival);
+    const ours = await time(await loadOurs(runtime, bundle, manifest, refreshes));
+    for (const [name, seconds] of [
+      [peer.name, theirs],
+      [OURS, ours],
+    ] as const) {
+      loops.push({ name, sampler, steps, interval, seconds, speedup: float / seconds, measured: true });
+    }
+  }
+  return loops;
+}
+
+/** One image from noise to latents; the denoiser is given up afterwards. */
+async function secondsOf(
+  denoiser: Denoiser,
+  manifest: BundleManifest,
+  loop: Loop,
+  signal: AbortSignal,
+): Promise<number> {
+  try {
+    return (await sampleOnce(denoiser, manifest, loop, signal)).seconds;
+  } finally {
+    await denoiser.dispose();
+  }
+}
