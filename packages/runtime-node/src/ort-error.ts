@@ -15,7 +15,7 @@ const HINTS: readonly (readonly [pattern: RegExp, hint: string])[] = [
   ],
   [/IR version|[Oo]pset/, 'Export the model for an older opset, or install a newer onnxruntime-node'],
   [
-    /is not a registered function\/op|NOT_IMPLEMENTED/,
+    /is not a registered function\/op|No Op registered|NOT_IMPLEMENTED/,
     'The CPU provider lacks this operator or this element type',
   ],
   [/[Ee]xternal/, 'Put the external data file into the model’s folder, or hand it over in `externalData`'],

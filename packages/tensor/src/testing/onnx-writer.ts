@@ -24,12 +24,22 @@ export interface NodeSpec {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly domain?: string;
-  readonly attributes?: Readonly<Record<string, number | readonly number[] | Tensor>>;
+  /** A plain number is an integer. */
+  readonly attributes?: Readonly<Record<string, AttributeSpec>>;
 }
+
+type AttributeSpec = number | { readonly float: number } | string | readonly number[] | Tensor;
 
 export interface ValueSpec {
   readonly dtype: DType;
-  readonly dims: readonly (number | string | null)[];
+  /** Left out: of an output whose shape the runtime has to find. */
+  readonly dims?: readonly (number | string | null)[];
+}
+
+interface ExternalSpec {
+  readonly dtype: DType;
+  readonly dims: readonly number[];
+  readonly location: string;
 }
 
 export interface ModelSpec {
@@ -38,9 +48,11 @@ export interface ModelSpec {
   readonly nodes: readonly NodeSpec[];
   readonly initializers?: Readonly<Record<string, Tensor>>;
   /** Initializers whose values are the whole of a file beside the model. */
-  readonly external?: Readonly<Record<string, ValueSpec & { readonly location: string }>>;
+  readonly external?: Readonly<Record<string, ExternalSpec>>;
   /** Version of the standard operators; 17 when left out. */
   readonly opset?: number;
+  /** Version of the file format; 8 when left out. 4-bit integers need 10. */
+  readonly irVersion?: number;
 }
 
 /**
@@ -61,7 +73,7 @@ export function writeModel(spec: ModelSpec): Uint8Array<ArrayBuffer> {
     bytes(8, [number(2, spec.opset ?? 17)]),
     bytes(8, [text(1, 'com.microsoft'), number(2, 1)]),
   ];
-  return join([number(1, 8), bytes(7, graph), ...opsets]);
+  return join([number(1, spec.irVersion ?? 8), bytes(7, graph), ...opsets]);
 }
 
 function writeNode({ op, inputs, outputs, domain, attributes = {} }: NodeSpec, index: number) {
@@ -75,8 +87,10 @@ function writeNode({ op, inputs, outputs, domain, attributes = {} }: NodeSpec, i
   ];
 }
 
-function writeAttribute(value: number | readonly number[] | Tensor) {
+function writeAttribute(value: AttributeSpec) {
   if (typeof value === 'number') return [number(3, value), number(20, 2)];
+  if (typeof value === 'string') return [text(4, value), number(20, 3)];
+  if ('float' in value) return [float(2, value.float), number(20, 1)];
   if ('dtype' in value) return [bytes(5, writeTensor('', value)), number(20, 4)];
   return [...value.map((item) => number(8, item)), number(20, 7)];
 }
@@ -90,11 +104,11 @@ function writeTensor(name: string, { dtype, dims, data }: Tensor) {
   ];
 }
 
-function writeExternal(name: string, { dtype, dims, location }: ValueSpec & { location: string }) {
-  const length = byteLengthOf(dtype, elementCount(dims as readonly number[]));
+function writeExternal(name: string, { dtype, dims, location }: ExternalSpec) {
+  const length = byteLengthOf(dtype, elementCount(dims));
   const entries = { location, offset: '0', length: String(length) };
   return [
-    ...dims.map((dim) => number(1, dim as number)),
+    ...dims.map((dim) => number(1, dim)),
     number(2, DATA_TYPES[dtype]),
     text(8, name),
     ...Object.entries(entries).map(([key, value]) => bytes(13, [text(1, key), text(2, value)])),
@@ -103,14 +117,19 @@ function writeExternal(name: string, { dtype, dims, location }: ValueSpec & { lo
 }
 
 function writeValue(name: string, { dtype, dims }: ValueSpec) {
-  const shape = dims.map((dim) =>
+  const shape = dims?.map((dim) =>
     bytes(1, dim === null ? [] : [typeof dim === 'string' ? text(2, dim) : number(1, dim)]),
   );
-  return [text(1, name), bytes(2, [bytes(1, [number(1, DATA_TYPES[dtype]), bytes(2, shape)])])];
+  const type = [number(1, DATA_TYPES[dtype]), ...(shape ? [bytes(2, shape)] : [])];
+  return [text(1, name), bytes(2, [bytes(1, type)])];
 }
 
 function number(field: number, value: number): Uint8Array {
   return Uint8Array.from([...varint(field * 8), ...varint(value)]);
+}
+
+function float(field: number, value: number): Uint8Array {
+  return Uint8Array.from([...varint(field * 8 + 5), ...new Uint8Array(Float32Array.of(value).buffer)]);
 }
 
 function bytes(field: number, parts: readonly Uint8Array[]): Uint8Array {
