@@ -1,7 +1,7 @@
-import { link, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Tensor, tensor } from '@cachequant/tensor';
+import { tensor } from '@cachequant/tensor';
 import { writeModel } from '@cachequant/tensor/testing';
 import { afterAll, expect } from 'vitest';
 import { anonymousBytes, assumption, f32 } from '../__fixtures__/assumption.js';
@@ -32,14 +32,6 @@ assumption('External data outside of the folder of the model are refused', async
     const source = await place('refused.onnx', location);
     await expect(runtime.load(source)).rejects.toMatchObject({ code: 'runtime' });
   }
-});
-
-assumption('External data may be a hard link', async (runtime) => {
-  await link(join(root, 'weights.bin'), join(root, 'model/hard.bin'));
-  const session = await runtime.load(await place('accepted.onnx', 'hard.bin'));
-  const { y } = await session.run({ x: f32([1, 2], 1, 1) });
-  expect((y as Tensor).data).toEqual(Float32Array.of(7));
-  await session.dispose();
 });
 
 const SIDE = 6144;
