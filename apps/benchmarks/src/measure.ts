@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { type BundleManifest, type Denoiser, type DenoiserCall, loadGraph } from '@cachequant/pipeline';
 import { nodeStorage } from '@cachequant/runtime-node';
-import { uniformSchedule } from '@cachequant/scheduler';
+import { refreshesFor, uniformSchedule } from '@cachequant/scheduler';
 import { type ProfiledNode, type Runtime, type Storage, TorchGenerator, tensor } from '@cachequant/tensor';
 import { SEEDED_CONDITIONING } from './conditioning.js';
 import { type Loop, loadFloat, loadOurs, sampleOnce } from './contestants.js';
@@ -99,7 +99,7 @@ async function measureLoops(
     const rows: { interval: number; seconds: number }[] = [];
     for (const interval of INTERVALS) {
       log(`${loop.steps} steps of ${loop.sampler}: interval ${interval}`);
-      const refreshSteps = uniformSchedule(before.calls.length, interval);
+      const refreshSteps = uniformSchedule(before.calls.length, refreshesFor(loop.steps, interval));
       const ours = await loadOurs(runtime, bundle, manifest, refreshSteps);
       try {
         rows.push({ interval, seconds: (await sampleOnce(ours, manifest, loop, signal)).seconds });

@@ -1,5 +1,5 @@
 import type { BundleManifest, Denoiser } from '@cachequant/pipeline';
-import { uniformSchedule } from '@cachequant/scheduler';
+import { refreshesFor, uniformSchedule } from '@cachequant/scheduler';
 import { type Loop, loadFloat, loadOurs, sampleOnce } from '../contestants.js';
 import type { Block, Peer } from './contestants.js';
 import { type BlockRequest, FLOAT, OURS } from './measure-block.js';
@@ -28,7 +28,7 @@ function loopsOf({ name, full, cached }: Contestant, floatMs: number): PeerLoop[
   if (!cached) return [];
   return LOOPS.flatMap(({ sampler, steps, calls }) =>
     INTERVALS.map((interval) => {
-      const refreshes = uniformSchedule(calls, interval).length;
+      const refreshes = refreshesFor(steps, interval);
       const ms = refreshes * full.medianMs + (calls - refreshes) * cached.medianMs;
       const speedup = (calls * floatMs) / ms;
       return { name, sampler, steps, interval, seconds: ms / 1000, speedup, measured: false };
@@ -56,7 +56,7 @@ export async function measuredLoops(peer: Peer, request: BlockRequest): Promise<
   const float = await time(await loadFloat(runtime, model, 'unet/model.onnx'));
   const loops: PeerLoop[] = [];
   for (const interval of INTERVALS) {
-    const refreshes = uniformSchedule(calls, interval);
+    const refreshes = uniformSchedule(calls, refreshesFor(steps, interval));
     log(`${steps} steps of ${sampler}, interval ${interval}: ${peer.name}, then ours`);
     const rival = peerDenoiser(await startPeer(peer.request, runtime.threads, signal), manifest, refreshes);
     const theirs = await time(rival);
