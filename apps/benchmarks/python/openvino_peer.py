@@ -1,5 +1,7 @@
 """Full and cached call by OpenVINO's CPU plugin: of the float graphs, or of what NNCF made of them."""
 
+from importlib.metadata import version
+
 import numpy as np
 import openvino as ov
 
@@ -8,7 +10,7 @@ PRECISIONS = {"f32": ov.Type.f32, "bf16": ov.Type.bf16}
 
 class OpenVinoPeer:
     def __init__(self, graphs, precision, threads):
-        self.versions = {"OpenVINO": ov.get_version()}
+        self.versions = {"OpenVINO": ov.get_version().split("-")[0], "NNCF": version("nncf")}
         core = ov.Core()
         config = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -21,9 +23,6 @@ class OpenVinoPeer:
         self.compiled = {}
         for name, path in graphs.items():
             self.compiled[name] = core.compile_model(core.read_model(path), "CPU", config)
-            self.versions[f"precision of {name}"] = str(
-                self.compiled[name].get_property("INFERENCE_PRECISION_HINT")
-            )
         self.requests = {name: model.create_infer_request() for name, model in self.compiled.items()}
         self.features = None
 
