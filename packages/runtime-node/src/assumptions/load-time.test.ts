@@ -91,6 +91,30 @@ assumption('Cast of a constant from 4 to 8 bits is folded', async (runtime) => {
   expect((outputs.y!.data as Float32Array)[0]).toBe(first);
 });
 
+assumption('A slice of a constant weight is folded', async (runtime) => {
+  const index = (value: number) => tensor('int64', [1], BigInt64Array.of(BigInt(value)));
+  const model = product({
+    inputs: { x: { dtype: 'uint8', dims: [2, K] } },
+    outputs: { y: { dtype: 'float32', dims: [2, 4] } },
+    initializers: { weight, one: f32([], 1), start: index(2), end: index(6), axis: index(1) },
+    nodes: [
+      { op: 'Slice', inputs: ['weight', 'start', 'end', 'axis'], outputs: ['w'] },
+      {
+        op: 'MatMulIntegerToFloat',
+        domain: 'com.microsoft',
+        inputs: ['x', 'w', 'one', 'one'],
+        outputs: ['y'],
+      },
+    ],
+  });
+  const { kernels, outputs } = await runOnce(runtime, model, {
+    x: tensor('uint8', [2, K], new Uint8Array(2 * K).fill(1)),
+  });
+  expect(kernels).toEqual(['MatMulIntegerToFloat']);
+  const third = weight.data.reduce<number>((sum, value, at) => (at % N === 2 ? sum + Number(value) : sum), 0);
+  expect((outputs.y!.data as Float32Array)[0]).toBe(third);
+});
+
 assumption('Looking up a constant row of a constant table is folded', async (runtime) => {
   const model = writeModel({
     inputs: { x: { dtype: 'float32', dims: [2] } },

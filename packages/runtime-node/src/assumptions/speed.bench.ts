@@ -51,8 +51,20 @@ const convolutions = {
   'QLinearConv, runtime scales': await load(
     [conv],
     { dtype: 'uint8', dims: image },
+    { ...u8, s: scalars.s },
+    { ...w, zero: scalars.zero },
+  ),
+  'QLinearConv, runtime scales and zero points': await load(
+    [conv],
+    { dtype: 'uint8', dims: image },
     { ...u8, ...scalars },
     w,
+  ),
+  'QLinearConv, runtime scales, with a bias': await load(
+    [{ ...conv, inputs: [...conv.inputs, 'bias'] }],
+    { dtype: 'uint8', dims: image },
+    { ...u8, s: scalars.s },
+    { ...w, zero: scalars.zero, bias: tensor('int32', [C], new Int32Array(C).fill(3)) },
   ),
   ConvInteger: await load(
     [{ op: 'ConvInteger', inputs: ['x', 'w', 'zero', 'wZero'], outputs: ['y'], attributes: pads }],
