@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
+export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
 
 /** The graph of Stable Diffusion 1.5's U-Net, without weights. */
 export const SKELETON = path.join(ROOT, 'models/skeletons/sd15-unet');

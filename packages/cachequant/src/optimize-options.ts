@@ -31,6 +31,7 @@ const PASSED = [
   'interval',
   'refreshes',
   'bits',
+  'rounding',
   'target',
   'negativePrompt',
   'seed',
@@ -91,7 +92,16 @@ function addCacheSettings(command: Command): void {
     )
     .option('--cut <id>', 'where to cut, as `cachequant inspect` names it (default: the first)')
     .addOption(
-      new Option('--bits <bits>', 'integers, or the cache alone (default: w8a8)').choices(['w8a8', 'none']),
+      new Option(
+        '--bits <bits>',
+        'weights and activations as integers, or the cache alone (default: w8a8)',
+      ).choices(['w8a8', 'w4a8', 'none']),
+    )
+    .addOption(
+      new Option(
+        '--rounding <kind>',
+        'of 4-bit weights: by the second moments of what their layers see, or each to its nearest level (default: second-order)',
+      ).choices(['second-order', 'nearest']),
     )
     .addOption(
       new Option(

@@ -48,7 +48,7 @@ describe('wrong usage ends with exit code 2', () => {
     [
       'a choice that is none',
       ['optimize', 'x', '--out', 'y', '--bits', 'w4a4'],
-      'Allowed choices are w8a8, none',
+      'Allowed choices are w8a8, w4a8, none',
     ],
     ['a number that is none', ['generate', 'x', '--steps', 'ten'], 'Expected a whole number from 1.'],
     ['a number with decimals', ['generate', 'x', '--count', '1.5'], 'Expected a whole number from 1.'],

@@ -16,6 +16,7 @@ export { fuseAttention } from './fusions/fuse-attention.js';
 export { GraphIndex } from './graph-index.js';
 export { type InferShapesOptions, inferShapes } from './infer-shapes.js';
 export { insertNodes } from './insert-nodes.js';
+export { liftOpset } from './lift-opset.js';
 export { DEFAULT_LIMITS, type Limits } from './limits.js';
 export type {
   AttributeValue,

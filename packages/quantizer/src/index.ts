@@ -11,7 +11,24 @@ export {
 } from './integer-graph.js';
 export { findLayers, type Layer, type LayerKind } from './layers.js';
 export { addObservers, OBSERVATIONS_OUTPUT, type ObserverOptions } from './observe.js';
-export { type PackedWeight, packWeight, type WeightSink } from './packed-weight.js';
+export {
+  type PackedWeight,
+  type PackOptions,
+  packWeight,
+  type Rounding,
+  type WeightSink,
+} from './packed-weight.js';
+export { type LayerPatches, layerPatches } from './second-order/layer-patches.js';
+export { type MomentSite, momentsGraph, momentsOutput } from './second-order/moments-graph.js';
+export {
+  addProducts,
+  emptySecondMoments,
+  type InputBlock,
+  inputBlocks,
+  type SecondMoments,
+  secondMomentBytes,
+} from './second-order/second-moments.js';
+export type { MomentsByHalf } from './second-order/second-order-weight.js';
 export { shareZeroPoints } from './shared-zero-point.js';
 export { storeEmbeddings } from './stored-embedding.js';
 export {

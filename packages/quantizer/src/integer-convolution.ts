@@ -2,6 +2,7 @@ import type { CallTableBuilder } from '@cachequant/onnx';
 import { CacheQuantError } from '@cachequant/tensor';
 import type { GridRows } from './grid-rows.js';
 import type { IntegerGraphPlan, OutputCorrection } from './integer-graph.js';
+import { integerWeight } from './integer-weight.js';
 import type { Layer } from './layers.js';
 import type { PackedWeight } from './packed-weight.js';
 import { removeNode } from './replace-layer.js';
@@ -27,7 +28,7 @@ export function integerConvolutions(
     requireNoBias(layer);
     const packed = plan.compute.get(layer.id)!;
     const rounded = builder.name(`${layer.output}/uint8`);
-    builder.model.graph.initializers.set(packed.integers.name, packed.integers);
+    const weight = integerWeight(builder, packed);
     builder.model.graph.nodes.push({
       ...layer.node,
       name: `${layer.node.name || layer.output}/integer`,
@@ -36,7 +37,7 @@ export function integerConvolutions(
         rows.quantized(layer.input),
         rows.scale(layer.input),
         rows.zeroPoint(layer.input),
-        packed.integers.name,
+        weight,
         weightScales(builder, layer, packed, plan),
         weightZeroPoint,
         rows.scale(layer.output),

@@ -1,6 +1,7 @@
 import {
   CallTableBuilder,
   cloneModel,
+  liftOpset,
   type OnnxModel,
   removeDeadNodes,
   setOpset,
@@ -60,11 +61,13 @@ export function convolutionInputs(layers: readonly Layer[]): string[] {
  * for all calls (`shareZeroPoints`). The input graph is left as it was; names of inputs and outputs stay.
  * @param model without biases at the convolutions to compute (`detachBiases`)
  * @throws CacheQuantError `calibration` when a tensor has no grid, `shape` when a correction does not fit its
- * layer or an image's size is not known, `unsupported` below opset 13 and for a convolution with a bias
+ * layer or an image's size is not known, `unsupported` below opset 13 and for a convolution with a bias,
+ * and for int4 weights where `liftOpset` refuses the graph
  */
 export function toIntegerGraph(model: OnnxModel, plan: IntegerGraphPlan): OnnxModel {
   const result = cloneModel(model);
   setOpset(result, 'com.microsoft', 1);
+  if ([...plan.compute.values()].some(({ integers }) => integers.dtype === 'int4')) liftOpset(result);
   const layers = findLayers(result.graph);
   const computed = layers.filter((layer) => plan.compute.has(layer.id));
   for (const layer of computed) checkCorrection(layer, plan);

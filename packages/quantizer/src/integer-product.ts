@@ -2,6 +2,7 @@ import { type CallTableBuilder, GraphIndex } from '@cachequant/onnx';
 import type { GridRows } from './grid-rows.js';
 import { correctedBias, correctedScales } from './integer-convolution.js';
 import type { IntegerGraphPlan } from './integer-graph.js';
+import { integerWeight } from './integer-weight.js';
 import type { Layer } from './layers.js';
 import { type OutputSlice, type OutputSlices, outputSlices } from './output-slices.js';
 import { wirePointwise } from './pointwise-layout.js';
@@ -27,8 +28,7 @@ export function integerProduct(
     layer.kind === 'pointwise'
       ? wirePointwise(builder, rows, layer, plan.shapes)
       : { input: rows.quantized(layer.input), output: layer.output };
-  const { integers } = plan.compute.get(layer.id)!;
-  graph.initializers.set(integers.name, integers);
+  const weight = integerWeight(builder, plan.compute.get(layer.id)!);
   const name = `${layer.node.name || layer.output}/integer`;
   const whole = { output: wiring.output, start: 0, end: layer.outputChannels };
   for (const [i, piece] of (slices?.pieces ?? [whole]).entries()) {
@@ -37,7 +37,7 @@ export function integerProduct(
       'MatMulIntegerToFloat',
       [
         wiring.input,
-        columns(builder, integers.name, layer, piece),
+        columns(builder, weight, layer, piece),
         rows.scale(layer.input),
         scales,
         rows.zeroPoint(layer.input),

@@ -1,47 +1,69 @@
 import { readWeight, type Weight, type WeightData, weightOf } from '@cachequant/onnx';
-import { tensor } from '@cachequant/tensor';
+import { packInt4, tensor } from '@cachequant/tensor';
 import type { Layer } from './layers.js';
+import { type MomentsByHalf, quantizeSecondOrder } from './second-order/second-order-weight.js';
 import { type QuantizedWeight, quantizeWeight, type WeightBits } from './weight-quantization.js';
 
 /** A layer's parameters as the integer graphs use them. */
 export interface PackedWeight {
-  /** int8. Convolution: [O, C, kh, kw]; matrix product: [inputs, O]; stored for a float layer: as the original. */
+  /** int8, or int4 for weights of 4 bits. Convolution: [O, C, kh, kw]; matrix product: [inputs, O]; stored for a float layer: as the original. */
   readonly integers: Weight;
   /** [O] */
   readonly scales: Float32Array;
   /** [O]; undefined for a layer without bias. */
   readonly bias: Float32Array | undefined;
+  /** How second-order rounding went, where it was used. */
+  readonly rounding?: Rounding;
+}
+
+/** Errors of a layer's outputs by rounding its weight, relative to their power, on calibration inputs. */
+export interface Rounding {
+  readonly damping: number;
+  readonly error: number;
+  readonly plainError: number;
+}
+
+export interface PackOptions {
+  readonly bits: WeightBits;
+  /** `compute` lays it out for integer kernels, `storage` keeps the layout of the float graph. */
+  readonly purpose: 'compute' | 'storage';
+  readonly sink: WeightSink;
+  /** Of the layer's inputs: the weight is rounded so that its outputs change least. */
+  readonly moments?: MomentsByHalf | undefined;
 }
 
 /** Takes weights as they are made, so that only one is in memory; returns where it put them. */
 export type WeightSink = (weight: Weight) => Promise<WeightData>;
 
-/**
- * Reads, quantizes and hands on the weight of one layer.
- * @param purpose `compute` lays it out for integer kernels, `storage` keeps the layout of the float graph
- */
+/** Reads, quantizes and hands on the weight of one layer. */
 export async function packWeight(
   layer: Layer,
-  bits: WeightBits,
-  purpose: 'compute' | 'storage',
-  sink: WeightSink,
+  { bits, purpose, sink, moments }: PackOptions,
 ): Promise<PackedWeight> {
   const source = (await readWeight(layer.weight)).data as Float32Array;
   const rows = layer.inputsFirst ? transpose(source, layer.inputs, layer.outputChannels) : source;
-  const quantized = quantizeWeight(rows, layer.outputChannels, bits);
-  const weight = layOut(layer, quantized, purpose);
+  const rounded = moments && quantizeSecondOrder(rows, layer.outputChannels, bits, moments);
+  const quantized = rounded ?? quantizeWeight(rows, layer.outputChannels, bits);
+  const weight = layOut(layer, quantized, purpose, bits === 4 ? 'int4' : 'int8');
   const bias = layer.bias ? ((await readWeight(layer.bias)).data as Float32Array) : undefined;
-  return { integers: { ...weight, data: await sink(weight) }, scales: quantized.scales, bias };
+  const packed = { integers: { ...weight, data: await sink(weight) }, scales: quantized.scales, bias };
+  if (!rounded) return packed;
+  const { damping, error, plainError } = rounded;
+  return { ...packed, rounding: { damping, error, plainError } };
 }
 
-function layOut(layer: Layer, { integers }: QuantizedWeight, purpose: 'compute' | 'storage'): Weight {
-  const name = `${layer.id}/int8`;
+function layOut(
+  layer: Layer,
+  { integers }: QuantizedWeight,
+  purpose: PackOptions['purpose'],
+  dtype: 'int4' | 'int8',
+): Weight {
   const asProduct = purpose === 'compute' && layer.kind !== 'convolution';
-  if (asProduct || layer.inputsFirst) {
-    const columns = transpose(integers, layer.outputChannels, layer.inputs);
-    return weightOf(tensor('int8', [layer.inputs, layer.outputChannels], columns), name);
-  }
-  return weightOf(tensor('int8', layer.weight.dims, integers), name);
+  const columns = asProduct || layer.inputsFirst;
+  const dims = columns ? [layer.inputs, layer.outputChannels] : layer.weight.dims;
+  const data = columns ? transpose(integers, layer.outputChannels, layer.inputs) : integers;
+  const stored = dtype === 'int4' ? tensor('int4', dims, packInt4(data)) : tensor('int8', dims, data);
+  return weightOf(stored, `${layer.id}/${dtype}`);
 }
 
 function transpose<A extends Float32Array | Int8Array>(values: A, rows: number, columns: number): A {

@@ -51,7 +51,7 @@ export function describeRecipe(
   'sampler' | 'guidanceScale' | 'latentDims' | 'schedule' | 'corrections' | 'bits' | 'layers'
 > {
   const { recipe, sampler } = lab;
-  const integers = recipe.bits === 'w8a8';
+  const integers = recipe.bits !== 'none';
   return {
     sampler: { name: sampler.name, steps: sampler.steps, calls: sampler.calls },
     guidanceScale: lab.guidanceScale,
@@ -63,7 +63,7 @@ export function describeRecipe(
       quantization: outputsKept,
     },
     bits: {
-      weights: integers ? (recipe.target === 'vnni' ? 8 : 7) : 32,
+      weights: weightBits(recipe),
       activations: integers ? 8 : 32,
       target: integers ? recipe.target : ('float' as const),
     },
@@ -78,9 +78,15 @@ export function describeRecipe(
   };
 }
 
+function weightBits({ bits, target }: Study['lab']['recipe']): number {
+  if (bits === 'none') return 32;
+  if (bits === 'w4a8') return 4;
+  return target === 'vnni' ? 8 : 7;
+}
+
 /** Every decision and the numbers it was made on. */
 export function describePlan(
-  { lab, graphs, decisions, layerChoice, plan }: Study,
+  { lab, graphs, decisions, layerChoice, plan, integers }: Study,
   { candidates, chosen, outputs, outputsKept }: Choice,
   source: BundlePlan['source'],
 ): BundlePlan {
@@ -89,7 +95,10 @@ export function describePlan(
     source,
     recipe: { ...lab.recipe },
     cut: graphs.cut.id,
-    layers: [...decisions],
+    layers: decisions.map((decision) => ({
+      ...decision,
+      rounding: integers?.packed.compute.get(decision.id)?.rounding,
+    })),
     layerChoice: layerChoice
       ? {
           floor: lab.recipe.qualityFloor,

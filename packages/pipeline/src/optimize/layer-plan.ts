@@ -19,7 +19,7 @@ export interface LayerDecision {
   readonly kind: Layer['kind'];
   readonly macs: number;
   readonly compute: 'integer' | 'float';
-  readonly storage: 'int8' | 'float32';
+  readonly storage: 'int4' | 'int8' | 'float32';
   /** Empty where there is nothing to say. */
   readonly reason: string;
   /** Left out for layers that were never meant for integers. */
@@ -31,7 +31,10 @@ export interface LayerDecision {
  * @param keepFloat parts of layer ids, for example "time_embedding"
  * @throws CacheQuantError `invalid-argument` for a part that no layer's id has
  */
-export function planLayers({ full }: DenoiserGraphs, keepFloat: readonly string[]): LayerDecision[] {
+export function planLayers(
+  { full }: Pick<DenoiserGraphs, 'full'>,
+  keepFloat: readonly string[],
+): LayerDecision[] {
   requireKnown(full, keepFloat);
   return full.layers.map((layer) => {
     const decide = (

@@ -1,6 +1,6 @@
-import { createWeightFile, type OnnxModel, type WeightData } from '@cachequant/onnx';
+import { createWeightFile, type OnnxModel, openSource, type WeightData } from '@cachequant/onnx';
 import { type PackedWeight, packWeight, type WeightBits } from '@cachequant/quantizer';
-import { throwIfAborted } from '@cachequant/tensor';
+import { type Storage, throwIfAborted } from '@cachequant/tensor';
 import type { DenoiserGraphs } from './denoiser-graphs.js';
 import type { Laboratory } from './laboratory.js';
 import type { LayerDecision } from './layer-plan.js';
@@ -29,8 +29,8 @@ export interface PackOptions {
   /** Path of the file in the work folder. */
   readonly path: string;
   readonly bits: WeightBits;
-  /** A weight that was quantized before for the same purpose, with its integers in memory. */
-  readonly known?: (id: string, purpose: PackedRecord['purpose']) => Promise<PackedWeight | undefined>;
+  /** A weight that was quantized before as the decision says, with integers that can be read. */
+  readonly known?: (decision: LayerDecision) => Promise<PackedWeight | undefined>;
 }
 
 /** Quantizes weights, one in memory at a time, into a file, with those that stay in float. */
@@ -54,11 +54,14 @@ export async function packWeights(
         continue;
       }
       const purpose = decision.compute === 'integer' ? 'compute' : 'storage';
-      const storageBits = purpose === 'storage' ? 8 : bits;
-      const before = await known?.(decision.id, purpose);
+      const before = await known?.(decision);
       const packed = before
         ? { ...before, integers: { ...before.integers, data: await file.add(before.integers) } }
-        : await packWeight(layer, storageBits, purpose, (weight) => file.add(weight));
+        : await packWeight(layer, {
+            bits: bitsOf(decision, bits),
+            purpose,
+            sink: (weight) => file.add(weight),
+          });
       records[decision.id] = { purpose, packed };
     }
     lab.onProgress?.({ stage: 'quantize weights', done: decisions.length, total: decisions.length });
@@ -78,6 +81,21 @@ export function withPackedFloats(model: OnnxModel, { floats }: PackedFile): Onnx
     if (weight) initializers.set(name, { ...weight, data });
   }
   return { ...model, graph: { ...model.graph, initializers } };
+}
+
+/** A weight of a file in the work folder as one that can be read from there, a piece at a time. */
+export async function weightIn(work: Storage, path: string, packed: PackedWeight): Promise<PackedWeight> {
+  const { integers } = packed;
+  if (integers.data.kind !== 'external') return packed;
+  const { offset, length } = integers.data;
+  const source = await openSource(work, path);
+  return { ...packed, integers: { ...integers, data: { kind: 'range', source, offset, length } } };
+}
+
+/** Products of a few vectors compute in float, so that the limits of integer kernels are not theirs. */
+function bitsOf({ compute, storage }: LayerDecision, bits: WeightBits): WeightBits {
+  if (storage === 'int4') return 4;
+  return compute === 'integer' ? bits : 8;
 }
 
 /** Takes saved records apart by what they are for. */

@@ -10,7 +10,7 @@ const layerSchema = z.object({
   kind: z.enum(['convolution', 'pointwise', 'linear']),
   macs: z.number(),
   compute: z.enum(['integer', 'float']),
-  storage: z.enum(['int8', 'float32']),
+  storage: z.enum(['int4', 'int8', 'float32']),
   reason: z.string(),
   measured: z
     .object({
@@ -22,6 +22,8 @@ const layerSchema = z.object({
       networkDb: z.number().optional(),
     })
     .optional(),
+  /** Errors of the layer's outputs by the rounding of its weight, relative to their power. */
+  rounding: z.object({ damping: z.number(), error: z.number(), plainError: z.number() }).optional(),
 });
 
 const planSchema = z.object({

@@ -1,12 +1,15 @@
 import { CacheQuantError, type Runtime, type Storage } from '@cachequant/tensor';
 import { floatDenoiser } from '../generate/float-denoiser.js';
 import { loadGraph } from '../model/load-graph.js';
-import { makeDenoiserGraphs } from './denoiser-graphs.js';
+import { type DenoiserGraphs, makeDenoiserGraphs } from './denoiser-graphs.js';
 import type { GivenConditioning } from './given-conditioning.js';
+import { planLayers } from './layer-plan.js';
 import { measureImage } from './measure.js';
+import { momentWaves, roundingMultiplyAdds } from './moment-waves.js';
+import { MOMENT_CALLS } from './observe-moments.js';
 import { type OpenLaboratory, openLaboratory } from './open-laboratory.js';
 import type { BundlePlan } from './plan-file.js';
-import type { OptimizeOptions } from './recipe.js';
+import type { OptimizeOptions, Recipe } from './recipe.js';
 
 /** What an optimization will take, before it starts. */
 export interface OptimizationPlan {
@@ -39,17 +42,22 @@ export async function planOptimization(request: {
   try {
     const { lab, prepared, inputDims } = opened;
     const { recipe } = lab;
-    const { cut } = makeDenoiserGraphs(prepared.model, { inputDims }, recipe.cut);
+    const graphs = makeDenoiserGraphs(prepared.model, { inputDims }, recipe.cut);
+    const { cut } = graphs;
+    const rounding = planRounding(graphs, recipe);
     const perCall = await secondsPerCall(opened);
     const { calls } = lab.sampler;
     const share = (lab.refreshes + (calls - lab.refreshes) * cut.cachedShare) / calls;
     const images = lab.calibration.length;
     const schedules = request.plan ? 2 : recipe.schedules.length + 1;
-    const measures = recipe.bits === 'w8a8' && recipe.layers === 'measured' && !request.plan;
+    const measures = recipe.bits !== 'none' && recipe.layers === 'measured' && !request.plan;
     const stages = [
       { name: 'observe', networkCalls: images * calls * OBSERVED },
       ...(measures ? [{ name: 'layers', networkCalls: MEASURED }] : []),
-      ...(recipe.bits === 'w8a8' ? [{ name: 'anchors', networkCalls: images * calls * BOTH }] : []),
+      ...(recipe.bits !== 'none' ? [{ name: 'anchors', networkCalls: images * calls * BOTH }] : []),
+      ...(rounding.passes > 0
+        ? [{ name: 'round', networkCalls: images * rounding.passes * MOMENT_CALLS }]
+        : []),
       { name: 'schedules', networkCalls: schedules * images * calls * share * (1 + OBSERVED) },
       { name: 'correct', networkCalls: images * calls * (1 + 2 * share) },
       { name: 'verify', networkCalls: lab.verification.length * calls * (1 + 2 * share) },
@@ -57,7 +65,7 @@ export async function planOptimization(request: {
     const sourceBytes = (await request.source.stat(prepared.folder.denoiser.model))?.size ?? 0;
     const weights = Math.max(sourceBytes, weightBytes(prepared.model));
     return {
-      seconds: stages.reduce((sum, { networkCalls }) => sum + networkCalls, 0) * perCall,
+      seconds: stages.reduce((sum, { networkCalls }) => sum + networkCalls, 0) * perCall + rounding.seconds,
       diskBytes: weights * (measures ? 1.9 : 1.6),
       peakMemoryBytes: weights * 2.6 + 400e6,
       calls,
@@ -68,6 +76,27 @@ export async function planOptimization(request: {
   } finally {
     await opened.dispose();
   }
+}
+
+/** Multiply-adds a second of rounding in JavaScript, on one core; measured. */
+const ROUNDING_SPEED = 0.8e9;
+
+/** Passes over the calibration images that second-order rounding makes, and what it takes beside them. */
+function planRounding(
+  { full }: DenoiserGraphs,
+  { bits, rounding, keepFloat }: Recipe,
+): { readonly passes: number; readonly seconds: number } {
+  if (bits !== 'w4a8' || rounding !== 'second-order') return { passes: 0, seconds: 0 };
+  const chosen = new Set(
+    planLayers({ full }, keepFloat)
+      .filter(({ compute }) => compute === 'integer')
+      .map(({ id }) => id),
+  );
+  const layers = full.layers.filter(({ id }) => chosen.has(id));
+  return {
+    passes: momentWaves(layers, full.shapes).length,
+    seconds: roundingMultiplyAdds(layers) / ROUNDING_SPEED,
+  };
 }
 
 /** A work folder that keeps nothing, so that an estimate leaves a stopped run as it is. */

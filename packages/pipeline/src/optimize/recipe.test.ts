@@ -6,6 +6,7 @@ describe('parseRecipe', () => {
     expect(parseRecipe({})).toMatchObject({
       interval: 5,
       bits: 'w8a8',
+      rounding: 'second-order',
       cacheCorrection: 'auto',
       calibrationImages: expect.any(Number),
       verificationImages: expect.any(Number),
@@ -33,7 +34,8 @@ describe('parseRecipe', () => {
     [{ steps: 2.5 }, 'steps'],
     [{ steps: '20' }, 'steps'],
     [{ guidanceScale: Number.NaN }, 'guidanceScale'],
-    [{ bits: 'w4a8' }, 'bits'],
+    [{ bits: 'w2a8' }, 'bits'],
+    [{ rounding: 'up' }, 'rounding'],
     [{ schedule: 'best' }, 'schedule'],
     [{ prompts: [] }, 'prompts'],
     [{ prompts: ['a', 3] }, 'prompts.1'],

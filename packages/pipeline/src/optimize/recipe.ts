@@ -9,7 +9,7 @@ export type ScheduleKind = (typeof SCHEDULE_KINDS)[number];
 export const CACHE_CORRECTIONS = ['none', 'paper', 'forecast'] as const;
 export type CacheCorrectionKind = (typeof CACHE_CORRECTIONS)[number];
 
-const BITS = ['w8a8', 'none'] as const;
+const BITS = ['w8a8', 'w4a8', 'none'] as const;
 
 const optionsSchema = z.strictObject({
   sampler: z.string().optional(),
@@ -20,6 +20,8 @@ const optionsSchema = z.strictObject({
   interval: z.int().min(1).default(5),
   refreshes: z.int().min(1).optional(),
   bits: z.enum(BITS).default('w8a8'),
+  /** How 4-bit weights are rounded: by the second moments of what their layers see, or each to its nearest level. */
+  rounding: z.enum(['second-order', 'nearest']).default('second-order'),
   /** `portable` keeps weights within 7 bits, which every x64 processor computes exactly; `vnni` takes all 8. */
   target: z.enum(['portable', 'vnni']).default('portable'),
   /** Calibration runs these; every fourth is kept for the verification, unless that has prompts of its own. */

@@ -5,6 +5,7 @@ import type { RgbImage } from '../images/rgb-image.js';
 import { integerForm, SAMPLES_KEPT, sitesOf, withObservers } from './cached-graphs.js';
 import { type DenoiserGraphs, makeDenoiserGraphs } from './denoiser-graphs.js';
 import { writeGraph, writeSharedWeights } from './float-graphs.js';
+import { withFourBits } from './four-bit-layers.js';
 import { FLOAT_CACHED, FLOAT_FULL, FLOAT_OBSERVED, INTEGER_FULL } from './graph-files.js';
 import type { Laboratory } from './laboratory.js';
 import { type LayerDecision, planLayers, plannedLayers } from './layer-plan.js';
@@ -15,6 +16,7 @@ import { observeAnchors } from './observe-anchors.js';
 import { type FullObservation, observeFull } from './observe-full.js';
 import { type PackedWeights, packWeights, sortPacked, withPackedFloats } from './pack-weights.js';
 import type { BundlePlan } from './plan-file.js';
+import { roundedWeights, roundWeights } from './round-weights.js';
 import type { StageRunner } from './stages.js';
 import type { FloatTrajectory } from './trajectory.js';
 
@@ -63,7 +65,7 @@ export async function studyDenoiser(
   const source = makeDenoiserGraphs(model, { inputDims }, plan?.cut ?? lab.recipe.cut);
   const possible = planLayers(source, lab.recipe.keepFloat);
   const given = plan && plannedLayers(source, plan);
-  const integers = lab.recipe.bits === 'w8a8';
+  const integers = lab.recipe.bits !== 'none';
   const planned = new Set(
     possible.filter(({ compute }) => integers && compute === 'integer').map(({ id }) => id),
   );
@@ -123,14 +125,17 @@ async function quantizeFull(
   { possible, given, observation }: Quantization,
 ) {
   const measured = given ? undefined : await measureLayers(lab, runner, graphs, { possible, observation });
-  const decisions = given ?? measured?.decisions ?? possible;
-  const bits = lab.recipe.target === 'vnni' ? 8 : 7;
+  const decisions = given ?? withFourBits(measured?.decisions ?? possible, lab.recipe.bits);
+  const rounded =
+    lab.recipe.rounding === 'second-order'
+      ? await roundWeights(lab, runner, graphs, decisions, FLOAT_FULL, observation.trajectory)
+      : {};
+  const known = [roundedWeights(lab, rounded), trialWeights(lab, measured?.records ?? {})];
   const quantized = await runner.stage('quantize', async () => {
-    const known = measured && trialWeights(lab, measured.records);
     const made = await packWeights(lab, graphs, decisions, {
       path: 'int8/weights.bin',
-      bits,
-      ...(known && { known }),
+      bits: lab.recipe.target === 'vnni' ? 8 : 7,
+      known: async (decision) => (await known[0]!(decision)) ?? known[1]!(decision),
     });
     const full = withPackedFloats(graphs.full.model, made);
     const form = integerForm(full, graphs.full, {
@@ -141,6 +146,7 @@ async function quantizeFull(
     return made;
   });
   await removeTrial(lab);
+  for (const { path } of Object.values(rounded)) await lab.work.remove(path);
   const withFloats = (graph: DenoiserGraphs['full']) => ({
     ...graph,
     model: withPackedFloats(graph.model, quantized),

@@ -53,7 +53,7 @@ export async function pack(
 ): Promise<Map<string, PackedWeight>> {
   const packed = new Map<string, PackedWeight>();
   for (const layer of layers) {
-    packed.set(layer.id, await packWeight(layer, bits, purpose, async ({ data }) => data));
+    packed.set(layer.id, await packWeight(layer, { bits, purpose, sink: async ({ data }) => data }));
   }
   return packed;
 }

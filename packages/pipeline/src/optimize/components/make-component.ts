@@ -16,6 +16,7 @@ import {
   floatReason,
   OBSERVATIONS_OUTPUT,
   type PackedWeight,
+  type PackOptions,
   packWeight,
   storeEmbeddings,
   toIntegerGraph,
@@ -47,7 +48,7 @@ export async function storeComponent(
     const store = new Map<string, PackedWeight>();
     for (const layer of findLayers(model.graph)) {
       throwIfAborted(lab.signal);
-      store.set(layer.id, await packWeight(layer, 8, 'storage', add));
+      store.set(layer.id, await packWeight(layer, { bits: 8, purpose: 'storage', sink: add }));
     }
     const stored = toIntegerGraph(model, { ...NOTHING, store });
     await storeEmbeddings(stored, add);
@@ -97,7 +98,8 @@ export async function integerComponent(
     for (const layer of layers) {
       throwIfAborted(lab.signal);
       const integer = computed.includes(layer);
-      const packed = await packWeight(layer, integer ? bits : 8, integer ? 'compute' : 'storage', add);
+      const purpose = integer ? 'compute' : 'storage';
+      const packed = await packWeight(layer, { bits: integer ? bits : 8, purpose, sink: add });
       (integer ? compute : store).set(layer.id, packed);
     }
     const made = toIntegerGraph(model, { compute, store, grids, corrections: new Map(), shapes });
@@ -159,7 +161,7 @@ function withoutCalls(model: OnnxModel): OnnxModel {
 async function writeComponent(
   lab: Laboratory,
   folder: string,
-  build: (add: Parameters<typeof packWeight>[3]) => Promise<OnnxModel>,
+  build: (add: PackOptions['sink']) => Promise<OnnxModel>,
 ): Promise<string> {
   const path = `${folder}/model.onnx`;
   const file = await createWeightFile(lab.work, `${folder}/model.onnx_data`, { location: 'model.onnx_data' });

@@ -113,7 +113,14 @@ async function storedErrors(
   if (sensitive.length === 0) return undefined;
   const stored = new Map<string, PackedWeight>();
   for (const layer of graph.layers.filter(({ id }) => sensitive.includes(id))) {
-    stored.set(layer.id, await packWeight(layer, 8, 'storage', async ({ data }) => data));
+    stored.set(
+      layer.id,
+      await packWeight(layer, {
+        bits: 8,
+        purpose: 'storage',
+        sink: async ({ data }) => data,
+      }),
+    );
   }
   return network.of(new Set([...slow, ...sensitive]), stored);
 }

@@ -1,9 +1,9 @@
-import { type OnnxModel, openSource, readWeightBytes } from '@cachequant/onnx';
+import type { OnnxModel } from '@cachequant/onnx';
 import type { ActivationGridTable, PackedWeight } from '@cachequant/quantizer';
 import { integerForm } from '../cached-graphs.js';
 import type { StudiedGraph } from '../denoiser-graphs.js';
 import type { Laboratory } from '../laboratory.js';
-import type { PackedRecord, PackedWeights, PackOptions } from '../pack-weights.js';
+import { type PackedRecord, type PackedWeights, type PackOptions, weightIn } from '../pack-weights.js';
 import type { FloatTrajectory } from '../trajectory.js';
 
 /** Beside the float graphs, so that graphs made of both need no copies of weights. */
@@ -49,19 +49,15 @@ export async function removeTrial({ work }: Pick<Laboratory, 'work'>): Promise<v
   }
 }
 
-/** The trial's weights for those layers that go on as they were tried; one at a time is in memory. */
+/** The trial's weights for those layers that go on as they were tried. */
 export function trialWeights(
   { work }: Pick<Laboratory, 'work'>,
   records: Readonly<Record<string, PackedRecord>>,
 ): NonNullable<PackOptions['known']> {
-  return async (id, purpose) => {
+  return async ({ id, compute, storage }) => {
     const record = records[id];
-    if (record?.purpose !== purpose) return undefined;
-    const { integers } = record.packed;
-    if (integers.data.kind !== 'external') return record.packed;
-    const { offset, length } = integers.data;
-    const source = await openSource(work, TRIAL_WEIGHTS);
-    const bytes = await readWeightBytes({ ...integers, data: { kind: 'range', source, offset, length } });
-    return { ...record.packed, integers: { ...integers, data: { kind: 'bytes', bytes } } };
+    const purpose = compute === 'integer' ? 'compute' : 'storage';
+    if (storage !== 'int8' || record?.purpose !== purpose) return undefined;
+    return weightIn(work, TRIAL_WEIGHTS, record.packed);
   };
 }

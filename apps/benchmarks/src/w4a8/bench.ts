@@ -1,0 +1,81 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { type Laboratory, type LaboratoryOptions, openLaboratory } from '@cachequant/pipeline';
+import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
+import { CACHE, RESULTS, ROOT } from '../paths.js';
+import { measureVariant } from './measure-variant.js';
+import { renderW4a8Page } from './page.js';
+import { CALIBRATION_PROMPTS, HELD_OUT_PROMPTS } from './prompts.js';
+import { type W4a8Row, w4a8ResultsSchema } from './results.js';
+import { VARIANTS } from './variants.js';
+
+const INTERVAL = 5;
+const CALIBRATION_IMAGES = 8;
+const HELD_OUT_IMAGES = 12;
+
+// Results are kept in the work folders, so that variants can be measured one by one; the last run tables them.
+const { values } = parseArgs({ options: { only: { type: 'string' } } });
+const stop = new AbortController();
+process.once('SIGINT', () => stop.abort());
+process.once('SIGTERM', () => stop.abort());
+
+try {
+  await bench(stop.signal);
+} catch (error) {
+  if (!stop.signal.aborted) throw error;
+  console.log('\nStopped. The next run goes on from here.');
+  process.exitCode = 130;
+}
+
+/** Optimizes models/fashion-sd with each kind of weights; finished ones are read back from their work folders. */
+async function bench(signal: AbortSignal): Promise<void> {
+  const source = nodeStorage(path.join(ROOT, 'models/fashion-sd'));
+  const runtime = await createNodeRuntime();
+  const rows: W4a8Row[] = [];
+  let lab: Laboratory | undefined;
+  for (const variant of VARIANTS.filter(({ id }) => !values.only || id === values.only)) {
+    const request: LaboratoryOptions = {
+      source,
+      work: nodeStorage(path.join(CACHE, 'w4a8', variant.id)),
+      runtime,
+      signal,
+      options: {
+        steps: 50,
+        interval: INTERVAL,
+        guidanceScale: 4,
+        schedule: 'forecast-dp',
+        prompts: CALIBRATION_PROMPTS,
+        verificationPrompts: HELD_OUT_PROMPTS,
+        calibrationImages: CALIBRATION_IMAGES,
+        verificationImages: HELD_OUT_IMAGES,
+        ...variant.options,
+      },
+      onStage: (name, reused) => console.log(`${variant.id}: ${name}${reused ? ' (done before)' : ''}`),
+    };
+    const opened = await openLaboratory(request);
+    rows.push(await measureVariant(opened, variant));
+    await opened.dispose();
+    lab = opened.lab;
+  }
+  await runtime.dispose();
+  if (values.only || !lab) return;
+  const results = w4a8ResultsSchema.parse({
+    model: 'models/fashion-sd',
+    measuredAt: new Date().toISOString(),
+    processor: os.cpus()[0]?.model ?? 'unknown',
+    sampler: lab.sampler.name,
+    calls: lab.sampler.calls,
+    interval: INTERVAL,
+    calibrationImages: CALIBRATION_IMAGES,
+    heldOutImages: HELD_OUT_IMAGES,
+    floatBytes: (await source.stat('unet/model.onnx'))!.size,
+    rows,
+  });
+  await mkdir(RESULTS, { recursive: true });
+  await writeFile(path.join(RESULTS, 'w4a8.json'), `${JSON.stringify(results, null, 2)}\n`);
+  const page = renderW4a8Page(results);
+  await writeFile(path.join(RESULTS, 'w4a8.md'), page);
+  console.log(`\n${page}`);
+}

@@ -1,0 +1,92 @@
+import { CacheQuantError } from '@cachequant/tensor';
+import {
+  type QuantizedWeight,
+  quantizeWeight,
+  type WeightBits,
+  weightRange,
+} from '../weight-quantization.js';
+import { chooseDamping } from './choose-damping.js';
+import { blockFactors, roundWithFeedback } from './round-with-feedback.js';
+import { fitRow, judgeRow, type RoundedRow, rowTarget } from './rounded-row.js';
+import { mergeSecondMoments, type SecondMoments } from './second-moments.js';
+
+/** Second moments of even and of odd calibration images. */
+export type MomentsByHalf = readonly [SecondMoments, SecondMoments];
+
+export interface SecondOrderWeight extends QuantizedWeight {
+  /** The one of `DAMPINGS` that left least on rows that the fit had not seen. */
+  readonly damping: number;
+  /** What rounding does to the outputs, relative to their power: Σ e H eᵀ / Σ w H wᵀ. */
+  readonly error: number;
+  /** The same of each weight rounded to its nearest level. */
+  readonly plainError: number;
+}
+
+/**
+ * Rounds a weight so that the layer's outputs change least on the inputs it was observed with: each weight is
+ * rounded after what the errors of those before it took from it, first with the scale of plain rounding, then with
+ * the one that fits best. Of these and plain rounding, each channel takes what leaves least.
+ *
+ * Complexity: per block of n inputs four factorizations (n³ / 6 multiply-adds each) and channels · 5 n².
+ * Source: Frantar et al., GPTQ, https://arxiv.org/abs/2210.17323. Differs: damping chosen on held-out rows, fitted
+ * scales, never worse than plain rounding.
+ * @param values [channels, inputs] row-major
+ * @param halves of this layer's inputs
+ * @throws CacheQuantError `shape` when the moments are those of another layer, `calibration` when they are not
+ * finite, and as `quantizeWeight`
+ */
+export function quantizeSecondOrder(
+  values: Float32Array,
+  channels: number,
+  bits: WeightBits,
+  halves: MomentsByHalf,
+): SecondOrderWeight {
+  const plain = quantizeWeight(values, channels, bits);
+  const inputs = values.length / channels;
+  for (const half of halves) requireFit(half, inputs);
+  const damping = chooseDamping({ values, scales: plain.scales }, bits, halves);
+  const moments = mergeSecondMoments(...halves);
+  const factors = blockFactors(moments, damping);
+  const targets = rowsOf(values, channels).map((row) => rowTarget(moments, row));
+  const round = (scales: Float32Array) => {
+    const rounded = roundWithFeedback({ values, scales }, weightRange(bits), moments.blocks, factors);
+    return rowsOf(rounded, channels).map((row, o) => fitRow(moments, targets[o]!, row, scales[o]!));
+  };
+  const before = rowsOf(plain.integers, channels).map((row, o) =>
+    judgeRow(moments, targets[o]!, row, plain.scales[o]!),
+  );
+  const first = round(plain.scales);
+  const second = round(Float32Array.from(first, ({ scale }) => scale));
+  const best = before.map((row, o) => leastError([row, first[o]!, second[o]!]));
+  const power = targets.reduce((sum, target) => sum + target.power, 0);
+  const relative = (rows: readonly RoundedRow[]) => {
+    const total = rows.reduce((sum, { error }) => sum + error, 0);
+    return power > 0 ? Math.max(0, total) / power : 0;
+  };
+  return { ...joined(best, inputs), damping, error: relative(best), plainError: relative(before) };
+}
+
+function leastError(rows: readonly RoundedRow[]): RoundedRow {
+  return rows.reduce((best, row) => (row.error < best.error ? row : best));
+}
+
+function rowsOf<A extends Float32Array | Int8Array>(values: A, channels: number): A[] {
+  const inputs = values.length / channels;
+  return Array.from({ length: channels }, (_, o) => values.subarray(o * inputs, (o + 1) * inputs) as A);
+}
+
+function joined(rows: readonly RoundedRow[], inputs: number): QuantizedWeight {
+  const integers = new Int8Array(rows.length * inputs);
+  for (const [o, row] of rows.entries()) integers.set(row.integers, o * inputs);
+  return { integers, scales: Float32Array.from(rows, ({ scale }) => scale) };
+}
+
+function requireFit({ blocks }: SecondMoments, inputs: number): void {
+  const end = blocks.reduce((sum, { size }) => sum + size, 0);
+  if (end === inputs) return;
+  throw new CacheQuantError('shape', 'second moments do not fit the layer', {
+    where: 'quantizeSecondOrder',
+    expected: `${inputs} inputs`,
+    got: `${end}`,
+  });
+}
