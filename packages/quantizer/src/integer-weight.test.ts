@@ -26,16 +26,24 @@ beforeAll(async () => {
 });
 afterAll(() => runtime.dispose());
 
-const CASES = [
+type Case = readonly [
+  title: string,
+  type: string,
+  x: readonly number[],
+  w: readonly number[],
+  attributes: Parameters<typeof makeNode>[3],
+];
+
+const CASES: readonly Case[] = [
   ['3×3 convolution', 'Conv', [1, 3, 6, 6], [5, 3, 3, 3], { pads: [1, 1, 1, 1] }],
   ['1×1 convolution', 'Conv', [1, 7, 4, 4], [5, 7, 1, 1], {}],
   ['MatMul of odd sizes', 'MatMul', [11, 7], [7, 5], {}],
   ['Gemm with transB', 'Gemm', [11, 7], [5, 7], { transB: 1 }],
-] as const;
+];
 
 /** The integer graph with weights of four bits, and one with the same integers in eight. */
 async function bothForms(
-  [, type, x, w, attributes]: (typeof CASES)[number],
+  [, type, x, w, attributes]: Case,
   opset: number,
 ): Promise<{ four: OnnxModel; eight: OnnxModel; feeds: Parameters<typeof run>[2] }> {
   const model = buildModel([makeNode(type, ['x', 'w'], ['y'], attributes)], {

@@ -50,6 +50,7 @@ async function bench(signal: AbortSignal): Promise<void> {
         verificationPrompts: HELD_OUT_PROMPTS,
         calibrationImages: CALIBRATION_IMAGES,
         verificationImages: HELD_OUT_IMAGES,
+        layers: 'all',
         ...variant.options,
       },
       onStage: (name, reused) => console.log(`${variant.id}: ${name}${reused ? ' (done before)' : ''}`),

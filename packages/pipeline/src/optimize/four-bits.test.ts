@@ -3,14 +3,15 @@ import { memoryStorage } from '@cachequant/tensor/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OptimizedModel, optimizedModel, SMALL_RUN } from '../__fixtures__/optimized-model.js';
 import { optimize } from './optimize.js';
+import type { OptimizeOptions } from './recipe.js';
 
 /** Everything but the first block stays in float, so that there is little to round. */
-const OPTIONS = {
+const OPTIONS: OptimizeOptions = {
   ...SMALL_RUN,
   bits: 'w4a8',
   components: 'keep',
   keepFloat: ['down_blocks.1', 'mid_block', 'up_blocks'],
-} as const;
+};
 
 describe('optimize with weights of four bits', () => {
   let made: OptimizedModel;

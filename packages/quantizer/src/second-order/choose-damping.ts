@@ -4,7 +4,7 @@ import { judgeRow, type RowTarget, rowTarget } from './rounded-row.js';
 import type { SecondMoments } from './second-moments.js';
 
 /** Shares of the diagonal's mean that are tried. */
-export const DAMPINGS = [0.01, 0.1, 1] as const;
+const DAMPINGS = [0.01, 0.1, 1] as const;
 
 /** It is chosen on so many channels, evenly spread. */
 const CHANNELS = 16;
