@@ -1,8 +1,8 @@
 import { type Session, type Tensor, tensor } from '@cachequant/tensor';
 import { writeModel } from '@cachequant/tensor/testing';
+import { PROBE_MODEL, probeInt8FullRange } from '@cachequant/tensor/worker-runtime';
 import { expect, test } from 'vitest';
 import { createNodeRuntime } from './index.js';
-import { PROBE_MODEL, probeInt8FullRange } from './int8-probe.js';
 
 const scalar = (value: number) => tensor('float32', [], Float32Array.of(value));
 const largest = tensor('int8', [1], Int8Array.of(127));

@@ -2,7 +2,6 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CacheQuantError, type ModelSource } from '@cachequant/tensor';
-import { copy } from './host-tensor.js';
 import type { LoadRequest } from './protocol.js';
 import { storageError } from './storage-error.js';
 
@@ -21,10 +20,10 @@ export async function openModel(source: ModelSource): Promise<OpenedModel> {
   if ('bytes' in source) {
     const externalData = [...(source.externalData ?? [])].map(([path, bytes]) => ({
       path,
-      buffer: copy(bytes),
+      buffer: copyOf(bytes),
     }));
     const size = externalData.reduce((sum, { buffer }) => sum + buffer.byteLength, source.bytes.byteLength);
-    return { label: 'model bytes', model: copy(source.bytes), externalData, size };
+    return { label: 'model bytes', model: copyOf(source.bytes), externalData, size };
   }
   const path = resolve('url' in source ? pathOfUrl(source.url) : source.path);
   try {
@@ -33,6 +32,11 @@ export async function openModel(source: ModelSource): Promise<OpenedModel> {
   } catch (error) {
     throw storageError(error, 'load', path);
   }
+}
+
+/** A copy in memory of its own, which can be moved to the worker. */
+function copyOf(bytes: Uint8Array): ArrayBuffer {
+  return new Uint8Array(bytes).buffer;
 }
 
 function pathOfUrl(url: string): string {

@@ -10,12 +10,9 @@ import {
   type Session,
   throwIfAborted,
 } from '@cachequant/tensor';
-import { refuseUnknown } from './check-feeds.js';
-import { probeInt8FullRange } from './int8-probe.js';
+import { openSession, probeInt8FullRange } from '@cachequant/tensor/worker-runtime';
 import { openModel } from './model-source.js';
-import { NodeSession } from './node-session.js';
 import { ortError } from './ort-error.js';
-import { tensorInfo } from './tensor-info.js';
 import { WorkerClient } from './worker-client.js';
 import { findWorkerScript } from './worker-script.js';
 
@@ -86,21 +83,10 @@ class NodeRuntime implements Runtime {
     const moved = buffers.filter((buffer) => typeof buffer !== 'string');
     const wrap = (message: string) => ortError('the model cannot be loaded', label, message);
     const client = this.#client;
-    const { session: number, ...values } = await client.call('load', request, { moved, signal, wrap });
-    try {
-      const inputs = values.inputs.map((value) => tensorInfo(value, label));
-      const outputs = values.outputs.map((value) => tensorInfo(value, label));
-      refuseUnknown(
-        'output in `keepOnDevice`',
-        keepOnDevice,
-        outputs.map((output) => output.name),
-      );
-      onProgress?.({ loadedBytes: size, totalBytes: size });
-      return new NodeSession({ client, number, label, inputs, outputs, profiling });
-    } catch (error) {
-      await client.call('release', { session: number }, { wrap });
-      throw error;
-    }
+    const loaded = await client.call('load', request, { moved, signal, wrap });
+    const session = await openSession(client, loaded, { label, keepOnDevice, profiling });
+    onProgress?.({ loadedBytes: size, totalBytes: size });
+    return session;
   }
 
   async dispose(): Promise<void> {

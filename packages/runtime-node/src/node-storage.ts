@@ -1,6 +1,6 @@
 import { mkdir, open, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { CacheQuantError, type Storage } from '@cachequant/tensor';
+import { checkStoragePrefix, checkStorageRange, type Storage } from '@cachequant/tensor';
 import { FileWriter } from './file-writer.js';
 import { listFiles } from './list-files.js';
 import { storageError } from './storage-error.js';
@@ -43,7 +43,7 @@ export function nodeStorage(root: string): Storage {
     },
 
     async list(prefix = '') {
-      const folder = prefix.endsWith('/') ? prefix.slice(0, -1) : prefix;
+      const folder = checkStoragePrefix(prefix);
       const place = folder === '' ? base : locate(folder);
       return attempt('list', place, () => listFiles(place, folder));
     },
@@ -77,28 +77,16 @@ async function readRange(path: string, range: { offset: number; length: number }
   const handle = await open(path, 'r');
   try {
     const { size } = await handle.stat();
-    const { offset, length } = range ?? { offset: 0, length: size };
-    checkRange(path, offset, length, size);
+    const { offset, length } = checkStorageRange(path, size, range);
     const bytes = new Uint8Array(length);
     let done = 0;
     while (done < length) {
       const { bytesRead } = await handle.read(bytes, done, Math.min(length - done, MAX_READ), offset + done);
-      if (bytesRead === 0) checkRange(path, offset, length, offset + done);
+      if (bytesRead === 0) checkStorageRange(path, offset + done, { offset, length });
       done += bytesRead;
     }
     return bytes;
   } finally {
     await handle.close();
   }
-}
-
-function checkRange(path: string, offset: number, length: number, size: number): void {
-  const whole = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0;
-  if (whole && offset + length <= size) return;
-  throw new CacheQuantError('storage', 'the file does not hold the range', {
-    where: `read ${path}`,
-    expected: `offset and length within ${size} bytes`,
-    got: `offset ${offset}, length ${length}`,
-    hint: 'The file may have been cut off: compare its size with what it should be',
-  });
 }

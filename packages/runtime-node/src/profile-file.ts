@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { KernelEvent } from './protocol.js';
+import type { KernelEvent } from '@cachequant/tensor/worker-runtime';
 
 interface TraceEvent {
   readonly cat?: string;

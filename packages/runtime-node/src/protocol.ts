@@ -1,20 +1,4 @@
-import type { DType } from '@cachequant/tensor';
-
-/** A tensor on its way between the threads; the buffer is moved, never shared. */
-export interface HostTensor {
-  readonly dtype: DType;
-  readonly dims: readonly number[];
-  readonly buffer: ArrayBuffer;
-}
-
-/** A tensor that stays in the worker, under a number. */
-export interface HeldTensor {
-  readonly dtype: DType;
-  readonly dims: readonly number[];
-  readonly held: number;
-}
-
-export type WireTensor = HostTensor | HeldTensor;
+import type { SessionCalls, SessionDescription } from '@cachequant/tensor/worker-runtime';
 
 export interface LoadRequest {
   readonly model: string | ArrayBuffer;
@@ -25,40 +9,10 @@ export interface LoadRequest {
   readonly profileFolder: string | undefined;
 }
 
-/** What ONNX Runtime says about an input or output; `type` is undefined for what is not a tensor. */
-export interface ValueDescription {
-  readonly name: string;
-  readonly type: string | undefined;
-  readonly shape: readonly (number | string | undefined)[];
-}
-
-export interface SessionDescription {
-  readonly session: number;
-  readonly inputs: readonly ValueDescription[];
-  readonly outputs: readonly ValueDescription[];
-}
-
-/** One event of ONNX Runtime's profile that a node's kernel caused. */
-export interface KernelEvent {
-  readonly name: string;
-  readonly opType: string;
-  readonly provider: string;
-  readonly durationMs: number;
-  readonly inputTypes: readonly string[];
-}
-
 /** What the worker can be asked to do. */
-export interface Calls {
+export interface Calls extends SessionCalls {
   start: { request: { threads: number }; response: { version: string } };
   load: { request: LoadRequest; response: SessionDescription };
-  run: {
-    request: { session: number; feeds: Readonly<Record<string, WireTensor>>; outputs: readonly string[] };
-    response: Record<string, WireTensor>;
-  };
-  endProfiling: { request: { session: number }; response: readonly KernelEvent[] };
-  release: { request: { session: number }; response: undefined };
-  readHeld: { request: { held: number }; response: HostTensor };
-  dropHeld: { request: { held: number }; response: undefined };
 }
 
 export type Call = {

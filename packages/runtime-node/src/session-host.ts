@@ -1,17 +1,15 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type DType, fromBytes, toBytes } from '@cachequant/tensor';
-import type { InferenceSession, Tensor } from 'onnxruntime-node';
-import { takeKernelEvents } from './profile-file.js';
+import type { DType, Tensor } from '@cachequant/tensor';
 import type {
-  Calls,
-  HostTensor,
   KernelEvent,
-  LoadRequest,
   SessionDescription,
   ValueDescription,
   WireTensor,
-} from './protocol.js';
+} from '@cachequant/tensor/worker-runtime';
+import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import { takeKernelEvents } from './profile-file.js';
+import type { Calls, LoadRequest } from './protocol.js';
 
 type Ort = typeof import('onnxruntime-node');
 
@@ -28,7 +26,7 @@ export interface SessionHost {
   run(request: Calls['run']['request']): Promise<Record<string, WireTensor>>;
   endProfiling(session: number): readonly KernelEvent[];
   release(session: number): Promise<undefined>;
-  readHeld(held: number): HostTensor;
+  readHeld(held: number): Tensor;
   dropHeld(held: number): undefined;
   /** Frees everything. */
   close(): Promise<void>;
@@ -38,7 +36,7 @@ export async function createSessionHost(threads: number): Promise<SessionHost> {
   const ort = await import('onnxruntime-node');
   ort.env.logLevel = 'fatal';
   const sessions = new Map<number, HostedSession>();
-  const held = new Map<number, Tensor>();
+  const held = new Map<number, OrtTensor>();
   let lastNumber = 0;
 
   const hosted = (number: number): HostedSession => {
@@ -46,7 +44,7 @@ export async function createSessionHost(threads: number): Promise<SessionHost> {
     if (found === undefined) throw new Error(`the worker has no session ${number}`);
     return found;
   };
-  const kept = (number: number): Tensor => {
+  const kept = (number: number): OrtTensor => {
     const found = held.get(number);
     if (found === undefined) throw new Error(`the worker has no tensor ${number}`);
     return found;
@@ -73,14 +71,14 @@ export async function createSessionHost(threads: number): Promise<SessionHost> {
 
     async run({ session: number, feeds, outputs }) {
       const { session, keep } = hosted(number);
-      const values: Record<string, Tensor> = {};
+      const values: Record<string, OrtTensor> = {};
       for (const [name, feed] of Object.entries(feeds)) {
         values[name] = 'held' in feed ? kept(feed.held) : toOrt(ort, feed);
       }
       const results = await session.run(values, outputs);
       const wire: Record<string, WireTensor> = {};
       for (const name of outputs) {
-        const result = results[name] as Tensor;
+        const result = results[name] as OrtTensor;
         if (!keep.has(name)) {
           wire[name] = fromOrt(result);
           continue;
@@ -108,7 +106,7 @@ export async function createSessionHost(threads: number): Promise<SessionHost> {
 
     readHeld(number) {
       const tensor = fromOrt(kept(number));
-      return { ...tensor, buffer: tensor.buffer.slice(0) };
+      return { ...tensor, data: tensor.data.slice() };
     },
 
     dropHeld(number) {
@@ -147,14 +145,13 @@ function describe(value: InferenceSession.ValueMetadata): ValueDescription {
   return { name: value.name, type: value.type, shape: value.shape };
 }
 
-function toOrt(ort: Ort, { dtype, dims, buffer }: HostTensor): Tensor {
-  const data = fromBytes(dtype, new Uint8Array(buffer));
-  return new ort.Tensor(dtype as Tensor.Type, data as Tensor.DataType, dims);
+function toOrt(ort: Ort, { dtype, dims, data }: Tensor): OrtTensor {
+  return new ort.Tensor(dtype as OrtTensor.Type, data as OrtTensor.DataType, dims);
 }
 
 /** Takes the memory as it is where the array owns its buffer, which is what ONNX Runtime hands out. */
-function fromOrt({ type, dims, data }: Tensor): HostTensor {
-  const bytes = toBytes(data as ArrayBufferView);
-  const whole = bytes.byteLength === bytes.buffer.byteLength;
-  return { dtype: type as DType, dims, buffer: (whole ? bytes.buffer : bytes.slice().buffer) as ArrayBuffer };
+function fromOrt({ type, dims, data }: OrtTensor): Tensor {
+  const array = data as Tensor['data'];
+  const whole = array.byteLength === array.buffer.byteLength;
+  return { dtype: type as DType, dims, data: whole ? array : array.slice() };
 }

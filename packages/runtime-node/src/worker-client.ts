@@ -1,17 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import { CacheQuantError, throwIfAborted } from '@cachequant/tensor';
+import type { CallOptions, SessionWorker, Wrap } from '@cachequant/tensor/worker-runtime';
 import { Gate } from './gate.js';
 import { CallState, type Calls, type Envelope, type Reply } from './protocol.js';
-
-/** What the worker's failure is to be wrapped in. */
-export type Wrap = (message: string) => CacheQuantError;
-
-export interface CallOptions {
-  /** Buffers that are moved instead of copied. */
-  readonly moved?: readonly ArrayBuffer[];
-  readonly signal?: AbortSignal | undefined;
-  readonly wrap: Wrap;
-}
 
 interface Waiting {
   readonly resolve: (value: unknown) => void;
@@ -24,7 +15,8 @@ interface Waiting {
  * Calls into one worker thread, which answers them in order. The process is kept alive only while an
  * answer is outstanding.
  */
-export class WorkerClient {
+export class WorkerClient implements SessionWorker {
+  readonly device = 'node-worker';
   readonly #worker: Worker;
   readonly #gate = new Gate();
   readonly #exited: Promise<void>;

@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { buffersOf } from '@cachequant/tensor/worker-runtime';
 import { Gate } from './gate.js';
 import { type Call, CallState, type Calls, type Envelope, type Reply } from './protocol.js';
 import { createSessionHost, type SessionHost } from './session-host.js';
@@ -54,7 +55,7 @@ async function perform(call: Call): Promise<Answer> {
       return { value: await host.load(call.request), moved: [] };
     case 'run': {
       const value = await host.run(call.request);
-      return { value, moved: Object.values(value).flatMap((t) => ('buffer' in t ? [t.buffer] : [])) };
+      return { value, moved: buffersOf(value) };
     }
     case 'endProfiling':
       return { value: host.endProfiling(call.request.session), moved: [] };
@@ -62,7 +63,7 @@ async function perform(call: Call): Promise<Answer> {
       return { value: await host.release(call.request.session), moved: [] };
     case 'readHeld': {
       const value = host.readHeld(call.request.held);
-      return { value, moved: [value.buffer] };
+      return { value, moved: buffersOf({ value }) };
     }
     case 'dropHeld':
       return { value: host.dropHeld(call.request.held), moved: [] };

@@ -11,6 +11,7 @@ export {
 export { CacheQuantError, type ErrorCode, type ErrorDetails, throwIfAborted } from './errors.js';
 export { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from './float16.js';
 export { packInt4, packUint4, unpackInt4, unpackUint4 } from './int4.js';
+export { type MemoryStorage, memoryStorage, type StorageFaults } from './memory-storage.js';
 export { MersenneTwister } from './mersenne-twister.js';
 export type {
   Feeds,
@@ -24,6 +25,7 @@ export type {
   Session,
 } from './runtime.js';
 export { readText, type Storage, type StorageWriter, writeFile } from './storage.js';
+export { checkStoragePath, checkStoragePrefix, checkStorageRange } from './storage-path.js';
 export {
   type DeviceTensor,
   elementCount,

@@ -6,18 +6,17 @@ import {
   type RunOptions,
   type Session,
   type TensorInfo,
-} from '@cachequant/tensor';
+} from '../index.js';
 import { checkFeeds, refuseUnknown } from './check-feeds.js';
-import { NodeDeviceTensor } from './held-tensor.js';
-import { unpack } from './host-tensor.js';
-import { ortError } from './ort-error.js';
+import { packFeeds } from './pack-feeds.js';
 import { sumPerNode } from './profile.js';
-import type { WireTensor } from './protocol.js';
-import { packFeeds } from './wire-tensor.js';
-import type { WorkerClient } from './worker-client.js';
+import type { SessionDescription, SessionWorker, WireTensor } from './protocol.js';
+import { runtimeError } from './runtime-error.js';
+import { tensorInfo } from './tensor-info.js';
+import { WorkerTensor } from './worker-tensor.js';
 
-export interface SessionParts {
-  readonly client: WorkerClient;
+interface SessionParts {
+  readonly worker: SessionWorker;
   /** The session's number in the worker. */
   readonly number: number;
   readonly label: string;
@@ -26,8 +25,32 @@ export interface SessionParts {
   readonly profiling: boolean;
 }
 
-/** A session that lives in the runtime's worker thread. */
-export class NodeSession implements Session {
+/**
+ * Checks what the worker says about a session it has just loaded. A session that is refused is freed.
+ *
+ * @param label how messages call the model
+ * @throws CacheQuantError `unsupported` for values that are not tensors, `invalid-argument` for unknown names
+ */
+export async function openSession(
+  worker: SessionWorker,
+  { session: number, ...values }: SessionDescription,
+  { label, keepOnDevice, profiling }: { label: string; keepOnDevice: readonly string[]; profiling: boolean },
+): Promise<Session> {
+  try {
+    const inputs = values.inputs.map((value) => tensorInfo(value, label));
+    const outputs = values.outputs.map((value) => tensorInfo(value, label));
+    const names = outputs.map((output) => output.name);
+    refuseUnknown('output in `keepOnDevice`', keepOnDevice, names);
+    return new WorkerSession({ worker, number, label, inputs, outputs, profiling });
+  } catch (error) {
+    const wrap = (message: string) => runtimeError('the session cannot be freed', label, message);
+    await worker.call('release', { session: number }, { wrap });
+    throw error;
+  }
+}
+
+/** A session that lives in the runtime's worker. */
+class WorkerSession implements Session {
   readonly inputs: readonly TensorInfo[];
   readonly outputs: readonly TensorInfo[];
   readonly #parts: SessionParts;
@@ -43,16 +66,16 @@ export class NodeSession implements Session {
 
   async run(feeds: Feeds, { outputs, transfer = [], signal }: RunOptions = {}): Promise<Outputs> {
     this.#refuseDisposed('run');
-    const { client, number, label } = this.#parts;
+    const { worker, number, label } = this.#parts;
     const wanted = this.#chooseOutputs(outputs);
     checkFeeds(this.inputs, feeds);
     refuseUnknown('feed in `transfer`', transfer, Object.keys(feeds));
     // An aborted run must leave the feeds alone, so the signal comes before anything is moved.
     if (signal?.aborted) throw new CacheQuantError('aborted', 'stopped on request', { cause: signal.reason });
-    const { feeds: packed, moved } = packFeeds(feeds, transfer, client);
-    const wrap = (message: string) => ortError('the model cannot be run', label, message);
+    const { feeds: packed, moved } = packFeeds(feeds, transfer, worker);
+    const wrap = (message: string) => runtimeError('the model cannot be run', label, message);
     const request = { session: number, feeds: packed, outputs: wanted };
-    const results = await client.call('run', request, { moved, signal, wrap });
+    const results = await worker.call('run', request, { moved, signal, wrap });
     return Object.fromEntries(Object.entries(results).map(([name, result]) => [name, this.#receive(result)]));
   }
 
@@ -65,18 +88,18 @@ export class NodeSession implements Session {
       });
     }
     this.#profiling = false;
-    const { client, number, label } = this.#parts;
-    const wrap = (message: string) => ortError('the profile cannot be read', label, message);
-    return sumPerNode(await client.call('endProfiling', { session: number }, { wrap }));
+    const { worker, number, label } = this.#parts;
+    const wrap = (message: string) => runtimeError('the profile cannot be read', label, message);
+    return sumPerNode(await worker.call('endProfiling', { session: number }, { wrap }));
   }
 
   async dispose(): Promise<void> {
     if (this.#disposed) return;
     this.#disposed = true;
-    const { client, number, label } = this.#parts;
-    if (client.ended) return;
-    const wrap = (message: string) => ortError('the session cannot be freed', label, message);
-    await client.call('release', { session: number }, { wrap });
+    const { worker, number, label } = this.#parts;
+    if (worker.ended) return;
+    const wrap = (message: string) => runtimeError('the session cannot be freed', label, message);
+    await worker.call('release', { session: number }, { wrap });
   }
 
   #chooseOutputs(outputs: readonly string[] | undefined): string[] {
@@ -92,7 +115,7 @@ export class NodeSession implements Session {
   }
 
   #receive(result: WireTensor) {
-    return 'held' in result ? new NodeDeviceTensor(this.#parts.client, result) : unpack(result);
+    return 'held' in result ? new WorkerTensor(this.#parts.worker, result) : result;
   }
 
   #refuseDisposed(where: string): void {

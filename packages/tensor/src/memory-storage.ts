@@ -1,4 +1,6 @@
-import { CacheQuantError, type Storage, type StorageWriter } from '../index.js';
+import { CacheQuantError } from './errors.js';
+import type { Storage, StorageWriter } from './storage.js';
+import { checkStoragePath, checkStoragePrefix, checkStorageRange } from './storage-path.js';
 
 /** What is to go wrong. Sizes in bytes; nothing goes wrong when left out. */
 export interface StorageFaults {
@@ -15,7 +17,7 @@ export interface MemoryStorage extends Storage {
   setFaults(faults: StorageFaults): void;
 }
 
-/** Files in memory, with faults on demand: what tests use in place of a disk. */
+/** Files in memory; with faults on demand, what tests use in place of a disk. */
 export function memoryStorage(faults: StorageFaults = {}): MemoryStorage {
   const disk = new Disk(faults);
   return {
@@ -24,29 +26,26 @@ export function memoryStorage(faults: StorageFaults = {}): MemoryStorage {
     },
     setFaults: (next) => disk.setFaults(next),
     async stat(path) {
-      const file = disk.files.get(checkPath(path));
+      const file = disk.files.get(checkStoragePath(path));
       return file && { size: file.byteLength };
     },
     async read(path, range) {
-      const file = disk.files.get(checkPath(path));
+      const file = disk.files.get(checkStoragePath(path));
       if (file === undefined) throw refuse('no such file', path);
-      const { offset, length } = range ?? { offset: 0, length: file.byteLength };
-      const whole =
-        Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0;
-      if (whole && offset + length <= file.byteLength) return file.slice(offset, offset + length);
-      throw refuse('the file does not hold the range', path, `offset ${offset}, length ${length}`);
+      const { offset, length } = checkStorageRange(path, file.byteLength, range);
+      return file.slice(offset, offset + length);
     },
     async create(path) {
-      checkPath(path);
+      checkStoragePath(path);
       if (disk.under(path).some((name) => name !== path)) throw refuse('this is a folder', path);
       return new MemoryWriter(disk, path);
     },
     async list(prefix = '') {
-      const folder = prefix.endsWith('/') ? prefix.slice(0, -1) : prefix;
-      return folder === '' ? [...disk.files.keys()].sort() : disk.under(checkPath(folder)).sort();
+      const folder = checkStoragePrefix(prefix);
+      return (folder === '' ? [...disk.files.keys()] : disk.under(folder)).sort();
     },
     async remove(path) {
-      for (const name of disk.under(checkPath(path))) disk.remove(name);
+      for (const name of disk.under(checkStoragePath(path))) disk.remove(name);
     },
   };
 }
@@ -133,13 +132,6 @@ class MemoryWriter implements StorageWriter {
   #requireOpen(): void {
     if (this.#state !== 'open') throw refuse(`the writer is ${this.#state}`, this.#path);
   }
-}
-
-function checkPath(path: string): string {
-  const parts = path.split('/');
-  const inside = parts.every((part) => part !== '' && part !== '.' && part !== '..');
-  if (inside && !/[\\\0]|^[A-Za-z]:/.test(path)) return path;
-  throw refuse('this is not a path inside the storage', JSON.stringify(path));
 }
 
 function refuse(summary: string, where: string, got?: string): CacheQuantError {

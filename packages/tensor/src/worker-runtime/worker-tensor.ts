@@ -1,37 +1,36 @@
-import { CacheQuantError, type DeviceTensor, type DType, type Tensor } from '@cachequant/tensor';
-import { unpack } from './host-tensor.js';
-import { ortError } from './ort-error.js';
-import type { HeldTensor } from './protocol.js';
-import type { WorkerClient } from './worker-client.js';
+import { CacheQuantError, type DeviceTensor, type DType, type Tensor } from '../index.js';
+import type { HeldTensor, SessionWorker } from './protocol.js';
+import { runtimeError } from './runtime-error.js';
 
-/** A tensor that stays in the runtime's worker thread. */
-export class NodeDeviceTensor implements DeviceTensor {
+/** A tensor that stays in the runtime's worker. */
+export class WorkerTensor implements DeviceTensor {
   readonly dtype: DType;
   readonly dims: readonly number[];
-  readonly device = 'node-worker';
-  readonly #client: WorkerClient;
+  readonly device: string;
+  readonly #worker: SessionWorker;
   readonly #held: number;
   #disposed = false;
 
-  constructor(client: WorkerClient, { dtype, dims, held }: HeldTensor) {
+  constructor(worker: SessionWorker, { dtype, dims, held }: HeldTensor) {
     this.dtype = dtype;
     this.dims = dims;
-    this.#client = client;
+    this.device = worker.device;
+    this.#worker = worker;
     this.#held = held;
   }
 
   async read(): Promise<Tensor> {
     const held = this.#usable('read');
-    const wrap = (message: string) => ortError('the tensor cannot be read', 'read', message);
-    return unpack(await this.#client.call('readHeld', { held }, { wrap }));
+    const wrap = (message: string) => runtimeError('the tensor cannot be read', 'read', message);
+    return this.#worker.call('readHeld', { held }, { wrap });
   }
 
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    const wrap = (message: string) => ortError('the tensor cannot be freed', 'dispose', message);
+    const wrap = (message: string) => runtimeError('the tensor cannot be freed', 'dispose', message);
     // A worker that is gone has freed the tensor already.
-    this.#client.call('dropHeld', { held: this.#held }, { wrap }).catch(() => undefined);
+    this.#worker.call('dropHeld', { held: this.#held }, { wrap }).catch(() => undefined);
   }
 
   /**
@@ -39,8 +38,8 @@ export class NodeDeviceTensor implements DeviceTensor {
    *
    * @throws CacheQuantError `invalid-argument` when it was disposed or belongs to another runtime
    */
-  heldBy(client: WorkerClient, where: string): number {
-    if (client !== this.#client) throw foreignTensor(where);
+  heldBy(worker: SessionWorker, where: string): number {
+    if (worker !== this.#worker) throw foreignTensor(where);
     return this.#usable(where);
   }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { writeFile } from '../index.js';
-import { describeStorage, memoryStorage } from './index.js';
-import { failure } from './test-api.js';
+import { memoryStorage, writeFile } from './index.js';
+import { describeStorage } from './testing/index.js';
+import { failure } from './testing/test-api.js';
 
 describeStorage('memoryStorage', async () => memoryStorage(), { describe, test, expect });
 

@@ -1,4 +1,4 @@
-import type { ProfiledNode } from '@cachequant/tensor';
+import type { ProfiledNode } from '../index.js';
 import type { KernelEvent } from './protocol.js';
 
 /** Sums the kernels' events per node, in the order in which the nodes first ran. */

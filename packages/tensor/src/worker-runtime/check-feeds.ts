@@ -8,7 +8,7 @@ import {
   isDeviceTensor,
   type Tensor,
   type TensorInfo,
-} from '@cachequant/tensor';
+} from '../index.js';
 
 /**
  * Compares feeds with what the model declares, so that mistakes are named before anything runs.

@@ -1,4 +1,4 @@
-import { CacheQuantError, type DType, type TensorInfo } from '@cachequant/tensor';
+import { CacheQuantError, type DType, type TensorInfo } from '../index.js';
 import type { ValueDescription } from './protocol.js';
 
 const KNOWN: ReadonlySet<string> = new Set<DType>([

@@ -1,4 +1,4 @@
-import { type Runtime, type Tensor, tensor } from '@cachequant/tensor';
+import { type Runtime, type Tensor, tensor } from '../index.js';
 
 /**
  * MatMulIntegerToFloat [16, 64]·[64, 64] and a 3×3 QLinearConv of 16 channels, u8 with s8, all weights 127.

@@ -1,0 +1,48 @@
+import type { SessionCalls, SessionDescription } from '@cachequant/tensor/worker-runtime';
+
+/** What computes: each is a build of onnxruntime-web of its own. */
+export type Backend = 'wasm' | 'webgpu';
+
+/** Where onnxruntime-web finds its binary; a string is a folder with both files. */
+export type WasmPaths = string | { readonly wasm?: string; readonly mjs?: string };
+
+/** The graphics processor that WebGPU runs on, as far as the browser tells. */
+export interface AdapterDescription {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly description: string;
+  /** Computed by the processor: correct but slow. */
+  readonly software: boolean;
+  /** Half precision in shaders. */
+  readonly float16: boolean;
+}
+
+export interface StartRequest {
+  readonly threads: number;
+  readonly wasmPaths: WasmPaths | undefined;
+}
+
+export interface StartResponse {
+  readonly version: string;
+  /** Undefined for WebAssembly. */
+  readonly adapter: AdapterDescription | undefined;
+}
+
+export interface LoadRequest {
+  readonly model: ArrayBuffer;
+  readonly externalData: readonly { readonly path: string; readonly buffer: ArrayBuffer }[];
+  readonly optimization: 'disabled' | 'basic' | 'extended' | 'all';
+  readonly keep: readonly string[];
+}
+
+/** What the worker can be asked to do. */
+export interface Calls extends SessionCalls {
+  start: { request: StartRequest; response: StartResponse };
+  load: { request: LoadRequest; response: SessionDescription };
+}
+
+export type Call = {
+  [K in keyof Calls]: { readonly kind: K; readonly request: Calls[K]['request'] };
+}[keyof Calls];
+
+export type Reply = { readonly value: Calls[keyof Calls]['response'] } | { readonly error: string };

@@ -1,0 +1,55 @@
+import { fileURLToPath } from 'node:url';
+import type { Browser } from 'playwright-core';
+import { afterAll, describe, expect, test } from 'vitest';
+import { buildPages } from '../../../scripts/browser/build-pages.mjs';
+import { findChromium, launchChromium, missingChromium } from '../../../scripts/browser/chromium.mjs';
+import { serveFolders } from '../../../scripts/browser/serve-folders.mjs';
+import { acceptFiles } from './__fixtures__/accept-files.js';
+import type {} from './__fixtures__/conformance.js';
+
+const found = findChromium() !== undefined;
+const suites = [
+  { title: 'on an ordinary page', isolated: false, threads: 1 },
+  { title: 'on an isolated page', isolated: true, threads: 2 },
+];
+
+describe.skipIf(!found)('createWebRuntime', async () => {
+  if (!found) return;
+  const root = fileURLToPath(new URL('./__fixtures__/', import.meta.url));
+  const alias = { '@cachequant/runtime-web': fileURLToPath(new URL('../dist/index.js', import.meta.url)) };
+  const site = await buildPages(root, ['conformance.html'], { alias });
+  const browser: Browser = await launchChromium();
+  afterAll(() => browser.close());
+
+  for (const { title, isolated, threads } of suites) {
+    const server = await serveFolders({ folders: { '/': site }, isolated, intercept: acceptFiles() });
+    const page = await browser.newPage();
+    await page.goto(`${server.url}conformance.html`);
+    await page.waitForFunction(() => typeof globalThis.conformance === 'function');
+    const { facts, results } = await page.evaluate(() => globalThis.conformance({ device: 'wasm' }));
+    await page.close();
+    await server.close();
+
+    describe(title, () => {
+      test('says what it is', () => {
+        expect(facts).toMatchObject({ name: 'web-wasm', version: '1.30.0', threads });
+      });
+      for (const { title: name, error } of results) {
+        test(name, () => {
+          expect(error).toBe(undefined);
+        });
+      }
+      test('fetches the small binary alone', () => {
+        const binaries = server.requests.filter((request) => request.endsWith('.wasm'));
+        expect(
+          new Set(binaries.map((request) => request.replace(/^GET .*\/|-[\w-]{8}\.wasm$/g, ''))),
+        ).toEqual(new Set(['ort-wasm-simd-threaded']));
+      });
+    });
+  }
+});
+
+test.runIf(!found)('createWebRuntime in Chromium', (context) => {
+  if (process.env.CI) throw new Error(missingChromium);
+  context.skip(missingChromium);
+});

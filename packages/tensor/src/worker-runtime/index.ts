@@ -1,0 +1,14 @@
+export { PROBE_MODEL, probeInt8FullRange } from './int8-probe.js';
+export {
+  buffersOf,
+  type CallOptions,
+  type KernelEvent,
+  type SessionCalls,
+  type SessionDescription,
+  type SessionWorker,
+  type ValueDescription,
+  type WireTensor,
+  type Wrap,
+} from './protocol.js';
+export { type Hint, runtimeError } from './runtime-error.js';
+export { openSession } from './worker-session.js';
