@@ -20,13 +20,19 @@ export const allowedImports = new Map([
   ['@cachequant/quantizer', ['@cachequant/tensor', '@cachequant/onnx']],
   ['@cachequant/correction', ['@cachequant/tensor', '@cachequant/onnx']],
   ['@cachequant/pipeline', ['@cachequant/tensor', ...algorithms]],
+  ['@cachequant/web', ['@cachequant/tensor', '@cachequant/pipeline', '@cachequant/runtime-web']],
 ]);
 
 /** The packages at the top, which may import every package. */
 export const topPackages = new Set(['cachequant']);
 
 /** The packages that may import a runtime (`onnxruntime-*`); all others take one by injection. */
-export const runtimePackages = new Set(['@cachequant/runtime-node', '@cachequant/runtime-web', 'cachequant']);
+export const runtimePackages = new Set([
+  '@cachequant/runtime-node',
+  '@cachequant/runtime-web',
+  '@cachequant/web',
+  'cachequant',
+]);
 
 /** The packages that may use Node's own modules; all others run in browsers too. */
 export const nodePackages = new Set(['@cachequant/runtime-node', 'cachequant']);

@@ -58,7 +58,10 @@ function fallBack(
   instead: string,
   details: { where: string; expected: string; got: string },
 ): void {
-  if (allowFallback) return onWarning?.(`${summary[0]?.toUpperCase()}${summary.slice(1)}. ${instead}.`);
+  if (allowFallback) {
+    onWarning?.(`${summary[0]?.toUpperCase()}${summary.slice(1)}. ${instead}.`);
+    return;
+  }
   const hint = 'Leave it to the runtime by leaving it out, or set `allowFallback`';
   throw new CacheQuantError('unsupported', summary, { ...details, hint });
 }

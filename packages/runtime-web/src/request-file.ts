@@ -4,16 +4,18 @@ export interface FileRequest {
   readonly signal?: AbortSignal | undefined;
   /** Bytes from the start to leave out. */
   readonly offset?: number;
-  readonly method?: 'GET' | 'HEAD';
 }
 
-export interface FileResponse {
-  /** Where the bytes start: the requested offset, or 0 from a server that does not know ranges. */
-  readonly offset: number;
+export interface FileFacts {
   /** Size of the whole file; undefined where the server does not say, or says that of a compressed form. */
   readonly totalBytes: number | undefined;
   /** Changes when the file does; undefined where the server does not say. */
   readonly version: string | undefined;
+}
+
+export interface FileResponse extends FileFacts {
+  /** Where the bytes start: the requested offset, or 0 from a server that does not know ranges. */
+  readonly offset: number;
   readonly chunks: AsyncIterable<Uint8Array>;
 }
 
@@ -24,28 +26,51 @@ export interface FileResponse {
  *   single-page applications give for whatever they do not have; `aborted`
  */
 export async function requestFile(url: string, request: FileRequest = {}): Promise<FileResponse> {
-  const { signal, offset = 0, method = 'GET' } = request;
-  throwIfAborted(signal);
-  const headers = offset > 0 ? { Range: `bytes=${offset}-` } : undefined;
-  let response: Response;
-  try {
-    response = await fetch(url, { method, ...(signal && { signal }), ...(headers && { headers }) });
-  } catch (cause) {
-    throwIfAborted(signal);
-    throw unreachable(url, cause);
-  }
+  const { signal, offset = 0 } = request;
+  const response = await ask(url, { headers: offset > 0 ? { Range: `bytes=${offset}-` } : {} }, signal);
   if (!response.ok) throw refused(url, response);
   if (isWebPage(response)) {
     await response.body?.cancel();
     throw webPage(url, response.headers.get('content-type') ?? 'HTML');
   }
-  const range = /^bytes (\d+)-\d+\/(\d+)/.exec(response.headers.get('content-range') ?? '');
-  const length = response.headers.has('content-encoding') ? null : response.headers.get('content-length');
   return {
+    ...describe(response),
     offset: response.status === 206 ? offset : 0,
-    totalBytes: range ? Number(range[2]) : length === null ? undefined : Number(length),
-    version: response.headers.get('etag') ?? response.headers.get('last-modified') ?? undefined,
     chunks: readChunks(url, response, signal),
+  };
+}
+
+/**
+ * Looks whether a server has a file, without fetching it.
+ *
+ * @returns undefined when it has not
+ * @throws CacheQuantError `storage` when it does not answer or refuses, `aborted`
+ */
+export async function findFile(url: string, signal?: AbortSignal): Promise<FileFacts | undefined> {
+  const response = await ask(url, { method: 'HEAD' }, signal);
+  if (MISSING.includes(response.status) || (response.ok && isWebPage(response))) return undefined;
+  if (!response.ok) throw refused(url, response);
+  return describe(response);
+}
+
+const MISSING: readonly number[] = [404, 410];
+
+async function ask(url: string, init: RequestInit, signal: AbortSignal | undefined): Promise<Response> {
+  throwIfAborted(signal);
+  try {
+    return await fetch(url, { ...init, ...(signal && { signal }) });
+  } catch (cause) {
+    throwIfAborted(signal);
+    throw unreachable(url, cause);
+  }
+}
+
+function describe({ headers }: Response): FileFacts {
+  const range = /^bytes (\d+)-\d+\/(\d+)/.exec(headers.get('content-range') ?? '');
+  const length = headers.has('content-encoding') ? null : headers.get('content-length');
+  return {
+    totalBytes: range ? Number(range[2]) : length === null ? undefined : Number(length),
+    version: headers.get('etag') ?? headers.get('last-modified') ?? undefined,
   };
 }
 
@@ -82,7 +107,7 @@ function startsLikeWebPage(bytes: Uint8Array): boolean {
 }
 
 function refused(url: string, { status, statusText }: Response): CacheQuantError {
-  const missing = status === 404 || status === 410;
+  const missing = MISSING.includes(status);
   return new CacheQuantError('storage', missing ? 'no such file' : 'the server refused', {
     where: url,
     got: `${status} ${statusText}`.trim(),

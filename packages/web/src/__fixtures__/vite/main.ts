@@ -1,0 +1,67 @@
+import {
+  createGenerator,
+  createModelCache,
+  filesStorage,
+  type ProgressInfo,
+  type WebGeneratorOptions,
+} from '@cachequant/web';
+
+/** What a test wants to know of one request. */
+export interface Outcome {
+  readonly backend: string;
+  readonly threads: number;
+  readonly rgb: number[];
+  readonly events: ProgressInfo[];
+  readonly ticks: number;
+  readonly loadMs: number;
+  readonly generateMs: number;
+}
+
+declare global {
+  var generate: (
+    model: string,
+    options: WebGeneratorOptions,
+    request: { prompt: string; seed: number; steps?: number },
+  ) => Promise<Outcome>;
+  var generateFromFiles: (files: Record<string, string>, prompt: string) => Promise<number[]>;
+  var stored: () => Promise<{ persistent: boolean; files: number; bytes: number }>;
+  var forget: () => Promise<void>;
+}
+
+globalThis.generate = async (model, options, { prompt, ...request }) => {
+  const events: ProgressInfo[] = [];
+  const started = performance.now();
+  const generator = await createGenerator(model, { ...options, onProgress: (event) => events.push(event) });
+  const loaded = performance.now();
+  let ticks = 0;
+  const timer = setInterval(() => ticks++, 5);
+  const { images } = await generator.generate(prompt, request);
+  clearInterval(timer);
+  const ended = performance.now();
+  const { name: backend, threads } = generator.runtime;
+  await generator.dispose();
+  const rgb = [...images[0]!.rgb];
+  return { backend, threads, rgb, events, ticks, loadMs: loaded - started, generateMs: ended - loaded };
+};
+
+globalThis.generateFromFiles = async (addresses, prompt) => {
+  const files = await Promise.all(
+    Object.entries(addresses).map(async ([path, address]) => {
+      const file = new File([await (await fetch(address)).blob()], path.split('/').at(-1)!);
+      Object.defineProperty(file, 'webkitRelativePath', { value: `my-bundle/${path}` });
+      return file;
+    }),
+  );
+  const generator = await createGenerator(filesStorage(files), { device: 'wasm' });
+  const { images } = await generator.generate(prompt, { seed: 7 });
+  await generator.dispose();
+  return [...images[0]!.rgb];
+};
+
+globalThis.stored = async () => {
+  const cache = await createModelCache();
+  const files = await cache.list();
+  return { persistent: cache.persistent, files: files.length, bytes: files.reduce((sum, f) => sum + f.bytes, 0) };
+};
+
+globalThis.forget = async () => (await createModelCache()).clear();

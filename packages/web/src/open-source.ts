@@ -1,0 +1,59 @@
+import { type BundleManifest, isBundle, MANIFEST, readManifest } from '@cachequant/pipeline';
+import { type HttpStorage, type HttpStorageOptions, httpStorage } from '@cachequant/runtime-web';
+import { CacheQuantError, type Storage } from '@cachequant/tensor';
+import { modelFolderFiles } from './model-folder-files.js';
+
+/** Where a model is: the address of a folder, or a storage with its files. */
+export type ModelLocation = string | URL | Storage;
+
+export interface OpenedSource {
+  readonly storage: Storage;
+  /** Undefined for a model folder, which runs as it is, in float. */
+  readonly manifest: BundleManifest | undefined;
+  /** Whether files are compared with their hashes when they come in. */
+  readonly checked: boolean;
+  /** Fetches all that generating needs. */
+  download(): Promise<void>;
+}
+
+/** Files of a bundle that are for people. */
+const FOR_PEOPLE = new Set(['report.html', 'plan.json', 'verification.json', 'README.md']);
+
+/**
+ * Looks what is there, without fetching more than that takes.
+ *
+ * @throws CacheQuantError `bundle` for a damaged manifest, `storage` when nothing can be fetched
+ */
+export async function openSource(
+  location: ModelLocation,
+  options: HttpStorageOptions,
+): Promise<OpenedSource> {
+  if (typeof location === 'string' || location instanceof URL) {
+    return openUrl(httpStorage(location, options), options.files === undefined);
+  }
+  const manifest = (await isBundle(location)) ? await readManifest(location) : undefined;
+  return { storage: location, manifest, checked: false, download: async () => undefined };
+}
+
+async function openUrl(storage: HttpStorage, look: boolean): Promise<OpenedSource> {
+  const { [MANIFEST]: found } = await storage.find([MANIFEST]);
+  if (found === undefined) {
+    if (look) storage.declare(await modelFolderFiles(storage));
+    const paths = await storage.list();
+    if (paths.length === 0) throw nothingThere(storage.url);
+    return { storage, manifest: undefined, checked: false, download: () => storage.download(paths) };
+  }
+  const manifest = await readManifest(storage);
+  storage.declare({ ...manifest.files, [MANIFEST]: found });
+  const paths = (await storage.list()).filter((path) => !FOR_PEOPLE.has(path));
+  return { storage, manifest, checked: true, download: () => storage.download(paths) };
+}
+
+function nothingThere(where: string): CacheQuantError {
+  return new CacheQuantError('storage', 'there is no model at this address', {
+    where,
+    expected: `the address of a folder with ${MANIFEST} (a bundle) or model_index.json (a model)`,
+    got: 'neither',
+    hint: 'Give the folder that `cachequant optimize` or `optimum-cli export onnx` wrote, as it is on the server',
+  });
+}
