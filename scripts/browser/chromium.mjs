@@ -2,7 +2,13 @@
 import { existsSync } from 'node:fs';
 import { chromium } from 'playwright-core';
 
-const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+const places = [
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+  'C:/Program Files/Google/Chrome/Application/chrome.exe',
+];
 
 /**
  * The system's Chromium, or the one that the environment variable CHROMIUM names.
@@ -15,14 +21,6 @@ export function findChromium() {
 
 /** What tests say who could not run. */
 export const missingChromium = 'no Chromium: install it (apt-get install chromium) or name it in CHROMIUM';
-
-/** Flags that give WebGPU to a machine without a graphics processor: computed by the processor, slow but right. */
-export const softwareWebGpu = [
-  '--enable-unsafe-webgpu',
-  '--use-webgpu-adapter=swiftshader',
-  '--enable-features=Vulkan,WebGPU',
-  '--use-vulkan=swiftshader',
-];
 
 /**
  * Starts a headless Chromium that asks for nothing but what its pages ask for.

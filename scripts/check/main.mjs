@@ -36,6 +36,10 @@ const checks = [
     name: 'types of tests',
     run: () => tool('typescript', 'tsc', ['-p', 'tsconfig.test.json', '--pretty', 'false']),
   },
+  {
+    name: 'types of tests in browsers',
+    run: () => tool('typescript', 'tsc', ['-p', 'tsconfig.test.web.json', '--pretty', 'false']),
+  },
   { name: 'packing', run: packPackages, after: 'types' },
   { name: 'published exports', run: () => packed.flatMap(sourceConditionProblems), after: 'packing' },
   { name: 'publint', run: () => ofEach(publintProblems), after: 'packing' },

@@ -35,7 +35,8 @@ export class ProgressReporter {
 
   /** Counts files in the total before they are asked for. */
   expect(files: Iterable<readonly [path: string, bytes: number]>): void {
-    for (const [path, total] of files) if (!this.#files.has(path)) this.#files.set(path, { loaded: 0, total });
+    for (const [path, total] of files)
+      if (!this.#files.has(path)) this.#files.set(path, { loaded: 0, total });
   }
 
   initiate(file: string): void {
@@ -48,7 +49,14 @@ export class ProgressReporter {
 
   progress(file: string, loaded: number, total: number = loaded): void {
     this.#files.set(file, { loaded, total });
-    this.#report({ status: 'progress', name: this.#name, file, loaded, total, progress: percent(loaded, total) });
+    this.#report({
+      status: 'progress',
+      name: this.#name,
+      file,
+      loaded,
+      total,
+      progress: percent(loaded, total),
+    });
     this.#reportTotal();
   }
 

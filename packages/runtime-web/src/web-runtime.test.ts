@@ -6,6 +6,7 @@ import { findChromium, launchChromium, missingChromium } from '../../../scripts/
 import { serveFolders } from '../../../scripts/browser/serve-folders.mjs';
 import { acceptFiles } from './__fixtures__/accept-files.js';
 import type {} from './__fixtures__/conformance.js';
+import type {} from './__fixtures__/storage.js';
 
 const found = findChromium() !== undefined;
 const suites = [
@@ -13,11 +14,18 @@ const suites = [
   { title: 'on an isolated page', isolated: true, threads: 2 },
 ];
 
-describe.skipIf(!found)('createWebRuntime', async () => {
-  if (!found) return;
+if (found) describe('in Chromium', inChromium);
+else {
+  test('the tests in Chromium need it', (context) => {
+    if (process.env.CI) throw new Error(missingChromium);
+    context.skip(missingChromium);
+  });
+}
+
+async function inChromium() {
   const root = fileURLToPath(new URL('./__fixtures__/', import.meta.url));
   const alias = { '@cachequant/runtime-web': fileURLToPath(new URL('../dist/index.js', import.meta.url)) };
-  const site = await buildPages(root, ['conformance.html'], { alias });
+  const site = await buildPages(root, ['conformance.html', 'storage.html'], { alias });
   const browser: Browser = await launchChromium();
   afterAll(() => browser.close());
 
@@ -47,9 +55,29 @@ describe.skipIf(!found)('createWebRuntime', async () => {
       });
     });
   }
-});
 
-test.runIf(!found)('createWebRuntime in Chromium', (context) => {
-  if (process.env.CI) throw new Error(missingChromium);
-  context.skip(missingChromium);
-});
+  const server = await serveFolders({ folders: { '/': site } });
+  const page = await browser.newPage();
+  await page.goto(`${server.url}storage.html`);
+  await page.waitForFunction(() => typeof globalThis.storageSuite === 'function');
+  const results = await page.evaluate(() => globalThis.storageSuite());
+  const folder = await page.evaluate(() => globalThis.readFolder());
+  await page.close();
+  await server.close();
+
+  describe('opfsStorage as a storage', () => {
+    for (const { title, error } of results) {
+      test(title, () => {
+        expect(error).toBe(undefined);
+      });
+    }
+  });
+
+  test('directoryStorage shows the files of a folder handle, however deep', () => {
+    // Unfinished files of the storage that wrote them are in a folder of their own, which is empty by then.
+    expect(folder).toEqual([
+      ['cachequant.json', 2],
+      ['unet/model.onnx', 3],
+    ]);
+  });
+}

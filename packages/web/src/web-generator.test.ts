@@ -9,12 +9,16 @@ import {
   psnr,
 } from '@cachequant/pipeline';
 import { nodeStorage } from '@cachequant/runtime-node';
-import type { Browser } from 'playwright-core';
+import type { Browser, BrowserContext } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type OptimizedModel, optimizedModel, SMALL_RUN } from '../../pipeline/src/__fixtures__/optimized-model.js';
 import { buildPages } from '../../../scripts/browser/build-pages.mjs';
 import { findChromium, launchChromium, missingChromium } from '../../../scripts/browser/chromium.mjs';
 import { type Serving, serveFolders } from '../../../scripts/browser/serve-folders.mjs';
+import {
+  type OptimizedModel,
+  optimizedModel,
+  SMALL_RUN,
+} from '../../pipeline/src/__fixtures__/optimized-model.js';
 import type {} from './__fixtures__/vite/main.js';
 import type { WebGeneratorOptions } from './web-generator.js';
 
@@ -32,12 +36,35 @@ const QUICK_RUN = {
 } as const;
 const REQUEST = { prompt: 'a photo of a red sneaker', seed: 7 };
 
-describe.skipIf(!found)('createGenerator in Chromium', () => {
+if (found) describe('createGenerator in Chromium', inChromium);
+else {
+  test('the tests in Chromium need it', (context) => {
+    if (process.env.CI) throw new Error(missingChromium);
+    context.skip(missingChromium);
+  });
+}
+
+test('importing touches nothing of a browser, so that servers can render pages that use it', async () => {
+  const script = `
+    for (const name of ['document', 'window', 'location', 'Worker', 'indexedDB'])
+      Object.defineProperty(globalThis, name, { get() { throw new Error(name + ' was touched'); } });
+    const { createGenerator } = await import('@cachequant/web');
+    const { createWebRuntime, httpStorage } = await import('@cachequant/runtime-web');
+    console.log(typeof createGenerator, typeof createWebRuntime, typeof httpStorage);`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
+    cwd: here('..'),
+  });
+  expect(stdout).toBe('function function function\n');
+});
+
+function inChromium() {
   let browser: Browser;
   let made: OptimizedModel;
   let bundle: string;
   let site: string;
-  const servers: Serving[] = [];
+  let visitor: BrowserContext;
+  let ordinary: Serving;
+  let isolated: Serving;
   const folders = () => ({
     '/': site,
     '/model/': MODEL,
@@ -54,20 +81,23 @@ describe.skipIf(!found)('createGenerator in Chromium', () => {
       buildPages(here('__fixtures__/vite'), ['index.html']),
     ]);
     bundle = made.out.locate!('cachequant.json')!.replace(/.cachequant\.json$/, '');
+    visitor = await browser.newContext();
+    ordinary = await serveFolders({ folders: folders() });
+    isolated = await serveFolders({ folders: folders(), isolated: true });
   }, 180_000);
   afterAll(async () => {
     await browser?.close();
     await made?.dispose();
-    for (const server of servers) await server.close();
+    await ordinary?.close();
+    await isolated?.close();
   });
 
-  async function open({ isolated, path = '' }: { isolated: boolean; path?: string }) {
-    const server = await serveFolders({ folders: folders(), isolated });
-    servers.push(server);
-    const page = await browser.newPage();
+  /** A page of the same visitor, who keeps what an earlier one stored. */
+  async function open(server: Serving, path = '') {
+    const page = await visitor.newPage();
     await page.goto(server.url + path);
     if (path === '') await page.waitForFunction(() => typeof globalThis.generate === 'function');
-    return { page, server };
+    return page;
   }
 
   /** Decibels between a picture of the page and the same one made in Node. */
@@ -79,7 +109,7 @@ describe.skipIf(!found)('createGenerator in Chromium', () => {
   }
 
   test('makes the pictures that Node makes from a bundle, on one thread, while the page goes on', async () => {
-    const { page, server } = await open({ isolated: false });
+    const page = await open(ordinary);
     const outcome = await page.evaluate((request) => globalThis.generate('/bundle', {}, request), REQUEST);
     expect(outcome).toMatchObject({ backend: 'web-wasm', threads: 1 });
     expect(outcome.ticks).toBeGreaterThan(outcome.generateMs / 50);
@@ -93,16 +123,16 @@ describe.skipIf(!found)('createGenerator in Chromium', () => {
 
     const stored = await page.evaluate(() => globalThis.stored());
     expect(stored).toMatchObject({ persistent: true, bytes: totals.at(-1)!.total });
-    server.requests.length = 0;
+    ordinary.requests.length = 0;
     const again = await page.evaluate((request) => globalThis.generate('/bundle', {}, request), REQUEST);
     expect(again.rgb).toEqual(outcome.rgb);
-    expect(server.requests.filter((request) => /GET \/bundle/.test(request))).toEqual([]);
+    expect(ordinary.requests.filter((request) => /GET \/bundle/.test(request))).toEqual([]);
     await page.evaluate(() => globalThis.forget());
     expect((await page.evaluate(() => globalThis.stored())).files).toBe(0);
   });
 
   test('makes the pictures that Node makes from a model folder in float, on two threads', async () => {
-    const { page } = await open({ isolated: true });
+    const page = await open(isolated);
     const request = { ...REQUEST, steps: 3 };
     const outcome = await page.evaluate((given) => globalThis.generate('/model/', {}, given), request);
     expect(outcome).toMatchObject({ backend: 'web-wasm', threads: 2 });
@@ -111,73 +141,61 @@ describe.skipIf(!found)('createGenerator in Chromium', () => {
   });
 
   test('takes the files of a folder that the visitor chose', async () => {
-    const { page } = await open({ isolated: false });
+    const page = await open(ordinary);
     const files = Object.fromEntries((await made.out.list()).map((path) => [path, `/bundle/${path}`]));
-    const rgb = await page.evaluate(
-      ([given, { prompt }]) => globalThis.generateFromFiles(given, prompt),
-      [files, REQUEST] as const,
-    );
+    const rgb = await page.evaluate(([given, { prompt }]) => globalThis.generateFromFiles(given, prompt), [
+      files,
+      REQUEST,
+    ] as const);
     const inNode = createBundleGenerator({ storage: made.out, runtime: made.runtime });
     expect(await agreement(inNode, REQUEST, rgb)).toBeGreaterThan(35);
   });
 
   test('runs on a page of twenty lines without a bundler', async () => {
-    const { page, server } = await open({ isolated: false, path: 'plain/' });
+    ordinary.requests.length = 0;
+    const page = await open(ordinary, 'plain/');
     await page.waitForFunction(() => document.title.startsWith('made by'));
     expect(await page.title()).toBe('made by web-wasm');
-    expect(server.requests.filter((request) => request.endsWith('.wasm'))).toEqual([
+    expect(ordinary.requests.filter((request) => request.endsWith('.wasm'))).toEqual([
       'GET /node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm',
     ]);
   });
 
-  const refusals: readonly (readonly [title: string, model: string, options: WebGeneratorOptions, code: RegExp])[] =
+  const refusals: readonly (readonly [
+    title: string,
+    model: string,
+    options: WebGeneratorOptions,
+    code: RegExp,
+  ])[] = [
+    ['an address where nothing is', '/nothing/', {}, /no model at this address/],
+    ['integers on WebGPU', '/bundle/', { device: 'webgpu' }, /integers, which WebGPU cannot/],
+    ['threads on an ordinary page', '/bundle/', { threads: 2 }, /cross-origin isolated/],
+    ['WebGPU where there is none', '/model/', { device: 'webgpu' }, /no WebGPU adapter/],
     [
-      ['an address where nothing is', '/nothing/', {}, /no model at this address/],
-      ['integers on WebGPU', '/bundle/', { device: 'webgpu' }, /integers, which WebGPU cannot/],
-      ['threads on an ordinary page', '/bundle/', { threads: 2 }, /cross-origin isolated/],
-      ['WebGPU where there is none', '/model/', { device: 'webgpu' }, /no WebGPU adapter/],
-      [
-        'a binary that is not there',
-        '/bundle/',
-        { assets: { wasmPaths: { wasm: '/nothing.wasm' } } },
-        /assets\.wasmPaths/,
-      ],
-    ];
+      'a binary that is not there',
+      '/bundle/',
+      { assets: { wasmPaths: { wasm: '/nothing.wasm' } } },
+      /assets\.wasmPaths/,
+    ],
+  ];
   test.each(refusals)('refuses %s', async (_, model, options, message) => {
-    const { page } = await open({ isolated: false });
-    const running = page.evaluate(
-      ([given, wanted, request]) => globalThis.generate(given, wanted, request),
-      [model, options, REQUEST] as const,
-    );
+    const page = await open(ordinary);
+    const running = page.evaluate(([given, wanted, request]) => globalThis.generate(given, wanted, request), [
+      model,
+      options,
+      REQUEST,
+    ] as const);
     await expect(running).rejects.toThrow(message);
   });
 
   test('falls back with leave', async () => {
-    const { page } = await open({ isolated: false });
+    const page = await open(ordinary);
     const options = { device: 'webgpu', allowFallback: true } as const;
     const request = { ...REQUEST, steps: 1 };
-    const outcome = await page.evaluate(
-      ([wanted, given]) => globalThis.generate('/model/', wanted, given),
-      [options, request] as const,
-    );
+    const outcome = await page.evaluate(([wanted, given]) => globalThis.generate('/model/', wanted, given), [
+      options,
+      request,
+    ] as const);
     expect(outcome.backend).toBe('web-wasm');
   });
-});
-
-test.runIf(!found)('createGenerator in Chromium needs it', (context) => {
-  if (process.env.CI) throw new Error(missingChromium);
-  context.skip(missingChromium);
-});
-
-test('importing touches nothing of a browser, so that servers can render pages that use it', async () => {
-  const script = `
-    for (const name of ['document', 'window', 'navigator', 'location', 'Worker'])
-      Object.defineProperty(globalThis, name, { get() { throw new Error(name + ' was touched'); } });
-    const { createGenerator } = await import('@cachequant/web');
-    const { createWebRuntime, httpStorage } = await import('@cachequant/runtime-web');
-    console.log(typeof createGenerator, typeof createWebRuntime, typeof httpStorage);`;
-  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
-    cwd: here('..'),
-  });
-  expect(stdout).toBe('function function function\n');
-});
+}

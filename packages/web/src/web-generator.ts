@@ -47,7 +47,10 @@ export interface WebGenerator {
    * Makes images, one request after another.
    * @throws CacheQuantError `invalid-argument`, `unsupported`, `runtime`, `aborted`
    */
-  generate(prompt: string, request?: Omit<GenerationRequest, 'prompt' | 'prompts'>): Promise<GenerationResult>;
+  generate(
+    prompt: string,
+    request?: Omit<GenerationRequest, 'prompt' | 'prompts'>,
+  ): Promise<GenerationResult>;
   /** Frees everything, once running requests are done. */
   dispose(): Promise<void>;
 }
@@ -133,7 +136,11 @@ function requireDevice(manifest: BundleManifest | undefined, device: string): vo
 const isInteger = (manifest: BundleManifest | undefined): boolean =>
   manifest !== undefined && manifest.bits.target !== 'float';
 
-function load({ storage, manifest, checked }: OpenedSource, runtime: WebRuntime, options: WebGeneratorOptions) {
+function load(
+  { storage, manifest, checked }: OpenedSource,
+  runtime: WebRuntime,
+  options: WebGeneratorOptions,
+) {
   const { defaults, batch, halves, onWarning } = options;
   const shared = {
     storage,

@@ -28,7 +28,10 @@ export function isQuotaError(error: unknown): boolean {
 }
 
 export function missingFile(where: string, path: string): CacheQuantError {
-  return new CacheQuantError('storage', 'no such file', { where: `${where} ${path}`, hint: 'Check the path' });
+  return new CacheQuantError('storage', 'no such file', {
+    where: `${where} ${path}`,
+    hint: 'Check the path',
+  });
 }
 
 /** For storages that show what is elsewhere. */

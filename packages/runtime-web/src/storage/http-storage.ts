@@ -126,7 +126,8 @@ export function httpStorage(url: string | URL, options: HttpStorageOptions = {})
 
     async download(paths) {
       progress.expect(paths.map((path) => [path, files?.[path]?.bytes ?? 0] as const));
-      for (const path of paths) if ((await open(path)) === undefined) throw missingFile('download', base + path);
+      for (const path of paths)
+        if ((await open(path)) === undefined) throw missingFile('download', base + path);
     },
 
     async stat(path) {

@@ -61,7 +61,11 @@ globalThis.generateFromFiles = async (addresses, prompt) => {
 globalThis.stored = async () => {
   const cache = await createModelCache();
   const files = await cache.list();
-  return { persistent: cache.persistent, files: files.length, bytes: files.reduce((sum, f) => sum + f.bytes, 0) };
+  return {
+    persistent: cache.persistent,
+    files: files.length,
+    bytes: files.reduce((sum, f) => sum + f.bytes, 0),
+  };
 };
 
 globalThis.forget = async () => (await createModelCache()).clear();
