@@ -10,7 +10,7 @@ import {
 } from '@cachequant/pipeline';
 import { nodeStorage } from '@cachequant/runtime-node';
 import type { Browser, BrowserContext } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { buildPages } from '../../../scripts/browser/build-pages.mjs';
 import { findChromium, launchChromium, missingChromium } from '../../../scripts/browser/chromium.mjs';
 import { type Serving, serveFolders } from '../../../scripts/browser/serve-folders.mjs';
@@ -22,6 +22,8 @@ import {
 import type {} from './__fixtures__/vite/main.js';
 import type { WebGeneratorOptions } from './web-generator.js';
 
+// Two processors that do other things as well take their time.
+vi.setConfig({ testTimeout: 180_000 });
 const found = findChromium() !== undefined;
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const MODEL = here('../../../models/fashion-sd');
@@ -84,7 +86,7 @@ function inChromium() {
     visitor = await browser.newContext();
     ordinary = await serveFolders({ folders: folders() });
     isolated = await serveFolders({ folders: folders(), isolated: true });
-  }, 180_000);
+  }, 300_000);
   afterAll(async () => {
     await browser?.close();
     await made?.dispose();
