@@ -23,6 +23,17 @@ export function findChromium() {
 export const missingChromium = 'no Chromium: install it (apt-get install chromium) or name it in CHROMIUM';
 
 /**
+ * Flags that give WebGPU on a machine without a graphics processor: by SwiftShader, which computes on the processor.
+ * It has no half precision in shaders.
+ */
+export const softwareGpu = [
+  '--enable-unsafe-webgpu',
+  '--use-webgpu-adapter=swiftshader',
+  '--enable-features=Vulkan,WebGPU',
+  '--use-vulkan=swiftshader',
+];
+
+/**
  * Starts a headless Chromium that asks for nothing but what its pages ask for.
  *
  * @param {readonly string[]} [flags] further ones

@@ -14,4 +14,4 @@ export {
 export { createModelCache, type ModelCache, type ModelCacheOptions } from './storage/model-cache.js';
 export { hasOpfs, opfsStorage } from './storage/opfs-storage.js';
 export type { StoredFile } from './storage/part-store.js';
-export { createWebRuntime, type WebRuntime, type WebRuntimeOptions } from './web-runtime.js';
+export { createWebRuntime, type WebRuntime, type WebRuntimeOptions, type WebSession } from './web-runtime.js';

@@ -1,4 +1,6 @@
-import type { SessionCalls, SessionDescription } from '@cachequant/tensor/worker-runtime';
+import type { Tensor } from '@cachequant/tensor';
+import type { HeldTensor, SessionCalls, SessionDescription } from '@cachequant/tensor/worker-runtime';
+import type { HostOperators } from './host-operators.js';
 
 /** What computes: each is a build of onnxruntime-web of its own. */
 export type Backend = 'wasm' | 'webgpu';
@@ -35,10 +37,16 @@ export interface LoadRequest {
   readonly keep: readonly string[];
 }
 
+export interface LoadResponse extends SessionDescription {
+  /** What ONNX Runtime placed on the processor in spite of the graphics processor; always empty for WebAssembly. */
+  readonly hostOperators: HostOperators;
+}
+
 /** What the worker can be asked to do. */
 export interface Calls extends SessionCalls {
   start: { request: StartRequest; response: StartResponse };
-  load: { request: LoadRequest; response: SessionDescription };
+  load: { request: LoadRequest; response: LoadResponse };
+  place: { request: { readonly tensor: Tensor }; response: HeldTensor };
 }
 
 export type Call = {

@@ -44,6 +44,8 @@ export function serve(ort: Ort, backend: Backend): void {
         return host.readHeld(call.request.held);
       case 'dropHeld':
         return host.dropHeld(call.request.held);
+      case 'place':
+        return host.place(call.request.tensor);
       case 'endProfiling':
         throw new Error('onnxruntime-web gives no access to its profile');
     }

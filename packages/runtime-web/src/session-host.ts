@@ -1,9 +1,12 @@
 import type { DType, Tensor } from '@cachequant/tensor';
-import type { SessionDescription, ValueDescription, WireTensor } from '@cachequant/tensor/worker-runtime';
+import type { HeldTensor, ValueDescription, WireTensor } from '@cachequant/tensor/worker-runtime';
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-web';
 import { describeAdapter } from './describe-adapter.js';
+import { placeOnGpu } from './gpu-tensor.js';
+import { type HostOperators, hostOperatorsIn, saysThatSomeAreOnHost } from './host-operators.js';
+import { withLog } from './ort-log.js';
 import { fromOrt, type Ort, toOrt } from './ort-tensor.js';
-import type { Backend, Calls, LoadRequest, StartRequest, StartResponse } from './protocol.js';
+import type { Backend, Calls, LoadRequest, LoadResponse, StartRequest, StartResponse } from './protocol.js';
 
 interface HostedSession {
   readonly session: InferenceSession;
@@ -13,11 +16,13 @@ interface HostedSession {
 /** Sessions and kept tensors of one worker; errors are ONNX Runtime's own. */
 export interface SessionHost {
   start(request: StartRequest): Promise<StartResponse>;
-  load(request: LoadRequest): Promise<SessionDescription>;
+  load(request: LoadRequest): Promise<LoadResponse>;
   run(request: Calls['run']['request']): Promise<Record<string, WireTensor>>;
   release(session: number): Promise<undefined>;
   readHeld(held: number): Promise<Tensor>;
   dropHeld(held: number): undefined;
+  /** Keeps a tensor where sessions compute. */
+  place(tensor: Tensor): Promise<HeldTensor>;
 }
 
 export function createSessionHost(ort: Ort, backend: Backend): SessionHost {
@@ -36,6 +41,11 @@ export function createSessionHost(ort: Ort, backend: Backend): SessionHost {
     return found;
   };
 
+  const hold = (value: OrtTensor): HeldTensor => {
+    held.set(++lastNumber, value);
+    return { dtype: value.type as DType, dims: [...value.dims], held: lastNumber };
+  };
+
   return {
     async start({ threads, wasmPaths }) {
       ort.env.logLevel = 'fatal';
@@ -48,14 +58,14 @@ export function createSessionHost(ort: Ort, backend: Backend): SessionHost {
     },
 
     async load(request) {
-      const options = sessionOptions(request, backend);
-      const session = await ort.InferenceSession.create(new Uint8Array(request.model), options);
+      const { session, hostOperators } = await createSession(ort, request, backend);
       const number = ++lastNumber;
       sessions.set(number, { session, keep: new Set(request.keep) });
       return {
         session: number,
         inputs: session.inputMetadata.map(describe),
         outputs: session.outputMetadata.map(describe),
+        hostOperators,
       };
     },
 
@@ -65,7 +75,7 @@ export function createSessionHost(ort: Ort, backend: Backend): SessionHost {
       for (const [name, feed] of Object.entries(feeds)) {
         values[name] = 'held' in feed ? kept(feed.held) : toOrt(ort, feed);
       }
-      const results = await session.run(values, outputs);
+      const results = await session.run(values, outputs, { logSeverityLevel: SILENT });
       const wire: Record<string, WireTensor> = {};
       for (const name of outputs) {
         const result = results[name] as OrtTensor;
@@ -73,8 +83,7 @@ export function createSessionHost(ort: Ort, backend: Backend): SessionHost {
           wire[name] = await fromOrt(result);
           continue;
         }
-        held.set(++lastNumber, result);
-        wire[name] = { dtype: result.type as DType, dims: [...result.dims], held: lastNumber };
+        wire[name] = hold(result);
       }
       return wire;
     },
@@ -96,15 +105,45 @@ export function createSessionHost(ort: Ort, backend: Backend): SessionHost {
       held.delete(number);
       return undefined;
     },
+
+    async place(tensor) {
+      return hold(backend === 'webgpu' ? await placeOnGpu(ort, tensor) : toOrt(ort, tensor));
+    },
   };
 }
 
-function sessionOptions(request: LoadRequest, backend: Backend): InferenceSession.SessionOptions {
+/** ONNX Runtime's levels of its log. What goes wrong is thrown; nothing is to be printed as well. */
+const [VERBOSE, WARNINGS, SILENT] = [0, 2, 4] as const;
+
+interface CreatedSession {
+  readonly session: InferenceSession;
+  readonly hostOperators: HostOperators;
+}
+
+/**
+ * Loads a model. What WebGPU lacks, ONNX Runtime puts on the processor and says so in its log alone: a warning without
+ * names first, then, to a second session that is there for nothing else, where every operator went.
+ */
+async function createSession(ort: Ort, request: LoadRequest, backend: Backend): Promise<CreatedSession> {
+  const create = (severity: 0 | 2 | 4) =>
+    ort.InferenceSession.create(new Uint8Array(request.model), sessionOptions(request, backend, severity));
+  if (backend === 'wasm') return { session: await create(SILENT), hostOperators: {} };
+  const { value: session, log } = await withLog(() => create(WARNINGS));
+  if (!saysThatSomeAreOnHost(log)) return { session, hostOperators: {} };
+  const told = await withLog(() => create(VERBOSE));
+  await told.value.release();
+  return { session, hostOperators: hostOperatorsIn(told.log) };
+}
+
+function sessionOptions(
+  request: LoadRequest,
+  backend: Backend,
+  logSeverityLevel: 0 | 2 | 4,
+): InferenceSession.SessionOptions {
   return {
     executionProviders: [backend],
     graphOptimizationLevel: request.optimization,
-    // What goes wrong is thrown; nothing is to be printed as well.
-    logSeverityLevel: 4,
+    logSeverityLevel,
     externalData: request.externalData.map(({ path, buffer }) => ({ path, data: new Uint8Array(buffer) })),
     ...(backend === 'webgpu' && {
       preferredOutputLocation: Object.fromEntries(request.keep.map((name) => [name, 'gpu-buffer' as const])),

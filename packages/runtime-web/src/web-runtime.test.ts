@@ -2,17 +2,32 @@ import { fileURLToPath } from 'node:url';
 import type { Browser } from 'playwright-core';
 import { afterAll, describe, expect, test } from 'vitest';
 import { buildPages } from '../../../scripts/browser/build-pages.mjs';
-import { findChromium, launchChromium, missingChromium } from '../../../scripts/browser/chromium.mjs';
+import {
+  findChromium,
+  launchChromium,
+  missingChromium,
+  softwareGpu,
+} from '../../../scripts/browser/chromium.mjs';
 import { serveFolders } from '../../../scripts/browser/serve-folders.mjs';
 import { acceptFiles } from './__fixtures__/accept-files.js';
 import type {} from './__fixtures__/conformance.js';
 import type {} from './__fixtures__/storage.js';
 
 const found = findChromium() !== undefined;
+const WASM = 'ort-wasm-simd-threaded';
 const suites = [
-  { title: 'on an ordinary page', isolated: false, threads: 1 },
-  { title: 'on an isolated page', isolated: true, threads: 2 },
-];
+  { title: 'on an ordinary page', device: 'wasm', isolated: false, threads: 1, binary: WASM },
+  { title: 'on an isolated page', device: 'wasm', isolated: true, threads: 2, binary: WASM },
+  // Its element types beyond float are the processor's: what is tried with them is that they pass through.
+  {
+    title: 'on WebGPU',
+    device: 'webgpu',
+    isolated: false,
+    threads: 1,
+    binary: `${WASM}.asyncify`,
+    allowFallback: true,
+  },
+] as const;
 
 if (found) describe('in Chromium', inChromium);
 else {
@@ -26,32 +41,32 @@ async function inChromium() {
   const root = fileURLToPath(new URL('./__fixtures__/', import.meta.url));
   const alias = { '@cachequant/runtime-web': fileURLToPath(new URL('../dist/index.js', import.meta.url)) };
   const site = await buildPages(root, ['conformance.html', 'storage.html'], { alias });
-  const browser: Browser = await launchChromium();
+  const browser: Browser = await launchChromium(softwareGpu);
   afterAll(() => browser.close());
 
-  for (const { title, isolated, threads } of suites) {
+  for (const { title, isolated, threads, binary, ...options } of suites) {
     const server = await serveFolders({ folders: { '/': site }, isolated, intercept: acceptFiles() });
     const page = await browser.newPage();
     await page.goto(`${server.url}conformance.html`);
     await page.waitForFunction(() => typeof globalThis.conformance === 'function');
-    const { facts, results } = await page.evaluate(() => globalThis.conformance({ device: 'wasm' }));
+    const { facts, results } = await page.evaluate((given) => globalThis.conformance(given), options);
     await page.close();
     await server.close();
 
     describe(title, () => {
       test('says what it is', () => {
-        expect(facts).toMatchObject({ name: 'web-wasm', version: '1.30.0', threads });
+        expect(facts).toMatchObject({ name: `web-${options.device}`, version: '1.30.0', threads });
       });
       for (const { title: name, error } of results) {
         test(name, () => {
           expect(error).toBe(undefined);
         });
       }
-      test('fetches the small binary alone', () => {
+      test(`fetches ${binary} alone`, () => {
         const binaries = server.requests.filter((request) => request.endsWith('.wasm'));
         expect(
           new Set(binaries.map((request) => request.replace(/^GET .*\/|-[\w-]{8}\.wasm$/g, ''))),
-        ).toEqual(new Set(['ort-wasm-simd-threaded']));
+        ).toEqual(new Set([binary]));
       });
     });
   }

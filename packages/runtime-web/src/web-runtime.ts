@@ -1,14 +1,19 @@
 import {
   CacheQuantError,
+  type DeviceTensor,
   type LoadOptions,
   type ModelSource,
   type Runtime,
   type RuntimeCapabilities,
   type Session,
+  type Tensor,
+  tensor,
   throwIfAborted,
 } from '@cachequant/tensor';
-import { openSession, probeInt8FullRange } from '@cachequant/tensor/worker-runtime';
+import { openSession, packFeeds, probeInt8FullRange, WorkerTensor } from '@cachequant/tensor/worker-runtime';
 import { chooseBackend, chooseThreads, type Device } from './choose-backend.js';
+import { gpuProbe } from './gpu-probe.js';
+import { computingOnHost, describeOperators, type HostOperators, notOnWebGpu } from './host-operators.js';
 import { openModel } from './model-source.js';
 import { ortError } from './ort-error.js';
 import type { AdapterDescription, Backend } from './protocol.js';
@@ -23,7 +28,10 @@ export interface WebRuntimeOptions {
    * elsewhere.
    */
   readonly threads?: number;
-  /** Takes WebAssembly in place of WebGPU, or one thread in place of several, where a request cannot be met. */
+  /**
+   * Takes WebAssembly in place of WebGPU, one thread in place of several, and the processor for operators that WebGPU
+   * lacks, where a request cannot be met.
+   */
   readonly allowFallback?: boolean;
   readonly assets?: RuntimeAssets;
   /** Told in a sentence what is not as it was asked for. */
@@ -37,6 +45,18 @@ export interface WebRuntime extends Runtime {
   readonly backend: Backend;
   /** The graphics processor; undefined for WebAssembly. */
   readonly adapter: AdapterDescription | undefined;
+  /** @throws CacheQuantError also `unsupported` for a model with layers that WebGPU lacks, unless fallback is allowed */
+  load(source: ModelSource, options?: LoadOptions): Promise<WebSession>;
+  /** Copies a tensor to where sessions compute, for feeds that many runs take. */
+  place(tensor: Tensor): Promise<DeviceTensor>;
+}
+
+export interface WebSession extends Session {
+  /**
+   * What runs on the processor in a session on WebGPU, by operator: ONNX Runtime's own account of where it placed
+   * them. Sizes and indices are computed there by design.
+   */
+  readonly hostOperators: HostOperators;
 }
 
 /**
@@ -64,7 +84,7 @@ export async function createWebRuntime(options: WebRuntimeOptions = {}): Promise
       { threads, wasmPaths: assets.wasmPaths },
       { wrap },
     );
-    const runtime = new WorkerRuntime(client, backend, version, threads, adapter);
+    const runtime = new WorkerRuntime(client, { backend, version, threads, adapter }, options);
     await runtime.capabilities();
     return runtime;
   } catch (error) {
@@ -75,6 +95,8 @@ export async function createWebRuntime(options: WebRuntimeOptions = {}): Promise
   }
 }
 
+type RuntimeFacts = Pick<WebRuntime, 'backend' | 'version' | 'threads' | 'adapter'>;
+
 class WorkerRuntime implements WebRuntime {
   readonly name: 'web-wasm' | 'web-webgpu';
   readonly backend: Backend;
@@ -82,21 +104,17 @@ class WorkerRuntime implements WebRuntime {
   readonly threads: number;
   readonly adapter: AdapterDescription | undefined;
   readonly #client: WorkerClient;
+  readonly #options: WebRuntimeOptions;
   #capabilities: Promise<RuntimeCapabilities> | undefined;
 
-  constructor(
-    client: WorkerClient,
-    backend: Backend,
-    version: string,
-    threads: number,
-    adapter: AdapterDescription | undefined,
-  ) {
+  constructor(client: WorkerClient, facts: RuntimeFacts, options: WebRuntimeOptions) {
     this.#client = client;
-    this.backend = backend;
-    this.name = `web-${backend}`;
-    this.version = version;
-    this.threads = threads;
-    this.adapter = adapter;
+    this.#options = options;
+    this.backend = facts.backend;
+    this.name = `web-${facts.backend}`;
+    this.version = facts.version;
+    this.threads = facts.threads;
+    this.adapter = facts.adapter;
   }
 
   capabilities(): Promise<RuntimeCapabilities> {
@@ -107,7 +125,7 @@ class WorkerRuntime implements WebRuntime {
     return this.#capabilities;
   }
 
-  async load(source: ModelSource, options: LoadOptions = {}): Promise<Session> {
+  async load(source: ModelSource, options: LoadOptions = {}): Promise<WebSession> {
     const { keepOnDevice = [], optimization = 'all', profiling = false, signal } = options;
     throwIfAborted(signal);
     if (profiling) throw noProfile();
@@ -116,19 +134,65 @@ class WorkerRuntime implements WebRuntime {
     const moved = [...new Set([model, ...externalData.map(({ buffer }) => buffer)])];
     const wrap = (message: string) => ortError('the model cannot be loaded', label, message);
     const loaded = await this.#client.call('load', request, { moved, signal, wrap });
-    return openSession(this.#client, loaded, { label, keepOnDevice, profiling });
+    const session = await openSession(this.#client, loaded, { label, keepOnDevice, profiling });
+    const { hostOperators } = loaded;
+    try {
+      this.#checkPlacement(label, hostOperators);
+    } catch (error) {
+      await session.dispose();
+      throw error;
+    }
+    return Object.assign(session, { hostOperators });
+  }
+
+  async place(given: Tensor): Promise<DeviceTensor> {
+    const { feeds, moved } = packFeeds({ given }, [], this.#client);
+    const wrap = (message: string) => ortError('the tensor cannot be placed', 'place', message);
+    const request = { tensor: feeds.given as Tensor };
+    return new WorkerTensor(this.#client, await this.#client.call('place', request, { moved, wrap }));
   }
 
   async dispose(): Promise<void> {
     this.#client.close(disposed(this.backend));
   }
 
+  #checkPlacement(label: string, hostOperators: HostOperators): void {
+    const computing = computingOnHost(hostOperators);
+    if (Object.keys(computing).length === 0) return;
+    if (this.#options.allowFallback !== true) throw notOnWebGpu(label, computing);
+    this.#options.onWarning?.(
+      `WebGPU has not all operators of ${label}. The processor computes ${describeOperators(computing)}.`,
+    );
+  }
+
   async #probe(): Promise<RuntimeCapabilities> {
-    // WebGPU has no integer convolutions; the same model then shows that what it lacks is computed at all.
-    const int8FullRange = await probeInt8FullRange(this);
-    const int8 = this.backend === 'wasm';
-    const float16 = this.adapter?.float16 ?? true;
-    return { int8, int8FullRange: int8 && int8FullRange, float16, deviceTensors: true };
+    if (this.backend === 'wasm') {
+      const int8FullRange = await probeInt8FullRange(this);
+      return { int8: true, int8FullRange, float16: true, deviceTensors: true };
+    }
+    await this.#tryGpu();
+    return {
+      int8: false,
+      int8FullRange: false,
+      float16: this.adapter?.float16 ?? false,
+      deviceTensors: true,
+    };
+  }
+
+  /** A browser may show an adapter that gives no device: one tensor goes there and comes back. */
+  async #tryGpu(): Promise<void> {
+    const session = await this.load({ bytes: gpuProbe() });
+    const placed = await this.place(tensor('float32', [1], Float32Array.of(4)));
+    const { y } = await session.run({ x: placed });
+    placed.dispose();
+    await session.dispose();
+    if ((y as Tensor).data[0] === 8) return;
+    throw new CacheQuantError('runtime', 'WebGPU computes wrong results', {
+      where: 'createWebRuntime',
+      expected: '4 + 4 = 8',
+      got: String((y as Tensor).data[0]),
+      hint: "Update the browser and the graphics driver, or take `device: 'wasm'`",
+    });
   }
 }
 

@@ -75,5 +75,7 @@ export interface Runtime {
   readonly threads: number;
   capabilities(): Promise<RuntimeCapabilities>;
   load(source: ModelSource, options?: LoadOptions): Promise<Session>;
+  /** Copies a tensor to where sessions compute, for feeds that many runs take; left out where nothing is gained. */
+  place?(tensor: Tensor): Promise<DeviceTensor>;
   dispose(): Promise<void>;
 }

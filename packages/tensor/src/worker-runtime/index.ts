@@ -1,7 +1,9 @@
 export { PROBE_MODEL, probeInt8FullRange } from './int8-probe.js';
+export { packFeeds } from './pack-feeds.js';
 export {
   buffersOf,
   type CallOptions,
+  type HeldTensor,
   type KernelEvent,
   type SessionCalls,
   type SessionDescription,
@@ -12,3 +14,4 @@ export {
 } from './protocol.js';
 export { type Hint, runtimeError } from './runtime-error.js';
 export { openSession } from './worker-session.js';
+export { WorkerTensor } from './worker-tensor.js';
