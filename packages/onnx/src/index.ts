@@ -47,6 +47,7 @@ export { type ReadOptions, readModel, readModelFrom } from './read-model.js';
 export { readWeight, readWeightBytes, weightOf } from './read-weight.js';
 export { type ReplaceOptions, replaceUses } from './replace-uses.js';
 export type { Element, TensorFacts } from './shapes/facts.js';
+export { toHalfPrecision } from './to-half-precision.js';
 export { topologicalSort } from './topological-sort.js';
 export { createWeightFile, type ExternalData, WeightFile, type WeightFileOptions } from './weight-file.js';
 export { type WriteOptions, writeModel } from './write-model.js';

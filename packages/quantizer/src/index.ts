@@ -1,6 +1,7 @@
 export { type ActivationGrid, chooseActivationGrid } from './activation-range.js';
 export { type ActivationGridTable, ActivationStatistics } from './activation-statistics.js';
 export { detachBiases } from './detach-biases.js';
+export { toFloatGraph } from './float-graph.js';
 export { type FloatReason, floatReason } from './float-reason.js';
 export {
   activationSites,
