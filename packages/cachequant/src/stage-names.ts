@@ -9,6 +9,7 @@ const STAGES: Readonly<Record<string, string>> = {
   'layer-choice': 'decide which layers stay in float',
   anchors: 'observe the quantized features',
   'correct-outputs': 'fit the quantization correction',
+  'float-variants': 'write float graphs for other backends',
   decoder: 'quantize the decoder',
   'text encoder': 'quantize the text encoder',
   verify: 'compare with the original',

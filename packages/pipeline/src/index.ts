@@ -1,6 +1,17 @@
-export { createBundleGenerator, loadBundleDenoiser } from './bundle/bundle-generator.js';
+export {
+  type BundleGeneratorOptions,
+  createBundleGenerator,
+  loadBundleDenoiser,
+  variantOf,
+} from './bundle/bundle-generator.js';
 export { type LayerScales, layerScales } from './bundle/layer-scales.js';
-export { type BundleManifest, FORMAT_VERSION, MANIFEST, readManifest } from './bundle/manifest.js';
+export {
+  type BundleManifest,
+  type BundleVariant,
+  FORMAT_VERSION,
+  MANIFEST,
+  readManifest,
+} from './bundle/manifest.js';
 export { type Bundle, isBundle, type OpenBundleOptions, openBundle } from './bundle/open-bundle.js';
 export { type CachedDenoiserOptions, type CacheNames, cachedDenoiser } from './generate/cached-denoiser.js';
 export type { CallKind, Conditioning, Denoiser, DenoiserCall } from './generate/denoiser.js';

@@ -7,8 +7,31 @@ import {
   type GeneratorOptions,
 } from '../generate/generator.js';
 import { loadCachedDenoiser } from '../generate/load-cached-denoiser.js';
-import type { BundleManifest } from './manifest.js';
+import type { BundleManifest, BundleVariant } from './manifest.js';
 import { type OpenBundleOptions, openBundle } from './open-bundle.js';
+
+export interface BundleGeneratorOptions extends OpenBundleOptions {
+  /** Takes the graphs that compute in float in this precision; left out: those of the bundle itself. */
+  readonly precision?: BundleVariant['precision'] | undefined;
+}
+
+/**
+ * The graphs of a bundle in a precision.
+ * @throws CacheQuantError `bundle` when it has none
+ */
+export function variantOf(
+  { denoiser }: BundleManifest,
+  precision: BundleVariant['precision'],
+): BundleVariant {
+  const found = denoiser.variants.find((variant) => variant.precision === precision);
+  if (found) return found;
+  throw new CacheQuantError('bundle', 'the bundle has no graphs in this precision', {
+    where: 'precision',
+    expected: denoiser.variants.map((variant) => variant.precision).join(' or ') || 'none: leave it out',
+    got: precision,
+    hint: 'Optimize the model again with this version.',
+  });
+}
 
 /**
  * Loads a bundle for making images: like a model folder, with the denoiser cached and in integers.
@@ -16,15 +39,17 @@ import { type OpenBundleOptions, openBundle } from './open-bundle.js';
  * another size than the bundle was made for is refused, another sampler or guidance scale warned about
  */
 export async function createBundleGenerator(
-  options: Omit<GeneratorOptions, 'loadDenoiser' | 'beforeRun'> & OpenBundleOptions,
+  options: Omit<GeneratorOptions, 'loadDenoiser' | 'decoderGraph' | 'beforeRun'> & BundleGeneratorOptions,
 ): Promise<Generator> {
   const { manifest } = await openBundle(options.storage, options);
   const { sampler, guidanceScale } = manifest;
+  const variant = options.precision && variantOf(manifest, options.precision);
   return createGenerator({
     ...options,
     defaults: { steps: sampler.steps, guidanceScale, sampler: sampler.name, ...options.defaults },
     beforeRun: (plan) => checkPlan(manifest, plan),
-    loadDenoiser: (folder, runtime) => loadBundleDenoiser(folder.storage, runtime, manifest),
+    loadDenoiser: (folder, runtime) => loadBundleDenoiser(folder.storage, runtime, manifest, variant),
+    decoderGraph: variant?.vaeDecoder,
   });
 }
 
@@ -33,12 +58,14 @@ export function loadBundleDenoiser(
   storage: Storage,
   runtime: Runtime,
   { denoiser, schedule, corrections }: BundleManifest,
+  variant?: BundleVariant,
 ): Promise<Denoiser> {
+  const { full, cached } = variant ?? denoiser;
   return loadCachedDenoiser(runtime, storage, {
-    full: denoiser.full.file,
-    cached: denoiser.cached.file,
+    full: full.file,
+    cached: cached.file,
     refreshSteps: schedule.refreshSteps,
-    anchors: corrections.anchors,
+    anchors: variant?.anchors ?? corrections.anchors,
   });
 }
 

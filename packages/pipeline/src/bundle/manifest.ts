@@ -12,13 +12,34 @@ const graphSchema = z.object({
   outputs: z.record(z.string(), z.enum(['prediction', 'cache'])),
 });
 
+const variantSchema = z.object({
+  /** Backends that run these graphs and not those of the bundle itself. */
+  backends: z.array(z.string()),
+  precision: z.enum(['float32', 'float16']),
+  full: graphSchema,
+  cached: graphSchema,
+  anchors: z.union([z.literal(1), z.literal(2)]),
+  /** What these graphs have of the corrections: the cache's, fitted for them. */
+  corrections: z.object({ cache: z.enum(['none', 'paper', 'forecast']), quantization: z.literal(false) }),
+  /** The decoder that goes with them, where that of the bundle computes in integers. */
+  vaeDecoder: z.string().optional(),
+  /** PSNR in decibels against the source model, on calibration images and the runtime of the optimization. */
+  calibrationPsnr: z.number().nullable(),
+});
+
 const manifestSchema = z.object({
   formatVersion: z.literal(FORMAT_VERSION),
   createdBy: z.string(),
   createdAt: z.string(),
   source: z.object({ name: z.string(), fingerprint: z.string(), denoiserBytes: z.number() }),
   cut: z.object({ id: z.string(), kind: z.string(), cachedShare: z.number(), dims: z.array(z.number()) }),
-  denoiser: z.object({ full: graphSchema, cached: graphSchema, batch: z.number().int() }),
+  denoiser: z.object({
+    full: graphSchema,
+    cached: graphSchema,
+    batch: z.number().int(),
+    /** Over the same weights, for backends without integer kernels; bundles of earlier versions have none. */
+    variants: z.array(variantSchema).default([]),
+  }),
   sampler: z.object({ name: z.string(), steps: z.number().int(), calls: z.number().int() }),
   guidanceScale: z.number(),
   latentDims: z.array(z.number().int()).length(3),
@@ -63,6 +84,9 @@ const manifestSchema = z.object({
   files: z.record(z.string(), z.object({ bytes: z.number().int(), sha256: z.string() })),
 });
 
+/** Graphs of a bundle for other backends. */
+export type BundleVariant = z.output<typeof variantSchema>;
+
 /** What a bundle is and how its parts go together. */
 export type BundleManifest = z.output<typeof manifestSchema>;
 
@@ -96,9 +120,10 @@ export async function readManifest(storage: Storage): Promise<BundleManifest> {
 
 /** Graphs that are not listed would be opened unchecked. */
 function requireGraphs(manifest: BundleManifest, where: string): BundleManifest {
-  const missing = [manifest.denoiser.full, manifest.denoiser.cached].find(
-    ({ file }) => !(file in manifest.files),
-  );
+  const { full, cached, variants } = manifest.denoiser;
+  const graphs = [full, cached, ...variants.flatMap((variant) => [variant.full, variant.cached])];
+  const decoders = variants.flatMap(({ vaeDecoder }) => (vaeDecoder ? [{ file: vaeDecoder }] : []));
+  const missing = [...graphs, ...decoders].find(({ file }) => !(file in manifest.files));
   if (missing === undefined) return manifest;
   throw new CacheQuantError('bundle', 'the manifest is damaged: a graph is not among its files', {
     where,

@@ -20,12 +20,21 @@ export interface DenoiserFiles {
   readonly full: string;
   readonly cached: string;
   readonly weights: string;
+  /** Further graphs over the same weights, for other backends. */
+  readonly variants?: readonly VariantFiles[];
+}
+
+export interface VariantFiles {
+  readonly precision: string;
+  readonly full: string;
+  readonly cached: string;
 }
 
 /** Names of the inputs that each graph of a denoiser takes. */
 export interface DenoiserInputNames {
   readonly full: readonly string[];
   readonly cached: readonly string[];
+  readonly variants: readonly { readonly full: readonly string[]; readonly cached: readonly string[] }[];
 }
 
 /**
@@ -40,16 +49,32 @@ export async function writeDenoiser(
   await copyFile(work, files.weights, out, 'denoiser/weights.bin');
   const tables = await createWeightFile(out, 'denoiser/tables.bin', { location: 'tables.bin' });
   try {
-    const full = await moveTables(await readModel(work, files.full), tables);
-    const cached = await moveTables(await readModel(work, files.cached), tables);
+    const write = async (graph: string, path: string) => {
+      const model = await moveTables(await readModel(work, graph), tables);
+      await writeModel(out, path, referWeights(model, files.weights));
+      return inputNames(model);
+    };
+    const full = await write(files.full, 'denoiser/full.onnx');
+    const cached = await write(files.cached, 'denoiser/cached.onnx');
+    const variants: DenoiserInputNames['variants'][number][] = [];
+    for (const variant of files.variants ?? []) {
+      const paths = variantPaths(variant.precision);
+      variants.push({
+        full: await write(variant.full, paths.full),
+        cached: await write(variant.cached, paths.cached),
+      });
+    }
     await tables.commit();
-    await writeModel(out, 'denoiser/full.onnx', referWeights(full, files.weights));
-    await writeModel(out, 'denoiser/cached.onnx', referWeights(cached, files.weights));
-    return { full: inputNames(full), cached: inputNames(cached) };
+    return { full, cached, variants };
   } catch (error) {
     await tables.abort();
     throw error;
   }
+}
+
+/** Where the graphs of another precision are in a bundle: beside the weights that they share. */
+export function variantPaths(precision: string): { full: string; cached: string } {
+  return { full: `denoiser/full.${precision}.onnx`, cached: `denoiser/cached.${precision}.onnx` };
 }
 
 function inputNames({ graph }: OnnxModel): string[] {

@@ -1,10 +1,17 @@
-import { CacheQuantError, type DeviceTensor, type Session, type Tensor } from '@cachequant/tensor';
+import {
+  CacheQuantError,
+  type DeviceTensor,
+  type Runtime,
+  type Session,
+  type Tensor,
+} from '@cachequant/tensor';
 import { readFloat32 } from '../model/convert-tensor.js';
 import { Anchors } from './anchors.js';
 import type { Denoiser, DenoiserCall } from './denoiser.js';
-import { declared, denoiserFeeds } from './denoiser-feeds.js';
+import { declared, placedFeeds } from './denoiser-feeds.js';
 import { findDenoiserInputs } from './denoiser-inputs.js';
 import { firstOutput } from './float-denoiser.js';
+import { placedConditioning } from './placed-conditioning.js';
 
 /** What the two graphs call the features that pass between them. */
 export interface CacheNames {
@@ -29,6 +36,8 @@ export interface CachedDenoiserOptions {
   /** How many refreshes back the cached graph looks. */
   readonly anchors: 1 | 2;
   readonly names?: CacheNames;
+  /** Of the sessions: keeps the conditioning of an image where they compute. */
+  readonly runtime?: Pick<Runtime, 'place'>;
 }
 
 /**
@@ -50,10 +59,11 @@ export function cachedDenoiser(options: CachedDenoiserOptions): Denoiser {
   const cachedOutput = firstOutput(cached, reserved);
   const refreshes = new Set(refreshSteps);
   const anchors = new Anchors(capacity);
+  const conditioning = placedConditioning(options.runtime);
   const stats = { fullCalls: 0, cachedCalls: 0 };
 
   async function refresh(call: DenoiserCall, signal: AbortSignal | undefined): Promise<Tensor<'float32'>> {
-    const outputs = await full.run(denoiserFeeds(full, fullInputs, call), {
+    const outputs = await full.run(await placedFeeds(full, fullInputs, call, conditioning.feed), {
       outputs: [fullOutput, names.features],
       ...(signal && { signal }),
     });
@@ -65,7 +75,7 @@ export function cachedDenoiser(options: CachedDenoiserOptions): Denoiser {
   async function reuse(call: DenoiserCall, signal: AbortSignal | undefined): Promise<Tensor<'float32'>> {
     const features = featureFeeds(anchors.of(call.stream ?? 0), capacity, names, call);
     const outputs = await cached.run(
-      { ...denoiserFeeds(cached, cachedInputs, call), ...features },
+      { ...(await placedFeeds(cached, cachedInputs, call, conditioning.feed)), ...features },
       { outputs: [cachedOutput], ...(signal && { signal }) },
     );
     stats.cachedCalls += 1;
@@ -79,9 +89,13 @@ export function cachedDenoiser(options: CachedDenoiserOptions): Denoiser {
     },
     kindOf: (call) => (refreshes.has(call) ? 'full' : 'cached'),
     predict: (call, { signal } = {}) => (refreshes.has(call.call) ? refresh : reuse)(call, signal),
-    reset: () => anchors.clear(),
+    reset() {
+      anchors.clear();
+      conditioning.clear();
+    },
     async dispose() {
       anchors.clear();
+      conditioning.clear();
       await Promise.all([full.dispose(), cached.dispose()]);
     },
   };

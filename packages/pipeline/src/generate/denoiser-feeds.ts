@@ -1,7 +1,15 @@
-import { CacheQuantError, type Session, type Tensor, type TensorInfo, tensor } from '@cachequant/tensor';
+import {
+  CacheQuantError,
+  type DeviceTensor,
+  type Session,
+  type Tensor,
+  type TensorInfo,
+  tensor,
+} from '@cachequant/tensor';
 import { convertTensor } from '../model/convert-tensor.js';
 import type { DenoiserCall } from './denoiser.js';
 import type { DenoiserInputs } from './denoiser-inputs.js';
+import type { FeedConversion } from './placed-conditioning.js';
 
 /** The feeds of one call, in the element types and shapes that the session declares. */
 export function denoiserFeeds(
@@ -32,6 +40,24 @@ export function declared(session: Session, name: string): TensorInfo {
     where: 'denoiser',
     expected: session.inputs.map((input) => input.name).join(', '),
   });
+}
+
+/** The same, with the conditioning as it was placed. */
+export async function placedFeeds(
+  session: Session,
+  inputs: DenoiserInputs,
+  call: DenoiserCall,
+  feed: FeedConversion,
+): Promise<Record<string, Tensor | DeviceTensor>> {
+  const feeds: Record<string, Tensor | DeviceTensor> = denoiserFeeds(
+    session,
+    { ...inputs, conditioning: [] },
+    call,
+  );
+  for (const name of inputs.conditioning) {
+    feeds[name] = await feed(conditioningFor(call.conditioning, name), declared(session, name).dtype);
+  }
+  return feeds;
 }
 
 /** A number as a scalar, or once for each image where the graph wants a vector. */

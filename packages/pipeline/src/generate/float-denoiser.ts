@@ -1,18 +1,22 @@
-import { CacheQuantError, type Session } from '@cachequant/tensor';
+import { CacheQuantError, type Runtime, type Session } from '@cachequant/tensor';
 import { readFloat32 } from '../model/convert-tensor.js';
 import type { Denoiser } from './denoiser.js';
-import { declared, denoiserFeeds } from './denoiser-feeds.js';
+import { declared, placedFeeds } from './denoiser-feeds.js';
 import { type DenoiserInputs, findDenoiserInputs } from './denoiser-inputs.js';
+import { placedConditioning } from './placed-conditioning.js';
 
 /**
  * A denoiser that runs one graph at every call. It owns the session.
  * @param inputs left out: recognised by their names
+ * @param runtime keeps the conditioning of an image where the session computes
  * @throws CacheQuantError `unsupported` when the inputs are not those of a denoiser
  */
 export function floatDenoiser(
   session: Session,
   inputs: DenoiserInputs = findDenoiserInputs(session.inputs),
+  runtime?: Pick<Runtime, 'place'>,
 ): Denoiser {
+  const conditioning = placedConditioning(runtime);
   const output = firstOutput(session);
   let calls = 0;
   return {
@@ -22,13 +26,16 @@ export function floatDenoiser(
     },
     kindOf: () => 'float',
     async predict(call, { signal } = {}) {
-      const feeds = denoiserFeeds(session, inputs, call);
+      const feeds = await placedFeeds(session, inputs, call, conditioning.feed);
       const outputs = await session.run(feeds, { outputs: [output], ...(signal && { signal }) });
       calls += 1;
       return readFloat32(outputs[output]!);
     },
-    reset() {},
-    dispose: () => session.dispose(),
+    reset: () => conditioning.clear(),
+    dispose() {
+      conditioning.clear();
+      return session.dispose();
+    },
   };
 }
 

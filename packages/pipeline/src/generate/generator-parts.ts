@@ -24,11 +24,17 @@ interface Disposable {
   dispose(): Promise<void>;
 }
 
+export interface PartOptions {
+  readonly loadDenoiser?: DenoiserLoader | undefined;
+  /** Path of the decoder's graph, where it is not the usual one. */
+  readonly decoderGraph?: string | undefined;
+}
+
 /** Loads every part of a model folder, or none: what was loaded before a failure is freed. */
 export async function loadParts(
   storage: Storage,
   runtime: Runtime,
-  loadDenoiser: DenoiserLoader = loadFloatDenoiser,
+  { loadDenoiser = loadFloatDenoiser, decoderGraph }: PartOptions = {},
 ): Promise<GeneratorParts> {
   const loaded: Disposable[] = [];
   const dispose = async () => {
@@ -41,7 +47,7 @@ export async function loadParts(
   try {
     const folder = await openModelFolder(storage);
     const promptEncoder = keep(await loadPromptEncoder(folder, runtime));
-    const decoder = keep(await loadDecoder(folder, runtime));
+    const decoder = keep(await loadDecoder(withDecoder(folder, decoderGraph), runtime));
     const denoiser = keep(await loadDenoiser(folder, runtime));
     return { folder, promptEncoder, decoder, denoiser, dispose };
   } catch (error) {
@@ -50,11 +56,16 @@ export async function loadParts(
   }
 }
 
+function withDecoder(folder: ModelFolder, model: string | undefined): ModelFolder {
+  if (folder.vaeDecoder === undefined || model === undefined) return folder;
+  return { ...folder, vaeDecoder: { ...folder.vaeDecoder, model } };
+}
+
 /** The folder's denoiser as it is, without a cache. */
 export async function loadFloatDenoiser(folder: ModelFolder, runtime: Runtime): Promise<Denoiser> {
   const session = await loadGraph(runtime, folder.storage, folder.denoiser.model);
   try {
-    return floatDenoiser(session);
+    return floatDenoiser(session, undefined, runtime);
   } catch (error) {
     await session.dispose();
     throw error;

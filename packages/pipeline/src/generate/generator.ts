@@ -8,7 +8,7 @@ import {
   type GenerationRequest,
   imageJobs,
 } from './generation-request.js';
-import { type DenoiserLoader, type GeneratorParts, loadParts } from './generator-parts.js';
+import { type GeneratorParts, loadParts, type PartOptions } from './generator-parts.js';
 import type { Guidance } from './guidance.js';
 import { promptConditioning, type Warn, warningCollector } from './prompt-conditioning.js';
 import { type GeneratedImage, type ImageRun, type RunTiming, runImages } from './run-images.js';
@@ -38,12 +38,10 @@ export interface GenerationPlan {
   readonly batch: number;
 }
 
-export interface GeneratorOptions {
+export interface GeneratorOptions extends PartOptions {
   /** A model folder. */
   readonly storage: Storage;
   readonly runtime: Runtime;
-  /** Left out: the folder's denoiser as it is, in float. */
-  readonly loadDenoiser?: DenoiserLoader;
   /** For requests that name none; left out: as the folder says, else 50 steps and a guidance scale of 7.5. */
   readonly defaults?: Partial<GenerationDefaults>;
   /** Images that go through the denoiser together; 1 when left out. */
@@ -75,9 +73,9 @@ export interface Generator {
  * @throws CacheQuantError as `openModelFolder`, and `runtime` when a graph cannot be loaded
  */
 export async function createGenerator(options: GeneratorOptions): Promise<Generator> {
-  const { storage, runtime, loadDenoiser, now = () => performance.now() } = options;
+  const { storage, runtime, now = () => performance.now() } = options;
   const batch = checkBatch(options.batch ?? 1);
-  const parts = await loadParts(storage, runtime, loadDenoiser);
+  const parts = await loadParts(storage, runtime, options);
   const { folder, denoiser } = parts;
   const defaults = { ...folderDefaults(folder), ...options.defaults };
   const settings: Settings = { ...options, parts, defaults, batch, now };

@@ -8,6 +8,19 @@ export interface Guidance {
   readonly scale: number;
   /** `together` runs both halves as one batch, unconditional first; `one-by-one` needs half the memory. */
   readonly halves: 'together' | 'one-by-one';
+  /** What `joinedConditioning` made; left out: made anew. */
+  readonly joined?: Conditioning | undefined;
+}
+
+/** Both halves as one batch, made once for all calls, so that what was placed for one call is there for the next. */
+export function joinedConditioning({
+  conditional,
+  unconditional,
+  scale,
+  halves,
+}: Guidance): Conditioning | undefined {
+  if (scale === 1 || unconditional === undefined || halves === 'one-by-one') return undefined;
+  return concatConditioning(unconditional, conditional);
 }
 
 /**
@@ -20,7 +33,7 @@ export interface Guidance {
 export async function guidedPrediction(
   denoiser: Denoiser,
   call: Omit<DenoiserCall, 'conditioning' | 'stream'>,
-  { conditional, unconditional, scale, halves }: Guidance,
+  { conditional, unconditional, scale, halves, joined }: Guidance,
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<Tensor<'float32'>> {
   if (scale === 1) return denoiser.predict({ ...call, conditioning: conditional }, options);
@@ -40,7 +53,7 @@ export async function guidedPrediction(
     {
       ...call,
       sample: concatBatch(call.sample, call.sample) as Tensor<'float32'>,
-      conditioning: concatConditioning(unconditional, conditional),
+      conditioning: joined ?? concatConditioning(unconditional, conditional),
     },
     options,
   );

@@ -23,7 +23,7 @@ export async function loadCachedDenoiser(
     loaded.push(full);
     const cached = await loadGraph(runtime, storage, files.cached, options);
     loaded.push(cached);
-    return cachedDenoiser({ ...files, full, cached });
+    return cachedDenoiser({ ...files, full, cached, runtime });
   } catch (error) {
     await Promise.all(loaded.map((session) => session.dispose()));
     throw error;

@@ -1,7 +1,7 @@
 import type { Sampler, SamplerState } from '@cachequant/samplers';
 import { CacheQuantError, type Tensor, tensor, throwIfAborted } from '@cachequant/tensor';
 import type { CallKind, Conditioning, Denoiser } from './denoiser.js';
-import { type Guidance, guidedPrediction } from './guidance.js';
+import { type Guidance, guidedPrediction, joinedConditioning } from './guidance.js';
 import type { NoiseSource } from './initial-noise.js';
 
 /** One network call that is done; with guidance run in halves, both halves. */
@@ -59,12 +59,13 @@ export interface SampledLatents {
 export async function sampleLatents(options: SampleLatentsOptions): Promise<SampledLatents> {
   const { denoiser, sampler, noise, signal, onStep, now = () => performance.now() } = options;
   const generators = checkGenerators(options);
-  const guidance: Guidance = {
+  const halves: Guidance = {
     conditional: options.conditioning,
     unconditional: options.unconditional,
     scale: options.guidanceScale ?? 1,
     halves: options.halves ?? 'together',
   };
+  const guidance = { ...halves, joined: joinedConditioning(halves) };
   denoiser.reset();
   let states = splitImages(noise).map((image) => sampler.start(image));
   const calls: CallTiming[] = [];

@@ -1,7 +1,9 @@
 import { CALL_INDEX_INPUT } from '@cachequant/onnx';
 import type { BundleManifest } from '../bundle/manifest.js';
-import type { DenoiserInputNames } from '../bundle/write-bundle.js';
+import { type DenoiserInputNames, variantPaths } from '../bundle/write-bundle.js';
 import type { Choice } from './choose.js';
+import { type ComponentDecision, FLOAT_GRAPH } from './components/component.js';
+import type { FloatVariant } from './float-variants.js';
 import { CACHE_NAME, PREVIOUS_CACHE_NAME } from './laboratory.js';
 import type { BundlePlan } from './plan-file.js';
 import type { Study } from './study.js';
@@ -9,26 +11,50 @@ import type { Study } from './study.js';
 /** The manifest's words on both graphs: where each input comes from, what each output is. */
 export function describeGraphs(
   { graphs, lab }: Study,
+  { chosen }: Choice,
   inputs: DenoiserInputNames,
+  { floatVariants, components }: Besides,
 ): Pick<BundleManifest, 'cut' | 'denoiser'> {
   const { cut } = graphs;
   const batch = graphs.full.shapes.get(graphs.full.model.graph.inputs[0]!.name)?.dims?.[0];
+  const describe = (
+    names: DenoiserInputNames['variants'][number],
+    files: { full: string; cached: string },
+  ) => ({
+    full: {
+      file: files.full,
+      inputs: describeInputs(names.full),
+      outputs: { [lab.output]: 'prediction' as const, [CACHE_NAME]: 'cache' as const },
+    },
+    cached: {
+      file: files.cached,
+      inputs: describeInputs(names.cached),
+      outputs: { [lab.output]: 'prediction' as const },
+    },
+  });
+  const integerDecoder = components.some(({ name, form }) => name === 'vae_decoder' && form === 'integers');
   return {
     cut: { id: cut.id, kind: cut.kind, cachedShare: cut.cachedShare, dims: cut.cacheDims.map(Number) },
     denoiser: {
       batch: Number(batch),
-      full: {
-        file: 'denoiser/full.onnx',
-        inputs: describeInputs(inputs.full),
-        outputs: { [lab.output]: 'prediction', [CACHE_NAME]: 'cache' },
-      },
-      cached: {
-        file: 'denoiser/cached.onnx',
-        inputs: describeInputs(inputs.cached),
-        outputs: { [lab.output]: 'prediction' },
-      },
+      ...describe(inputs, { full: 'denoiser/full.onnx', cached: 'denoiser/cached.onnx' }),
+      variants: floatVariants.map(({ precision, variant, psnr }, i) => ({
+        backends: ['webgpu'],
+        precision,
+        ...describe(inputs.variants[i]!, variantPaths(precision)),
+        anchors: variant.cached!.anchors,
+        corrections: { cache: chosen.correction, quantization: false as const },
+        ...(integerDecoder && { vaeDecoder: `vae_decoder/${FLOAT_GRAPH}` }),
+        calibrationPsnr: Number.isFinite(psnr) ? psnr : null,
+      })),
     },
   };
+}
+
+/** What is described beside the denoiser's own graphs. */
+export interface Besides {
+  readonly floatVariants: readonly FloatVariant[];
+  readonly components: readonly ComponentDecision[];
 }
 
 type InputOrigin = BundleManifest['denoiser']['full']['inputs'][string];

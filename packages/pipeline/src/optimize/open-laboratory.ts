@@ -11,7 +11,7 @@ import { type OptimizeOptions, parseRecipe } from './recipe.js';
 import { openStages, type StageRunner } from './stages.js';
 
 /** Raised whenever results of the same options may differ from those of an earlier version. */
-const RESULTS_VERSION = 4;
+const RESULTS_VERSION = 5;
 
 export interface LaboratoryOptions {
   /** The model folder. */

@@ -13,6 +13,7 @@ import { type Choice, chooseVariant } from './choose.js';
 import { type ComponentDecision, componentFolder } from './components/component.js';
 import { optimizeComponents } from './components/optimize-components.js';
 import { describeGraphs, describePlan, describeRecipe } from './describe-bundle.js';
+import { type FloatVariant, makeFloatVariants } from './float-variants.js';
 import type { GivenConditioning } from './given-conditioning.js';
 import type { StageProgress } from './laboratory.js';
 import { type OpenLaboratory, openLaboratory } from './open-laboratory.js';
@@ -88,14 +89,23 @@ export async function optimizeIn(opened: OpenLaboratory, request: OptimizeReques
   const { lab, runner, prepared, inputDims, plan } = opened;
   const study = await studyDenoiser(lab, runner, { inputDims, model: prepared.model, plan });
   const choice = await chooseVariant(study);
+  const floatVariants = await makeFloatVariants(study, choice);
   const components = await optimizeComponents(lab, runner, prepared.folder, study.latents);
   const { verification, pictures } = await runner.stage('verify', () =>
     verify(study, prepared.folder, choice.variant, { plain: choice.plain, components }),
   );
-  const manifest = await writeBundle(request, opened, study, choice, { verification, components });
+  const manifest = await writeBundle(request, opened, study, choice, {
+    verification,
+    components,
+    floatVariants,
+  });
   const distances = mergedMoments(study.features).distanceTable();
   const { textEncoderMs } = lab;
   return { manifest, verification, pictures, choice, study, components, textEncoderMs, distances };
+}
+
+interface Finished extends Pick<OptimizeSummary, 'verification' | 'components'> {
+  readonly floatVariants: readonly FloatVariant[];
 }
 
 async function writeBundle(
@@ -103,7 +113,7 @@ async function writeBundle(
   { lab, prepared, sourceFingerprint, conditioningFingerprint }: OpenLaboratory,
   study: Study,
   choice: Choice,
-  { verification, components }: Pick<OptimizeSummary, 'verification' | 'components'>,
+  { verification, components, floatVariants }: Finished,
 ): Promise<BundleManifest> {
   const { source, out, signal } = request;
   const { model } = prepared.folder.denoiser;
@@ -120,6 +130,11 @@ async function writeBundle(
     full: choice.variant.full,
     cached: choice.variant.cached!.graph,
     weights: study.integers ? 'int8/weights.bin' : 'float/weights.bin',
+    variants: floatVariants.map(({ precision, variant }) => ({
+      precision,
+      full: variant.full,
+      cached: variant.cached!.graph,
+    })),
   });
   const planSource = { fingerprint: sourceFingerprint, conditioning: conditioningFingerprint };
   const plan = { ...describePlan(study, choice, planSource), components };
@@ -134,7 +149,7 @@ async function writeBundle(
       fingerprint: sourceFingerprint,
       denoiserBytes: await denoiserBytes(source, model),
     },
-    ...describeGraphs(study, inputs),
+    ...describeGraphs(study, choice, inputs, { floatVariants, components }),
     ...describeRecipe(study, choice),
     components: components.map(({ name, form, reason, sourceBytes, bytes }) => ({
       name,

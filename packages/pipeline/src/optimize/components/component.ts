@@ -26,6 +26,9 @@ export interface ComponentDecision {
   readonly attempts: readonly ComponentAttempt[];
 }
 
+/** Beside the graph of a part that computes in integers: the same in float, over the same weights. */
+export const FLOAT_GRAPH = 'model.float32.onnx';
+
 /** Where the graph of a part that is not as in the source lies in the work folder. */
 export function componentFolder(name: ComponentName, form: ComponentForm): string {
   return `components/${name}/${form.replaceAll(' ', '-')}`;

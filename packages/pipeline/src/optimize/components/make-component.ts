@@ -19,12 +19,13 @@ import {
   type PackOptions,
   packWeight,
   storeEmbeddings,
+  toFloatGraph,
   toIntegerGraph,
 } from '@cachequant/quantizer';
 import { isDeviceTensor, MersenneTwister, type Tensor, tensor, throwIfAborted } from '@cachequant/tensor';
 import type { ModelFolder } from '../../model/model-folder.js';
 import { type Laboratory, loadGraph } from '../laboratory.js';
-import { type ComponentName, componentFolder } from './component.js';
+import { type ComponentName, componentFolder, FLOAT_GRAPH } from './component.js';
 
 const CALL_INDEX = 'call_index';
 const SAMPLES = 2048;
@@ -52,7 +53,7 @@ export async function storeComponent(
     }
     const stored = toIntegerGraph(model, { ...NOTHING, store });
     await storeEmbeddings(stored, add);
-    return stored;
+    return { 'model.onnx': stored };
   });
 }
 
@@ -103,7 +104,7 @@ export async function integerComponent(
       (integer ? compute : store).set(layer.id, packed);
     }
     const made = toIntegerGraph(model, { compute, store, grids, corrections: new Map(), shapes });
-    return withoutCalls(made);
+    return { 'model.onnx': withoutCalls(made), [FLOAT_GRAPH]: toFloatGraph(model, { compute, store }) };
   });
 }
 
@@ -121,7 +122,7 @@ async function observe(
     shapes,
   });
   const path = 'components/observed/model.onnx';
-  await writeComponent(lab, 'components/observed', async () => observed);
+  await writeComponent(lab, 'components/observed', async () => ({ 'model.onnx': observed }));
   const session = await loadGraph(lab, path);
   const statistics = new ActivationStatistics(1, sites, SAMPLES);
   try {
@@ -157,17 +158,22 @@ function withoutCalls(model: OnnxModel): OnnxModel {
   return model;
 }
 
-/** Writes a graph with its weights beside it. */
+/** Writes graphs, by their names, with the weights of all of them beside. */
 async function writeComponent(
   lab: Laboratory,
   folder: string,
-  build: (add: PackOptions['sink']) => Promise<OnnxModel>,
+  build: (add: PackOptions['sink']) => Promise<Readonly<Record<string, OnnxModel>>>,
 ): Promise<string> {
   const path = `${folder}/model.onnx`;
   const file = await createWeightFile(lab.work, `${folder}/model.onnx_data`, { location: 'model.onnx_data' });
   try {
-    const model = await build((weight) => file.add(weight));
-    await writeModel(lab.work, path, model, { weightFile: file, externalAbove: INLINE_BYTES });
+    const models = Object.entries(await build((weight) => file.add(weight)));
+    for (const [name, model] of models) {
+      await writeModel(lab.work, `${folder}/${name}`, model, {
+        weightFile: file,
+        externalAbove: INLINE_BYTES,
+      });
+    }
     await file.commit();
     return path;
   } catch (error) {

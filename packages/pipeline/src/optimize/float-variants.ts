@@ -1,0 +1,97 @@
+import { CALL_INDEX_INPUT, inferShapes, type OnnxModel, toHalfPrecision } from '@cachequant/onnx';
+import { toFloatGraph } from '@cachequant/quantizer';
+import { fitCache } from './cache-fit.js';
+import { foldCorrection } from './cached-graphs.js';
+import type { Choice } from './choose.js';
+import type { StudiedGraph } from './denoiser-graphs.js';
+import { readGraph, writeGraph } from './float-graphs.js';
+import { FLOAT_CACHED, FLOAT_FULL } from './graph-files.js';
+import { CACHE_NAME, PREVIOUS_CACHE_NAME } from './laboratory.js';
+import { meanOf } from './statistics.js';
+import type { Study } from './study.js';
+import { calibrationPsnr, type Variant } from './variant.js';
+
+export const FLOAT_PRECISIONS = ['float32', 'float16'] as const;
+export type FloatPrecision = (typeof FLOAT_PRECISIONS)[number];
+
+/** Graphs that compute in float over the weights of the chosen variant, for backends without integer kernels. */
+export interface FloatVariant {
+  readonly precision: FloatPrecision;
+  readonly variant: Variant;
+  /** On the runtime of the optimization, in decibels, mean over a few calibration images. */
+  readonly psnr: number;
+}
+
+/** As many calibration images as tell a graph that is wrong from one that is right. */
+const CHECKED_IMAGES = 2;
+
+/**
+ * Writes float graphs over the weights of the bundle and checks them. The cache correction is fitted to the float
+ * model's own features, since activations are not rounded; for the same reason there is no quantization correction.
+ * A bundle in float runs everywhere as it is, and gets graphs in half precision alone.
+ */
+export function makeFloatVariants(study: Study, choice: Choice): Promise<readonly FloatVariant[]> {
+  return study.runner.stage('float-variants', async () => {
+    const graphs = await floatGraphs(study, choice);
+    const made: FloatVariant[] = [];
+    for (const precision of study.integers ? FLOAT_PRECISIONS : (['float16'] as const)) {
+      made.push(await makeVariant(study, choice, graphs, precision));
+    }
+    return made;
+  });
+}
+
+interface FloatGraphs {
+  readonly full: OnnxModel;
+  readonly cached: OnnxModel;
+  readonly anchors: 1 | 2;
+}
+
+async function floatGraphs(
+  { lab, graphs, integers, features }: Study,
+  { chosen }: Choice,
+): Promise<FloatGraphs> {
+  const tables = fitCache(chosen.correction, chosen.refreshSteps, features);
+  const anchors = tables.a1.some((value) => value !== 0) ? 2 : 1;
+  if (!integers) {
+    const full = await readGraph(lab.work, FLOAT_FULL);
+    return { full, cached: foldCorrection(await readGraph(lab.work, FLOAT_CACHED), tables), anchors };
+  }
+  const full = toFloatGraph(graphs.full.model, integers.packed);
+  const cached = toFloatGraph(foldCorrection(graphs.cached.model, tables), integers.packed);
+  return { full, cached, anchors };
+}
+
+async function makeVariant(
+  study: Study,
+  { chosen }: Choice,
+  { anchors, ...graphs }: FloatGraphs,
+  precision: FloatPrecision,
+): Promise<FloatVariant> {
+  const { lab } = study;
+  // Beside the weights that they refer to.
+  const folder = study.integers ? 'int8' : 'float';
+  const paths = { full: `${folder}/full-${precision}.onnx`, cached: `${folder}/cached-${precision}.onnx` };
+  for (const name of ['full', 'cached'] as const) {
+    const model = graphs[name];
+    const form = precision === 'float32' ? model : toHalfPrecision(model, factsOf(model, study.graphs[name]));
+    await writeGraph(lab.work, paths[name], form);
+  }
+  const variant: Variant = {
+    full: paths.full,
+    cached: { graph: paths.cached, refreshSteps: chosen.refreshSteps, anchors },
+  };
+  const few = { ...lab, calibration: lab.calibration.slice(0, CHECKED_IMAGES) };
+  const psnr = await calibrationPsnr(few, `check ${precision}`, variant, study.references);
+  return { precision, variant, psnr: meanOf(psnr.map((value) => Math.min(value, 100))) };
+}
+
+/** Shapes and types of a graph's tensors, from those that its inputs had when it was studied. */
+function factsOf(model: OnnxModel, { shapes }: StudiedGraph) {
+  const dimsOf = (name: string) => {
+    if (name === CALL_INDEX_INPUT) return [];
+    return shapes.get(name === PREVIOUS_CACHE_NAME ? CACHE_NAME : name)?.dims as readonly number[];
+  };
+  const inputDims = Object.fromEntries(model.graph.inputs.map(({ name }) => [name, dimsOf(name)]));
+  return inferShapes(model, { inputDims });
+}
