@@ -20,6 +20,8 @@ export interface OptimizeArguments extends GlobalOptions, PassedOptions {
   readonly work?: string;
   readonly keepWork?: boolean;
   readonly dryRun?: boolean;
+  /** Megabytes. */
+  readonly shardSize?: number;
 }
 
 const PASSED = [
@@ -153,6 +155,11 @@ function addRunSettings(command: Command): Command {
     )
     .option('--calibration-images <number>', 'images to calibrate with (default: by effort)', integer(1))
     .option('--verification-images <number>', 'images to compare at the end (default: by effort)', integer(1))
+    .option(
+      '--shard-size <megabytes>',
+      "largest file of the denoiser's weights, for static hosts with a limit (default: one file)",
+      decimal(0),
+    )
     .option('--seed <number>', 'another one takes other images (default: 0)', integer(0))
     .option('--threads <number>', 'processor threads to use', integer(1))
     .option('--work <folder>', 'where intermediate results go (default: <bundle>.work)')

@@ -6,6 +6,7 @@ interface Gpu {
 }
 interface GpuAdapter {
   readonly features: ReadonlySet<string>;
+  readonly limits: { readonly maxBufferSize: number; readonly maxStorageBufferBindingSize: number };
   readonly isFallbackAdapter?: boolean;
   readonly info?: {
     readonly vendor: string;
@@ -23,5 +24,13 @@ export async function describeAdapter(): Promise<AdapterDescription | undefined>
   const { vendor = '', architecture = '', description = '', isFallbackAdapter } = adapter.info ?? {};
   const software =
     (isFallbackAdapter ?? adapter.isFallbackAdapter ?? false) || /swiftshader|llvmpipe/i.test(architecture);
-  return { vendor, architecture, description, software, float16: adapter.features.has('shader-f16') };
+  const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
+  return {
+    vendor,
+    architecture,
+    description,
+    software,
+    float16: adapter.features.has('shader-f16'),
+    largestTensorBytes: Math.min(maxBufferSize, maxStorageBufferBindingSize),
+  };
 }

@@ -17,6 +17,8 @@ export interface AdapterDescription {
   readonly software: boolean;
   /** Half precision in shaders. */
   readonly float16: boolean;
+  /** Bytes of the largest tensor that a shader can be given. */
+  readonly largestTensorBytes: number;
 }
 
 export interface StartRequest {

@@ -1,6 +1,7 @@
 import { type BundleManifest, isBundle, MANIFEST, readManifest } from '@cachequant/pipeline';
 import { type HttpStorage, type HttpStorageOptions, httpStorage } from '@cachequant/runtime-web';
 import { CacheQuantError, type Storage } from '@cachequant/tensor';
+import { type ChosenGraphs, unusedFiles } from './choose-graphs.js';
 import { modelFolderFiles } from './model-folder-files.js';
 
 /** Where a model is: the address of a folder, or a storage with its files. */
@@ -12,8 +13,10 @@ export interface OpenedSource {
   readonly manifest: BundleManifest | undefined;
   /** Whether files are compared with their hashes when they come in. */
   readonly checked: boolean;
-  /** Fetches all that generating needs. */
-  download(): Promise<void>;
+  /** Fetches all that generating needs with these graphs. */
+  download(chosen: ChosenGraphs): Promise<void>;
+  /** Of what that is, as far as sizes are known. */
+  bytes(chosen: ChosenGraphs): Promise<number | undefined>;
 }
 
 /** Files of a bundle that are for people. */
@@ -32,7 +35,14 @@ export async function openSource(
     return openUrl(httpStorage(location, options), options.files === undefined);
   }
   const manifest = (await isBundle(location)) ? await readManifest(location) : undefined;
-  return { storage: location, manifest, checked: false, download: async () => undefined };
+  const paths = await location.list();
+  return {
+    storage: location,
+    manifest,
+    checked: false,
+    download: async () => undefined,
+    bytes: (chosen) => sizeOf(location, needed(paths, manifest, chosen)),
+  };
 }
 
 async function openUrl(storage: HttpStorage, look: boolean): Promise<OpenedSource> {
@@ -41,12 +51,44 @@ async function openUrl(storage: HttpStorage, look: boolean): Promise<OpenedSourc
     if (look) storage.declare(await modelFolderFiles(storage));
     const paths = await storage.list();
     if (paths.length === 0) throw nothingThere(storage.url);
-    return { storage, manifest: undefined, checked: false, download: () => storage.download(paths) };
+    return {
+      storage,
+      manifest: undefined,
+      checked: false,
+      download: () => storage.download(paths),
+      bytes: () => sizeOf(storage, paths),
+    };
   }
   const manifest = await readManifest(storage);
   storage.declare({ ...manifest.files, [MANIFEST]: found });
-  const paths = (await storage.list()).filter((path) => !FOR_PEOPLE.has(path));
-  return { storage, manifest, checked: true, download: () => storage.download(paths) };
+  const paths = await storage.list();
+  return {
+    storage,
+    manifest,
+    checked: true,
+    download: (chosen) => storage.download(needed(paths, manifest, chosen)),
+    bytes: (chosen) => sizeOf(storage, needed(paths, manifest, chosen)),
+  };
+}
+
+/** What generating reads of a folder. */
+function needed(
+  paths: readonly string[],
+  manifest: BundleManifest | undefined,
+  chosen: ChosenGraphs,
+): string[] {
+  const unused = manifest ? unusedFiles(manifest, chosen) : new Set<string>();
+  return paths.filter((path) => !FOR_PEOPLE.has(path) && !unused.has(path));
+}
+
+async function sizeOf(storage: Storage, paths: readonly string[]): Promise<number | undefined> {
+  let total = 0;
+  for (const path of paths) {
+    const size = (await storage.stat(path))?.size;
+    if (size === undefined) return undefined;
+    total += size;
+  }
+  return total;
 }
 
 function nothingThere(where: string): CacheQuantError {

@@ -12,7 +12,12 @@ import { nodeStorage } from '@cachequant/runtime-node';
 import type { Browser, BrowserContext } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { buildPages } from '../../../scripts/browser/build-pages.mjs';
-import { findChromium, launchChromium, missingChromium } from '../../../scripts/browser/chromium.mjs';
+import {
+  findChromium,
+  launchChromium,
+  missingChromium,
+  softwareGpu,
+} from '../../../scripts/browser/chromium.mjs';
 import { type Serving, serveFolders } from '../../../scripts/browser/serve-folders.mjs';
 import {
   type OptimizedModel,
@@ -20,6 +25,7 @@ import {
   SMALL_RUN,
 } from '../../pipeline/src/__fixtures__/optimized-model.js';
 import type {} from './__fixtures__/vite/main.js';
+import type { PreflightOptions } from './preflight.js';
 import type { WebGeneratorOptions } from './web-generator.js';
 
 // Two processors that do other things as well take their time.
@@ -78,8 +84,9 @@ function inChromium() {
 
   beforeAll(async () => {
     [browser, made, site] = await Promise.all([
-      launchChromium(),
-      optimizedModel(QUICK_RUN),
+      launchChromium(softwareGpu),
+      // In several files, as a host with a limit needs them.
+      optimizedModel(QUICK_RUN, undefined, 1_500_000),
       buildPages(here('__fixtures__/vite'), ['index.html']),
     ]);
     bundle = made.out.locate!('cachequant.json')!.replace(/.cachequant\.json$/, '');
@@ -170,9 +177,13 @@ function inChromium() {
     code: RegExp,
   ])[] = [
     ['an address where nothing is', '/nothing/', {}, /no model at this address/],
-    ['integers on WebGPU', '/bundle/', { device: 'webgpu' }, /integers, which WebGPU cannot/],
+    [
+      'half precision where shaders have none',
+      '/bundle/',
+      { device: 'webgpu', precision: 'float16' },
+      /no half precision/,
+    ],
     ['threads on an ordinary page', '/bundle/', { threads: 2 }, /cross-origin isolated/],
-    ['WebGPU where there is none', '/model/', { device: 'webgpu' }, /no WebGPU adapter/],
     [
       'a binary that is not there',
       '/bundle/',
@@ -190,8 +201,73 @@ function inChromium() {
     await expect(running).rejects.toThrow(message);
   });
 
-  test('falls back with leave', async () => {
+  test('runs a bundle on WebGPU: the float graphs over the integer weights, as Node runs them', async () => {
+    ordinary.requests.length = 0;
     const page = await open(ordinary);
+    const outcome = await page.evaluate(
+      (given) => globalThis.generate('/bundle/', { device: 'webgpu' }, given),
+      REQUEST,
+    );
+    expect(outcome).toMatchObject({
+      backend: 'web-webgpu',
+      precision: 'float32',
+      adapter: 'google swiftshader',
+    });
+    const fetched = ordinary.requests.filter((request) => /full|cached/.test(request));
+    expect(fetched.every((request) => request.endsWith('.float32.onnx'))).toBe(true);
+    const inNode = createBundleGenerator({ storage: made.out, runtime: made.runtime, precision: 'float32' });
+    expect(await agreement(inNode, REQUEST, outcome.rgb)).toBeGreaterThan(50);
+  });
+
+  test('preflight says what would run, what it takes, and what stands in the way', async () => {
+    ordinary.requests.length = 0;
+    const page = await open(ordinary);
+    const look = (options: PreflightOptions) =>
+      page.evaluate((given) => globalThis.lookAhead('/bundle/', given), options);
+    const usual = await look({});
+    expect(usual).toMatchObject({ works: true, backend: 'wasm', crossOriginIsolated: false });
+    expect(usual.findings.map(({ message }) => message)).toEqual([
+      'The page is not cross-origin isolated, so WebAssembly has one thread.',
+    ]);
+    const { files } = made.summary.manifest;
+    const all = Object.values(files).reduce((sum, { bytes }) => sum + bytes, 0);
+    expect(usual.modelBytes).toBeGreaterThan(files['text_encoder/model.onnx']!.bytes);
+    expect(usual.modelBytes).toBeLessThan(all);
+    const gpu = await look({ device: 'webgpu' });
+    expect(gpu).toMatchObject({ works: true, backend: 'webgpu', precision: 'float32' });
+    expect(gpu.findings.some(({ message }) => message.includes('computed by the processor'))).toBe(true);
+    const half = await look({ device: 'webgpu', precision: 'float16' });
+    expect(half).toMatchObject({ works: false, backend: undefined });
+    expect(await look({ threads: 2 })).toMatchObject({ works: false });
+    const fetched = ordinary.requests.filter((request) => /GET \/bundle/.test(request));
+    expect(new Set(fetched)).toEqual(new Set(['GET /bundle/cachequant.json']));
+  });
+
+  /** A page of a browser that has no WebGPU. */
+  async function openWithoutGpu() {
+    const context = await browser.newContext();
+    await context.addInitScript(() => Reflect.deleteProperty(Navigator.prototype, 'gpu'));
+    const page = await context.newPage();
+    await page.goto(ordinary.url);
+    await page.waitForFunction(() => typeof globalThis.generate === 'function');
+    return page;
+  }
+
+  test('refuses WebGPU where there is none, before anything of the model is fetched', async () => {
+    const page = await openWithoutGpu();
+    ordinary.requests.length = 0;
+    const running = page.evaluate(
+      (given) => globalThis.generate('/bundle/', { device: 'webgpu' }, given),
+      REQUEST,
+    );
+    await expect(running).rejects.toThrow(/no WebGPU adapter/);
+    expect(ordinary.requests.filter((request) => /\.(onnx|bin)$/.test(request))).toEqual([]);
+    const found = await page.evaluate(() => globalThis.lookAhead('/bundle/', { device: 'webgpu' }));
+    expect(found).toMatchObject({ works: false, backend: undefined });
+  });
+
+  test('falls back with leave', async () => {
+    const page = await openWithoutGpu();
     const options = { device: 'webgpu', allowFallback: true } as const;
     const request = { ...REQUEST, steps: 1 };
     const outcome = await page.evaluate(([wanted, given]) => globalThis.generate('/model/', wanted, given), [

@@ -10,13 +10,15 @@ import {
 import {
   createModelCache,
   createWebRuntime,
+  describeAdapter,
   type HttpStorageOptions,
   type ModelCache,
   type ProgressCallback,
   type WebRuntime,
   type WebRuntimeOptions,
 } from '@cachequant/runtime-web';
-import { CacheQuantError, type Storage, throwIfAborted } from '@cachequant/tensor';
+import { type Storage, throwIfAborted } from '@cachequant/tensor';
+import { type ChosenGraphs, chooseGraphs, type Precision } from './choose-graphs.js';
 import { type ModelLocation, type OpenedSource, openSource } from './open-source.js';
 
 export interface WebGeneratorOptions extends WebRuntimeOptions, Pick<HttpStorageOptions, 'files'> {
@@ -26,6 +28,11 @@ export interface WebGeneratorOptions extends WebRuntimeOptions, Pick<HttpStorage
   readonly signal?: AbortSignal;
   /** Where downloads are kept; left out: the browser's storage for this site. */
   readonly cache?: ModelCache;
+  /**
+   * Takes a bundle's float graphs in this precision. Left out: its integers on WebAssembly; on WebGPU half precision
+   * where the graphics processor has it and it lost less than 1 dB when the bundle was made, else float32.
+   */
+  readonly precision?: Precision;
   /** A runtime to share with other generators; it is not disposed with this one. Device and threads are its own. */
   readonly runtime?: WebRuntime;
   /** For requests that name none. */
@@ -42,6 +49,8 @@ export interface WebGenerator {
   readonly storage: Storage;
   /** Undefined for a model folder, which runs as it is, in float. */
   readonly manifest: BundleManifest | undefined;
+  /** Of the bundle's graphs that run; undefined for its own graphs and for a model folder. */
+  readonly precision: Precision | undefined;
   readonly defaults: GenerationDefaults;
   /**
    * Makes images, one request after another.
@@ -73,14 +82,15 @@ export async function createGenerator(
   throwIfAborted(signal);
   const cache = options.cache ?? (await createModelCache({ ...(onWarning && { onWarning }) }));
   const source = await openSource(location, { ...options, cache });
-  const { runtime, ownsRuntime } = await prepare(source, options);
+  const { runtime, ownsRuntime, chosen } = await prepare(source, options);
   try {
-    const generator = await load(source, runtime, options);
+    const generator = await load(source, runtime, chosen, options);
     onProgress?.({ status: 'ready', task: 'text-to-image', model: nameOf(location) });
     return {
       runtime,
       storage: source.storage,
       manifest: source.manifest,
+      precision: chosen.variant?.precision,
       defaults: generator.defaults,
       generate: (prompt, request = {}) => generator.generate({ ...request, prompt }),
       async dispose() {
@@ -97,48 +107,41 @@ export async function createGenerator(
 interface Prepared {
   readonly runtime: WebRuntime;
   readonly ownsRuntime: boolean;
+  readonly chosen: ChosenGraphs;
 }
 
 /** The download and the start of the runtime at the same time; if one fails, the other is given up. */
 async function prepare(source: OpenedSource, options: WebGeneratorOptions): Promise<Prepared> {
+  const { device = 'auto', precision } = options;
   if (options.runtime !== undefined) {
-    requireDevice(source.manifest, options.runtime.backend);
-    await source.download();
-    return { runtime: options.runtime, ownsRuntime: false };
+    const { runtime } = options;
+    const chosen = chooseGraphs(source.manifest, {
+      device: runtime.backend,
+      precision,
+      adapter: runtime.adapter,
+    });
+    await source.download(chosen);
+    return { runtime, ownsRuntime: false, chosen };
   }
-  const device = deviceFor(source.manifest, options);
-  const starting = createWebRuntime({ ...options, device });
+  const adapter = device === 'wasm' ? undefined : await describeAdapter();
+  const chosen = chooseGraphs(source.manifest, { device, precision, adapter });
+  // Asked for as it was, so that WebGPU that is not there is refused or warned about.
+  const starting = createWebRuntime({ ...options, device: device === 'auto' ? chosen.backend : device });
+  // What cannot be is refused before anything is fetched.
+  if (device === 'webgpu' && adapter === undefined) await starting;
   try {
-    const [runtime] = await Promise.all([starting, source.download()]);
-    return { runtime, ownsRuntime: true };
+    const [runtime] = await Promise.all([starting, source.download(chosen)]);
+    return { runtime, ownsRuntime: true, chosen };
   } catch (error) {
     starting.then((runtime) => runtime.dispose()).catch(() => undefined);
     throw error;
   }
 }
 
-/** WebGPU has no integer convolutions: integers run on WebAssembly. */
-function deviceFor(manifest: BundleManifest | undefined, { device = 'auto' }: WebGeneratorOptions) {
-  if (device !== 'auto') requireDevice(manifest, device);
-  return device === 'auto' && isInteger(manifest) ? 'wasm' : device;
-}
-
-function requireDevice(manifest: BundleManifest | undefined, device: string): void {
-  if (device !== 'webgpu' || !isInteger(manifest)) return;
-  throw new CacheQuantError('unsupported', 'the bundle computes with integers, which WebGPU cannot', {
-    where: 'device',
-    expected: 'wasm or auto',
-    got: device,
-    hint: 'Leave out the device, or give a bundle of float graphs',
-  });
-}
-
-const isInteger = (manifest: BundleManifest | undefined): boolean =>
-  manifest !== undefined && manifest.bits.target !== 'float';
-
 function load(
   { storage, manifest, checked }: OpenedSource,
   runtime: WebRuntime,
+  { variant }: ChosenGraphs,
   options: WebGeneratorOptions,
 ) {
   const { defaults, batch, halves, onWarning } = options;
@@ -151,7 +154,11 @@ function load(
     ...(onWarning && { onWarning }),
   };
   if (manifest === undefined) return createFolderGenerator(shared);
-  return createBundleGenerator({ ...shared, check: checked ? 'sizes' : 'hashes' });
+  return createBundleGenerator({
+    ...shared,
+    check: checked ? 'sizes' : 'hashes',
+    precision: variant?.precision,
+  });
 }
 
 function nameOf(location: ModelLocation): string {

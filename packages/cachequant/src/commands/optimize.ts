@@ -144,7 +144,7 @@ async function makeBundle(job: Job): Promise<void> {
 }
 
 async function optimizeInto(
-  { source, place, options, plan, io }: Job,
+  { source, place, options, plan, given, io }: Job,
   runtime: Runtime,
   progress: Progress,
 ): Promise<Optimized> {
@@ -156,6 +156,7 @@ async function optimizeInto(
     runtime,
     options,
     ...(plan && { plan }),
+    ...(given.shardSize !== undefined && { shardBytes: Math.floor(given.shardSize * 1e6) }),
     sourceName: basename(source.folder),
     createdBy: `cachequant ${packageVersion()}`,
     onStage: (name, reused) =>

@@ -35,6 +35,7 @@ export interface OptimizedModel {
 export async function optimizedModel(
   options: OptimizeOptions = SMALL_RUN,
   on: (runtime: Runtime) => Runtime = (runtime) => runtime,
+  shardBytes?: number,
 ): Promise<OptimizedModel> {
   const folder = await mkdtemp(join(tmpdir(), 'cachequant-'));
   const runtime = await createNodeRuntime();
@@ -42,7 +43,14 @@ export async function optimizedModel(
   const [source, work, out] = [place('model'), place('work'), place('out')];
   const model = modelStorage('fashion-sd');
   for (const path of await model.list()) await writeFile(source, path, await model.read(path));
-  const summary = await optimize({ source, work, out, runtime: on(runtime), options });
+  const summary = await optimize({
+    source,
+    work,
+    out,
+    runtime: on(runtime),
+    options,
+    ...(shardBytes && { shardBytes }),
+  });
   const dispose = async () => {
     await runtime.dispose();
     await rm(folder, { recursive: true });

@@ -21,6 +21,8 @@ const variantSchema = z.object({
   anchors: z.union([z.literal(1), z.literal(2)]),
   /** What these graphs have of the corrections: the cache's, fitted for them. */
   corrections: z.object({ cache: z.enum(['none', 'paper', 'forecast']), quantization: z.literal(false) }),
+  /** Of the largest weight or activation, at the batch of the calibration: what one buffer of the device must hold. */
+  largestTensorBytes: z.number().int(),
   /** The decoder that goes with them, where that of the bundle computes in integers. */
   vaeDecoder: z.string().optional(),
   /** PSNR in decibels against the source model, on calibration images and the runtime of the optimization. */

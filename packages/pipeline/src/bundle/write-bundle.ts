@@ -4,11 +4,13 @@ import {
   type OnnxModel,
   readModel,
   TABLE_PREFIX,
+  type WeightData,
   writeModel,
 } from '@cachequant/onnx';
 import { CacheQuantError, type Storage, throwIfAborted, writeFile } from '@cachequant/tensor';
 import { hashFile } from '../optimize/fingerprint.js';
 import { type BundleManifest, FORMAT_VERSION, MANIFEST, VERIFICATION } from './manifest.js';
+import { placeInShards, planShards, type WeightShard, writeShards } from './weight-shards.js';
 
 /** Marks a folder whose bundle is being written. */
 const UNFINISHED = 'unfinished-bundle';
@@ -22,6 +24,8 @@ export interface DenoiserFiles {
   readonly weights: string;
   /** Further graphs over the same weights, for other backends. */
   readonly variants?: readonly VariantFiles[];
+  /** Bytes that a file of weights may have. */
+  readonly shardBytes?: number | undefined;
 }
 
 export interface VariantFiles {
@@ -46,25 +50,39 @@ export async function writeDenoiser(
   out: Storage,
   files: DenoiserFiles,
 ): Promise<DenoiserInputNames> {
-  await copyFile(work, files.weights, out, 'denoiser/weights.bin');
+  const paths = [
+    [files.full, 'denoiser/full.onnx'],
+    [files.cached, 'denoiser/cached.onnx'],
+    ...(files.variants ?? []).flatMap((variant) => {
+      const { full, cached } = variantPaths(variant.precision);
+      return [
+        [variant.full, full],
+        [variant.cached, cached],
+      ];
+    }),
+  ] as [graph: string, path: string][];
+  const models: OnnxModel[] = [];
+  for (const [graph] of paths) models.push(await readModel(work, graph));
+  const shards = planShards({
+    shardBytes: files.shardBytes,
+    size: (await work.stat(files.weights))!.size,
+    weights: models.flatMap((model) => weightsIn(model, files.weights)).map(([, data]) => data),
+  });
+  await writeShards(work, files.weights, shards, out, 'denoiser');
   const tables = await createWeightFile(out, 'denoiser/tables.bin', { location: 'tables.bin' });
   try {
-    const write = async (graph: string, path: string) => {
-      const model = await moveTables(await readModel(work, graph), tables);
-      await writeModel(out, path, referWeights(model, files.weights));
-      return inputNames(model);
-    };
-    const full = await write(files.full, 'denoiser/full.onnx');
-    const cached = await write(files.cached, 'denoiser/cached.onnx');
-    const variants: DenoiserInputNames['variants'][number][] = [];
-    for (const variant of files.variants ?? []) {
-      const paths = variantPaths(variant.precision);
-      variants.push({
-        full: await write(variant.full, paths.full),
-        cached: await write(variant.cached, paths.cached),
-      });
+    const names: (readonly string[])[] = [];
+    for (const [i, [, path]] of paths.entries()) {
+      const model = await moveTables(models[i]!, tables);
+      await writeModel(out, path, referWeights(model, files.weights, shards));
+      names.push(inputNames(model));
     }
     await tables.commit();
+    const [full, cached, ...others] = names as [readonly string[], readonly string[], ...string[][]];
+    const variants = (files.variants ?? []).map((_, i) => ({
+      full: others[2 * i]!,
+      cached: others[2 * i + 1]!,
+    }));
     return { full, cached, variants };
   } catch (error) {
     await tables.abort();
@@ -93,16 +111,20 @@ async function moveTables(
   return moved;
 }
 
-/** Weights that were read from the work folder's file are those of the copy beside the graph. */
-function referWeights(model: OnnxModel, weights: string): OnnxModel {
-  for (const [name, weight] of model.graph.initializers) {
-    const { data } = weight;
-    if (data.kind !== 'range' || !data.source.name.endsWith(weights)) continue;
-    const { offset, length } = data;
-    model.graph.initializers.set(name, {
-      ...weight,
-      data: { kind: 'external', location: 'weights.bin', offset, length },
-    });
+type RangeData = Extract<WeightData, { kind: 'range' }>;
+
+/** Weights that lie in the work folder's file. */
+function weightsIn({ graph }: OnnxModel, weights: string): [name: string, data: RangeData][] {
+  return [...graph.initializers].flatMap(([name, { data }]) =>
+    data.kind === 'range' && data.source.name.endsWith(weights) ? [[name, data] as [string, RangeData]] : [],
+  );
+}
+
+/** Weights that were read from the work folder's file are those of its parts beside the graph. */
+function referWeights(model: OnnxModel, weights: string, shards: readonly WeightShard[]): OnnxModel {
+  for (const [name, data] of weightsIn(model, weights)) {
+    const weight = model.graph.initializers.get(name)!;
+    model.graph.initializers.set(name, { ...weight, data: placeInShards(shards, data) });
   }
   return model;
 }

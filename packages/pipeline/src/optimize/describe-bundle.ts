@@ -38,12 +38,13 @@ export function describeGraphs(
     denoiser: {
       batch: Number(batch),
       ...describe(inputs, { full: 'denoiser/full.onnx', cached: 'denoiser/cached.onnx' }),
-      variants: floatVariants.map(({ precision, variant, psnr }, i) => ({
+      variants: floatVariants.map(({ precision, variant, psnr, largestTensorBytes }, i) => ({
         backends: ['webgpu'],
         precision,
         ...describe(inputs.variants[i]!, variantPaths(precision)),
         anchors: variant.cached!.anchors,
         corrections: { cache: chosen.correction, quantization: false as const },
+        largestTensorBytes,
         ...(integerDecoder && { vaeDecoder: `vae_decoder/${FLOAT_GRAPH}` }),
         calibrationPsnr: Number.isFinite(psnr) ? psnr : null,
       })),

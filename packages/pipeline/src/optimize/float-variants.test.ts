@@ -8,9 +8,12 @@ import { meanOf } from './statistics.js';
 
 const REQUEST = { prompt: 'a photo of a red sneaker', seed: 7, steps: 5, guidanceScale: 4 };
 
+/** Enough for the largest weight, and less than all of them. */
+const SHARD_BYTES = 1_000_000;
+
 let made: OptimizedModel;
 beforeAll(async () => {
-  made = await optimizedModel({ ...SMALL_RUN, schedule: 'uniform' });
+  made = await optimizedModel({ ...SMALL_RUN, schedule: 'uniform' }, undefined, SHARD_BYTES);
 }, 300_000);
 afterAll(() => made?.dispose());
 
@@ -34,7 +37,7 @@ describe('the float graphs of an integer bundle', () => {
     const places = new Set([...integers.graph.initializers.values()].map(({ data }) => JSON.stringify(data)));
     for (const { full, cached } of denoiser.variants) {
       for (const { file } of [full, cached]) {
-        expect(files[file]!.bytes).toBeLessThan(0.12 * files['denoiser/weights.bin']!.bytes);
+        expect(files[file]!.bytes).toBeLessThan(0.12 * weightBytes(files));
         const { graph } = await readModel(made.out, file);
         expect(graph.nodes.filter(({ opType }) => /Quantize|QLinear|Integer|NBits/.test(opType))).toEqual([]);
         const weights = [...graph.initializers.values()].filter(({ dtype }) => dtype === 'int8');
@@ -42,6 +45,13 @@ describe('the float graphs of an integer bundle', () => {
         expect(weights.every(({ data }) => places.has(JSON.stringify(data)))).toBe(true);
       }
     }
+  });
+
+  it('lie in files of the size that was asked for, each numbered', () => {
+    const shards = shardsOf(made.summary.manifest.files);
+    expect(shards.length).toBeGreaterThan(3);
+    expect(shards[0]![0]).toBe(`denoiser/weights-1-of-${shards.length}.bin`);
+    for (const [, { bytes }] of shards) expect(bytes).toBeLessThanOrEqual(SHARD_BYTES);
   });
 
   it('draw what the integer graphs draw, on the processor', async () => {
@@ -75,5 +85,11 @@ describe('the float graphs of an integer bundle', () => {
     await expect(opening).rejects.toMatchObject({ code: 'bundle', where: 'precision' });
   });
 });
+
+const weightBytes = (files: OptimizedModel['summary']['manifest']['files']) =>
+  shardsOf(files).reduce((sum, [, { bytes }]) => sum + bytes, 0);
+
+const shardsOf = (files: OptimizedModel['summary']['manifest']['files']) =>
+  Object.entries(files).filter(([path]) => path.startsWith('denoiser/weights'));
 
 const encode = async (value: unknown) => new TextEncoder().encode(JSON.stringify(value));

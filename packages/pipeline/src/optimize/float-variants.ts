@@ -20,6 +20,8 @@ export interface FloatVariant {
   readonly variant: Variant;
   /** On the runtime of the optimization, in decibels, mean over a few calibration images. */
   readonly psnr: number;
+  /** Of the largest weight or activation of both graphs. */
+  readonly largestTensorBytes: number;
 }
 
 /** As many calibration images as tell a graph that is wrong from one that is right. */
@@ -81,9 +83,23 @@ async function makeVariant(
     full: paths.full,
     cached: { graph: paths.cached, refreshSteps: chosen.refreshSteps, anchors },
   };
+  const elements = Math.max(largestTensor(study.graphs.full), largestTensor(study.graphs.cached));
+  const largestTensorBytes = elements * (precision === 'float32' ? 4 : 2);
   const few = { ...lab, calibration: lab.calibration.slice(0, CHECKED_IMAGES) };
   const psnr = await calibrationPsnr(few, `check ${precision}`, variant, study.references);
-  return { precision, variant, psnr: meanOf(psnr.map((value) => Math.min(value, 100))) };
+  const mean = meanOf(psnr.map((value) => Math.min(value, 100)));
+  return { precision, variant, psnr: mean, largestTensorBytes };
+}
+
+/** Elements of a graph's largest tensor, weights among them. */
+function largestTensor({ model, shapes }: StudiedGraph): number {
+  const all = [...shapes.values(), ...model.graph.initializers.values()];
+  return all.reduce((most, { dims }) => Math.max(most, sizeOf(dims)), 0);
+}
+
+function sizeOf(dims: readonly unknown[] | undefined): number {
+  if (!dims?.every((dim) => typeof dim === 'number')) return 0;
+  return (dims as readonly number[]).reduce((product, dim) => product * dim, 1);
 }
 
 /** Shapes and types of a graph's tensors, from those that its inputs had when it was studied. */

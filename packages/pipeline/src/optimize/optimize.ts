@@ -43,6 +43,8 @@ export interface OptimizeRequest {
   readonly sourceName?: string;
   readonly createdBy?: string;
   readonly now?: () => Date;
+  /** Bytes that a file of the denoiser's weights may have, for hosts with a limit; left out: one file. */
+  readonly shardBytes?: number;
   readonly onProgress?: (progress: StageProgress) => void;
   readonly onStage?: (name: string, reused: boolean) => void;
   readonly signal?: AbortSignal;
@@ -130,6 +132,7 @@ async function writeBundle(
     full: choice.variant.full,
     cached: choice.variant.cached!.graph,
     weights: study.integers ? 'int8/weights.bin' : 'float/weights.bin',
+    shardBytes: request.shardBytes,
     variants: floatVariants.map(({ precision, variant }) => ({
       precision,
       full: variant.full,

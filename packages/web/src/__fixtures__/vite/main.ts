@@ -2,7 +2,10 @@ import {
   createGenerator,
   createModelCache,
   filesStorage,
+  type Preflight,
+  type PreflightOptions,
   type ProgressInfo,
+  preflight,
   type WebGeneratorOptions,
 } from '@cachequant/web';
 
@@ -10,6 +13,9 @@ import {
 export interface Outcome {
   readonly backend: string;
   readonly threads: number;
+  readonly precision: string | undefined;
+  /** Of WebGPU. */
+  readonly adapter: string | undefined;
   readonly rgb: number[];
   readonly events: ProgressInfo[];
   readonly ticks: number;
@@ -21,9 +27,10 @@ declare global {
   var generate: (
     model: string,
     options: WebGeneratorOptions,
-    request: { prompt: string; seed: number; steps?: number },
+    request: { prompt: string; seed: number; steps?: number; guidanceScale?: number },
   ) => Promise<Outcome>;
   var generateFromFiles: (files: Record<string, string>, prompt: string) => Promise<number[]>;
+  var lookAhead: (model: string, options: PreflightOptions) => Promise<Preflight>;
   var stored: () => Promise<{ persistent: boolean; files: number; bytes: number }>;
   var forget: () => Promise<void>;
 }
@@ -38,10 +45,22 @@ globalThis.generate = async (model, options, { prompt, ...request }) => {
   const { images } = await generator.generate(prompt, request);
   clearInterval(timer);
   const ended = performance.now();
-  const { name: backend, threads } = generator.runtime;
+  const { name: backend, threads, adapter: gpu } = generator.runtime;
+  const { precision } = generator;
+  const adapter = gpu && `${gpu.vendor} ${gpu.architecture}`;
   await generator.dispose();
   const rgb = [...images[0]!.rgb];
-  return { backend, threads, rgb, events, ticks, loadMs: loaded - started, generateMs: ended - loaded };
+  return {
+    backend,
+    threads,
+    precision,
+    adapter,
+    rgb,
+    events,
+    ticks,
+    loadMs: loaded - started,
+    generateMs: ended - loaded,
+  };
 };
 
 globalThis.generateFromFiles = async (addresses, prompt) => {
@@ -57,6 +76,8 @@ globalThis.generateFromFiles = async (addresses, prompt) => {
   await generator.dispose();
   return [...images[0]!.rgb];
 };
+
+globalThis.lookAhead = preflight;
 
 globalThis.stored = async () => {
   const cache = await createModelCache();
