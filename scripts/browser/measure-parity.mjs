@@ -19,11 +19,11 @@ const dist = (file) => import(path.join(root, 'packages', file));
 const { createBundleGenerator, createGenerator, optimize, psnr } = await dist('pipeline/dist/index.js');
 const { createNodeRuntime, nodeStorage } = await dist('runtime-node/dist/index.js');
 
-const STEPS = 4;
+const STEPS = 8;
 const REQUEST = { prompt: 'a photo of a red sneaker', seed: 7, guidanceScale: 4, steps: STEPS };
 const OPTIONS = {
   steps: STEPS,
-  interval: 2,
+  interval: 3,
   guidanceScale: 4,
   calibrationImages: 2,
   verificationImages: 1,

@@ -13,6 +13,7 @@ export { type ExtractOptions, extractSubgraph } from './extract-subgraph.js';
 export { freezeShapes } from './freeze-shapes.js';
 export { freshName, freshNodeName } from './fresh-name.js';
 export { fuseAttention } from './fusions/fuse-attention.js';
+export { unfuseAttention } from './fusions/unfuse-attention.js';
 export { GraphIndex } from './graph-index.js';
 export { type InferShapesOptions, inferShapes } from './infer-shapes.js';
 export { insertNodes } from './insert-nodes.js';

@@ -1,6 +1,6 @@
 import type { Tensor } from '@cachequant/tensor';
 import type { HeldTensor, SessionCalls, SessionDescription } from '@cachequant/tensor/worker-runtime';
-import type { HostOperators } from './host-operators.js';
+import type { HostOperators } from './host-log.js';
 
 /** What computes: each is a build of onnxruntime-web of its own. */
 export type Backend = 'wasm' | 'webgpu';

@@ -3,8 +3,8 @@ import type { HeldTensor, ValueDescription, WireTensor } from '@cachequant/tenso
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-web';
 import { describeAdapter } from './describe-adapter.js';
 import { placeOnGpu } from './gpu-tensor.js';
-import { type HostOperators, hostOperatorsIn, saysThatSomeAreOnHost } from './host-operators.js';
-import { withLog } from './ort-log.js';
+import { type HostOperators, hostOperatorsIn } from './host-log.js';
+import { type OrtLog, takeOrtLog } from './ort-log.js';
 import { fromOrt, type Ort, toOrt } from './ort-tensor.js';
 import type { Backend, Calls, LoadRequest, LoadResponse, StartRequest, StartResponse } from './protocol.js';
 
@@ -28,6 +28,7 @@ export interface SessionHost {
 export function createSessionHost(ort: Ort, backend: Backend): SessionHost {
   const sessions = new Map<number, HostedSession>();
   const held = new Map<number, OrtTensor>();
+  const ortLog = backend === 'webgpu' ? takeOrtLog() : undefined;
   let lastNumber = 0;
 
   const hosted = (number: number): HostedSession => {
@@ -58,7 +59,7 @@ export function createSessionHost(ort: Ort, backend: Backend): SessionHost {
     },
 
     async load(request) {
-      const { session, hostOperators } = await createSession(ort, request, backend);
+      const { session, hostOperators } = await createSession(ort, request, ortLog);
       const number = ++lastNumber;
       sessions.set(number, { session, keep: new Set(request.keep) });
       return {
@@ -113,7 +114,7 @@ export function createSessionHost(ort: Ort, backend: Backend): SessionHost {
 }
 
 /** ONNX Runtime's levels of its log. What goes wrong is thrown; nothing is to be printed as well. */
-const [VERBOSE, WARNINGS, SILENT] = [0, 2, 4] as const;
+const [VERBOSE, SILENT] = [0, 4] as const;
 
 interface CreatedSession {
   readonly session: InferenceSession;
@@ -121,24 +122,28 @@ interface CreatedSession {
 }
 
 /**
- * Loads a model. What WebGPU lacks, ONNX Runtime puts on the processor and says so in its log alone: a warning without
- * names first, then, to a second session that is there for nothing else, where every operator went.
+ * Loads a model. What WebGPU lacks, ONNX Runtime puts on the processor and says so in its log alone, at the level that
+ * tells everything: for it, a first session is loaded and freed again, as one with that level tells of every kernel
+ * that it runs, too.
  */
-async function createSession(ort: Ort, request: LoadRequest, backend: Backend): Promise<CreatedSession> {
-  const create = (severity: 0 | 2 | 4) =>
+async function createSession(
+  ort: Ort,
+  request: LoadRequest,
+  ortLog: OrtLog | undefined,
+): Promise<CreatedSession> {
+  const backend = ortLog === undefined ? 'wasm' : 'webgpu';
+  const create = (severity: 0 | 4) =>
     ort.InferenceSession.create(new Uint8Array(request.model), sessionOptions(request, backend, severity));
-  if (backend === 'wasm') return { session: await create(SILENT), hostOperators: {} };
-  const { value: session, log } = await withLog(() => create(WARNINGS));
-  if (!saysThatSomeAreOnHost(log)) return { session, hostOperators: {} };
-  const told = await withLog(() => create(VERBOSE));
-  await told.value.release();
-  return { session, hostOperators: hostOperatorsIn(told.log) };
+  if (ortLog === undefined) return { session: await create(SILENT), hostOperators: {} };
+  const { value: first, lines } = await ortLog.during(() => create(VERBOSE));
+  await first.release();
+  return { session: await create(SILENT), hostOperators: hostOperatorsIn(lines) };
 }
 
 function sessionOptions(
   request: LoadRequest,
   backend: Backend,
-  logSeverityLevel: 0 | 2 | 4,
+  logSeverityLevel: 0 | 4,
 ): InferenceSession.SessionOptions {
   return {
     executionProviders: [backend],

@@ -49,7 +49,13 @@ async function inChromium() {
     const page = await browser.newPage();
     await page.goto(`${server.url}conformance.html`);
     await page.waitForFunction(() => typeof globalThis.conformance === 'function');
+    const { device } = options;
     const { facts, results } = await page.evaluate((given) => globalThis.conformance(given), options);
+    const integers = await page.evaluate((given) => globalThis.loadIntegers(given), { device });
+    const allowed = await page.evaluate((given) => globalThis.loadIntegers(given), {
+      device,
+      allowFallback: true,
+    });
     await page.close();
     await server.close();
 
@@ -62,6 +68,15 @@ async function inChromium() {
           expect(error).toBe(undefined);
         });
       }
+      test('runs integer layers where it has them; elsewhere only with leave, and tells which', () => {
+        if (device === 'wasm') {
+          expect([integers, allowed]).toEqual(Array(2).fill({ outcome: '{}', warnings: [] }));
+          return;
+        }
+        expect(integers.outcome).toMatch(/^unsupported: .*WebGPU has not all operators/s);
+        expect(Object.keys(JSON.parse(allowed.outcome))).not.toEqual([]);
+        expect(allowed.warnings).toEqual([expect.stringMatching(/The processor computes/)]);
+      });
       test(`fetches ${binary} alone`, () => {
         const binaries = server.requests.filter((request) => request.endsWith('.wasm'));
         expect(

@@ -13,7 +13,8 @@ import {
 import { openSession, packFeeds, probeInt8FullRange, WorkerTensor } from '@cachequant/tensor/worker-runtime';
 import { chooseBackend, chooseThreads, type Device } from './choose-backend.js';
 import { gpuProbe } from './gpu-probe.js';
-import { computingOnHost, describeOperators, type HostOperators, notOnWebGpu } from './host-operators.js';
+import type { HostOperators } from './host-log.js';
+import { computingOnHost, describeOperators, notOnWebGpu } from './host-operators.js';
 import { openModel } from './model-source.js';
 import { ortError } from './ort-error.js';
 import type { AdapterDescription, Backend } from './protocol.js';

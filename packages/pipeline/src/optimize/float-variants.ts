@@ -1,4 +1,10 @@
-import { CALL_INDEX_INPUT, inferShapes, type OnnxModel, toHalfPrecision } from '@cachequant/onnx';
+import {
+  CALL_INDEX_INPUT,
+  inferShapes,
+  type OnnxModel,
+  toHalfPrecision,
+  unfuseAttention,
+} from '@cachequant/onnx';
 import { toFloatGraph } from '@cachequant/quantizer';
 import { fitCache } from './cache-fit.js';
 import { foldCorrection } from './cached-graphs.js';
@@ -75,7 +81,8 @@ async function makeVariant(
   const folder = study.integers ? 'int8' : 'float';
   const paths = { full: `${folder}/full-${precision}.onnx`, cached: `${folder}/cached-${precision}.onnx` };
   for (const name of ['full', 'cached'] as const) {
-    const model = graphs[name];
+    // WebGPU's own operator for attention is not relied on.
+    const model = unfuseAttention(graphs[name]);
     const form = precision === 'float32' ? model : toHalfPrecision(model, factsOf(model, study.graphs[name]));
     await writeGraph(lab.work, paths[name], form);
   }

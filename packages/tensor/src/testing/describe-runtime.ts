@@ -15,6 +15,8 @@ export interface RuntimeSuiteOptions {
   readonly place?: (files: ReadonlyMap<string, Uint8Array>) => Promise<ModelSource>;
   /** Whether the runtime can profile; true when left out. */
   readonly profiling?: boolean;
+  /** Products of 384 × 384 matrices that take the runtime a few tenths of a second; 60 when left out. */
+  readonly slowDepth?: number;
 }
 
 /** What the cases share. */

@@ -5,6 +5,7 @@ import {
   inferShapes,
   type OnnxModel,
   readModel,
+  unfuseAttention,
   writeModel,
 } from '@cachequant/onnx';
 import {
@@ -104,7 +105,10 @@ export async function integerComponent(
       (integer ? compute : store).set(layer.id, packed);
     }
     const made = toIntegerGraph(model, { compute, store, grids, corrections: new Map(), shapes });
-    return { 'model.onnx': withoutCalls(made), [FLOAT_GRAPH]: toFloatGraph(model, { compute, store }) };
+    return {
+      'model.onnx': withoutCalls(made),
+      [FLOAT_GRAPH]: unfuseAttention(toFloatGraph(model, { compute, store })),
+    };
   });
 }
 

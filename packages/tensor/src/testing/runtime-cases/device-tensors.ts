@@ -36,6 +36,22 @@ export function deviceTensorCases({ test, expect, runtime, factory }: RuntimeSui
     await next.dispose();
   });
 
+  test('place puts a tensor where sessions compute; it can be read, fed again and again, and freed', async () => {
+    if (runtime().place === undefined) return;
+    const session = await runtime().load({ bytes: doubleModel('float32', [3]) });
+    const given = Float32Array.of(9, 1, 2, 3, 9).subarray(1, 4);
+    const placed = await runtime().place!(tensor('float32', [3], given));
+    given.fill(7);
+    for (let run = 0; run < 3; run++) {
+      expect((await session.run({ x: placed })).y).toEqual(tensor('float32', [3], Float32Array.of(2, 4, 6)));
+    }
+    expect(await placed.read()).toEqual(tensor('float32', [3], Float32Array.of(1, 2, 3)));
+    placed.dispose();
+    placed.dispose();
+    await failure(session.run({ x: placed }), 'invalid-argument', 'runtime');
+    await session.dispose();
+  });
+
   test('run refuses a device tensor of another runtime', async () => {
     if (!(await runtime().capabilities()).deviceTensors) return;
     const other = await factory();

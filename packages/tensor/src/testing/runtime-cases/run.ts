@@ -4,9 +4,8 @@ import { doubleModel, productModel, slowModel, sumModel } from '../models.js';
 import { failure } from '../test-api.js';
 
 const SIZE = 384;
-const DEPTH = 60;
 
-export function runCases({ test, expect, runtime, profiling = true }: RuntimeSuite): void {
+export function runCases({ test, expect, runtime, profiling = true, slowDepth = 60 }: RuntimeSuite): void {
   test('run computes all outputs', async () => {
     const session = await runtime().load({ bytes: sumModel() });
     const results = await session.run(sumFeeds([1, 2, 3, 4, 5, 6], 10));
@@ -73,7 +72,7 @@ export function runCases({ test, expect, runtime, profiling = true }: RuntimeSui
 
   test('run lets timers go on', async () => {
     const x = tensor('float32', [SIZE, SIZE]);
-    for (let depth = DEPTH; ; depth *= 2) {
+    for (let depth = slowDepth; ; depth *= 2) {
       const session = await runtime().load({ bytes: slowModel(SIZE, depth) });
       const { elapsedMs, ticks } = await countTicks(() => session.run({ x }));
       await session.dispose();
@@ -85,7 +84,7 @@ export function runCases({ test, expect, runtime, profiling = true }: RuntimeSui
   });
 
   test('run stops at a signal that is aborted before, and while it waits for another run', async () => {
-    const slow = await runtime().load({ bytes: slowModel(SIZE, DEPTH) });
+    const slow = await runtime().load({ bytes: slowModel(SIZE, slowDepth) });
     const session = await runtime().load({ bytes: sumModel() });
     const feeds = sumFeeds([1, 2, 3], 1);
     await failure(session.run(feeds, { signal: AbortSignal.abort() }), 'aborted');
