@@ -105,7 +105,6 @@ for (const [graphs, address, options, floor] of cases) {
     toNode,
     toOriginal,
     nodeToOriginal,
-    seconds: outcome.generateMs / 1000,
   });
   console.log(rows.at(-1));
 }

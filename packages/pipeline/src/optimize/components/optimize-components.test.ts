@@ -18,7 +18,7 @@ describe('a bundle whose parts were optimized', () => {
   let made: OptimizedModel;
   beforeAll(async () => {
     made = await optimizedModel();
-  }, 60_000);
+  }, 180_000);
   afterAll(() => made.dispose());
 
   it('says what became of each part, with the bytes that are there', async () => {
