@@ -13,6 +13,8 @@ export {
   readManifest,
 } from './bundle/manifest.js';
 export { type Bundle, isBundle, type OpenBundleOptions, openBundle } from './bundle/open-bundle.js';
+export { PLANNING_FOLDER } from './bundle/planning-data.js';
+export { type BundlePlanner, openPlanner, type Replan, type ReplanOptions } from './bundle/replan.js';
 export { type CachedDenoiserOptions, type CacheNames, cachedDenoiser } from './generate/cached-denoiser.js';
 export type { CallKind, Conditioning, Denoiser, DenoiserCall } from './generate/denoiser.js';
 export { type DenoiserInputs, findDenoiserInputs } from './generate/denoiser-inputs.js';
@@ -44,6 +46,7 @@ export {
   sampleLatents,
 } from './generate/sample-latents.js';
 export { type ImageGridOptions, imageGrid } from './images/image-grid.js';
+export { fitLatentPreview, type LatentPreview, previewPicture } from './images/latent-preview.js';
 export { encodePng } from './images/png.js';
 export { psnr } from './images/psnr.js';
 export { type RgbImage, toRgba, toRgbImages } from './images/rgb-image.js';
@@ -73,7 +76,13 @@ export { type LaboratoryOptions, type OpenLaboratory, openLaboratory } from './o
 export { type OptimizeRequest, type OptimizeSummary, optimize, optimizeIn } from './optimize/optimize.js';
 export { type BundlePlan, PLAN, parsePlan } from './optimize/plan-file.js';
 export { type OptimizationPlan, planOptimization } from './optimize/plan-optimization.js';
-export { type OptimizeOptions, parseRecipe, type Recipe, type ScheduleKind } from './optimize/recipe.js';
+export {
+  type CacheCorrectionKind,
+  type OptimizeOptions,
+  parseRecipe,
+  type Recipe,
+  type ScheduleKind,
+} from './optimize/recipe.js';
 export { interval95, meanOf, medianOf } from './optimize/statistics.js';
 export {
   FLOAT_CACHED,

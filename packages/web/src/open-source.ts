@@ -1,4 +1,4 @@
-import { type BundleManifest, isBundle, MANIFEST, readManifest } from '@cachequant/pipeline';
+import { type BundleManifest, isBundle, MANIFEST, PLANNING_FOLDER, readManifest } from '@cachequant/pipeline';
 import { type HttpStorage, type HttpStorageOptions, httpStorage } from '@cachequant/runtime-web';
 import { CacheQuantError, type Storage } from '@cachequant/tensor';
 import { type ChosenGraphs, unusedFiles } from './choose-graphs.js';
@@ -78,7 +78,8 @@ function needed(
   chosen: ChosenGraphs,
 ): string[] {
   const unused = manifest ? unusedFiles(manifest, chosen) : new Set<string>();
-  return paths.filter((path) => !FOR_PEOPLE.has(path) && !unused.has(path));
+  const skipped = (path: string) => FOR_PEOPLE.has(path) || path.startsWith(PLANNING_FOLDER);
+  return paths.filter((path) => !skipped(path) && !unused.has(path));
 }
 
 async function sizeOf(storage: Storage, paths: readonly string[]): Promise<number | undefined> {

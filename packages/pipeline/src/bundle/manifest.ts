@@ -82,6 +82,8 @@ const manifestSchema = z.object({
       }),
     )
     .default([]),
+  /** Red, green, blue out of latent channels and an offset, for previews; earlier versions did not fit it. */
+  preview: z.array(z.array(z.number())).length(3).optional(),
   /** Every file of the bundle but the manifest and the verification. */
   files: z.record(z.string(), z.object({ bytes: z.number().int(), sha256: z.string() })),
 });

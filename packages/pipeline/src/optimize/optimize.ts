@@ -1,6 +1,7 @@
 import type { Runtime, Storage } from '@cachequant/tensor';
 import { throwIfAborted, writeFile } from '@cachequant/tensor';
 import { type BundleManifest, VERIFICATION } from '../bundle/manifest.js';
+import { writePlanningData } from '../bundle/planning-data.js';
 import {
   copyComponents,
   denoiserBytes,
@@ -9,6 +10,8 @@ import {
   startBundle,
   writeDenoiser,
 } from '../bundle/write-bundle.js';
+import { fitLatentPreview } from '../images/latent-preview.js';
+import { chooseShrinkage } from './cache-fit.js';
 import { type Choice, chooseVariant } from './choose.js';
 import { type ComponentDecision, componentFolder } from './components/component.js';
 import { optimizeComponents } from './components/optimize-components.js';
@@ -142,6 +145,11 @@ async function writeBundle(
   const planSource = { fingerprint: sourceFingerprint, conditioning: conditioningFingerprint };
   const plan = { ...describePlan(study, choice, planSource), components };
   await writeFile(out, PLAN, `${JSON.stringify(plan, null, 2)}\n`);
+  await writePlanningData(out, {
+    moments: mergedMoments(study.anchors),
+    distances: mergedMoments(study.features).distanceTable(),
+    shrinkage: chooseShrinkage(choice.chosen.refreshSteps, study.anchors),
+  });
   await writeFile(out, VERIFICATION, `${JSON.stringify(verification, null, 2)}\n`);
   throwIfAborted(signal);
   return finishBundle(out, {
@@ -154,6 +162,7 @@ async function writeBundle(
     },
     ...describeGraphs(study, choice, inputs, { floatVariants, components }),
     ...describeRecipe(study, choice),
+    preview: fitLatentPreview(study.latents, lab.latentDims, study.references).map((row) => [...row]),
     components: components.map(({ name, form, reason, sourceBytes, bytes }) => ({
       name,
       form,
