@@ -1,0 +1,121 @@
+import { createModelCache } from '@cachequant/runtime-web';
+import { byId, make } from './dom.js';
+import { readCatalog } from './engine/catalog.js';
+import { explain } from './engine/explain.js';
+import { Models, type OpenedBundle } from './engine/models.js';
+import type { DeviceChoice } from './engine/runtimes.js';
+import { megabytes } from './format.js';
+import { offlineSwitch } from './offline.js';
+import { PlanPanel } from './plan/plan-panel.js';
+import { Studio } from './studio.js';
+import { acceptBundles } from './view/drop-zone.js';
+import { showNotice } from './view/notice.js';
+import { fillSuggestions } from './view/suggestions.js';
+import { Timeline } from './view/timeline.js';
+
+const form = byId('request', HTMLFormElement);
+const go = byId('go', HTMLButtonElement);
+const prompt = byId('prompt', HTMLInputElement);
+const seed = byId('seed', HTMLInputElement);
+const device = byId('device', HTMLSelectElement);
+const threads = byId('threads', HTMLSelectElement);
+
+start().catch((error) => showNotice(byId('notice', HTMLElement), explain(error)));
+
+async function start(): Promise<void> {
+  const [catalog, cache] = await Promise.all([readCatalog(), createModelCache()]);
+  const models = new Models(catalog, cache);
+  let studio: Studio;
+  const plan = new PlanPanel(new Timeline(byId('timeline', HTMLElement)), (error) => studio.fail(error));
+  studio = new Studio(models, plan, deviceChoice);
+
+  /** One thing at a time: opening a bundle or making pictures; a new one stops what is under way. */
+  let stop = new AbortController();
+  let running: Promise<unknown> = Promise.resolve();
+  const instead = (work: (signal: AbortSignal) => Promise<void>): void => {
+    stop.abort();
+    stop = new AbortController();
+    const { signal } = stop;
+    running = running.then(async () => {
+      busy(true);
+      try {
+        if (!signal.aborted) await work(signal);
+      } catch (error) {
+        if (signal.aborted) studio.stopped();
+        else studio.fail(error);
+      } finally {
+        busy(false);
+        void showStored();
+      }
+    });
+  };
+
+  const open = (opening: (signal: AbortSignal) => Promise<OpenedBundle>) =>
+    instead(async (signal) => studio.take(await opening(signal)));
+  const openNamed = (name: string) =>
+    open((signal) => {
+      const entry = catalog.bundles.find((candidate) => candidate.name === name) ?? catalog.bundles[0]!;
+      return models.openEntry(entry, studio.progressOn('bundle'), signal);
+    });
+
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    if (go.classList.contains('stop')) stop.abort();
+    else instead((signal) => studio.generate({ prompt: prompt.value, seed: Number(seed.value) }, signal));
+  });
+  byId('dice', HTMLButtonElement).addEventListener('click', () => {
+    seed.value = String(crypto.getRandomValues(new Uint16Array(1))[0]);
+  });
+  fillSuggestions(byId('suggestions', HTMLElement), (text) => {
+    prompt.value = text;
+    instead((signal) => studio.generate({ prompt: text, seed: Number(seed.value) }, signal));
+  });
+  acceptBundles((brought) =>
+    open(async (signal) => {
+      const taken = await brought;
+      const opened = await models.openBrought(taken, deviceChoice(), studio.progressOn('bundle'), signal);
+      for (const radio of bits.querySelectorAll('input')) radio.checked = false;
+      return opened;
+    }),
+  );
+
+  const bits = byId('bits', HTMLElement);
+  for (const [i, { name, title }] of catalog.bundles.entries()) {
+    const radio = make('input', { type: 'radio', name: 'bits', value: name });
+    radio.checked = i === 0;
+    radio.addEventListener('change', () => openNamed(name));
+    bits.append(make('label', {}, radio, title));
+  }
+
+  async function showStored(): Promise<void> {
+    const files = await cache.list();
+    const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+    const place = cache.persistent ? 'kept in this browser' : 'kept in memory';
+    byId('stored', HTMLElement).textContent = `${megabytes(bytes)} of models ${place}`;
+  }
+  byId('forget', HTMLButtonElement).addEventListener('click', () => cache.clear().then(showStored));
+
+  if (!globalThis.crossOriginIsolated) {
+    threads.disabled = true;
+    threads.value = '1';
+    threads.title = 'Several threads need a page with isolation headers, or the switch below';
+  }
+  byId('backend', HTMLElement).textContent = globalThis.crossOriginIsolated
+    ? 'ready, several threads'
+    : 'ready, one thread';
+  await offlineSwitch((error) => studio.fail(error));
+  openNamed(catalog.bundles[0]!.name);
+}
+
+function deviceChoice(): DeviceChoice {
+  return {
+    device: device.value as DeviceChoice['device'],
+    threads: threads.value === 'auto' || threads.disabled ? undefined : Number(threads.value),
+  };
+}
+
+function busy(on: boolean): void {
+  go.textContent = on ? 'Stop' : 'Generate';
+  go.classList.toggle('stop', on);
+  form.setAttribute('aria-busy', String(on));
+}

@@ -1,0 +1,66 @@
+// @ts-check
+import { createHash } from 'node:crypto';
+import { cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { build } from 'vite';
+import { bundles } from './make-bundles.mjs';
+import { made, model, site, studio } from './paths.mjs';
+
+/** Builds the page and puts the models beside it: dist/ is the whole site. */
+export async function buildSite() {
+  await build({ root: studio, configFile: path.join(studio, 'vite.config.mjs'), logLevel: 'warn' });
+  const models = path.join(site, 'models');
+  await mkdir(models, { recursive: true });
+  await cp(model, path.join(models, 'fashion-sd'), { recursive: true });
+  const entries = [];
+  for (const { name, title } of bundles) {
+    const folder = path.join(models, name);
+    await cp(path.join(made, name), folder, { recursive: true });
+    entries.push({ name, title, url: `./models/${name}/`, files: await filesOf(folder) });
+  }
+  const { source } = JSON.parse(
+    await readFile(path.join(made, bundles[0]?.name ?? '', 'cachequant.json'), 'utf8'),
+  );
+  const files = await filesOf(path.join(models, 'fashion-sd'));
+  const original = { name: 'fashion-sd', title: 'fashion-sd', url: './models/fashion-sd/', files };
+  const catalog = {
+    original: { ...original, denoiserBytes: source.denoiserBytes, fingerprint: source.fingerprint },
+    bundles: entries,
+  };
+  await writeFile(path.join(models, 'catalog.json'), JSON.stringify(catalog));
+  await writeServiceWorker();
+}
+
+/**
+ * Sizes and hashes, by which downloads are checked and kept.
+ *
+ * @param {string} folder
+ */
+async function filesOf(folder) {
+  /** @type {Record<string, { bytes: number, sha256: string }>} */
+  const files = {};
+  for (const name of (await readdir(folder, { recursive: true })).sort()) {
+    const file = path.join(folder, name);
+    if (!(await stat(file)).isFile() || name.endsWith('README.md')) continue;
+    const content = await readFile(file);
+    const sha256 = createHash('sha256').update(content).digest('hex');
+    files[name.split(path.sep).join('/')] = { bytes: content.length, sha256 };
+  }
+  return files;
+}
+
+/** The service worker with the names of what it keeps; another build has another version. */
+async function writeServiceWorker() {
+  const assets = (await readdir(path.join(site, 'assets'))).sort();
+  // The larger binary is kept when WebGPU has really been used.
+  const wanted = assets.filter((name) => !/webgpu|asyncify|jsep/.test(name));
+  const files = ['./', './icon.svg', './models/catalog.json', ...wanted.map((name) => `./assets/${name}`)];
+  const hash = createHash('sha256').update(files.join());
+  for (const file of ['index.html', 'models/catalog.json'])
+    hash.update(await readFile(path.join(site, file)));
+  const source = await readFile(path.join(studio, 'service-worker/sw.js'), 'utf8');
+  const filled = source
+    .replace("'VERSION'", `'${hash.digest('hex').slice(0, 12)}'`)
+    .replace("['FILES']", JSON.stringify(files));
+  await writeFile(path.join(site, 'sw.js'), filled);
+}
