@@ -40,6 +40,11 @@ async function runPnpm(args, env) {
 export const tasks = new Map([
   ['build', { needsBuild: true, run: async () => 0 }],
   ['demo', program('apps/quickstart-node/dist/demo.js', { needsBuild: true })],
+  ['studio', program('apps/studio/tools/studio.mjs', { needsBuild: true, forDevelopment: true })],
+  [
+    'studio:test',
+    { needsBuild: true, forDevelopment: true, run: (args, env) => runTests(['apps/studio', ...args], env) },
+  ],
   ['bench', program('apps/benchmarks/dist/bench.js', { needsBuild: true })],
   ['bench:peers', program('apps/benchmarks/dist/peers.js', { needsBuild: true })],
   ['bench:w4a8', program('apps/benchmarks/dist/w4a8/bench.js', { needsBuild: true })],

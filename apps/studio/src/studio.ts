@@ -1,6 +1,5 @@
 import { psnr } from '@cachequant/pipeline';
 import type { ProgressCallback } from '@cachequant/runtime-web';
-import { CacheQuantError } from '@cachequant/tensor';
 import { byId } from './dom.js';
 import { explain, noBundle } from './engine/explain.js';
 import { denoiserBytes, deviceFor, type Models, NoBundleError, type OpenedBundle } from './engine/models.js';
@@ -44,7 +43,6 @@ export class Studio {
   }
 
   fail(error: unknown): void {
-    if (CacheQuantError.is(error) && error.code === 'aborted') return;
     const explanation = error instanceof NoBundleError ? noBundle(error.message) : explain(error);
     showNotice(this.#notice, explanation);
   }
@@ -72,8 +70,8 @@ export class Studio {
     const runtime = await this.models.runtimes.get(deviceFor(bundle.manifest, this.choice()));
     this.#backend.textContent = describeBackend(runtime);
     await this.models.use(await this.plan.storage());
-    const { preview } = bundle.manifest;
-    const asked = { ...request, signal };
+    const { preview, sampler, guidanceScale } = bundle.manifest;
+    const asked = { ...request, steps: sampler.steps, sampler: sampler.name, guidanceScale, signal };
 
     let original: Picture | undefined;
     if (this.#isOurs(bundle)) {

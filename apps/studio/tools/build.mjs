@@ -3,24 +3,27 @@ import { createHash } from 'node:crypto';
 import { cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { build } from 'vite';
-import { bundles } from './make-bundles.mjs';
-import { made, model, site, studio } from './paths.mjs';
+import { model, studio } from './paths.mjs';
 
-/** Builds the page and puts the models beside it: dist/ is the whole site. */
-export async function buildSite() {
-  await build({ root: studio, configFile: path.join(studio, 'vite.config.mjs'), logLevel: 'warn' });
+/**
+ * Builds the page and puts the models beside it: the folder is the whole site.
+ *
+ * @param {{ bundles: readonly { name: string, title: string, folder: string }[], site: string }} options
+ */
+export async function buildSite({ bundles, site }) {
+  const configFile = path.join(studio, 'vite.config.mjs');
+  await build({ root: studio, configFile, logLevel: 'warn', build: { outDir: site } });
   const models = path.join(site, 'models');
   await mkdir(models, { recursive: true });
   await cp(model, path.join(models, 'fashion-sd'), { recursive: true });
   const entries = [];
-  for (const { name, title } of bundles) {
-    const folder = path.join(models, name);
-    await cp(path.join(made, name), folder, { recursive: true });
-    entries.push({ name, title, url: `./models/${name}/`, files: await filesOf(folder) });
+  for (const { name, title, folder } of bundles) {
+    const copy = path.join(models, name);
+    await cp(folder, copy, { recursive: true });
+    entries.push({ name, title, url: `./models/${name}/`, files: await filesOf(copy) });
   }
-  const { source } = JSON.parse(
-    await readFile(path.join(made, bundles[0]?.name ?? '', 'cachequant.json'), 'utf8'),
-  );
+  const manifest = path.join(bundles[0]?.folder ?? '', 'cachequant.json');
+  const { source } = JSON.parse(await readFile(manifest, 'utf8'));
   const files = await filesOf(path.join(models, 'fashion-sd'));
   const original = { name: 'fashion-sd', title: 'fashion-sd', url: './models/fashion-sd/', files };
   const catalog = {
@@ -28,7 +31,7 @@ export async function buildSite() {
     bundles: entries,
   };
   await writeFile(path.join(models, 'catalog.json'), JSON.stringify(catalog));
-  await writeServiceWorker();
+  await writeServiceWorker(site);
 }
 
 /**
@@ -41,7 +44,7 @@ async function filesOf(folder) {
   const files = {};
   for (const name of (await readdir(folder, { recursive: true })).sort()) {
     const file = path.join(folder, name);
-    if (!(await stat(file)).isFile() || name.endsWith('README.md')) continue;
+    if (!(await stat(file)).isFile()) continue;
     const content = await readFile(file);
     const sha256 = createHash('sha256').update(content).digest('hex');
     files[name.split(path.sep).join('/')] = { bytes: content.length, sha256 };
@@ -49,8 +52,12 @@ async function filesOf(folder) {
   return files;
 }
 
-/** The service worker with the names of what it keeps; another build has another version. */
-async function writeServiceWorker() {
+/**
+ * The service worker with the names of what it keeps; another build has another version.
+ *
+ * @param {string} site
+ */
+async function writeServiceWorker(site) {
   const assets = (await readdir(path.join(site, 'assets'))).sort();
   // The larger binary is kept when WebGPU has really been used.
   const wanted = assets.filter((name) => !/webgpu|asyncify|jsep/.test(name));

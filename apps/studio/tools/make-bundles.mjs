@@ -13,7 +13,7 @@ import { stageLine } from './stage-line.mjs';
  *
  * @type {readonly { name: string, title: string, bits: 'w8a8' | 'none', effort: 'normal' | 'fast' }[]}
  */
-export const bundles = [
+const bundles = [
   { name: 'fashion-w8a8', title: '8-bit integers', bits: 'w8a8', effort: 'normal' },
   { name: 'fashion-float', title: '32-bit float', bits: 'none', effort: 'fast' },
 ];
@@ -22,10 +22,19 @@ export const bundles = [
  * Optimizes the bundled model, unless that was done before.
  *
  * @param {AbortSignal} signal
+ * @returns where they are
  */
 export async function makeBundles(signal) {
   const missing = bundles.filter(({ name }) => !isFinished(path.join(made, name)));
-  if (missing.length === 0) return;
+  if (missing.length > 0) await makeAll(missing, signal);
+  return bundles.map(({ name, title }) => ({ name, title, folder: path.join(made, name) }));
+}
+
+/**
+ * @param {typeof bundles} missing
+ * @param {AbortSignal} signal
+ */
+async function makeAll(missing, signal) {
   const runtime = await createNodeRuntime();
   try {
     for (const bundle of missing) await makeBundle(bundle, runtime, signal);

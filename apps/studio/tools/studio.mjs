@@ -18,8 +18,8 @@ try {
 }
 
 async function main() {
-  await makeBundles(stop.signal);
-  await buildSite();
+  const bundles = await makeBundles(stop.signal);
+  await buildSite({ bundles, site });
   console.log(`\nThe site is in ${site}, ready for any static host (docs/studio.md).`);
   if (process.argv.includes('--build')) return;
   const server = await preview({

@@ -7,6 +7,7 @@ import type { Catalog, CatalogEntry } from './catalog.js';
 import { openEntry } from './open-entry.js';
 import { type DeviceChoice, Runtimes } from './runtimes.js';
 import { Slot } from './slot.js';
+import { whileOpening } from './while-opening.js';
 
 /** A bundle whose files are here. */
 export interface OpenedBundle {
@@ -63,7 +64,9 @@ export class Models {
     }
     const { cache } = this;
     const runtime = await this.runtimes.get(choice);
-    const generator = await createGenerator(brought.address, { runtime, cache, onProgress, signal });
+    const generator = await whileOpening(signal, (lent) =>
+      createGenerator(brought.address, { runtime, cache, onProgress, signal: lent }),
+    );
     const { storage, manifest } = generator;
     await generator.dispose();
     const name = decodeURIComponent(new URL(brought.address).pathname).split('/').filter(Boolean).at(-1);

@@ -1,16 +1,19 @@
 import { httpStorage, type ModelCache, type ProgressCallback } from '@cachequant/runtime-web';
 import type { Storage } from '@cachequant/tensor';
 import type { CatalogEntry } from './catalog.js';
+import { whileOpening } from './while-opening.js';
 
 /** Files that making images does not need. */
 const LATER = /^(planning\/|plan\.json$|verification\.json$|report\.html$|README\.md$)/;
 
 /** Downloads a model of the site; everything is known of its files, so nothing has to be asked for. */
-export async function openEntry(
+export function openEntry(
   entry: CatalogEntry,
-  options: { cache: ModelCache; onProgress: ProgressCallback; signal: AbortSignal },
+  { signal, ...options }: { cache: ModelCache; onProgress: ProgressCallback; signal: AbortSignal },
 ): Promise<Storage> {
-  const storage = httpStorage(entry.url, { ...options, files: entry.files });
-  await storage.download(Object.keys(entry.files).filter((path) => !LATER.test(path)));
-  return storage;
+  return whileOpening(signal, async (lent) => {
+    const storage = httpStorage(entry.url, { ...options, files: entry.files, signal: lent });
+    await storage.download(Object.keys(entry.files).filter((path) => !LATER.test(path)));
+    return storage;
+  });
 }

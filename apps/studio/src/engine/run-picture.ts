@@ -4,6 +4,10 @@ import type { RgbImage, WebGenerator } from '@cachequant/web';
 export interface PictureRequest {
   readonly prompt: string;
   readonly seed: number;
+  /** As the bundle was made for, with the original too. */
+  readonly steps: number;
+  readonly sampler: string;
+  readonly guidanceScale: number;
   readonly signal: AbortSignal;
 }
 
@@ -29,15 +33,14 @@ export interface Picture {
 /** Makes one picture and shows how it comes about. */
 export async function runPicture(
   generator: WebGenerator,
-  { prompt, seed, signal }: PictureRequest,
+  { prompt, ...request }: PictureRequest,
   preview: LatentPreview | undefined,
   onMoment: (moment: Moment) => void,
 ): Promise<Picture> {
   const trajectory: Float32Array[] = [];
   let elapsedMs = 0;
   const { images, timings } = await generator.generate(prompt, {
-    seed,
-    signal,
+    ...request,
     onStep: ({ call, calls, kind, ms, latents }) => {
       elapsedMs += ms;
       trajectory.push(latents.data.slice());

@@ -34,11 +34,7 @@ export function acceptBundles(take: (brought: Brought | Promise<Brought>) => voi
       storage: filesStorage(files),
     });
   });
-  byId('folder-label', HTMLElement).addEventListener('keydown', (event) => {
-    if (event.key !== 'Enter' && event.key !== ' ') return;
-    event.preventDefault();
-    folder.click();
-  });
+  byId('choose', HTMLButtonElement).addEventListener('click', () => folder.click());
 
   byId('address-form', HTMLFormElement).addEventListener('submit', (event) => {
     event.preventDefault();

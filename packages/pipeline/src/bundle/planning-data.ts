@@ -14,8 +14,13 @@ export interface PlanningData {
   readonly moments: FeatureMoments;
   /** Summed L1 distances of the float model's cached tensor. */
   readonly distances: DistanceTable;
-  /** The pull towards plain extrapolation that generalized best. */
-  readonly shrinkage: number;
+  /** The pulls towards plain extrapolation that generalized best: for planning, and for fitting a plan. */
+  readonly shrinkage: Shrinkage;
+}
+
+interface Shrinkage {
+  readonly schedule: number;
+  readonly fit: number;
 }
 
 type Numbers = Float32Array | Float64Array;
@@ -23,7 +28,7 @@ type Numbers = Float32Array | Float64Array;
 interface Stored {
   readonly moments: Omit<MomentsSnapshot, 'sums'> & { readonly sums: Record<string, Numbers> };
   readonly distances: { readonly calls: number; readonly window: number; readonly distance: Numbers };
-  readonly shrinkage: number;
+  readonly shrinkage: Shrinkage;
 }
 
 /** Writes them in single precision: sums of squares keep seven digits, residuals three or more. */

@@ -34,7 +34,10 @@ export interface ReplanOptions {
 export interface Replan extends ReplanOptions {
   readonly refreshSteps: readonly number[];
   readonly tables: ForecastTables;
-  /** Root mean square that the forecast of each call is off on the calibration images, relative to the features. */
+  /**
+   * Root mean square that each call's features are off on the calibration images, relative to the features; at a
+   * refresh, what quantization leaves.
+   */
   readonly expectedError: readonly number[];
 }
 
@@ -82,7 +85,7 @@ function plan(options: ReplanOptions, data: PlanningData, { sampler }: BundleMan
   const { moments, shrinkage } = data;
   const refreshes = Math.ceil(sampler.steps / interval);
   const refreshSteps = stepsOf(schedule, { ...data, interval, refreshes, calls: sampler.calls });
-  const fit = { refreshSteps, prior: 'extrapolation', shrinkage } as const;
+  const fit = { refreshSteps, prior: 'extrapolation', shrinkage: shrinkage.fit } as const;
   const tables =
     correction === 'forecast'
       ? fitCacheCorrection(moments, { ...fit, anchors: 2 })
@@ -104,9 +107,19 @@ function stepsOf(
   const { calls, interval, refreshes, moments, shrinkage } = request;
   if (kind === 'uniform') return uniformSchedule(calls, refreshes);
   if (kind === 'quadratic') return quadraticSchedule(calls, refreshes);
-  if (kind === 'dp') return planRefreshSteps(request.distances, { interval, refreshes }).refreshSteps;
-  const longest = Math.min(calls, 2 * interval, Math.floor(moments.window / 2));
-  const table = forecastResidualTable(moments, { window: longest, prior: 'extrapolation', shrinkage });
+  if (kind === 'dp') {
+    // A forecast reaches back over two groups, and the moments over one window.
+    const reach = moments.window < calls ? Math.floor(moments.window / 2) : calls;
+    const maxLength = Math.min(2 * interval, reach);
+    const bounds = { minLength: Math.min(Math.ceil(interval / 2), maxLength), maxLength };
+    return planRefreshSteps(request.distances, { interval, refreshes, ...bounds }).refreshSteps;
+  }
+  const longest = Math.min(calls, 2 * interval, moments.window);
+  const table = forecastResidualTable(moments, {
+    window: longest,
+    prior: 'extrapolation',
+    shrinkage: shrinkage.schedule,
+  });
   return planForecastSteps(tabulatedResiduals(table), { refreshes, minLength: 1, maxLength: longest })
     .refreshSteps;
 }

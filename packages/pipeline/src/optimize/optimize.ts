@@ -12,6 +12,7 @@ import {
 } from '../bundle/write-bundle.js';
 import { fitLatentPreview } from '../images/latent-preview.js';
 import { chooseShrinkage } from './cache-fit.js';
+import { planSchedule } from './candidate.js';
 import { type Choice, chooseVariant } from './choose.js';
 import { type ComponentDecision, componentFolder } from './components/component.js';
 import { optimizeComponents } from './components/optimize-components.js';
@@ -148,7 +149,10 @@ async function writeBundle(
   await writePlanningData(out, {
     moments: mergedMoments(study.anchors),
     distances: mergedMoments(study.features).distanceTable(),
-    shrinkage: chooseShrinkage(choice.chosen.refreshSteps, study.anchors),
+    shrinkage: {
+      schedule: chooseShrinkage(planSchedule(study, 'uniform', lab.refreshes), study.anchors),
+      fit: chooseShrinkage(choice.chosen.refreshSteps, study.anchors),
+    },
   });
   await writeFile(out, VERIFICATION, `${JSON.stringify(verification, null, 2)}\n`);
   throwIfAborted(signal);
