@@ -73,10 +73,11 @@ export class Studio {
     const { preview, sampler, guidanceScale } = bundle.manifest;
     const asked = { ...request, steps: sampler.steps, sampler: sampler.name, guidanceScale, signal };
 
+    // Both are ready before either runs: what cannot work shows at once, and no clock has loading in it.
+    const ours = await this.models.loadBundle(runtime);
     let original: Picture | undefined;
     if (this.#isOurs(bundle)) {
-      const onProgress = this.progressOn('original');
-      await this.models.openOriginal(onProgress, signal);
+      await this.models.openOriginal(this.progressOn('original'), signal);
       const generator = await this.models.loadOriginal(runtime);
       this.say('The original model is computing.');
       original = await runPicture(generator, asked, preview, (moment) =>
@@ -85,14 +86,13 @@ export class Studio {
       this.#finish('original', original, request);
     } else this.#cards.original.say('–', 'not on this site');
 
-    const generator = await this.models.loadBundle(runtime);
     this.say('CacheQuant is computing.');
-    const ours = await runPicture(generator, asked, preview, (moment) => {
+    const picture = await runPicture(ours, asked, preview, (moment) => {
       this.#cards.bundle.watch(moment.call, moment.calls, moment.elapsedMs, moment.preview);
       this.plan.timeline.light(moment.call);
     });
-    this.#finish('bundle', ours, request);
-    this.#compare(bundle, original, ours);
+    this.#finish('bundle', picture, request);
+    this.#compare(bundle, original, picture);
   }
 
   /** Shows a download in a card. */
