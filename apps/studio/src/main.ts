@@ -29,29 +29,47 @@ async function start(): Promise<void> {
   const plan = new PlanPanel(new Timeline(byId('timeline', HTMLElement)), (error) => studio.fail(error));
   studio = new Studio(models, plan, deviceChoice);
 
-  /** One thing at a time: opening a bundle or making pictures; a new one stops what is under way. */
-  let stop = new AbortController();
-  let running: Promise<unknown> = Promise.resolve();
-  const instead = (work: (signal: AbortSignal) => Promise<void>): void => {
-    stop.abort();
-    stop = new AbortController();
-    const { signal } = stop;
-    running = running.then(async () => {
-      busy(true);
+  // One thing at a time. Another bundle stops whatever is under way; a picture waits for its bundle.
+  let opening = new AbortController();
+  let drawing = new AbortController();
+  let last: Promise<unknown> = Promise.resolve();
+  const next = (signal: AbortSignal, work: () => Promise<void>, stopped: () => void): void => {
+    last = last.then(async () => {
       try {
-        if (!signal.aborted) await work(signal);
+        if (!signal.aborted) await work();
       } catch (error) {
-        if (signal.aborted) studio.stopped();
+        if (signal.aborted) stopped();
         else studio.fail(error);
-      } finally {
-        busy(false);
-        void showStored();
       }
+      void showStored();
     });
   };
+  const open = (find: (signal: AbortSignal) => Promise<OpenedBundle>): void => {
+    opening.abort();
+    drawing.abort();
+    opening = new AbortController();
+    const { signal } = opening;
+    next(
+      signal,
+      async () => studio.take(await find(signal)),
+      () => undefined,
+    );
+  };
+  const draw = (): void => {
+    drawing.abort();
+    drawing = new AbortController();
+    const { signal } = drawing;
+    const request = { prompt: prompt.value, seed: Number(seed.value) };
+    busy(true);
+    next(
+      signal,
+      () => studio.generate(request, signal),
+      () => studio.stopped(),
+    );
+    // Not when another picture was asked for meanwhile.
+    last.then(() => drawing.signal === signal && busy(false));
+  };
 
-  const open = (opening: (signal: AbortSignal) => Promise<OpenedBundle>) =>
-    instead(async (signal) => studio.take(await opening(signal)));
   const openNamed = (name: string) =>
     open((signal) => {
       const entry = catalog.bundles.find((candidate) => candidate.name === name) ?? catalog.bundles[0]!;
@@ -60,15 +78,16 @@ async function start(): Promise<void> {
 
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    if (go.classList.contains('stop')) stop.abort();
-    else instead((signal) => studio.generate({ prompt: prompt.value, seed: Number(seed.value) }, signal));
+    if (go.classList.contains('stop')) drawing.abort();
+    else draw();
   });
+  go.disabled = false;
   byId('dice', HTMLButtonElement).addEventListener('click', () => {
     seed.value = String(crypto.getRandomValues(new Uint16Array(1))[0]);
   });
   fillSuggestions(byId('suggestions', HTMLElement), (text) => {
     prompt.value = text;
-    instead((signal) => studio.generate({ prompt: text, seed: Number(seed.value) }, signal));
+    draw();
   });
   acceptBundles((brought) =>
     open(async (signal) => {

@@ -93,6 +93,7 @@ export class Studio {
     });
     this.#finish('bundle', picture, request);
     this.#compare(bundle, original, picture);
+    this.plan.ran();
   }
 
   /** Shows a download in a card. */

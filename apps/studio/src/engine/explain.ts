@@ -39,7 +39,8 @@ function textOf({ message, where, expected, got, hint, code }: CacheQuantError):
   return [message.slice(start, end), file, hint]
     .filter((part) => part !== undefined)
     .map((part) => `${part.charAt(0).toUpperCase()}${part.slice(1).replace(/\.$/, '')}.`)
-    .join(' ');
+    .join(' ')
+    .replace(/`([^`]*)`/g, '“$1”');
 }
 
 /** A folder that is neither a bundle nor a model. */

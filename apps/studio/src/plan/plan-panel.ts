@@ -11,6 +11,8 @@ import type { OpenedBundle } from '../engine/models.js';
 import { percent } from '../format.js';
 import type { Timeline } from '../view/timeline.js';
 
+const TO_SEE = ' Generate to see it.';
+
 /** The knobs of the schedule, and the plan that they stand for. */
 export class PlanPanel {
   readonly #interval = byId('interval', HTMLInputElement);
@@ -68,6 +70,11 @@ export class PlanPanel {
   }
   readonly #applied = new WeakMap<Replan, Promise<Storage>>();
 
+  /** Says that the plan has been seen. */
+  ran(): void {
+    this.#text.textContent = (this.#text.textContent ?? '').replace(TO_SEE, '');
+  }
+
   #asInBundle(): void {
     const { schedule, corrections } = this.#bundle!.manifest;
     this.#plan = undefined;
@@ -110,7 +117,7 @@ export class PlanPanel {
       errors === undefined ? '' : ` Cached features are expected to be off by ${percent(mean)}.`;
     const reused = calls - refreshSteps.length;
     const words = `${refreshSteps.length} refreshes, ${reused} of ${calls} calls from the cache.${expected}`;
-    this.#text.textContent = changed ? `${words} Generate to see it.` : words;
+    this.#text.textContent = changed ? `${words}${TO_SEE}` : words;
     // Square roots, so that small errors can be told apart.
     const heights = errors?.map((error) => Math.min(1, Math.sqrt(error / this.#scale)));
     this.timeline.plan(calls, refreshSteps, heights, `Schedule: ${words}`);
