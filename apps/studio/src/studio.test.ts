@@ -168,7 +168,9 @@ function inChromium() {
       await page.waitForSelector('#notice:not([hidden])');
       expect(await textOf(page, '#notice')).toMatch(/integers.*WebGPU/);
       await page.check('[name=bits][value=float]');
-      await page.waitForSelector('#interval:not(:disabled)');
+      await page.waitForFunction(() =>
+        /float/.test(document.querySelector('#card-bundle .what')!.textContent!),
+      );
       await generate(page);
       expect(await textOf(page, '#backend')).toBe('WebGPU');
       expect(await colours(page, 'bundle')).toBeGreaterThan(50);
