@@ -11,7 +11,9 @@ import { site, studio } from './paths.mjs';
 /**
  * Measures the built site in Chromium, into results/measured.json: the original against the bundle in the same page,
  * on one thread and on two; bytes of a first visit; and the time from opening the page to its pictures. The server is on
- * the same machine, so no network is in these times.
+ * the same machine, so no network is in these times. Times are to be taken on a machine that does nothing else.
+ *
+ * @example node apps/studio/tools/measure.mjs ratio visits
  */
 const RUNS = 3;
 const browser = await launchChromium();
@@ -69,12 +71,23 @@ async function compare(threads, server) {
   };
 }
 
+/** What a visitor downloads until both pictures are there. */
+async function bytesOfFirstVisit() {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  plain.requests.length = 0;
+  await page.goto(plain.url);
+  await ready(page);
+  await generate(page);
+  await context.close();
+  return bytesByPart(plain.requests, site);
+}
+
 /** Opens the page twice as the same visitor and presses the button as soon as it is there. */
 async function visits() {
   const context = await browser.newContext();
   const made = [];
   for (const visit of ['first', 'second']) {
-    plain.requests.length = 0;
     const page = await context.newPage();
     const start = performance.now();
     await page.goto(plain.url);
@@ -88,7 +101,7 @@ async function visits() {
         )
         .then(() => Number(((performance.now() - start) / 1000).toFixed(2)));
     const [originalSeconds, cachequantSeconds] = await Promise.all([done('original'), done('bundle')]);
-    made.push({ visit, originalSeconds, cachequantSeconds, bytes: bytesByPart(plain.requests, site) });
+    made.push({ visit, originalSeconds, cachequantSeconds });
     await page.close();
   }
   await context.close();
@@ -103,18 +116,26 @@ async function compressed() {
   return bytes;
 }
 
-const measured = {
-  machine: `${os.cpus()[0]?.model ?? 'unknown'}, ${os.availableParallelism()} cores`,
-  browser: `Chromium ${browser.version()}`,
-  createdAt: new Date().toISOString().slice(0, 10),
-  wasm: [await compare(1, plain), await compare(2, isolated)],
-  visits: await visits(),
-  pageAndRuntimeGzip: await compressed(),
+/** @type {Record<string, () => Promise<object>>} */
+const parts = {
+  bytes: async () => ({ firstVisit: await bytesOfFirstVisit(), pageAndRuntimeGzip: await compressed() }),
+  ratio: async () => ({ wasm: [await compare(1, plain), await compare(2, isolated)] }),
+  visits: async () => ({ visits: await visits() }),
 };
-await mkdir(path.join(studio, 'results'), { recursive: true });
+const wanted = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(parts);
 const file = path.join(studio, 'results/measured.json');
-await writeFile(file, `${JSON.stringify(measured, null, 2)}\n`);
-console.log(JSON.stringify(measured, null, 2));
+await mkdir(path.dirname(file), { recursive: true });
+for (const part of wanted) {
+  const before = JSON.parse(await readFile(file, 'utf8').catch(() => '{}'));
+  const where = {
+    machine: `${os.cpus()[0]?.model ?? 'unknown'}, ${os.availableParallelism()} cores`,
+    browser: `Chromium ${browser.version()}`,
+    measuredAt: new Date().toISOString().slice(0, 10),
+  };
+  const measured = { ...before, [part]: { ...where, ...(await parts[part]?.()) } };
+  await writeFile(file, `${JSON.stringify(measured, null, 2)}\n`);
+  console.log(JSON.stringify(measured[part], null, 2));
+}
 await browser.close();
 await plain.close();
 await isolated.close();

@@ -5,7 +5,8 @@ import { launchChromium } from '../../../scripts/browser/chromium.mjs';
 import { serveFolders } from '../../../scripts/browser/serve-folders.mjs';
 import { repository, site } from './paths.mjs';
 
-/** Pictures of the studio in each of its states, in out/studio/screenshots, for people to look at. */
+/** Pictures of the studio in each of its states, in out/studio/screenshots, for people to look at; two for the README. */
+const images = path.join(repository, 'docs/images');
 const folder = path.join(repository, 'out/studio/screenshots');
 await mkdir(folder, { recursive: true });
 const server = await serveFolders({ folders: { '/': site } });
@@ -50,6 +51,11 @@ await page.waitForFunction(() => document.querySelector('#fact-speed')?.textCont
   timeout: 240_000,
 });
 await page.screenshot({ path: path.join(folder, 'done-light.png'), fullPage: true });
+await page.screenshot({
+  path: path.join(images, 'studio.png'),
+  fullPage: true,
+  clip: { x: 90, y: 0, width: 1100, height: 1370 },
+});
 await page.emulateMedia({ colorScheme: 'dark' });
 await page.screenshot({ path: path.join(folder, 'done-dark.png'), fullPage: true });
 await page.emulateMedia({ colorScheme: 'light' });
@@ -74,6 +80,7 @@ const phone = await open({
 await phone.screenshot({ path: path.join(folder, 'phone-opened.png') });
 await generate(phone);
 await phone.screenshot({ path: path.join(folder, 'phone-done.png'), fullPage: true });
+await phone.screenshot({ path: path.join(images, 'studio-phone.png'), scale: 'css' });
 console.log(
   'wider than the screen:',
   await phone.evaluate(() => document.documentElement.scrollWidth > innerWidth),
