@@ -3,8 +3,8 @@ import type { Storage } from '@cachequant/tensor';
 import type { CatalogEntry } from './catalog.js';
 import { whileOpening } from './while-opening.js';
 
-/** Files that making images does not need. */
-const LATER = /^(planning\/|plan\.json$|verification\.json$|report\.html$|README\.md$)/;
+/** Files that making images does not need: integers run on WebAssembly, and WebGPU takes the bundle in float. */
+const LATER = /^(planning\/|plan\.json$|verification\.json$|report\.html$|README\.md$)|\.float(16|32)\.onnx$/;
 
 /** Downloads a model of the site; everything is known of its files, so nothing has to be asked for. */
 export function openEntry(
