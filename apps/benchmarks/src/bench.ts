@@ -5,9 +5,12 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { openBundle } from '@cachequant/pipeline';
 import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
+import type { Storage } from '@cachequant/tensor';
 import { buildModel } from './build-model.js';
+import { buildParts } from './build-parts.js';
 import { type ChildResult, runChild } from './child.js';
 import { measure } from './measure.js';
+import { measureStages, wholeImages } from './measure-stages.js';
 import { renderPage } from './page.js';
 import { CACHE, RESULTS, SKELETON } from './paths.js';
 import { type BenchResults, resultsSchema } from './results.js';
@@ -18,6 +21,7 @@ const { values } = parseArgs({
 const DONE_BEFORE = '(done before)';
 const mode = values.full ? 'full' : 'quick';
 const size = values.full ? 64 : 32;
+const PIXELS_PER_LATENT = 8;
 
 const stop = new AbortController();
 process.once('SIGINT', () => stop.abort());
@@ -45,6 +49,7 @@ async function bench(signal: AbortSignal): Promise<void> {
   });
   const made = path.join(CACHE, `bundle-${size}`);
   const optimized = await optimizeWatched(folder, made, signal);
+  const parts = await optimizedParts(signal);
   const { manifest, verification } = await openBundle(nodeStorage(made), { check: 'sizes' });
   const serving = await runChild('serve-sd15.js', [made], signal, () => {});
   const runtime = await createNodeRuntime();
@@ -55,6 +60,14 @@ async function bench(signal: AbortSignal): Promise<void> {
     bundle: nodeStorage(made),
     manifest,
     qdq: existsSync(path.join(qdq, 'model.onnx')) ? qdq : undefined,
+    rounds: Number(values.rounds),
+    signal,
+    log,
+  });
+  const stages = await measureStages({
+    runtime,
+    ...parts,
+    latentDims: manifest.latentDims,
     rounds: Number(values.rounds),
     signal,
     log,
@@ -78,6 +91,12 @@ async function bench(signal: AbortSignal): Promise<void> {
     },
     versions: { Node: process.versions.node, 'ONNX Runtime': runtime.version },
     ...measured,
+    stages,
+    images: wholeImages(stages, measured.loops),
+    folderBytes: {
+      float: floatBytes + stages.reduce((sum, stage) => sum + stage.floatBytes, 0),
+      ours: denoiserBytes + stages.reduce((sum, stage) => sum + stage.bytes, 0),
+    },
     sizeRatio: denoiserBytes / floatBytes,
     denoiserBytes,
     floatBytes,
@@ -94,6 +113,16 @@ async function bench(signal: AbortSignal): Promise<void> {
   const page = renderPage(results);
   await writeFile(path.join(RESULTS, `${name}.md`), page);
   console.log(`\n${page}`);
+}
+
+/** Decoder and text encoder, and what `optimize` makes of them. */
+async function optimizedParts(signal: AbortSignal): Promise<{ model: Storage; bundle: Storage }> {
+  const folder = path.join(CACHE, 'sd15-parts');
+  const model = await buildParts(folder, signal);
+  const [work, made] = [path.join(CACHE, `parts-work-${size}`), path.join(CACHE, `parts-${size}`)];
+  log('decoder and text encoder');
+  await runChild('optimize-parts.js', [folder, work, made, String(PIXELS_PER_LATENT * size)], signal, log);
+  return { model, bundle: nodeStorage(made) };
 }
 
 /** Time and memory of the run that made the bundle; a run that finds finished stages says nothing about them. */

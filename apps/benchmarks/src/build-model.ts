@@ -1,11 +1,6 @@
-import { copyFile, mkdir } from 'node:fs/promises';
-import path from 'node:path';
-import { GraphIndex, openSource, readModelFrom } from '@cachequant/onnx';
 import { nodeStorage } from '@cachequant/runtime-node';
-import { type Storage, throwIfAborted, toBytes, writeFile } from '@cachequant/tensor';
-import { fanInOf, SeededWeights } from './seeded-weights.js';
-
-const WEIGHTS = 'unet/weights.bin';
+import { type Storage, writeFile } from '@cachequant/tensor';
+import { fillSkeleton } from './fill-skeleton.js';
 
 const CONFIG = {
   _class_name: 'UNet2DConditionModel',
@@ -29,9 +24,8 @@ export const SCHEDULER_CONFIG = {
 };
 
 /**
- * Makes a model folder of a graph without weights, once: one tensor in memory at a time.
+ * Makes a model folder with the U-Net, once.
  * @param skeleton folder with the graph
- * @returns the storage of the model folder
  */
 export async function buildModel(
   skeleton: string,
@@ -40,34 +34,9 @@ export async function buildModel(
   onProgress: (bytes: number, total: number) => void,
 ): Promise<Storage> {
   const storage = nodeStorage(folder);
-  const model = await readModelFrom(await openSource(nodeStorage(skeleton), 'model.onnx'), { signal });
-  const { graph } = model;
-  const missing = [...graph.initializers.values()].flatMap((weight) =>
-    weight.data.kind === 'external' ? [{ weight, data: weight.data }] : [],
-  );
-  const total = missing.reduce((most, { data }) => Math.max(most, data.offset + data.length), 0);
-  if ((await storage.stat(WEIGHTS))?.size === total) return storage;
-  await mkdir(path.join(folder, 'unet'), { recursive: true });
-  await copyFile(path.join(skeleton, 'model.onnx'), path.join(folder, 'unet/model.onnx'));
   await writeFile(storage, 'model_index.json', JSON.stringify({ _class_name: 'StableDiffusionPipeline' }));
   await writeFile(storage, 'unet/config.json', JSON.stringify(CONFIG));
   await writeFile(storage, 'scheduler/scheduler_config.json', JSON.stringify(SCHEDULER_CONFIG));
-  const index = new GraphIndex(graph);
-  const weights = new SeededWeights(0);
-  const writer = await storage.create(WEIGHTS);
-  let written = 0;
-  try {
-    for (const [position, { weight, data }] of missing.entries()) {
-      throwIfAborted(signal);
-      if (data.offset > written) await writer.write(new Uint8Array(data.offset - written));
-      await writer.write(toBytes(weights.fill(weight, fanInOf(index, weight), position)));
-      written = data.offset + data.length;
-      onProgress(written, total);
-    }
-    await writer.commit();
-  } catch (error) {
-    await writer.abort();
-    throw error;
-  }
+  await fillSkeleton(skeleton, storage, 'unet', signal, onProgress);
   return storage;
 }

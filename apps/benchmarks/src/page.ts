@@ -35,20 +35,26 @@ export function renderPage(results: BenchResults): string {
     ...(calls.qdq ? [] : [row(NAMES.qdq!, 'not measured', '', '')]),
     '',
     ...head('whole image', 'interval', 'float s', 'CacheQuant s', 'speed'),
-    ...results.loops.map(({ sampler, steps, interval, floatSeconds, seconds, speedup }) =>
-      row(
-        `${steps} steps of ${sampler}`,
-        String(interval),
-        fixed(floatSeconds, 1),
-        fixed(seconds, 1),
-        `${fixed(speedup, 1)}x`,
-      ),
-    ),
+    ...results.loops.map(loopRow),
+    '',
+    ...head('once an image', 'form in the bundle', 'float ms', 'CacheQuant ms', 'bytes, of float'),
+    ...results.stages.map(stageRow),
+    '',
+    ...head('from prompt to pixels', 'interval', 'float s', 'CacheQuant s', 'speed'),
+    ...results.images.map(loopRow),
+    '',
+    'Weights are seeded, so quality is not measured here but on [models/fashion-sd](../../../models/fashion-sd), which was trained. What decided the form of a part:',
+    '',
+    ...results.stages.map(({ part, form, reason }) => `- ${part}, ${form}: ${reason}`),
     '',
     ...head('size and memory', ''),
     row(
       'denoiser/ of the bundle',
       `${fixed(results.denoiserBytes / 1e6, 0)} MB, ${fixed(results.sizeRatio, 3)} of the float weights`,
+    ),
+    row(
+      'the whole folder: text encoder, denoiser, decoder',
+      `${fixed(results.folderBytes.ours / 1e6, 0)} MB, ${fixed(results.folderBytes.ours / results.folderBytes.float, 3)} of float`,
     ),
     row(
       'multiply-adds of convolutions and linear layers planned as integers',
@@ -77,6 +83,23 @@ function callRow(name: string, { medianMs, quartilesMs }: Spread, float: number)
     quartilesMs.map((ms) => fixed(ms, 0)).join('–'),
     `${fixed(float / medianMs)}x`,
   );
+}
+
+function loopRow({
+  sampler,
+  steps,
+  interval,
+  floatSeconds,
+  seconds,
+  speedup,
+}: BenchResults['loops'][number]): string {
+  const name = `${steps} steps of ${sampler}`;
+  return row(name, String(interval), fixed(floatSeconds, 1), fixed(seconds, 1), `${fixed(speedup, 1)}x`);
+}
+
+function stageRow({ part, form, float, ours, bytes, floatBytes }: BenchResults['stages'][number]): string {
+  const share = fixed(bytes / floatBytes);
+  return row(part, form, fixed(float.medianMs, 0), fixed(ours.medianMs, 0), share);
 }
 
 function profileTable({ float, int8, cached }: BenchResults['profile']): string[] {

@@ -17,6 +17,17 @@ export const machineSchema = z.object({
   int8FullRange: z.boolean(),
 });
 
+const loops = z.array(
+  z.object({
+    sampler: z.string(),
+    steps: z.int(),
+    interval: z.int(),
+    floatSeconds: z.number(),
+    seconds: z.number(),
+    speedup: z.number(),
+  }),
+);
+
 /** What `npm run bench` writes. */
 export const resultsSchema = z.object({
   model: z.string(),
@@ -32,16 +43,24 @@ export const resultsSchema = z.object({
   calls: z.record(z.string(), spreadSchema),
   fullStepSpeedup: z.number().positive(),
   cachedCallShare: z.number().positive(),
-  loops: z.array(
+  /** From noise to latents. */
+  loops,
+  /** The parts that run once an image. */
+  stages: z.array(
     z.object({
-      sampler: z.string(),
-      steps: z.int(),
-      interval: z.int(),
-      floatSeconds: z.number(),
-      seconds: z.number(),
-      speedup: z.number(),
+      part: z.string(),
+      form: z.string(),
+      reason: z.string(),
+      float: spreadSchema,
+      ours: spreadSchema,
+      floatBytes: z.number(),
+      bytes: z.number(),
     }),
   ),
+  /** The loops with those parts: from prompt to pixels. */
+  images: loops,
+  /** Of all graphs and weights. */
+  folderBytes: z.object({ float: z.number(), ours: z.number() }),
   /** Everything under denoiser/ against the float weights. */
   sizeRatio: z.number(),
   denoiserBytes: z.number(),

@@ -26,7 +26,8 @@ export async function openParts(
   };
   const decoderSession = await load('vae_decoder');
   const decoder = decoderSession && vaeDecoder(decoderSession, folder.vaeDecoder!.config);
-  const encoderSession = await load('text_encoder');
+  // Conditioning that was given is not this encoder's to replace.
+  const encoderSession = lab.textEncoderMs > 0 ? await load('text_encoder') : undefined;
   const length = folder.textEncoder?.config.max_position_embeddings ?? undefined;
   const encoder =
     encoderSession &&
