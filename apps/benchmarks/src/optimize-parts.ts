@@ -30,7 +30,7 @@ await optimize({
   signal: stop.signal,
   options: {
     sampler: 'ddim',
-    steps: 2,
+    steps: 4,
     interval: 2,
     schedule: 'uniform',
     cacheCorrection: 'none',
