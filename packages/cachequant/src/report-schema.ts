@@ -77,7 +77,7 @@ export const reportSchema = z.object({
   errorPerCall: z.object({ corrected: z.array(number), uncorrected: z.array(number) }),
   cacheHits: z.object({ full: number, cached: number }),
   coverage: z.object({
-    integerShare: number,
+    integerShare: number.optional(),
     plannedShare: number,
     operators: z.array(z.object({ opType: z.string(), ms: number, count: number })),
   }),

@@ -86,8 +86,8 @@ export interface ReportData {
   /** Calls per image that were computed anew, and from cached features. */
   readonly cacheHits: { readonly full: number; readonly cached: number };
   readonly coverage: {
-    /** Share of the multiply-adds of convolutions and linear layers that ran in integer kernels, by the runtime's profile. */
-    readonly integerShare: number;
+    /** Share of the multiply-adds of convolutions and linear layers that ran in integer kernels, by the runtime's profile; left out without one. */
+    readonly integerShare?: number | undefined;
     readonly plannedShare: number;
     /** Milliseconds by kind of operator in the profiled call, largest first. */
     readonly operators: readonly { readonly opType: string; readonly ms: number; readonly count: number }[];

@@ -64,7 +64,7 @@ class NodeRuntime implements Runtime {
 
   capabilities(): Promise<RuntimeCapabilities> {
     this.#capabilities ??= probeInt8FullRange(this).then(
-      (int8FullRange) => ({ int8: true, int8FullRange, float16: true, deviceTensors: true }),
+      (int8FullRange) => ({ int8: true, int8FullRange, float16: true, deviceTensors: true, profiling: true }),
       (error) => {
         this.#capabilities = undefined;
         throw error;

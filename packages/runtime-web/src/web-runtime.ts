@@ -169,7 +169,7 @@ class WorkerRuntime implements WebRuntime {
   async #probe(): Promise<RuntimeCapabilities> {
     if (this.backend === 'wasm') {
       const int8FullRange = await probeInt8FullRange(this);
-      return { int8: true, int8FullRange, float16: true, deviceTensors: true };
+      return { int8: true, int8FullRange, float16: true, deviceTensors: true, profiling: false };
     }
     await this.#tryGpu();
     return {
@@ -177,6 +177,7 @@ class WorkerRuntime implements WebRuntime {
       int8FullRange: false,
       float16: this.adapter?.float16 ?? false,
       deviceTensors: true,
+      profiling: false,
     };
   }
 

@@ -64,6 +64,8 @@ export interface RuntimeCapabilities {
   readonly int8FullRange: boolean;
   readonly float16: boolean;
   readonly deviceTensors: boolean;
+  /** Sessions can be loaded with `profiling`. */
+  readonly profiling: boolean;
 }
 
 /** One way to run ONNX models. Every implementation passes the suite in `@cachequant/tensor/testing`. */

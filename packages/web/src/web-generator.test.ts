@@ -25,6 +25,7 @@ import {
   SMALL_RUN,
 } from '../../pipeline/src/__fixtures__/optimized-model.js';
 import type {} from './__fixtures__/vite/main.js';
+import type {} from './__fixtures__/vite/optimize.js';
 import type { PreflightOptions } from './preflight.js';
 import type { WebGeneratorOptions } from './web-generator.js';
 
@@ -87,7 +88,7 @@ function inChromium() {
       launchChromium(softwareGpu),
       // In several files, as a host with a limit needs them.
       optimizedModel(QUICK_RUN, undefined, 1_500_000),
-      buildPages(here('__fixtures__/vite'), ['index.html']),
+      buildPages(here('__fixtures__/vite'), ['index.html', 'optimize.html']),
     ]);
     bundle = made.out.locate!('cachequant.json')!.replace(/.cachequant\.json$/, '');
     visitor = await browser.newContext();
@@ -116,6 +117,24 @@ function inChromium() {
     await made.dispose();
     return psnr({ ...image!, rgb: Uint8Array.from(rgb) }, image!);
   }
+
+  test('a bundle is made on the page as well, from the model to its verification', async () => {
+    const page = await open(ordinary, 'optimize.html');
+    await page.waitForFunction(() => typeof globalThis.optimizeHere === 'function');
+    const model = { url: '/model', files: [...(await nodeStorage(MODEL).list())] };
+    const result = await page.evaluate(
+      ({ model, options, prompt }) => globalThis.optimizeHere(model, options, prompt),
+      { model, options: QUICK_RUN, prompt: REQUEST.prompt },
+    );
+    await page.close();
+    expect(result.bytes).toBeLessThan(10e6);
+    expect(result.plannedShare).toBeGreaterThan(0.9);
+    expect(result.integerShare).toBeUndefined();
+    // The same model and options in Node: the page calibrates the same images, with roundings of its own.
+    expect(Math.abs(result.psnr - made.summary.pictures[0]!.psnr)).toBeLessThan(3);
+    const generator = createBundleGenerator({ storage: made.out, runtime: made.runtime });
+    expect(await agreement(generator, REQUEST, result.rgb)).toBeGreaterThan(25);
+  });
 
   test('makes the pictures that Node makes from a bundle, on one thread, while the page goes on', async () => {
     const page = await open(ordinary);

@@ -9,8 +9,9 @@ import type { Variant } from './variant.js';
 /** What really ran as integers, by the runtime's own profile. */
 export interface Coverage {
   /** Shares of the multiply-adds of convolutions and linear layers, over the calls of one image. */
-  readonly integerShare: number;
   readonly plannedShare: number;
+  /** Of those that ran; undefined where the runtime keeps no profile. */
+  readonly integerShare: number | undefined;
   /** Layers that were planned as integers and did not run so. */
   readonly missed: readonly string[];
   /** Of one full call, longest first. */
@@ -20,11 +21,12 @@ export interface Coverage {
 const INTEGER_OPERATORS = new Set(['QLinearConv', 'MatMulIntegerToFloat', 'QGemm', 'QLinearMatMul']);
 const PROFILED_RUNS = 3;
 
-/** Runs both graphs a few times with profiling and compares what ran with what was planned. */
+/** Runs both graphs a few times with profiling, where there is that, and compares what ran with what was planned. */
 export async function measureCoverage(study: Study, variant: Variant): Promise<Coverage> {
   const { lab, graphs } = study;
-  const full = await profile(study, variant.full);
-  const cached = variant.cached && (await profile(study, variant.cached.graph));
+  const { profiling } = await lab.runtime.capabilities();
+  const full = profiling ? await profile(study, variant.full) : [];
+  const cached = variant.cached && (profiling ? await profile(study, variant.cached.graph) : []);
   const refreshes = variant.cached?.refreshSteps.length ?? lab.sampler.calls;
   const parts = [
     { nodes: full, layers: graphs.full.layers, macs: graphs.full.layerMacs, calls: refreshes },
@@ -51,12 +53,12 @@ export async function measureCoverage(study: Study, variant: Variant): Promise<C
       if (!study.integers?.packed.compute.has(layer.id)) continue;
       planned += work;
       if (ran.some((name) => isOf(name, layer))) integer += work;
-      else missed.add(layer.id);
+      else if (profiling) missed.add(layer.id);
     }
   }
   return {
-    integerShare: integer / total,
     plannedShare: planned / total,
+    integerShare: profiling ? integer / total : undefined,
     missed: [...missed],
     operators: byOperator(full),
   };

@@ -1,4 +1,4 @@
-import type { Runtime, Storage } from '@cachequant/tensor';
+import { CacheQuantError, type Runtime, type Storage } from '@cachequant/tensor';
 import { loadDecoder } from '../generate/generator-parts.js';
 import { type LatentDecoder, latentView } from '../generate/latent-decoder.js';
 import { hashModel, hashText } from './fingerprint.js';
@@ -7,7 +7,7 @@ import type { Laboratory, StageProgress } from './laboratory.js';
 import { type BundlePlan, optionsOfPlan, requirePlanOf } from './plan-file.js';
 import { denoiserDims, type PreparedSource, prepareSource } from './prepare.js';
 import { prepareImages } from './prepare-images.js';
-import { type OptimizeOptions, parseRecipe } from './recipe.js';
+import { type OptimizeOptions, parseRecipe, type Recipe } from './recipe.js';
 import { openStages, type StageRunner } from './stages.js';
 
 /** Raised whenever results of the same options may differ from those of an earlier version. */
@@ -46,6 +46,7 @@ export async function openLaboratory(options: LaboratoryOptions): Promise<OpenLa
   const { source, work, runtime, conditioning, plan, signal } = options;
   const given = options.options ?? {};
   const recipe = parseRecipe(plan ? optionsOfPlan(plan, given) : given);
+  await requireProfile(runtime, recipe, plan);
   const prepared = await prepareSource(source, recipe, conditioning);
   const sourceFingerprint = await hashModel(source, prepared.folder.denoiser.model, signal);
   if (plan) requirePlanOf(plan, { fingerprint: sourceFingerprint, conditioning: conditioning?.fingerprint });
@@ -91,4 +92,16 @@ function openDecoder({ folder, latentDims }: PreparedSource, runtime: Runtime): 
   const [channels] = latentDims;
   const pixels = channels === 1 || channels === 3;
   return folder.vaeDecoder || pixels ? loadDecoder(folder, runtime) : Promise.resolve(latentView());
+}
+
+/** Without a profile no layer can be timed, and to leave them all in integers is not for us to decide. */
+async function requireProfile(runtime: Runtime, { bits, layers }: Recipe, plan: BundlePlan | undefined) {
+  if (bits === 'none' || layers === 'all' || plan) return;
+  if ((await runtime.capabilities()).profiling) return;
+  throw new CacheQuantError('unsupported', 'this runtime cannot measure layers', {
+    where: 'option layers',
+    expected: 'a runtime that keeps a profile',
+    got: runtime.name,
+    hint: "Take layers: 'all', or a plan that was measured elsewhere",
+  });
 }

@@ -14,11 +14,22 @@ export function operators({ coverage }: ReportData): Markup {
   return section(
     'operators',
     'What really ran as integers',
-    `${formatShare(integerShare)} of the multiply-adds of convolutions and linear layers ran in integer kernels, by the runtime’s own profile; ${formatShare(plannedShare)} were planned.`,
-    html`<div class="meter" role="img" aria-label="${formatShare(integerShare)} of the multiply-adds in integer kernels"><span style="width:${meterWidth(integerShare)}%"></span><i style="left:${meterWidth(plannedShare)}%"></i></div>
+    summary(integerShare, plannedShare),
+    html`${integerShare !== undefined && meter(integerShare, plannedShare)}
 ${kinds.length > 0 && operatorFigure(description, drawn)}
 ${kinds.length > 0 && details('Every kind of operator', operatorTable(kinds))}`,
   );
+}
+
+function summary(ran: number | undefined, planned: number): string {
+  const work = 'of the multiply-adds of convolutions and linear layers';
+  return ran === undefined
+    ? `${formatShare(planned)} ${work} were planned as integers; this runtime keeps no profile of what ran.`
+    : `${formatShare(ran)} ${work} ran in integer kernels, by the runtime’s own profile; ${formatShare(planned)} were planned.`;
+}
+
+function meter(ran: number, planned: number): Markup {
+  return html`<div class="meter" role="img" aria-label="${formatShare(ran)} of the multiply-adds in integer kernels"><span style="width:${meterWidth(ran)}%"></span><i style="left:${meterWidth(planned)}%"></i></div>`;
 }
 
 function operatorFigure(description: string, drawn: ReportData['coverage']['operators']): Markup {
