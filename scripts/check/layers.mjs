@@ -1,6 +1,6 @@
 // @ts-check
 
-const algorithms = ['onnx', 'scheduler', 'quantizer', 'correction', 'samplers'].map(
+const algorithms = ['onnx', 'scheduler', 'quantizer', 'correction', 'samplers', 'evaluate'].map(
   (name) => `@cachequant/${name}`,
 );
 
@@ -14,6 +14,7 @@ export const allowedImports = new Map([
   ['@cachequant/onnx', ['@cachequant/tensor']],
   ['@cachequant/scheduler', ['@cachequant/tensor']],
   ['@cachequant/samplers', ['@cachequant/tensor']],
+  ['@cachequant/evaluate', ['@cachequant/tensor']],
   ['@cachequant/runtime-node', ['@cachequant/tensor']],
   ['@cachequant/runtime-web', ['@cachequant/tensor']],
   ['@cachequant/report', ['@cachequant/tensor']],

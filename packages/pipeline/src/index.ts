@@ -1,3 +1,4 @@
+export { interval95, meanOf, medianOf, psnr, type RgbImage, ssim } from '@cachequant/evaluate';
 export {
   type BundleGeneratorOptions,
   createBundleGenerator,
@@ -48,9 +49,7 @@ export {
 export { type ImageGridOptions, imageGrid } from './images/image-grid.js';
 export { fitLatentPreview, type LatentPreview, previewPicture } from './images/latent-preview.js';
 export { encodePng } from './images/png.js';
-export { psnr } from './images/psnr.js';
-export { type RgbImage, toRgba, toRgbImages } from './images/rgb-image.js';
-export { ssim } from './images/ssim.js';
+export { toRgba, toRgbImages } from './images/rgb-image.js';
 export type {
   DenoiserConfig,
   ModelIndex,
@@ -83,7 +82,6 @@ export {
   type Recipe,
   type ScheduleKind,
 } from './optimize/recipe.js';
-export { interval95, meanOf, medianOf } from './optimize/statistics.js';
 export {
   FLOAT_CACHED,
   FLOAT_FULL,

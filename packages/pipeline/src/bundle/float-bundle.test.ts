@@ -1,3 +1,4 @@
+import { psnr } from '@cachequant/evaluate';
 import { readText, type Session, type Storage, type Tensor, writeFile } from '@cachequant/tensor';
 import { memoryStorage } from '@cachequant/tensor/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -5,7 +6,6 @@ import { type OptimizedModel, optimizedModel, SMALL_RUN } from '../__fixtures__/
 import type { Denoiser, DenoiserCall } from '../generate/denoiser.js';
 import { floatDenoiser } from '../generate/float-denoiser.js';
 import { loadCachedDenoiser } from '../generate/load-cached-denoiser.js';
-import { psnr } from '../images/psnr.js';
 import { loadGraph } from '../model/load-graph.js';
 import { type Laboratory, observingDenoiser, runGraph, sampleImage } from '../optimize/laboratory.js';
 import { FLOAT_CACHED, FLOAT_FULL } from '../optimize/study.js';

@@ -1,7 +1,7 @@
+import type { RgbImage } from '@cachequant/evaluate';
 import type { Tensor } from '@cachequant/tensor';
 import { CacheQuantError } from '@cachequant/tensor';
 import { z } from 'zod';
-import type { RgbImage } from '../images/rgb-image.js';
 import type { CallKind } from './denoiser.js';
 
 /** Where a request stands after a network call. */

@@ -1,5 +1,6 @@
+import type { RgbImage } from '@cachequant/evaluate';
 import { CacheQuantError, type Session, type Tensor, tensor } from '@cachequant/tensor';
-import { type RgbImage, toRgbImages } from '../images/rgb-image.js';
+import { toRgbImages } from '../images/rgb-image.js';
 import type { VaeConfig } from '../model/component-configs.js';
 import { convertTensor, readFloat32 } from '../model/convert-tensor.js';
 

@@ -1,6 +1,6 @@
+import type { RgbImage } from '@cachequant/evaluate';
 import type { Sampler } from '@cachequant/samplers';
 import { type Tensor, tensor } from '@cachequant/tensor';
-import type { RgbImage } from '../images/rgb-image.js';
 import type { GenerationRequest, ImageJob } from './generation-request.js';
 import type { GeneratorParts } from './generator-parts.js';
 import type { Guidance } from './guidance.js';

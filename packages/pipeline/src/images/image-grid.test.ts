@@ -1,8 +1,8 @@
+import type { RgbImage } from '@cachequant/evaluate';
 import { decode } from 'fast-png';
 import { describe, expect, it } from 'vitest';
 import { imageGrid } from './image-grid.js';
 import { encodePng } from './png.js';
-import type { RgbImage } from './rgb-image.js';
 
 function pixel(value: number): RgbImage {
   return { width: 1, height: 1, rgb: Uint8Array.of(value, value, value) };

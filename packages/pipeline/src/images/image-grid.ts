@@ -1,5 +1,5 @@
+import { checkSameSize, type RgbImage } from '@cachequant/evaluate';
 import { CacheQuantError } from '@cachequant/tensor';
-import { checkSameSize, type RgbImage } from './rgb-image.js';
 
 export interface ImageGridOptions {
   /** White pixels between pictures, after scaling; 0 when left out. */

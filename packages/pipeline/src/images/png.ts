@@ -1,5 +1,5 @@
+import type { RgbImage } from '@cachequant/evaluate';
 import { encode } from 'fast-png';
-import type { RgbImage } from './rgb-image.js';
 
 /** The bytes of a PNG file, without loss. */
 export function encodePng({ width, height, rgb }: RgbImage): Uint8Array {

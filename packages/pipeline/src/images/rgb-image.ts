@@ -1,12 +1,5 @@
+import type { RgbImage } from '@cachequant/evaluate';
 import { CacheQuantError, type Tensor } from '@cachequant/tensor';
-
-/** A picture of 8 bits a channel: rows from the top, three bytes a pixel. */
-export interface RgbImage {
-  readonly width: number;
-  readonly height: number;
-  /** Red, green, blue; width · height · 3 bytes. */
-  readonly rgb: Uint8Array;
-}
 
 /**
  * The pictures of a decoder's output, rounded as diffusers does: x/2 + 0.5, clamped to [0, 1], times 255.
@@ -50,22 +43,4 @@ function toByte(value: number): number {
 function roundHalfEven(value: number): number {
   const rounded = Math.round(value);
   return rounded - value === 0.5 && rounded % 2 === 1 ? rounded - 1 : rounded;
-}
-
-/** @throws CacheQuantError `shape` when the bytes do not fill the picture, or two pictures differ in size */
-export function checkSameSize(where: string, first: RgbImage, second: RgbImage): void {
-  for (const { width, height, rgb } of [first, second]) {
-    if (rgb.length === width * height * 3 && rgb.length > 0) continue;
-    throw new CacheQuantError('shape', 'the bytes do not fill the picture', {
-      where,
-      expected: `${width * height * 3} bytes for ${width}×${height}`,
-      got: String(rgb.length),
-    });
-  }
-  if (first.width === second.width && first.height === second.height) return;
-  throw new CacheQuantError('shape', 'the pictures differ in size', {
-    where,
-    expected: `${first.width}×${first.height}`,
-    got: `${second.width}×${second.height}`,
-  });
 }

@@ -1,8 +1,8 @@
+import { meanOf as mean } from '@cachequant/evaluate';
 import type { Candidate } from './candidate.js';
 import { buildCandidate } from './candidate.js';
 import { type CorrectedOutputs, correctOutputs } from './correct-outputs.js';
 import { type BundlePlan, plannedSchedule } from './plan-file.js';
-import { meanOf as mean } from './statistics.js';
 import type { Study } from './study.js';
 import type { Variant } from './variant.js';
 

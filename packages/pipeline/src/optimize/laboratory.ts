@@ -1,3 +1,4 @@
+import type { RgbImage } from '@cachequant/evaluate';
 import type { Sampler } from '@cachequant/samplers';
 import {
   CacheQuantError,
@@ -12,7 +13,6 @@ import { denoiserFeeds } from '../generate/denoiser-feeds.js';
 import { findDenoiserInputs } from '../generate/denoiser-inputs.js';
 import { initialNoise } from '../generate/initial-noise.js';
 import { type SampledLatents, type SampleLatentsOptions, sampleLatents } from '../generate/sample-latents.js';
-import type { RgbImage } from '../images/rgb-image.js';
 import { loadGraph as loadModel } from '../model/load-graph.js';
 import type { Recipe } from './recipe.js';
 

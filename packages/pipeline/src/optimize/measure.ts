@@ -1,8 +1,7 @@
+import type { RgbImage } from '@cachequant/evaluate';
+import { psnr, ssim } from '@cachequant/evaluate';
 import type { CallKind, Denoiser } from '../generate/denoiser.js';
 import type { SamplingStep } from '../generate/sample-latents.js';
-import { psnr } from '../images/psnr.js';
-import type { RgbImage } from '../images/rgb-image.js';
-import { ssim } from '../images/ssim.js';
 import { type Laboratory, type PreparedImage, sampleImage } from './laboratory.js';
 
 /** One image, made and timed. */
@@ -56,21 +55,4 @@ export function compareWith(originals: readonly RgbImage[], pictures: readonly R
     psnr: pictures.map((picture, i) => psnr(originals[i]!, picture)),
     ssim: pictures.map((picture, i) => ssim(originals[i]!, picture)),
   };
-}
-
-/** ‖a − b‖ / ‖b‖ after each call. */
-export function relativeErrors(
-  trajectory: readonly Float32Array[],
-  reference: readonly Float32Array[],
-): number[] {
-  return trajectory.map((latents, call) => {
-    let difference = 0;
-    let norm = 0;
-    for (const [i, value] of latents.entries()) {
-      const truth = reference[call]![i]!;
-      difference += (value - truth) ** 2;
-      norm += truth ** 2;
-    }
-    return Math.sqrt(difference / norm);
-  });
 }

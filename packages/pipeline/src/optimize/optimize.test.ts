@@ -1,9 +1,8 @@
+import { psnr, ssim } from '@cachequant/evaluate';
 import { type ProfiledNode, type Runtime, readText, type Session } from '@cachequant/tensor';
 import { memoryStorage } from '@cachequant/tensor/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OptimizedModel, optimizedModel, SMALL_RUN } from '../__fixtures__/optimized-model.js';
-import { psnr } from '../images/psnr.js';
-import { ssim } from '../images/ssim.js';
 import { loadGraph } from '../model/load-graph.js';
 import { layersReadingCache } from './corrected-layers.js';
 import { measureCoverage } from './coverage.js';

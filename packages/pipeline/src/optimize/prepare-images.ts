@@ -1,3 +1,4 @@
+import { medianOf } from '@cachequant/evaluate';
 import { type Runtime, type Tensor, throwIfAborted } from '@cachequant/tensor';
 import { loadPromptEncoder } from '../generate/generator-parts.js';
 import { DEFAULT_PROMPTS } from './default-prompts.js';
@@ -5,7 +6,6 @@ import type { GivenConditioning } from './given-conditioning.js';
 import type { Laboratory, PreparedImage } from './laboratory.js';
 import type { PreparedSource } from './prepare.js';
 import type { Recipe } from './recipe.js';
-import { medianOf } from './statistics.js';
 
 /** Conditioning of the calibration and verification images; the text encoder is freed before it returns. */
 export async function prepareImages(

@@ -1,7 +1,7 @@
 import { FeatureMoments, type MomentsSnapshot } from '@cachequant/correction';
+import type { RgbImage } from '@cachequant/evaluate';
 import { cloneModel, type OnnxModel } from '@cachequant/onnx';
 import type { ActivationGridTable } from '@cachequant/quantizer';
-import type { RgbImage } from '../images/rgb-image.js';
 import { integerForm, SAMPLES_KEPT, sitesOf, withObservers } from './cached-graphs.js';
 import { type DenoiserGraphs, makeDenoiserGraphs } from './denoiser-graphs.js';
 import { writeGraph, writeSharedWeights } from './float-graphs.js';

@@ -1,8 +1,8 @@
+import type { RgbImage } from '@cachequant/evaluate';
+import { psnr } from '@cachequant/evaluate';
 import type { Denoiser } from '../generate/denoiser.js';
 import { floatDenoiser } from '../generate/float-denoiser.js';
 import { loadCachedDenoiser } from '../generate/load-cached-denoiser.js';
-import { psnr } from '../images/psnr.js';
-import type { RgbImage } from '../images/rgb-image.js';
 import { loadGraph } from '../model/load-graph.js';
 import { type Laboratory, sampleCalibration } from './laboratory.js';
 

@@ -1,5 +1,5 @@
+import { meanOf, psnr } from '@cachequant/evaluate';
 import { CacheQuantError, type Tensor, tensor } from '@cachequant/tensor';
-import { psnr } from '../../images/psnr.js';
 import { toRgbImages } from '../../images/rgb-image.js';
 import { loadGraph } from '../../model/load-graph.js';
 import type { ModelFolder } from '../../model/model-folder.js';
@@ -7,7 +7,6 @@ import { promptFeeds } from '../../model/prompt-encoder.js';
 import { readTokenizer } from '../../model/read-tokenizer.js';
 import type { Laboratory } from '../laboratory.js';
 import type { StageRunner } from '../stages.js';
-import { meanOf } from '../statistics.js';
 import {
   type ComponentAttempt,
   type ComponentDecision,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { relativeErrors } from './measure.js';
+import { relativeErrors } from './relative-errors.js';
 import { interval95, meanOf, medianOf } from './statistics.js';
 
 describe('interval95', () => {
