@@ -1,10 +1,9 @@
 import { resolve } from 'node:path';
 import type { OptimizeOptions } from '@cachequant/pipeline';
-import { CacheQuantError } from '@cachequant/tensor';
 import { type Command, Option } from 'commander';
 import type { GlobalOptions } from './command-context.js';
 import { commaSeparated, decimal, integer } from './parse-arguments.js';
-import { readTextFile } from './read-file.js';
+import { readPrompts } from './read-prompts.js';
 
 /** Options of `optimize` that are passed on as they are. */
 type PassedOptions = Omit<OptimizeOptions, 'prompts'>;
@@ -175,16 +174,4 @@ export async function libraryOptions(given: OptimizeArguments, cwd: string): Pro
   return given.prompts === undefined
     ? passed
     : { ...passed, prompts: await readPrompts(resolve(cwd, given.prompts)) };
-}
-
-async function readPrompts(path: string): Promise<string[]> {
-  const lines = (await readTextFile(path))
-    .split(/\r?\n/)
-    .map((line) => line.trim())
-    .filter((line) => line !== '');
-  if (lines.length > 0) return lines;
-  throw new CacheQuantError('invalid-argument', 'the file holds no prompts', {
-    where: path,
-    expected: 'one prompt a line',
-  });
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { cachequant } from './__fixtures__/command-line.js';
 import { packageVersion } from './version.js';
 
-const COMMANDS = ['inspect', 'optimize', 'generate', 'compare', 'report', 'cut', 'schedule'];
+const COMMANDS = ['inspect', 'optimize', 'generate', 'compare', 'evaluate', 'report', 'cut', 'schedule'];
 
 describe('help', () => {
   test('--help lists every command, the first steps and the exit codes', async () => {

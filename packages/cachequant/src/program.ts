@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import type { AddCommand } from './command-context.js';
 import { addCompare } from './commands/compare.js';
 import { addCut } from './commands/cut.js';
+import { addEvaluate } from './commands/evaluate.js';
 import { addGenerate } from './commands/generate.js';
 import { addInspect } from './commands/inspect.js';
 import { addOptimize } from './commands/optimize.js';
@@ -15,6 +16,7 @@ const COMMANDS: readonly AddCommand[] = [
   addOptimize,
   addGenerate,
   addCompare,
+  addEvaluate,
   addReport,
   addCut,
   addSchedule,

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OptimizedModel, optimizedModel, SMALL_RUN } from '../__fixtures__/optimized-model.js';
 import { createBundleGenerator } from '../bundle/bundle-generator.js';
 import { createGenerator } from '../generate/generator.js';
-import { psnr } from '../images/psnr.js';
-import { meanOf } from './statistics.js';
+import { psnr } from '@cachequant/evaluate';
+import { meanOf } from '@cachequant/evaluate';
 
 const REQUEST = { prompt: 'a photo of a red sneaker', seed: 7, steps: 5, guidanceScale: 4 };
 

@@ -13,7 +13,7 @@ import type { StudiedGraph } from './denoiser-graphs.js';
 import { readGraph, writeGraph } from './float-graphs.js';
 import { FLOAT_CACHED, FLOAT_FULL } from './graph-files.js';
 import { CACHE_NAME, PREVIOUS_CACHE_NAME } from './laboratory.js';
-import { meanOf } from './statistics.js';
+import { meanOf } from '@cachequant/evaluate';
 import type { Study } from './study.js';
 import { calibrationPsnr, type Variant } from './variant.js';
 

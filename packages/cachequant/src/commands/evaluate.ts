@@ -1,0 +1,136 @@
+import { dirname, resolve } from 'node:path';
+import { type PictureScorer, pictureScorer, readScorerReference } from '@cachequant/evaluate';
+import { loadGraph } from '@cachequant/pipeline';
+import { nodeStorage } from '@cachequant/runtime-node';
+import { CacheQuantError, type Runtime, writeFile } from '@cachequant/tensor';
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { examples } from '../command-context.js';
+import { evaluateImages } from '../evaluate-images.js';
+import { type EvaluateOptions, type KnownScorer, NO_SCORER } from '../evaluate-options.js';
+import { evaluationState } from '../evaluation-state.js';
+import { addGenerationOptions } from '../generation-options.js';
+import { type CliIo, writeJson, writeLines } from '../io.js';
+import { locateFolder, locateGraph } from '../model-location.js';
+import { openGenerator } from '../open-generator.js';
+import { integer } from '../parse-arguments.js';
+import { evaluationLines } from '../print-evaluation.js';
+import { createProgress } from '../progress.js';
+import { readJsonFile } from '../read-file.js';
+import { readPrompts } from '../read-prompts.js';
+import { withRuntime } from '../with-runtime.js';
+
+export function addEvaluate(program: Command, io: CliIo): void {
+  addGenerationOptions(
+    program
+      .command('evaluate')
+      .summary("measure a model's or a bundle's pictures over many seeds")
+      .description(
+        'Draws pictures with a model folder or a bundle and measures them: against the same prompts and seeds of ' +
+          '--reference (PSNR, SSIM, error per network call), and with a --scorer (Fréchet distance of its features, ' +
+          'accuracy of what the prompts name). Can be stopped and continued; memory does not grow with the images.',
+      )
+      .argument('<model>', 'a model folder or a bundle')
+      .option('--reference <folder>', 'the model folder or bundle to compare with')
+      .option(
+        '--scorer <file>',
+        'an ONNX network that takes pictures; reference.json beside it says what it knows',
+      )
+      .option(
+        '--prompts <file>',
+        'prompts, one a line; image i takes prompt i, from the start again at the end',
+      )
+      .option('--images <number>', 'pictures in all (default: --count for each prompt)', integer(1))
+      .option('--out <file>', 'where the result goes as JSON', 'evaluation.json'),
+  )
+    .addHelpText(
+      'after',
+      examples([
+        [
+          'evaluate ./my-bundle --reference ./my-model --prompts prompts.txt --images 256',
+          'what a bundle loses',
+        ],
+        [
+          'evaluate ./my-bundle --scorer ./fashion-eval/evaluator.onnx --prompts prompts.txt --images 512',
+          'distance to real pictures, and whether they show what was asked for',
+        ],
+      ]),
+    )
+    .action((given: string, _: unknown, command: Command) =>
+      evaluate(given, command.optsWithGlobals<EvaluateOptions>(), io),
+    );
+}
+
+async function evaluate(given: string, options: EvaluateOptions, io: CliIo): Promise<void> {
+  const model = await locateFolder(io.cwd, given);
+  const reference =
+    options.reference === undefined ? undefined : await locateFolder(io.cwd, options.reference);
+  const out = resolve(io.cwd, options.out);
+  const prompts = await promptsOf(options, io.cwd);
+  const state = await evaluationState(out, {
+    folders: [model.folder, ...(reference ? [reference.folder] : [])],
+    options: {
+      ...options,
+      prompts,
+      images: undefined,
+      threads: undefined,
+      json: undefined,
+      debug: undefined,
+    },
+  });
+  const progress = createProgress(io.stderr);
+  const summary = await withRuntime(options.threads, async (runtime) => {
+    const opened: { dispose(): Promise<void> }[] = [];
+    const keep = <T extends { dispose(): Promise<void> }>(part: T): T => {
+      opened.push(part);
+      return part;
+    };
+    try {
+      const generator = keep(await openGenerator(model, runtime));
+      const compared = reference && keep(await openGenerator(reference, runtime));
+      const known =
+        options.scorer === undefined ? NO_SCORER : await openScorer(options.scorer, runtime, io.cwd);
+      if (known.scorer) keep(known.scorer);
+      return await evaluateImages({
+        generator,
+        reference: compared,
+        known,
+        prompts,
+        options,
+        state,
+        progress,
+        io,
+      });
+    } finally {
+      progress.stop();
+      for (const part of opened) await part.dispose();
+    }
+  });
+  const result = { model: given, comparedWith: options.reference ?? null, ...summary };
+  await writeFile(nodeStorage(dirname(out)), state.name, `${JSON.stringify(result, null, 2)}\n`);
+  await state.remove();
+  if (options.json) writeJson(io, result);
+  else writeLines(io.stdout, [...evaluationLines(summary), out]);
+}
+
+/** Prompts of the file, or of the options, each `count` times; [undefined] for a model that takes no text. */
+async function promptsOf(
+  { prompt, prompts, count }: EvaluateOptions,
+  cwd: string,
+): Promise<readonly (string | undefined)[]> {
+  if (prompts !== undefined && prompt !== undefined) {
+    throw new CacheQuantError('invalid-argument', 'give either --prompt or --prompts', {
+      where: '--prompts',
+    });
+  }
+  const texts = prompts === undefined ? (prompt ?? [undefined]) : await readPrompts(resolve(cwd, prompts));
+  return texts.flatMap((text) => new Array<string | undefined>(count).fill(text));
+}
+
+async function openScorer(path: string, runtime: Runtime, cwd: string): Promise<KnownScorer> {
+  const { storage, file, folder } = await locateGraph(cwd, path);
+  const scorer: PictureScorer = pictureScorer(await loadGraph(runtime, storage, file));
+  const beside = resolve(folder, 'reference.json');
+  if (!(await storage.stat('reference.json'))) return { reference: NO_SCORER.reference, scorer };
+  return { scorer, reference: readScorerReference(await readJsonFile(beside, z.unknown()), scorer.outputs) };
+}

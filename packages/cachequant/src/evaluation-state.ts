@@ -1,0 +1,63 @@
+import { createHash } from 'node:crypto';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { EvaluationSnapshot } from '@cachequant/evaluate';
+import { nodeStorage } from '@cachequant/runtime-node';
+import { readText, writeFile } from '@cachequant/tensor';
+
+/** What a stopped evaluation goes on from: a file beside its result. */
+export interface EvaluationState {
+  /** Name of the result's file. */
+  readonly name: string;
+  /** undefined when there is nothing to go on from, or it was made of something else. */
+  load(): Promise<EvaluationSnapshot | undefined>;
+  save(snapshot: EvaluationSnapshot): Promise<void>;
+  remove(): Promise<void>;
+}
+
+/** @param made everything that the measures depend on; files count by size and time of change */
+export async function evaluationState(
+  out: string,
+  made: { readonly folders: readonly string[]; readonly options: Readonly<Record<string, unknown>> },
+): Promise<EvaluationState> {
+  const storage = nodeStorage(dirname(out));
+  const name = basename(out);
+  const file = `${name}.partial`;
+  const fingerprint = createHash('sha256')
+    .update(JSON.stringify([made.options, await Promise.all(made.folders.map(describeFolder))]))
+    .digest('hex');
+  return {
+    name,
+    async load() {
+      if (!(await storage.stat(file))) return undefined;
+      const saved = parse(await readText(storage, file));
+      return saved?.fingerprint === fingerprint ? saved.snapshot : undefined;
+    },
+    save: (snapshot) => writeFile(storage, file, JSON.stringify({ fingerprint, snapshot })),
+    remove: () => storage.remove(file),
+  };
+}
+
+interface Saved {
+  readonly fingerprint: string;
+  readonly snapshot: EvaluationSnapshot;
+}
+
+/** A damaged state is as good as none. */
+function parse(text: string): Saved | undefined {
+  try {
+    return JSON.parse(text) as Saved;
+  } catch {
+    return undefined;
+  }
+}
+
+async function describeFolder(folder: string): Promise<unknown> {
+  const files = (await readdir(folder, { recursive: true })).sort();
+  return Promise.all(
+    files.map(async (file) => {
+      const { size, mtimeMs } = await stat(join(folder, file));
+      return [file, size, mtimeMs];
+    }),
+  );
+}
