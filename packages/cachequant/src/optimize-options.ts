@@ -29,6 +29,7 @@ const PASSED = [
   'guidanceScale',
   'width',
   'height',
+  'recipe',
   'interval',
   'refreshes',
   'bits',
@@ -73,6 +74,12 @@ function addGenerationSettings(command: Command): void {
 
 function addCacheSettings(command: Command): void {
   command
+    .addOption(
+      new Option(
+        '--recipe <name>',
+        'best: what measures best; paper: the published method, to compare with (default: best)',
+      ).choices(['best', 'paper']),
+    )
     .option(
       '--interval <calls>',
       'network calls per refresh of the cache, on average (default: 5)',

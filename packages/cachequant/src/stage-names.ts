@@ -8,7 +8,6 @@ const STAGES: Readonly<Record<string, string>> = {
   'layer-errors': 'measure the error of each layer',
   'layer-choice': 'decide which layers stay in float',
   anchors: 'observe the quantized features',
-  'correct-outputs': 'fit the quantization correction',
   'float-variants': 'write float graphs for other backends',
   decoder: 'quantize the decoder',
   'text encoder': 'quantize the text encoder',
@@ -20,5 +19,6 @@ const STAGES: Readonly<Record<string, string>> = {
 export function describeStage(name: string): string {
   const [, schedule, correction] = /^candidate-(.*)-([^-]+)$/.exec(name) ?? [];
   if (schedule !== undefined) return `try the ${schedule} schedule with the cache correction "${correction}"`;
+  if (name.startsWith('outputs-')) return 'fit the quantization correction';
   return STAGES[name] ?? name;
 }

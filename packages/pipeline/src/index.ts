@@ -65,6 +65,7 @@ export type { TokenizedPrompt, Tokenizer } from './model/tokenizer.js';
 export { buildCandidate, type Candidate, planSchedule } from './optimize/candidate.js';
 export { type Choice, chooseVariant } from './optimize/choose.js';
 export type { ComponentDecision } from './optimize/components/component.js';
+export { type CorrectedOutputs, correctOutputs } from './optimize/correct-outputs.js';
 export type { Coverage } from './optimize/coverage.js';
 export type { GivenConditioning } from './optimize/given-conditioning.js';
 export type { Laboratory, PreparedImage, StageProgress } from './optimize/laboratory.js';
@@ -90,5 +91,6 @@ export {
   type StudyOptions,
   studyDenoiser,
 } from './optimize/study.js';
-export { loadVariant, type Variant } from './optimize/variant.js';
+export { floatStudy, studyAt } from './optimize/study-views.js';
+export { calibrationPsnr, loadVariant, type Variant } from './optimize/variant.js';
 export type { Verification, VerifiedPicture } from './optimize/verify.js';

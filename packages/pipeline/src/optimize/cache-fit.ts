@@ -13,18 +13,24 @@ const SHRINKAGES = [0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1] as const;
 
 type Halves = readonly [FeatureMoments, FeatureMoments];
 
-/** The coefficients of a schedule's cached calls. */
+/**
+ * The coefficients of a schedule's cached calls.
+ * @param moments of the float model's cached tensor, and of what a cached call is really given
+ */
 export function fitCache(
   kind: CacheCorrectionKind,
   refreshSteps: readonly number[],
-  halves: Halves,
+  { features, anchors }: { readonly features: Halves; readonly anchors: Halves },
 ): ForecastTables {
-  const merged = mergedMoments(halves);
+  // The paper fits on the float model's own features, the forecast on what a cached call is really given.
+  if (kind === 'paper') {
+    return fitCacheCorrection(mergedMoments(features), { refreshSteps, anchors: 1, shrinkage: 0 });
+  }
+  const merged = mergedMoments(anchors);
   if (kind === 'none') {
     return pureForecast({ calls: merged.calls, channels: merged.channels, refreshSteps, prior: 'reuse' });
   }
-  if (kind === 'paper') return fitCacheCorrection(merged, { refreshSteps, anchors: 1, shrinkage: 0 });
-  const shrinkage = chooseShrinkage(refreshSteps, halves);
+  const shrinkage = chooseShrinkage(refreshSteps, anchors);
   return fitCacheCorrection(merged, { refreshSteps, anchors: 2, prior: 'extrapolation', shrinkage });
 }
 

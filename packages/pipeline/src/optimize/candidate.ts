@@ -12,6 +12,8 @@ import { calibrationPsnr, type Variant } from './variant.js';
 
 /** One schedule with its correction, built and measured on the calibration images. */
 export interface Candidate {
+  /** Tells its files and stages apart from those of other candidates. */
+  readonly name: string;
   readonly schedule: ScheduleKind;
   readonly correction: CacheCorrectionKind;
   readonly refreshSteps: readonly number[];
@@ -33,21 +35,21 @@ export function buildCandidate(
   correction: CacheCorrectionKind,
   refreshSteps?: readonly number[],
 ): Promise<Candidate> {
-  return study.runner.stage(`candidate-${schedule}-${correction}`, () => {
+  const name = `${study.view}${schedule}-${correction}`;
+  return study.runner.stage(`candidate-${name}`, () => {
     const steps = refreshSteps ?? planSchedule(study, schedule, study.lab.refreshes);
-    return measure(study, schedule, correction, steps);
+    return measure(study, { schedule, correction, name, refreshSteps: steps });
   });
 }
 
+type CandidateSpec = Pick<Candidate, 'name' | 'schedule' | 'correction' | 'refreshSteps'>;
+
 async function measure(
   study: Study,
-  schedule: ScheduleKind,
-  correction: CacheCorrectionKind,
-  refreshSteps: readonly number[],
+  { name, schedule, correction, refreshSteps }: CandidateSpec,
 ): Promise<Candidate> {
   const { lab } = study;
-  const name = `${schedule}-${correction}`;
-  const tables = fitCache(correction, refreshSteps, study.anchors);
+  const tables = fitCache(correction, refreshSteps, study);
   const cached = await readGraph(lab.work, FLOAT_CACHED);
   const float = foldCorrection(cached, tables);
   const anchors = tables.a1.some((value) => value !== 0) ? 2 : 1;
@@ -65,7 +67,7 @@ async function measure(
     cached: { graph, refreshSteps, anchors },
   };
   const psnr = await calibrationPsnr(lab, `try ${schedule}`, variant, study.references);
-  return { schedule, correction, refreshSteps, tables, grids, variant, psnr };
+  return { name, schedule, correction, refreshSteps, tables, grids, variant, psnr };
 }
 
 /** Refresh steps of one kind, from what was observed. */

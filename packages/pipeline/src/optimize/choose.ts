@@ -33,9 +33,8 @@ async function plannedChoice(study: Study, plan: BundlePlan): Promise<Choice> {
   const plain =
     correction === 'none' ? undefined : await buildCandidate(study, schedule, 'none', refreshSteps);
   const keeps = plan.quantizationCorrection?.kept === true && study.integers !== undefined;
-  const outputs = keeps
-    ? await study.runner.stage('correct-outputs', () => correctOutputs(study, chosen))
-    : undefined;
+  const fit = study.lab.recipe.recipe === 'paper' ? 'paper' : 'checked';
+  const outputs = keeps ? await correctOutputs(study, chosen, fit) : undefined;
   const variant = outputs?.variant ?? chosen.variant;
   return { candidates: [chosen], chosen, plain, outputs, outputsKept: outputs !== undefined, variant };
 }
@@ -52,10 +51,9 @@ async function measuredChoice(study: Study): Promise<Choice> {
   if (plain && recipe.cacheCorrection === 'auto') candidates.push(plain);
   const chosen = bestOf(candidates);
   const corrects = study.integers !== undefined && recipe.cacheCorrection !== 'none';
-  const outputs = corrects
-    ? await study.runner.stage('correct-outputs', () => correctOutputs(study, chosen))
-    : undefined;
-  const outputsKept = outputs !== undefined && mean(outputs.psnr) >= mean(chosen.psnr);
+  const asPaper = recipe.recipe === 'paper';
+  const outputs = corrects ? await correctOutputs(study, chosen, asPaper ? 'paper' : 'checked') : undefined;
+  const outputsKept = outputs !== undefined && (asPaper || mean(outputs.psnr) >= mean(chosen.psnr));
   return {
     candidates,
     chosen,

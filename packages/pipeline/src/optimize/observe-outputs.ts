@@ -32,9 +32,15 @@ interface Pass {
   readonly features: (replayed: ReplayedCall) => Promise<Record<string, Tensor>>;
 }
 
+/** Which layers to look at, and what cached calls are given: what the quantized model caches, or the float one. */
+export interface ObservedOutputs {
+  readonly corrected: readonly CorrectedLayer[];
+  readonly anchors: 'integer' | 'float';
+}
+
 /**
  * Moments of what the corrected layers give in integers against what they give in float, on the same inputs:
- * the float trajectory, and at cached calls the quantized model's own cached tensors.
+ * the float trajectory, and at cached calls the cached tensors of one model for both.
  *
  * One graph is loaded at a time; what the integer layers gave waits on disk for the float ones.
  * @returns by layer id, even and odd images apart
@@ -44,7 +50,7 @@ export async function observeOutputs(
   trajectory: FloatTrajectory,
   graphs: ExposedGraphs,
   refreshSteps: readonly number[],
-  corrected: readonly CorrectedLayer[],
+  { corrected, anchors }: ObservedOutputs,
 ): Promise<Record<string, [AffineSnapshot, AffineSnapshot]>> {
   const { calls } = lab.sampler;
   const moments = new Map(
@@ -68,7 +74,9 @@ export async function observeOutputs(
     features: async ({ image, call }) => {
       const [newest, previous] = anchorCalls(refreshSteps, call.call);
       const anchorAt = async (at: number) =>
-        (await readRecord(lab.work, full[image]!, refreshSteps.indexOf(at))).at(-1)!;
+        anchors === 'float'
+          ? (await readRecord(lab.work, trajectory.images[image]!, at))[1]!
+          : (await readRecord(lab.work, full[image]!, refreshSteps.indexOf(at))).at(-1)!;
       return { [CACHE_NAME]: await anchorAt(newest), [PREVIOUS_CACHE_NAME]: await anchorAt(previous) };
     },
   };

@@ -13,6 +13,17 @@ export interface OutputFit extends OutputCorrection {
   readonly errorAfter: Float64Array;
 }
 
+/** How the quantization correction is fitted: checked on images it has not seen, or as in the paper. */
+export type OutputFitKind = 'checked' | 'paper';
+
+/** Least squares over all images, kept everywhere: the paper's fit, but without the bias (see `observeOutputs`). */
+export function fitOutputAsPaper([even, odd]: readonly [AffineSnapshot, AffineSnapshot]): OutputFit {
+  const merged = AffineMoments.restore(even);
+  merged.merge(AffineMoments.restore(odd));
+  const { scale, offset, residual, residualUncorrected } = fitAffineCorrection(merged);
+  return { scale, offset, errorBefore: residualUncorrected, errorAfter: residual };
+}
+
 /**
  * Fits scale and offset per (call, output channel), keeping each only where it helps on the half of the
  * images that the fit has not seen, in both directions.

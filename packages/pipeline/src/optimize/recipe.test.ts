@@ -29,6 +29,14 @@ describe('parseRecipe', () => {
     expect(parseRecipe({ schedule: 'dp' }).schedules).toEqual(['dp']);
   });
 
+  it("makes the paper's recipe of its schedule and its correction, and refuses others with it", () => {
+    expect(parseRecipe({ recipe: 'paper' })).toMatchObject({ schedules: ['dp'], cacheCorrection: 'paper' });
+    expect(parseRecipe({ recipe: 'paper', schedule: 'dp' }).schedules).toEqual(['dp']);
+    expect(() => parseRecipe({ recipe: 'paper', schedule: 'uniform' })).toThrow(
+      "option schedule: the paper's recipe has its own (expected dp, got uniform)",
+    );
+  });
+
   it.each([
     [{ interval: 0 }, 'interval'],
     [{ steps: 2.5 }, 'steps'],

@@ -9,9 +9,13 @@ export type ScheduleKind = (typeof SCHEDULE_KINDS)[number];
 export const CACHE_CORRECTIONS = ['none', 'paper', 'forecast'] as const;
 export type CacheCorrectionKind = (typeof CACHE_CORRECTIONS)[number];
 
+/** `best` takes what measures best; `paper` is the method as it was published, to compare with. */
+export const RECIPES = ['best', 'paper'] as const;
+
 const BITS = ['w8a8', 'w4a8', 'none'] as const;
 
 const optionsSchema = z.strictObject({
+  recipe: z.enum(RECIPES).default('best'),
   sampler: z.string().optional(),
   steps: z.int().min(1).max(1000).optional(),
   guidanceScale: z.number().min(0).max(100).optional(),
@@ -85,11 +89,33 @@ export function parseRecipe(options: OptimizeOptions): Recipe {
     });
   }
   const effort = EFFORTS[parsed.data.effort];
-  const { schedule } = parsed.data;
+  const { schedule, cacheCorrection } = choicesOf(parsed.data);
   return {
     ...parsed.data,
+    schedule,
+    cacheCorrection,
     calibrationImages: parsed.data.calibrationImages ?? effort.calibrationImages,
     verificationImages: parsed.data.verificationImages ?? effort.verificationImages,
     schedules: schedule === 'auto' ? effort.schedules : [schedule],
   };
+}
+
+/** The paper's recipe leaves no choice of schedule or correction. */
+function choicesOf({
+  recipe,
+  schedule,
+  cacheCorrection,
+}: ParsedOptions): Pick<ParsedOptions, 'schedule' | 'cacheCorrection'> {
+  if (recipe === 'best') return { schedule, cacheCorrection };
+  const other = Object.entries({
+    schedule: [schedule, 'dp'],
+    cacheCorrection: [cacheCorrection, 'paper'],
+  }).find(([, [given, own]]) => given !== 'auto' && given !== own);
+  if (!other) return { schedule: 'dp', cacheCorrection: 'paper' };
+  throw new CacheQuantError('invalid-argument', "the paper's recipe has its own", {
+    where: `option ${other[0]}`,
+    expected: other[1][1],
+    got: other[1][0],
+    hint: 'Leave out one of the two options.',
+  });
 }

@@ -28,6 +28,8 @@ export type MomentHalves = readonly [FeatureMoments, FeatureMoments];
 export interface Study {
   readonly lab: Laboratory;
   readonly runner: StageRunner;
+  /** Begins the names of this view's candidates: empty, or ending in a hyphen (see `study-views.ts`). */
+  readonly view: string;
   /** Their large weights are in files of the work folder. */
   readonly graphs: DenoiserGraphs;
   readonly decisions: readonly LayerDecision[];
@@ -97,6 +99,7 @@ export async function studyDenoiser(
   return {
     lab,
     runner,
+    view: '',
     graphs: quantized?.graphs ?? source,
     decisions: quantized?.decisions ?? given ?? possible,
     layerChoice: quantized?.choice,
