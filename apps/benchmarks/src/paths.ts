@@ -9,3 +9,6 @@ export const SKELETON = path.join(ROOT, 'models/skeletons/sd15-unet');
 export const CACHE = path.join(ROOT, '.cache/bench');
 export const RESULTS = path.join(ROOT, 'apps/benchmarks/results');
 export const PYTHON_SOURCES = path.join(ROOT, 'apps/benchmarks/python');
+/** The small model that was trained, and the network that judges its pictures. */
+export const FASHION = path.join(ROOT, 'models/fashion-sd');
+export const SCORER = path.join(ROOT, 'models/fashion-eval');

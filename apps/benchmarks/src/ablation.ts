@@ -1,0 +1,186 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
+import { CacheQuantError, type Runtime } from '@cachequant/tensor';
+import { assembleRows } from './ablation/assemble.js';
+import type { Contestant } from './ablation/contestants.js';
+import { drawPictures } from './ablation/draw.js';
+import { renderFigure } from './ablation/figure.js';
+import { gatherContestants } from './ablation/gather.js';
+import { createImageMaker, FIRST_SEED, type ImageMaker } from './ablation/images.js';
+import { ABLATION, commonGridModel } from './ablation/model.js';
+import { renderPage } from './ablation/page.js';
+import { PictureFile } from './ablation/picture-file.js';
+import { splitPrompts } from './ablation/prompts.js';
+import { type AblationResults, ablationSchema } from './ablation/results.js';
+import { ablationRows, CONVERGED, ORIGINAL_ID, type RowSpec } from './ablation/rows.js';
+import { createJudge } from './ablation/scores.js';
+import { readSd15 } from './ablation/sd15-cost.js';
+import { CALIBRATION_IMAGES, GUIDANCE_SCALE } from './ablation/studies.js';
+import { measureTimes, readTimes } from './ablation/times.js';
+import { RESULTS } from './paths.js';
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '256' },
+    frechet: { type: 'string', default: '512' },
+    /** Rounds of timing to add; pictures are not drawn then. */
+    times: { type: 'string' },
+    /** Rows whose id contains this. */
+    rows: { type: 'string', default: '' },
+    minutes: { type: 'string', default: '100000' },
+    threads: { type: 'string' },
+    batch: { type: 'string', default: '8' },
+  },
+});
+
+const stop = new AbortController();
+process.once('SIGINT', () => stop.abort());
+process.once('SIGTERM', () => stop.abort());
+setTimeout(() => stop.abort(), 60_000 * Number(values.minutes)).unref();
+const started = performance.now();
+const log = (line: string) =>
+  console.log(`${((performance.now() - started) / 1000).toFixed(0).padStart(5)} s  ${line}`);
+
+const threads = values.threads === undefined ? {} : { threads: Number(values.threads) };
+const runtime = await createNodeRuntime(threads);
+try {
+  await ablation(runtime, stop.signal);
+} catch (error) {
+  if (!isStop(error)) throw error;
+  console.log('\nStopped. The same command goes on from here.');
+  process.exitCode = 130;
+} finally {
+  await runtime.dispose();
+}
+
+async function ablation(runtime: Runtime, signal: AbortSignal): Promise<void> {
+  const { folder, schedulerConfig } = await commonGridModel();
+  const prompts = await splitPrompts();
+  const { int8FullRange } = await runtime.capabilities();
+  const wanted = ablationRows().filter(({ id }) => id.includes(values.rows) || id === CONVERGED.id);
+  const contestants = await gatherContestants(withReferences(wanted), {
+    runtime,
+    folder,
+    schedulerConfig,
+    calibrationPrompts: prompts.calibration,
+    int8FullRange,
+    signal,
+    log,
+  });
+  const maker = await createImageMaker(runtime, nodeStorage(folder), prompts.heldOut, signal);
+  try {
+    if (values.times !== undefined) await time(contestants, maker, Number(values.times), signal);
+    else await draw(contestants, maker, signal);
+    await write(contestants, maker, { runtime, int8FullRange, heldOutPrompts: prompts.heldOut.length });
+  } finally {
+    await maker.dispose();
+  }
+}
+
+/** The rows, with those that they are measured against. */
+function withReferences(rows: readonly RowSpec[]): RowSpec[] {
+  const needed = new Set(rows.flatMap(({ id, sampler, steps }) => [id, `float-${sampler}-${steps}`]));
+  needed.add(ORIGINAL_ID);
+  return ablationRows().filter(({ id }) => needed.has(id));
+}
+
+async function time(
+  contestants: readonly Contestant[],
+  maker: ImageMaker,
+  rounds: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const distinct = [...new Map(contestants.map((each) => [each.fingerprint, each])).values()].filter(
+    ({ row }) => row.id !== CONVERGED.id,
+  );
+  const original = distinct.findIndex(({ row }) => row.id === ORIGINAL_ID);
+  await measureTimes(distinct, original, maker, { rounds, signal, log });
+}
+
+/** Fewer pictures of all rows first, then more, so that a run that is stopped leaves a whole table. */
+async function draw(
+  contestants: readonly Contestant[],
+  maker: ImageMaker,
+  signal: AbortSignal,
+): Promise<void> {
+  const batch = Number(values.batch);
+  const [seeds, frechet] = [Number(values.seeds), Number(values.frechet)];
+  try {
+    for (const goal of [
+      ...new Set([Math.min(16, seeds), Math.min(64, seeds), seeds, Math.max(seeds, frechet)]),
+    ]) {
+      for (const contestant of contestants) {
+        const count = contestant.row.id === CONVERGED.id ? Math.min(goal, seeds) : goal;
+        await drawPictures(contestant, await openFile(contestant), count, { maker, batch, signal, log });
+      }
+    }
+  } catch (error) {
+    if (!isStop(error)) throw error;
+    log('stopped; the table is of what there is');
+    process.exitCode = 130;
+  }
+}
+
+function openFile({ fingerprint }: Contestant): Promise<PictureFile> {
+  return PictureFile.open(path.join(ABLATION, 'pictures'), fingerprint);
+}
+
+function isStop(error: unknown): boolean {
+  return (
+    stop.signal.aborted &&
+    (error === stop.signal.reason || (CacheQuantError.is(error) && error.code === 'aborted'))
+  );
+}
+
+async function write(
+  contestants: readonly Contestant[],
+  maker: ImageMaker,
+  {
+    runtime,
+    int8FullRange,
+    heldOutPrompts,
+  }: { runtime: Runtime; int8FullRange: boolean; heldOutPrompts: number },
+): Promise<void> {
+  const judge = await createJudge(runtime);
+  try {
+    const table = await assembleRows({
+      contestants,
+      files: await Promise.all(contestants.map(openFile)),
+      times: await readTimes(),
+      judge,
+      promptOf: maker.promptOf,
+      seeds: Number(values.seeds),
+      frechetSeeds: Number(values.frechet),
+    });
+    const results: AblationResults = ablationSchema.parse({
+      model: 'models/fashion-sd',
+      guidanceScale: GUIDANCE_SCALE,
+      calibrationImages: CALIBRATION_IMAGES,
+      firstSeed: FIRST_SEED,
+      heldOutPrompts,
+      measuredAt: new Date().toISOString(),
+      machine: {
+        processor: os.cpus()[0]?.model ?? 'unknown',
+        cores: os.availableParallelism(),
+        int8FullRange,
+      },
+      versions: { Node: process.versions.node, 'ONNX Runtime': runtime.version },
+      sd15: await readSd15(),
+      ...table,
+    });
+    // A part of the rows is for development: the committed table always has all of them.
+    const name = values.rows === '' ? 'ablation' : 'ablation-part';
+    const place = values.rows === '' ? RESULTS : ABLATION;
+    await mkdir(place, { recursive: true });
+    await writeFile(path.join(place, `${name}.json`), `${JSON.stringify(results, null, 2)}\n`);
+    await writeFile(path.join(place, `${name}.svg`), renderFigure(results));
+    const page = renderPage(results);
+    await writeFile(path.join(place, `${name}.md`), page);
+    console.log(`\n${page}`);
+  } finally {
+    await judge.dispose();
+  }
+}

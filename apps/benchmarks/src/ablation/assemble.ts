@@ -1,0 +1,102 @@
+import { interval95, meanOf, type RgbImage } from '@cachequant/evaluate';
+import type { Contestant } from './contestants.js';
+import type { PictureFile } from './picture-file.js';
+import type { AblationResults, AblationRow } from './results.js';
+import { CONVERGED } from './rows.js';
+import { convergedScores, type Judge, pairedScores, psnrs } from './scores.js';
+import { type TimeRatios, timeOf } from './times.js';
+
+export interface AssembleRequest {
+  readonly contestants: readonly Contestant[];
+  /** Beside the contestants. */
+  readonly files: readonly PictureFile[];
+  readonly times: TimeRatios;
+  readonly judge: Judge;
+  readonly promptOf: (image: number) => string;
+  readonly seeds: number;
+  readonly frechetSeeds: number;
+}
+
+/** The table, from the pictures that there are: every row is measured on the same seeds. */
+export async function assembleRows(
+  request: AssembleRequest,
+): Promise<Pick<AblationResults, 'rows' | 'differences'>> {
+  const { contestants, files, times, judge, promptOf } = request;
+  const compared = files.filter((file, i) => file.count > 0 && contestants[i]!.row.id !== CONVERGED.id);
+  const least = Math.min(...compared.map((file) => file.count));
+  const convergedCount = files[contestants.findIndex(({ row }) => row.id === CONVERGED.id)]?.count ?? 0;
+  const seeds = Math.min(request.seeds, least, convergedCount > 0 ? convergedCount : least);
+  const frechetSeeds = Math.min(request.frechetSeeds, least);
+  const pictures = new Map<string, RgbImage[]>();
+  for (const [i, { row }] of contestants.entries()) {
+    pictures.set(row.id, await files[i]!.read(Math.max(seeds, frechetSeeds)));
+  }
+  const converged = pictures.get(CONVERGED.id)!.slice(0, seeds);
+  const rows: AblationRow[] = [];
+  for (const { row, fingerprint } of contestants) {
+    const own = pictures.get(row.id)!;
+    const paired = own.slice(0, seeds);
+    const isReference = row.bits === 'float' && !row.cache;
+    const reference = pictures.get(`float-${row.sampler}-${row.steps}`) ?? [];
+    const isConverged = row.id === CONVERGED.id;
+    const judged = own.slice(0, frechetSeeds);
+    rows.push({
+      ...row,
+      ...timeOf(times, fingerprint),
+      ...pairedScores(isReference ? [] : reference, paired),
+      ...convergedScores(isConverged ? [] : converged, paired),
+      ...(isConverged || judged.length < 2 ? NOT_JUDGED : await judge.judge(judged, promptOf)),
+      seeds: paired.length,
+      frechetSeeds: isConverged ? 0 : judged.length,
+    });
+  }
+  return { rows, differences: differencesOf(rows, pictures, seeds) };
+}
+
+const NOT_JUDGED = { frechet: null, kindAccuracy: null, colorAccuracy: null };
+
+/** Our best against the paper at the same interval, and against the strongest rival that is not slower. */
+function differencesOf(
+  rows: readonly AblationRow[],
+  pictures: ReadonlyMap<string, readonly RgbImage[]>,
+  seeds: number,
+): AblationResults['differences'] {
+  const found: AblationResults['differences'] = [];
+  const compare = (better: AblationRow, worse: AblationRow, reference: string): void => {
+    const truth = (pictures.get(reference) ?? []).slice(0, seeds);
+    const [a, b] = [better, worse].map(({ id }) => psnrs(truth, pictures.get(id)!));
+    const differences = a!.map((value, i) => value - b![i]!);
+    if (differences.length === 0 || b!.length < a!.length) return;
+    found.push({
+      better: better.id,
+      worse: worse.id,
+      measure: reference === CONVERGED.id ? 'psnrConverged' : 'psnr',
+      difference: meanOf(differences),
+      interval: interval95(differences),
+      timeRatios: [better.timeRatio, worse.timeRatio],
+    });
+  };
+  for (const row of rows.filter(({ curve }) => curve === 'cachequant')) {
+    for (const other of rows) {
+      const sameSchedule =
+        other.sampler === row.sampler && other.steps === row.steps && other.interval === row.interval;
+      if (sameSchedule && other.curve === 'paper') compare(row, other, `float-${row.sampler}-${row.steps}`);
+    }
+    const rival = strongestRival(rows, row);
+    if (rival) compare(row, rival, CONVERGED.id);
+  }
+  return found;
+}
+
+function strongestRival(rows: readonly AblationRow[], { timeRatio }: AblationRow): AblationRow | undefined {
+  if (timeRatio === null) return undefined;
+  return rows
+    .filter(
+      (row) =>
+        row.curve.includes('fewer steps') &&
+        row.timeRatio !== null &&
+        row.timeRatio <= timeRatio &&
+        row.psnrConverged !== null,
+    )
+    .sort((a, b) => b.psnrConverged! - a.psnrConverged!)[0];
+}

@@ -1,0 +1,98 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import {
+  buildCandidate,
+  chooseVariant,
+  correctOutputs,
+  type Denoiser,
+  FLOAT_CACHED,
+  FLOAT_FULL,
+  floatDenoiser,
+  floatStudy,
+  INTEGER_FULL,
+  loadGraph,
+  loadVariant,
+  planSchedule,
+  type Study,
+  studyAt,
+  type Variant,
+} from '@cachequant/pipeline';
+import { createSampler, type Sampler } from '@cachequant/samplers';
+import type { Runtime, Storage } from '@cachequant/tensor';
+import type { ChosenRow } from './results.js';
+import type { RowSpec } from './rows.js';
+
+/** A row with everything decided, ready to be loaded. */
+export interface Contestant {
+  readonly row: ChosenRow;
+  readonly sampler: Sampler;
+  /** Of everything that its pictures depend on, apart from prompts and seeds. */
+  readonly fingerprint: string;
+  load(): Promise<Denoiser>;
+}
+
+/** The float model as it came, with any sampler. */
+export async function floatContestant(
+  spec: RowSpec,
+  { runtime, model, schedulerConfig }: { runtime: Runtime; model: Storage; schedulerConfig: unknown },
+): Promise<Contestant> {
+  const sampler = createSampler(schedulerConfig, { sampler: spec.sampler, steps: spec.steps });
+  const graph = 'unet/model.onnx';
+  return {
+    row: { ...spec, cache: null, refreshSteps: null, calls: sampler.calls },
+    sampler,
+    fingerprint: await fingerprintOf(model, [graph], [sampler.name, sampler.timesteps]),
+    load: async () => floatDenoiser(await loadGraph(runtime, model, graph)),
+  };
+}
+
+/** A row whose graphs come from a study: with a cache, with integers, or both. */
+export async function studiedContestant(spec: RowSpec, study: Study): Promise<Contestant> {
+  const { variant, cache } = await decide(spec, study);
+  const { sampler, work } = study.lab;
+  const refreshSteps = variant.cached ? [...variant.cached.refreshSteps] : null;
+  const folder = path.posix.dirname(variant.full);
+  const files = [variant.full, `${folder}/weights.bin`, ...(variant.cached ? [variant.cached.graph] : [])];
+  return {
+    row: { ...spec, cache, refreshSteps, calls: sampler.calls },
+    sampler,
+    fingerprint: await fingerprintOf(work, files, [sampler.name, sampler.timesteps, refreshSteps]),
+    load: () => loadVariant(study.lab, variant),
+  };
+}
+
+interface Decision {
+  readonly variant: Variant;
+  readonly cache: ChosenRow['cache'];
+}
+
+async function decide({ bits, interval, cache }: RowSpec, whole: Study): Promise<Decision> {
+  if (!cache) return { variant: { full: INTEGER_FULL }, cache: null };
+  const study = studyAt(bits === 'float' ? floatStudy(whole) : whole, interval);
+  const { schedule, correction, outputs } = cache;
+  if (schedule === 'auto' || correction === 'auto' || outputs === 'auto') return best(study);
+  if (bits === 'float' && correction === 'none') {
+    const refreshSteps = planSchedule(study, schedule, study.lab.refreshes);
+    return {
+      variant: { full: FLOAT_FULL, cached: { graph: FLOAT_CACHED, refreshSteps, anchors: 1 } },
+      cache,
+    };
+  }
+  const candidate = await buildCandidate(study, schedule, correction);
+  if (outputs === 'none') return { variant: candidate.variant, cache };
+  return { variant: (await correctOutputs(study, candidate, outputs)).variant, cache };
+}
+
+/** What `optimize` takes. */
+async function best(study: Study): Promise<Decision> {
+  const { chosen, outputsKept, variant } = await chooseVariant(study);
+  const outputs = outputsKept ? 'checked' : 'none';
+  return { variant, cache: { schedule: chosen.schedule, correction: chosen.correction, outputs } };
+}
+
+async function fingerprintOf(storage: Storage, files: readonly string[], settings: unknown): Promise<string> {
+  const hash = createHash('sha256').update(JSON.stringify(settings));
+  for (const file of files) hash.update(await readFile(storage.locate!(file)!));
+  return hash.digest('hex').slice(0, 24);
+}

@@ -1,0 +1,90 @@
+import type { AblationResults, AblationRow } from './results.js';
+
+const row = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+const head = (...cells: readonly string[]): string[] => [row(...cells), row(...cells.map(() => '---'))];
+const number = (value: number | null, digits: number): string =>
+  value === null ? '–' : value.toFixed(digits);
+const range = (interval: readonly [number, number] | null): string =>
+  interval === null ? '' : ` (${interval.map((bound) => bound.toFixed(1)).join('–')})`;
+
+/** The results as a page of Markdown. */
+export function renderPage(results: AblationResults): string {
+  const { rows, differences, machine } = results;
+  const measured = rows.find(({ psnrConverged }) => psnrConverged !== null);
+  return `${[
+    '# What each part brings',
+    '',
+    `Made by \`npm run ablation\` on ${results.measuredAt.slice(0, 10)}: ${results.model}, guidance scale ${results.guidanceScale}, ${results.calibrationImages} calibration images, ${measured?.seeds ?? 0} held-out seeds for PSNR and SSIM, ${measured?.frechetSeeds ?? 0} for Fréchet distance and accuracies, over ${results.heldOutPrompts} prompts that calibration never saw; ${machine.processor}, ${machine.cores} cores, ${machine.int8FullRange ? 'with' : 'without'} full-range 8-bit products (VNNI).`,
+    'All samplers go from timestep 999 to the clean picture. *PSNR* is against the float model with the same sampler and steps; *to converged*, against 500 DDIM steps from the same noise. In brackets, 95 % bootstrap intervals.',
+    '',
+    ...head('row', 'time', 'PSNR, dB', 'to converged, dB', 'SSIM', 'Fréchet', 'kind', 'colour'),
+    ...rows.map(tableRow),
+    '',
+    '## Differences, paired by seed',
+    '',
+    ...head('better', 'than', 'measure', 'by, dB', 'times'),
+    ...differences.map(({ better, worse, measure, difference, interval, timeRatios }) =>
+      row(
+        better,
+        worse,
+        measure === 'psnr' ? 'PSNR' : 'PSNR to converged',
+        `${difference.toFixed(2)}${range(interval)}`,
+        timeRatios.map((ratio) => number(ratio, 3)).join(' / '),
+      ),
+    ),
+    '',
+    '## Cache correction × quantization correction × int8',
+    '',
+    'Mean squared error against the float model with all calls, on evenly spaced refreshes. Without integers there is nothing that the quantization correction could correct.',
+    '',
+    ...head(
+      'interval',
+      'cache correction',
+      'float',
+      'int8',
+      'int8, quantization corrected',
+      'share of the excess removed',
+    ),
+    ...[5, 10].flatMap((interval) =>
+      (['none', 'forecast'] as const).map((correction) => factorRow(rows, interval, correction)),
+    ),
+  ].join('\n')}\n`;
+}
+
+function tableRow(entry: AblationRow): string {
+  const chosen =
+    entry.id.startsWith('cachequant') && entry.cache
+      ? `: ${entry.cache.schedule}, ${entry.cache.correction}, outputs ${entry.cache.outputs}`
+      : '';
+  return row(
+    `${entry.id}${chosen}`,
+    number(entry.timeRatio, 3),
+    `${number(entry.psnr, 1)}${range(entry.psnrInterval)}`,
+    `${number(entry.psnrConverged, 1)}${range(entry.psnrConvergedInterval)}`,
+    number(entry.ssim, 4),
+    number(entry.frechet, 2),
+    number(entry.kindAccuracy, 3),
+    number(entry.colorAccuracy, 3),
+  );
+}
+
+function factorRow(rows: readonly AblationRow[], interval: number, correction: 'none' | 'forecast'): string {
+  const errorOf = (id: string) => rows.find((entry) => entry.id === id)?.squaredError ?? null;
+  const float = errorOf(
+    correction === 'none' ? `uniform-float-i${interval}` : `factors-float-forecast-none-i${interval}`,
+  );
+  const int8 = errorOf(
+    correction === 'none' ? `uniform-w8a8-i${interval}` : `factors-w8a8-forecast-none-i${interval}`,
+  );
+  const corrected = errorOf(`factors-w8a8-${correction}-checked-i${interval}`);
+  const removed =
+    float === null || int8 === null || corrected === null ? null : (int8 - corrected) / (int8 - float);
+  return row(
+    String(interval),
+    correction,
+    number(float, 2),
+    number(int8, 2),
+    number(corrected, 2),
+    removed === null ? '–' : `${(100 * removed).toFixed(0)} %`,
+  );
+}

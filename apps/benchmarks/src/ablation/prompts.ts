@@ -1,0 +1,31 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { SCORER } from '../paths.js';
+
+const namesSchema = z.object({ kinds: z.array(z.string()), colors: z.array(z.string()) });
+
+export interface PromptSplit {
+  readonly calibration: readonly string[];
+  /** Never calibrated on. */
+  readonly heldOut: readonly string[];
+}
+
+/** Every colour with every kind that the model knows; a third of the pairs is held out. */
+export async function splitPrompts(): Promise<PromptSplit> {
+  const { kinds, colors } = namesSchema.parse(
+    JSON.parse(await readFile(path.join(SCORER, 'reference.json'), 'utf8')),
+  );
+  const pairs = colors.flatMap((color, i) =>
+    kinds.map((kind, j) => ({
+      prompt: `a photo of a ${color} ${kind}`,
+      heldOut: (i + j) % 3 === 0,
+      order: (7 * i + 3 * j) % 11,
+    })),
+  );
+  // Neighbours in the list differ in both, so that a few images already show much.
+  pairs.sort((a, b) => a.order - b.order);
+  const chosen = (heldOut: boolean) =>
+    pairs.filter((pair) => pair.heldOut === heldOut).map(({ prompt }) => prompt);
+  return { calibration: chosen(false), heldOut: chosen(true) };
+}

@@ -1,0 +1,101 @@
+import { z } from 'zod';
+
+export const SAMPLERS = ['plms', 'ddim', 'dpm-solver++'] as const;
+
+export const CURVES = [
+  'reference',
+  'fewer steps, plms',
+  'fewer steps, ddim',
+  'fewer steps, dpm-solver++',
+  'int8, fewer steps, plms',
+  'int8, fewer steps, ddim',
+  'int8, fewer steps, dpm-solver++',
+  'uniform cache',
+  'DP cache',
+  'uniform cache + int8',
+  'DP cache + int8',
+  'paper',
+  'factors',
+  'cachequant',
+] as const;
+
+const cacheSchema = z.object({
+  schedule: z.enum(['auto', 'uniform', 'quadratic', 'dp', 'forecast-dp']),
+  correction: z.enum(['auto', 'none', 'paper', 'forecast']),
+  /** The quantization correction: none, ours (checked on images it has not seen), or the paper's. */
+  outputs: z.enum(['auto', 'none', 'checked', 'paper']),
+});
+
+/** How a row's cache works; `auto` is what measures best on the calibration seeds. */
+export type CacheChoice = z.output<typeof cacheSchema>;
+
+const chosenSchema = z.object({
+  id: z.string(),
+  curve: z.enum(CURVES),
+  sampler: z.enum(SAMPLERS),
+  steps: z.int().positive(),
+  /** Network calls per refresh; 1 without a cache. */
+  interval: z.int().positive(),
+  bits: z.enum(['float', 'w8a8']),
+  /** What was taken, where `auto` was asked for; null without a cache. */
+  cache: cacheSchema.nullable(),
+  refreshSteps: z.array(z.int()).nullable(),
+  calls: z.int().positive(),
+});
+
+/** A row with everything that was open decided. */
+export type ChosenRow = z.output<typeof chosenSchema>;
+
+const interval = z.tuple([z.number(), z.number()]);
+
+const rowSchema = chosenSchema.extend({
+  /** Time of an image over that of the original, median over interleaved rounds; null before it was measured. */
+  timeRatio: z.number().positive().nullable(),
+  timeRounds: z.int(),
+  /** Against the float model with the same sampler and steps; null for that itself. Decibels, mean over seeds. */
+  psnr: z.number().nullable(),
+  psnrInterval: interval.nullable(),
+  /** Mean squared error of 8-bit values against the same. */
+  squaredError: z.number().nullable(),
+  ssim: z.number().nullable(),
+  /** Against the converged solution from the same noise; null for that itself. */
+  psnrConverged: z.number().nullable(),
+  psnrConvergedInterval: interval.nullable(),
+  /** To real pictures; falls with the number of images, so compare rows with equal `frechetSeeds`. */
+  frechet: z.number().nullable(),
+  kindAccuracy: z.number().nullable(),
+  colorAccuracy: z.number().nullable(),
+  /** Images behind the paired measures, and behind Fréchet distance and accuracies. */
+  seeds: z.int(),
+  frechetSeeds: z.int(),
+});
+
+export type AblationRow = z.output<typeof rowSchema>;
+
+const differenceSchema = z.object({
+  better: z.string(),
+  worse: z.string(),
+  measure: z.enum(['psnr', 'psnrConverged']),
+  /** Paired by seed. */
+  difference: z.number(),
+  interval,
+  timeRatios: z.tuple([z.number().nullable(), z.number().nullable()]),
+});
+
+/** What `npm run ablation` writes. */
+export const ablationSchema = z.object({
+  model: z.string(),
+  guidanceScale: z.number(),
+  calibrationImages: z.int(),
+  firstSeed: z.int(),
+  heldOutPrompts: z.int(),
+  measuredAt: z.string(),
+  machine: z.object({ processor: z.string(), cores: z.int(), int8FullRange: z.boolean() }),
+  versions: z.record(z.string(), z.string()),
+  /** Milliseconds of a call of a denoiser of SD-1.5's size, from `npm run bench`; null before it was run. */
+  sd15: z.object({ float: z.number(), full: z.number(), cached: z.number() }).nullable(),
+  rows: z.array(rowSchema),
+  differences: z.array(differenceSchema),
+});
+
+export type AblationResults = z.output<typeof ablationSchema>;

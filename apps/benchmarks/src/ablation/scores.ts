@@ -1,0 +1,86 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import {
+  Evaluation,
+  interval95,
+  meanOf,
+  type PictureScorer,
+  pictureScorer,
+  psnr,
+  type RgbImage,
+  readScorerReference,
+  ssim,
+} from '@cachequant/evaluate';
+import { loadGraph } from '@cachequant/pipeline';
+import { nodeStorage } from '@cachequant/runtime-node';
+import type { Runtime } from '@cachequant/tensor';
+import { SCORER } from '../paths.js';
+import type { AblationRow } from './results.js';
+
+/** PSNR of equal pictures, so that means stay finite. */
+const MAX_PSNR = 100;
+
+/** Decibels, one for each picture that both have. */
+export function psnrs(reference: readonly RgbImage[], pictures: readonly RgbImage[]): number[] {
+  const count = Math.min(reference.length, pictures.length);
+  return pictures.slice(0, count).map((picture, i) => Math.min(psnr(reference[i]!, picture), MAX_PSNR));
+}
+
+/** Measures against the float model with the same sampler and steps. */
+export function pairedScores(
+  reference: readonly RgbImage[],
+  pictures: readonly RgbImage[],
+): Pick<AblationRow, 'psnr' | 'psnrInterval' | 'squaredError' | 'ssim'> {
+  const values = psnrs(reference, pictures);
+  if (values.length === 0) return { psnr: null, psnrInterval: null, squaredError: null, ssim: null };
+  return {
+    psnr: meanOf(values),
+    psnrInterval: interval95(values),
+    squaredError: meanOf(values.map((value) => 255 ** 2 / 10 ** (value / 10))),
+    ssim: meanOf(values.map((_, i) => ssim(reference[i]!, pictures[i]!))),
+  };
+}
+
+/** Measures against the converged solution. */
+export function convergedScores(
+  converged: readonly RgbImage[],
+  pictures: readonly RgbImage[],
+): Pick<AblationRow, 'psnrConverged' | 'psnrConvergedInterval'> {
+  const values = psnrs(converged, pictures);
+  if (values.length === 0) return { psnrConverged: null, psnrConvergedInterval: null };
+  return { psnrConverged: meanOf(values), psnrConvergedInterval: interval95(values) };
+}
+
+/** Distance to real pictures and whether kind and colour are those of the prompt. */
+export interface Judge {
+  judge(
+    pictures: readonly RgbImage[],
+    promptOf: (image: number) => string,
+  ): Promise<Pick<AblationRow, 'frechet' | 'kindAccuracy' | 'colorAccuracy'>>;
+  dispose(): Promise<void>;
+}
+
+export async function createJudge(runtime: Runtime): Promise<Judge> {
+  const scorer: PictureScorer = pictureScorer(
+    await loadGraph(runtime, nodeStorage(SCORER), 'evaluator.onnx'),
+  );
+  const reference = readScorerReference(
+    JSON.parse(await readFile(path.join(SCORER, 'reference.json'), 'utf8')),
+    scorer.outputs,
+  );
+  return {
+    async judge(pictures, promptOf) {
+      const evaluation = new Evaluation(reference);
+      for (const [i, picture] of pictures.entries()) {
+        evaluation.add({ prompt: promptOf(i), picture, scores: await scorer.score(picture) });
+      }
+      const { frechet, measures } = evaluation.summary();
+      return {
+        frechet: frechet.toReal ?? null,
+        kindAccuracy: measures.kindAccuracy?.mean ?? null,
+        colorAccuracy: measures.colorAccuracy?.mean ?? null,
+      };
+    },
+    dispose: () => scorer.dispose(),
+  };
+}

@@ -1,0 +1,31 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { RESULTS } from '../paths.js';
+import { resultsSchema } from '../results.js';
+import type { AblationResults, AblationRow } from './results.js';
+
+type CallTimes = NonNullable<AblationResults['sd15']>;
+
+/** Calls of 50 PLMS steps. */
+const ORIGINAL_CALLS = 51;
+
+/** Times of one call from `npm run bench`; null before it was run. */
+export async function readSd15(): Promise<AblationResults['sd15']> {
+  const file = path.join(RESULTS, 'sd15-unet.json');
+  if (!existsSync(file)) return null;
+  const { calls } = resultsSchema.parse(JSON.parse(await readFile(file, 'utf8')));
+  const [float, full, cached] = ['float', 'full', 'cached'].map((name) => calls[name]?.medianMs);
+  return float && full && cached ? { float, full, cached } : null;
+}
+
+/**
+ * Time of all of a row's calls over that of the original's, were its denoiser of SD-1.5's size. A cached call in
+ * float, which was not measured there, counts in the proportion of the integer ones.
+ */
+export function sd15Cost({ bits, calls, refreshSteps }: AblationRow, times: CallTimes): number {
+  const full = bits === 'float' ? times.float : times.full;
+  const cached = (full * times.cached) / times.full;
+  const refreshes = refreshSteps?.length ?? calls;
+  return (refreshes * full + (calls - refreshes) * cached) / (ORIGINAL_CALLS * times.float);
+}

@@ -1,0 +1,62 @@
+import path from 'node:path';
+import { type OpenLaboratory, openLaboratory, type Study, studyDenoiser } from '@cachequant/pipeline';
+import { nodeStorage } from '@cachequant/runtime-node';
+import type { Runtime } from '@cachequant/tensor';
+import { ABLATION } from './model.js';
+import type { RowSpec } from './rows.js';
+
+export const GUIDANCE_SCALE = 4;
+export const CALIBRATION_IMAGES = 8;
+
+export interface StudyRequest {
+  readonly runtime: Runtime;
+  readonly folder: string;
+  readonly prompts: readonly string[];
+  readonly sampler: RowSpec['sampler'];
+  readonly steps: number;
+  /** The largest interval that candidates will have. */
+  readonly interval: number;
+  readonly int8FullRange: boolean;
+  readonly signal: AbortSignal;
+  readonly log: (line: string) => void;
+}
+
+/** What was observed for one sampler and number of steps, and the laboratory to free when it is done with. */
+export interface OpenStudy {
+  readonly study: Study;
+  readonly opened: OpenLaboratory;
+}
+
+/** Observes the model along one sampler's steps, or reads back what was observed before. */
+export async function openStudy(request: StudyRequest): Promise<OpenStudy> {
+  const { runtime, folder, sampler, steps, signal, log } = request;
+  const name = `${sampler}-${steps}`;
+  const opened = await openLaboratory({
+    source: nodeStorage(folder),
+    work: nodeStorage(path.join(ABLATION, 'studies', name)),
+    runtime,
+    signal,
+    onStage: (stage, reused) => {
+      if (!reused) log(`${name}: ${stage}`);
+    },
+    options: {
+      sampler,
+      steps,
+      interval: request.interval,
+      guidanceScale: GUIDANCE_SCALE,
+      prompts: [...request.prompts],
+      verificationPrompts: [request.prompts[0]!],
+      calibrationImages: CALIBRATION_IMAGES,
+      verificationImages: 1,
+      components: 'keep',
+      target: request.int8FullRange ? 'vnni' : 'portable',
+    },
+  });
+  try {
+    const { lab, runner, inputDims, prepared } = opened;
+    return { study: await studyDenoiser(lab, runner, inputDims, prepared.model), opened };
+  } catch (error) {
+    await opened.dispose();
+    throw error;
+  }
+}

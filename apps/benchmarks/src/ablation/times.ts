@@ -1,0 +1,61 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { medianOf } from '@cachequant/evaluate';
+import { z } from 'zod';
+import type { Contestant } from './contestants.js';
+import type { ImageMaker } from './images.js';
+import { ABLATION } from './model.js';
+
+const FILE = path.join(ABLATION, 'times.json');
+/** By fingerprint: time of an image over that of the original in the same round. */
+const timesSchema = z.record(z.string(), z.array(z.number().positive()));
+
+export type TimeRatios = z.output<typeof timesSchema>;
+
+export async function readTimes(): Promise<TimeRatios> {
+  const text = await readFile(FILE, 'utf8').catch(() => '{}');
+  return timesSchema.parse(JSON.parse(text));
+}
+
+/**
+ * Makes an image with every contestant in turn, round by round, and keeps each time over that of the original in
+ * the same round, so that a machine whose speed drifts slows both. Adds to the rounds of earlier runs.
+ * @param original index of the contestant that the others are compared with
+ */
+export async function measureTimes(
+  contestants: readonly Contestant[],
+  original: number,
+  maker: ImageMaker,
+  { rounds, signal, log }: { rounds: number; signal: AbortSignal; log: (line: string) => void },
+): Promise<void> {
+  const loaded = [];
+  try {
+    for (const { load, sampler } of contestants) loaded.push({ denoiser: await load(), sampler });
+    for (const each of loaded) await maker.make(each, 0, 1);
+    for (let round = 0; round < rounds; round++) {
+      signal.throwIfAborted();
+      const ms: number[] = [];
+      for (const each of loaded) {
+        const start = performance.now();
+        await maker.make(each, round, 1);
+        ms.push(performance.now() - start);
+      }
+      const times = await readTimes();
+      for (const [i, { fingerprint }] of contestants.entries()) {
+        times[fingerprint] = [...(times[fingerprint] ?? []), ms[i]! / ms[original]!];
+      }
+      await writeFile(FILE, JSON.stringify(times));
+      log(`times: round ${round + 1} of ${rounds}, ${ms[original]!.toFixed(0)} ms by the original`);
+    }
+  } finally {
+    await Promise.all(loaded.map(({ denoiser }) => denoiser.dispose()));
+  }
+}
+
+export function timeOf(
+  times: TimeRatios,
+  fingerprint: string,
+): { timeRatio: number | null; timeRounds: number } {
+  const ratios = times[fingerprint] ?? [];
+  return { timeRatio: ratios.length > 0 ? medianOf(ratios) : null, timeRounds: ratios.length };
+}
