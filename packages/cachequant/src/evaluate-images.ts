@@ -85,7 +85,9 @@ async function drawPair(
     ...(own.scores && { scores: own.scores }),
     ...(theirs && {
       reference: { picture: theirs.picture, ...(theirs.scores && { scores: theirs.scores }) },
-      errorPerCall: relativeErrors(own.trajectory, theirs.trajectory),
+      ...(own.trajectory.length === theirs.trajectory.length && {
+        errorPerCall: relativeErrors(own.trajectory, theirs.trajectory),
+      }),
     }),
   };
 }

@@ -32,6 +32,8 @@ const PASSED = [
   'recipe',
   'interval',
   'refreshes',
+  'maxLatency',
+  'minPsnr',
   'bits',
   'rounding',
   'target',
@@ -82,8 +84,18 @@ function addCacheSettings(command: Command): void {
     )
     .option(
       '--interval <calls>',
-      'network calls per refresh of the cache, on average (default: 5)',
+      'network calls per refresh of the cache, on average; 1 is no cache (default: 5)',
       integer(1),
+    )
+    .option(
+      '--max-latency <ms>',
+      'time one image may take; measures samplers, steps, intervals and precisions and takes the best that keeps to it',
+      decimal(0),
+    )
+    .option(
+      '--min-psnr <decibels>',
+      "what pictures must keep against the original's; takes the fastest that does",
+      decimal(0),
     )
     .option('--refreshes <number>', 'the exact number of refreshes, in place of the interval', integer(1))
     .addOption(

@@ -1,4 +1,4 @@
-import type { BundleManifest, OptimizationPlan, Verification } from '@cachequant/pipeline';
+import type { BundleManifest, OperatingPoints, OptimizationPlan, Verification } from '@cachequant/pipeline';
 import { formatBytes, formatSeconds, formatShare } from './format.js';
 import { timeline } from './print-schedule.js';
 import { tableLines } from './print-table.js';
@@ -33,9 +33,18 @@ export interface Optimized {
   readonly sizes: ReportSizes;
   readonly manifest: BundleManifest;
   readonly verification: Verification;
+  /** Where it was made for a latency or a quality. */
+  readonly operatingPoints?: OperatingPoints;
 }
 
-export function optimizedLines({ bundle, report, sizes, manifest, verification }: Optimized): string[] {
+export function optimizedLines({
+  bundle,
+  report,
+  sizes,
+  manifest,
+  verification,
+  operatingPoints,
+}: Optimized): string[] {
   const { secondsPerImage, speedup, psnr, psnrInterval, ssim, images } = verification;
   const { schedule, sampler } = manifest;
   const denoiserBytes = sizes.denoiserItems.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -62,5 +71,19 @@ export function optimizedLines({ bundle, report, sizes, manifest, verification }
       ['', timeline(sampler.calls, schedule.refreshSteps)],
       ['report', report],
     ]),
+    ...(operatingPoints ? pointLines(operatingPoints) : []),
   ];
+}
+
+/** What was measured on the calibration images and beaten by nothing, with an arrow at what was taken. */
+function pointLines({ front, chosen }: OperatingPoints): string[] {
+  const rows = front.map((point) => [
+    point === chosen ? '→' : '',
+    `${point.milliseconds.toFixed(0)} ms`,
+    `${point.psnr.toFixed(1)} dB`,
+    `${point.steps} steps of ${point.sampler}`,
+    point.interval === 1 ? 'no cache' : `interval ${point.interval}`,
+    point.bits === 'none' ? 'float' : point.bits,
+  ]);
+  return ['', 'Measured on the calibration images, fastest first:', ...tableLines(rows, { right: [1, 2] })];
 }

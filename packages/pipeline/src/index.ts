@@ -73,6 +73,8 @@ export type { LayerDecision, LayerMeasurement } from './optimize/layer-plan.js';
 export type { LayerChoice } from './optimize/layers/choose-layers.js';
 export { compareWith, type MeasuredImage, measureImage, type Quality } from './optimize/measure.js';
 export { type LaboratoryOptions, type OpenLaboratory, openLaboratory } from './optimize/open-laboratory.js';
+export type { MeasuredPoint, OperatingPoints } from './optimize/operating-points/explore.js';
+export type { OperatingPoint, OperatingTarget } from './optimize/operating-points/point.js';
 export { type OptimizeRequest, type OptimizeSummary, optimize, optimizeIn } from './optimize/optimize.js';
 export { type BundlePlan, PLAN, parsePlan } from './optimize/plan-file.js';
 export { type OptimizationPlan, planOptimization } from './optimize/plan-optimization.js';

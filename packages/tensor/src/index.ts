@@ -25,6 +25,7 @@ export type {
   Session,
 } from './runtime.js';
 export { readText, type Storage, type StorageWriter, writeFile } from './storage.js';
+export { storageFolder } from './storage-folder.js';
 export { checkStoragePath, checkStoragePrefix, checkStorageRange } from './storage-path.js';
 export {
   type DeviceTensor,

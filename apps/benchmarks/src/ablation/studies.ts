@@ -54,7 +54,7 @@ export async function openStudy(request: StudyRequest): Promise<OpenStudy> {
   });
   try {
     const { lab, runner, inputDims, prepared } = opened;
-    return { study: await studyDenoiser(lab, runner, inputDims, prepared.model), opened };
+    return { study: await studyDenoiser(lab, runner, { inputDims, model: prepared.model }), opened };
   } catch (error) {
     await opened.dispose();
     throw error;

@@ -173,6 +173,13 @@ async function optimizeInto(
     sizes,
   };
   await writeReport(partial, reportDataOf(summary, context));
-  const { manifest, verification } = summary;
-  return { bundle: place.out, report: join(place.out, REPORT_PAGE), sizes, manifest, verification };
+  const { manifest, verification, operatingPoints } = summary;
+  return {
+    bundle: place.out,
+    report: join(place.out, REPORT_PAGE),
+    sizes,
+    manifest,
+    verification,
+    ...(operatingPoints && { operatingPoints }),
+  };
 }

@@ -8,6 +8,7 @@ import { observeCached } from './observe-cached.js';
 import type { CacheCorrectionKind, ScheduleKind } from './recipe.js';
 import { makeSchedule, mergedMoments } from './schedules.js';
 import { FLOAT_CACHED, FLOAT_FULL, INTEGER_FULL, type Study } from './study.js';
+import { studyAt } from './study-views.js';
 import { calibrationPsnr, type Variant } from './variant.js';
 
 /** One schedule with its correction, built and measured on the calibration images. */
@@ -44,10 +45,42 @@ export function buildCandidate(
 
 type CandidateSpec = Pick<Candidate, 'name' | 'schedule' | 'correction' | 'refreshSteps'>;
 
+/**
+ * Every call in full: what is left where no cache pays. Its cached graph, whose weights are those of the full one
+ * too, belongs to it but never runs.
+ */
+export function buildWithoutCache(study: Study): Promise<Candidate> {
+  const name = `${study.view}uniform-none`;
+  return study.runner.stage(`candidate-${name}`, async () => {
+    const short = studyAt(study, SHORTEST_INTERVAL);
+    const made = await makeGraphs(short, {
+      schedule: 'uniform',
+      correction: 'none',
+      name,
+      refreshSteps: planSchedule(short, 'uniform', short.lab.refreshes),
+    });
+    const refreshSteps = study.lab.sampler.timesteps.map((_, call) => call);
+    const variant = { ...made.variant, cached: { ...made.variant.cached!, refreshSteps } };
+    const psnr = await calibrationPsnr(study.lab, 'try without a cache', variant, study.references);
+    return { ...made, refreshSteps, variant, psnr };
+  });
+}
+
+const SHORTEST_INTERVAL = 2;
+
 async function measure(
   study: Study,
-  { name, schedule, correction, refreshSteps }: CandidateSpec,
+  spec: CandidateSpec,
 ): Promise<Candidate> {
+  const made = await makeGraphs(study, spec);
+  const psnr = await calibrationPsnr(study.lab, `try ${spec.schedule}`, made.variant, study.references);
+  return { ...made, psnr };
+}
+
+async function makeGraphs(
+  study: Study,
+  { name, schedule, correction, refreshSteps }: CandidateSpec,
+): Promise<Omit<Candidate, 'psnr'>> {
   const { lab } = study;
   const tables = fitCache(correction, refreshSteps, study);
   const cached = await readGraph(lab.work, FLOAT_CACHED);
@@ -66,8 +99,7 @@ async function measure(
     full: study.integers ? INTEGER_FULL : FLOAT_FULL,
     cached: { graph, refreshSteps, anchors },
   };
-  const psnr = await calibrationPsnr(lab, `try ${schedule}`, variant, study.references);
-  return { name, schedule, correction, refreshSteps, tables, grids, variant, psnr };
+  return { name, schedule, correction, refreshSteps, tables, grids, variant };
 }
 
 /** Refresh steps of one kind, from what was observed. */

@@ -1,6 +1,6 @@
 import { meanOf as mean } from '@cachequant/evaluate';
 import type { Candidate } from './candidate.js';
-import { buildCandidate } from './candidate.js';
+import { buildCandidate, buildWithoutCache } from './candidate.js';
 import { type CorrectedOutputs, correctOutputs } from './correct-outputs.js';
 import { type BundlePlan, plannedSchedule } from './plan-file.js';
 import type { Study } from './study.js';
@@ -23,6 +23,7 @@ export interface Choice {
  * what that chose.
  */
 export async function chooseVariant(study: Study): Promise<Choice> {
+  if (study.lab.recipe.interval === 1) return withoutCache(study);
   return study.plan ? plannedChoice(study, study.plan) : measuredChoice(study);
 }
 
@@ -62,6 +63,12 @@ async function measuredChoice(study: Study): Promise<Choice> {
     outputsKept,
     variant: outputsKept ? outputs!.variant : chosen.variant,
   };
+}
+
+async function withoutCache(study: Study): Promise<Choice> {
+  const chosen = await buildWithoutCache(study);
+  const { variant } = chosen;
+  return { candidates: [chosen], chosen, plain: undefined, outputs: undefined, outputsKept: false, variant };
 }
 
 function bestOf(candidates: readonly Candidate[]): Candidate {

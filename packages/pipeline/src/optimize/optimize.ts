@@ -1,3 +1,4 @@
+import type { Sampler } from '@cachequant/samplers';
 import type { Runtime, Storage } from '@cachequant/tensor';
 import { throwIfAborted, writeFile } from '@cachequant/tensor';
 import { type BundleManifest, VERIFICATION } from '../bundle/manifest.js';
@@ -21,10 +22,17 @@ import { type FloatVariant, makeFloatVariants } from './float-variants.js';
 import type { GivenConditioning } from './given-conditioning.js';
 import type { StageProgress } from './laboratory.js';
 import { type OpenLaboratory, openLaboratory } from './open-laboratory.js';
+import {
+  exploreOperatingPoints,
+  type OperatingPoints,
+  openPoint,
+  targetOf,
+} from './operating-points/explore.js';
 import { type BundlePlan, PLAN } from './plan-file.js';
 import type { OptimizeOptions } from './recipe.js';
 import { mergedMoments } from './schedules.js';
 import { type Study, studyDenoiser } from './study.js';
+import { floatStudy, studyAt } from './study-views.js';
 import { type Verification, type VerifiedPicture, verify } from './verify.js';
 
 export interface OptimizeRequest {
@@ -64,6 +72,8 @@ export interface OptimizeSummary {
   /** What became of the decoder and the text encoder; none where they were to stay as they are. */
   readonly components: readonly ComponentDecision[];
   readonly textEncoderMs: number;
+  /** What was measured to keep to a latency or a quality; undefined without such a target. */
+  readonly operatingPoints: OperatingPoints | undefined;
   /** Summed L1 distances of the float model's cached tensor, [calls, window]. */
   readonly distances: { readonly calls: number; readonly window: number; readonly distance: Float64Array };
 }
@@ -78,6 +88,9 @@ export interface OptimizeSummary {
  * within one network call after the signal
  */
 export async function optimize(request: OptimizeRequest): Promise<OptimizeSummary> {
+  // A plan has chosen its point; options that ask for another contradict it.
+  const target = request.plan ? undefined : targetOf(request.options);
+  if (target) return optimizeFor(await exploreOperatingPoints(request, target), request);
   const opened = await openLaboratory(request);
   try {
     return await optimizeIn(opened, request);
@@ -86,31 +99,79 @@ export async function optimize(request: OptimizeRequest): Promise<OptimizeSummar
   }
 }
 
+/** Makes the bundle of the point that was chosen, with what was measured to choose it. */
+async function optimizeFor(points: OperatingPoints, request: OptimizeRequest): Promise<OptimizeSummary> {
+  const { chosen, original } = points;
+  const opened = await openPoint(request, chosen.setting);
+  try {
+    const { steps, name } = opened.lab.sampler;
+    const samplesAlike = steps === original.steps && name === original.name;
+    return await optimizeIn(opened, request, {
+      view: (study) =>
+        studyAt(chosen.bits === 'none' && study.integers ? floatStudy(study) : study, chosen.interval),
+      original: samplesAlike ? undefined : original,
+      operatingPoints: points,
+    });
+  } finally {
+    await opened.dispose();
+  }
+}
+
+/** How the bundle differs from what the laboratory's recipe says, when an operating point was chosen. */
+export interface ChosenOperation {
+  readonly view: (study: Study) => Study;
+  /** The sampler that the original is verified with; left out: that of the bundle. */
+  readonly original: Sampler | undefined;
+  readonly operatingPoints: OperatingPoints;
+}
+
 /**
  * `optimize` in a laboratory that is open already, and stays so: for comparisons that go on from the study.
  * @param request what the laboratory was opened with, and where the bundle goes
  */
-export async function optimizeIn(opened: OpenLaboratory, request: OptimizeRequest): Promise<OptimizeSummary> {
+export async function optimizeIn(
+  opened: OpenLaboratory,
+  request: OptimizeRequest,
+  operation?: ChosenOperation,
+): Promise<OptimizeSummary> {
   await requireBundlePlace(request.out);
-  const { lab, runner, prepared, inputDims, plan } = opened;
-  const study = await studyDenoiser(lab, runner, { inputDims, model: prepared.model, plan });
+  const { runner, prepared, inputDims, plan } = opened;
+  const whole = await studyDenoiser(opened.lab, runner, { inputDims, model: prepared.model, plan });
+  const study = operation ? operation.view(whole) : whole;
+  const { lab } = study;
+  const operatingPoints = operation?.operatingPoints;
   const choice = await chooseVariant(study);
   const floatVariants = await makeFloatVariants(study, choice);
   const components = await optimizeComponents(lab, runner, prepared.folder, study.latents);
-  const { verification, pictures } = await runner.stage('verify', () =>
-    verify(study, prepared.folder, choice.variant, { plain: choice.plain, components }),
+  const { verification, pictures } = await runner.stage(`${study.view}verify`, () =>
+    verify(study, prepared.folder, choice.variant, {
+      plain: choice.plain,
+      components,
+      original: operation?.original,
+    }),
   );
   const manifest = await writeBundle(request, opened, study, choice, {
     verification,
     components,
     floatVariants,
+    operatingPoints,
   });
   const distances = mergedMoments(study.features).distanceTable();
   const { textEncoderMs } = lab;
-  return { manifest, verification, pictures, choice, study, components, textEncoderMs, distances };
+  return {
+    manifest,
+    verification,
+    pictures,
+    choice,
+    study,
+    components,
+    textEncoderMs,
+    operatingPoints,
+    distances,
+  };
 }
 
-interface Finished extends Pick<OptimizeSummary, 'verification' | 'components'> {
+interface Finished extends Pick<OptimizeSummary, 'verification' | 'components' | 'operatingPoints'> {
   readonly floatVariants: readonly FloatVariant[];
 }
 
@@ -119,7 +180,7 @@ async function writeBundle(
   { lab, prepared, sourceFingerprint, conditioningFingerprint }: OpenLaboratory,
   study: Study,
   choice: Choice,
-  { verification, components, floatVariants }: Finished,
+  { verification, components, floatVariants, operatingPoints }: Finished,
 ): Promise<BundleManifest> {
   const { source, out, signal } = request;
   const { model } = prepared.folder.denoiser;
@@ -144,7 +205,7 @@ async function writeBundle(
     })),
   });
   const planSource = { fingerprint: sourceFingerprint, conditioning: conditioningFingerprint };
-  const plan = { ...describePlan(study, choice, planSource), components };
+  const plan = { ...describePlan(study, choice, planSource), components, operatingPoints };
   await writeFile(out, PLAN, `${JSON.stringify(plan, null, 2)}\n`);
   await writePlanningData(out, {
     moments: mergedMoments(study.anchors),

@@ -43,7 +43,10 @@ describe('views of a study', () => {
   let study: Study;
   beforeAll(async () => {
     opened = await openLaboratory({ ...made, options: PAPER_RUN });
-    study = await studyDenoiser(opened.lab, opened.runner, opened.inputDims, opened.prepared.model);
+    study = await studyDenoiser(opened.lab, opened.runner, {
+      inputDims: opened.inputDims,
+      model: opened.prepared.model,
+    });
   });
   afterAll(() => opened.dispose());
 

@@ -1,6 +1,5 @@
 import { type OnnxModel, readModel } from '@cachequant/onnx';
 import { createSampler, type Sampler } from '@cachequant/samplers';
-import { refreshesFor } from '@cachequant/scheduler';
 import { CacheQuantError, type Storage, type TensorInfo } from '@cachequant/tensor';
 import { type DenoiserInputs, findDenoiserInputs } from '../generate/denoiser-inputs.js';
 import { vaeFactor } from '../generate/latent-decoder.js';
@@ -9,6 +8,7 @@ import { type ModelFolder, openModelFolder } from '../model/model-folder.js';
 import type { GivenConditioning } from './given-conditioning.js';
 import type { PreparedImage } from './laboratory.js';
 import type { Recipe } from './recipe.js';
+import { refreshesAt } from './study-views.js';
 
 /** Everything about the source model that the stages need, read but not run. */
 export interface PreparedSource {
@@ -50,7 +50,7 @@ export async function prepareSource(
   const guidanceScale = guided
     ? (recipe.guidanceScale ?? folder.index?.guidance_scale ?? DEFAULT_GUIDANCE)
     : 1;
-  const refreshes = recipe.refreshes ?? refreshesFor(sampler.steps, recipe.interval);
+  const refreshes = recipe.refreshes ?? refreshesAt(sampler, recipe.interval);
   requireFeasible(recipe, sampler, refreshes);
   const batch = guidanceScale === 1 ? 1 : 2;
   const sample = declared.find(({ name }) => name === inputs.sample)!;
@@ -75,6 +75,7 @@ function requireFeasible(
   { steps, calls }: Sampler,
   refreshes: number,
 ): void {
+  if (interval === 1 && refreshes === calls) return;
   const shortest = schedules.includes('dp') ? Math.ceil(interval / 2) : 1;
   const longest = schedules.includes('quadratic') ? interval : 2 * interval;
   const least = Math.ceil((schedules.includes('quadratic') ? steps : calls) / longest);

@@ -21,8 +21,13 @@ const optionsSchema = z.strictObject({
   guidanceScale: z.number().min(0).max(100).optional(),
   width: z.int().min(8).optional(),
   height: z.int().min(8).optional(),
+  /** Network calls per refresh; 1 is no cache. */
   interval: z.int().min(1).default(5),
   refreshes: z.int().min(1).optional(),
+  /** Milliseconds that one image may take: sampler, steps, interval and precision are then chosen by measurement. */
+  maxLatency: z.number().positive().optional(),
+  /** Decibels that the pictures must keep against the original's; chooses as `maxLatency` does. */
+  minPsnr: z.number().min(0).max(100).optional(),
   bits: z.enum(BITS).default('w8a8'),
   /** How 4-bit weights are rounded: by the second moments of what their layers see, or each to its nearest level. */
   rounding: z.enum(['second-order', 'nearest']).default('second-order'),

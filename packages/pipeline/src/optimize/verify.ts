@@ -1,5 +1,6 @@
 import type { RgbImage } from '@cachequant/evaluate';
 import { interval95, meanOf, medianOf, relativeErrors } from '@cachequant/evaluate';
+import type { Sampler } from '@cachequant/samplers';
 import { denoiserBytes } from '../bundle/write-bundle.js';
 import type { Denoiser } from '../generate/denoiser.js';
 import { floatDenoiser } from '../generate/float-denoiser.js';
@@ -62,14 +63,14 @@ export async function verify(
   study: Study,
   folder: ModelFolder,
   variant: Variant,
-  { plain, components }: VerifiedWith,
+  { plain, components, original }: VerifiedWith,
 ): Promise<VerificationResult> {
   const { lab } = study;
   const images = lab.verification.slice(0, lab.recipe.verificationImages);
   const parts = await openParts(lab, folder, components);
   let runs: Run[];
   try {
-    runs = await runAll(lab, images, folder, { optimized: variant, plain: plain?.variant, parts });
+    runs = await runAll(lab, images, folder, { optimized: variant, plain: plain?.variant, parts, original });
   } finally {
     await parts.dispose();
   }
@@ -94,6 +95,8 @@ export async function verify(
 export interface VerifiedWith {
   /** The same schedule with plain reuse, for the error per call. */
   readonly plain: Candidate | undefined;
+  /** How the original samples, where the bundle samples in another way. */
+  readonly original?: Sampler | undefined;
   /** The optimized model decodes and encodes with these. */
   readonly components: readonly ComponentDecision[];
 }
@@ -107,11 +110,18 @@ interface Run {
   readonly cached: number;
 }
 
+interface RunRequest {
+  readonly optimized: Variant;
+  readonly plain: Variant | undefined;
+  readonly parts: BundleParts;
+  readonly original: Sampler | undefined;
+}
+
 async function runAll(
   lab: Laboratory,
   images: readonly PreparedImage[],
   folder: ModelFolder,
-  { optimized, plain, parts }: { optimized: Variant; plain: Variant | undefined; parts: BundleParts },
+  { optimized, plain, parts, original = lab.sampler }: RunRequest,
 ): Promise<Run[]> {
   const bytes = await denoiserBytes(folder.storage, folder.denoiser.model);
   const apart = bytes > APART_BYTES;
@@ -144,11 +154,15 @@ async function runAll(
       lab.onProgress?.({ stage: 'verify', done, total: order.length });
       const denoiser = await denoiserOf(contestant);
       const before = denoiser.stats;
+      const sampler = contestant === 'original' ? original : lab.sampler;
       const [place, given] =
         contestant === 'original'
           ? [lab, images[image]!]
           : [{ ...lab, toPicture: parts.toPicture }, await parts.encode(images[image]!)];
-      made[image]!.set(contestant, await measureImage(place, denoiser, given, { keepTrajectory: true }));
+      made[image]!.set(
+        contestant,
+        await measureImage(place, denoiser, given, { keepTrajectory: true, sampler }),
+      );
       if (contestant !== 'optimized') continue;
       const { fullCalls, cachedCalls } = denoiser.stats;
       counts[image] = { full: fullCalls - before.fullCalls, cached: cachedCalls - before.cachedCalls };
@@ -188,14 +202,8 @@ function summarize(
     },
     cacheHits: { full: runs[0]?.full ?? 0, cached: runs[0]?.cached ?? 0 },
     errorPerCall: {
-      corrected: meanErrors(
-        runs.map((run) => relativeErrors(run.optimized.trajectory, run.original.trajectory)),
-      ),
-      uncorrected: meanErrors(
-        runs.flatMap((run) =>
-          run.plain ? [relativeErrors(run.plain.trajectory, run.original.trajectory)] : [],
-        ),
-      ),
+      corrected: meanErrors(runs.map((run) => errorsOf(run.optimized, run.original))),
+      uncorrected: meanErrors(runs.flatMap((run) => (run.plain ? [errorsOf(run.plain, run.original)] : []))),
     },
     coverage,
   };
@@ -209,6 +217,13 @@ function timesOf(images: readonly MeasuredImage[]): ImageTimes {
     })),
     decoderMs: medianOf(images.map((image) => image.decoderMs)),
   };
+}
+
+/** Call by call; nothing where the original makes other calls. */
+function errorsOf({ trajectory }: MeasuredImage, original: MeasuredImage): number[] {
+  return trajectory.length === original.trajectory.length
+    ? relativeErrors(trajectory, original.trajectory)
+    : [];
 }
 
 function meanErrors(errors: readonly (readonly number[])[]): number[] {

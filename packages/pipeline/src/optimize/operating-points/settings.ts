@@ -1,0 +1,54 @@
+import { createSampler } from '@cachequant/samplers';
+import { CacheQuantError } from '@cachequant/tensor';
+import type { PreparedSource } from '../prepare.js';
+
+/** A sampler and its steps, and the cache intervals to try with them. */
+export interface SamplerSetting {
+  /** Left out: the model's own. */
+  readonly sampler: string | undefined;
+  readonly steps: number;
+  readonly intervals: readonly number[];
+}
+
+const INTERVALS = [1, 2, 3, 5, 10] as const;
+const FAST_SAMPLER = 'dpm-solver++';
+const FAST_STEPS = [20, 15, 10] as const;
+
+/**
+ * What to try for a model: its own sampler with all and with half of its steps, and one that needs fewer, with every
+ * interval that leaves a refresh to forecast from. The first is the original's.
+ */
+export function samplerSettings(
+  { sampler, folder }: PreparedSource,
+  own: string | undefined,
+): SamplerSetting[] {
+  const settings = [
+    setting(own, sampler.steps, sampler.calls),
+    ...(sampler.steps >= 8
+      ? [setting(own, Math.floor(sampler.steps / 2), Math.floor(sampler.steps / 2))]
+      : []),
+  ];
+  const fits = (steps: number) => steps < sampler.steps && canRun(folder.scheduler ?? {}, steps);
+  const isFast = sampler.name === 'DPMSolverMultistepScheduler';
+  if (isFast || sampler.stochastic) return settings;
+  return [...settings, ...FAST_STEPS.filter(fits).map((steps) => setting(FAST_SAMPLER, steps, steps))];
+}
+
+function setting(sampler: string | undefined, steps: number, calls: number): SamplerSetting {
+  return {
+    sampler,
+    steps,
+    intervals: INTERVALS.filter((interval) => interval === 1 || 4 * interval <= calls),
+  };
+}
+
+/** Whether the model's configuration says what the faster sampler can do. */
+function canRun(config: unknown, steps: number): boolean {
+  try {
+    createSampler(config, { sampler: FAST_SAMPLER, steps });
+    return true;
+  } catch (error) {
+    if (CacheQuantError.is(error)) return false;
+    throw error;
+  }
+}
