@@ -80,8 +80,8 @@ async function decide({ bits, interval, cache }: RowSpec, whole: Study): Promise
     };
   }
   const candidate = await buildCandidate(study, schedule, correction);
-  if (outputs === 'none') return { variant: candidate.variant, cache };
-  return { variant: (await correctOutputs(study, candidate, outputs)).variant, cache };
+  const corrected = outputs === 'none' ? undefined : await correctOutputs(study, candidate, outputs);
+  return { variant: corrected?.variant ?? candidate.variant, cache };
 }
 
 /** What `optimize` takes. */
