@@ -30,7 +30,8 @@ const { values } = parseArgs({
     times: { type: 'string' },
     /** Rows whose id contains this. */
     rows: { type: 'string', default: '' },
-    minutes: { type: 'string', default: '100000' },
+    /** Stops after so many, with what there is. */
+    minutes: { type: 'string' },
     threads: { type: 'string' },
     batch: { type: 'string', default: '8' },
   },
@@ -39,7 +40,7 @@ const { values } = parseArgs({
 const stop = new AbortController();
 process.once('SIGINT', () => stop.abort());
 process.once('SIGTERM', () => stop.abort());
-setTimeout(() => stop.abort(), 60_000 * Number(values.minutes)).unref();
+if (values.minutes !== undefined) setTimeout(() => stop.abort(), 60_000 * Number(values.minutes)).unref();
 const started = performance.now();
 const log = (line: string) =>
   console.log(`${((performance.now() - started) / 1000).toFixed(0).padStart(5)} s  ${line}`);
