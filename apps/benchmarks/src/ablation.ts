@@ -28,7 +28,7 @@ const { values } = parseArgs({
     frechet: { type: 'string', default: '512' },
     /** Rounds of timing to add; pictures are not drawn then. */
     times: { type: 'string' },
-    /** Rows whose id contains this. */
+    /** Rows whose id contains one of these, between commas. */
     rows: { type: 'string', default: '' },
     /** Stops after so many, with what there is. */
     minutes: { type: 'string' },
@@ -61,7 +61,9 @@ async function ablation(runtime: Runtime, signal: AbortSignal): Promise<void> {
   const { folder, schedulerConfig } = await commonGridModel();
   const prompts = await splitPrompts();
   const { int8FullRange } = await runtime.capabilities();
-  const wanted = ablationRows().filter(({ id }) => id.includes(values.rows) || id === CONVERGED.id);
+  const parts = values.rows.split(',');
+  const isWanted = ({ id }: RowSpec) => parts.some((part) => id.includes(part));
+  const wanted = ablationRows().filter((row) => isWanted(row) || row.id === CONVERGED.id);
   const contestants = await gatherContestants(withReferences(wanted), {
     runtime,
     folder,
@@ -111,7 +113,7 @@ async function draw(
   const [seeds, frechet] = [Number(values.seeds), Number(values.frechet)];
   try {
     for (const goal of [
-      ...new Set([Math.min(16, seeds), Math.min(64, seeds), seeds, Math.max(seeds, frechet)]),
+      ...new Set([Math.min(16, seeds), Math.min(32, seeds), seeds, Math.max(seeds, frechet)]),
     ]) {
       for (const contestant of contestants) {
         const count = contestant.row.id === CONVERGED.id ? Math.min(goal, seeds) : goal;

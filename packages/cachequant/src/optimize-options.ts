@@ -44,6 +44,7 @@ const PASSED = [
   'effort',
   'schedule',
   'cacheCorrection',
+  'guidance',
   'cut',
   'components',
   'decoderFloor',
@@ -109,6 +110,12 @@ function addCacheSettings(command: Command): void {
         '--cache-correction <kind>',
         'how cached features are corrected; auto: as a forecast, unless plain reuse measures better (default: auto)',
       ).choices(['auto', 'none', 'paper', 'forecast']),
+    )
+    .addOption(
+      new Option(
+        '--guidance <kind>',
+        'the unconditional half at cached calls; auto: forecast, unless computing it measures better (default: auto)',
+      ).choices(['auto', 'computed']),
     )
     .option('--cut <id>', 'where to cut, as `cachequant inspect` names it (default: the first)')
     .addOption(

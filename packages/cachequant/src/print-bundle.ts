@@ -39,6 +39,9 @@ function describeBits({ bits, layers }: BundleManifest, integer: number): string
 }
 
 function describeCorrections({ corrections }: BundleManifest): string {
-  const cache = `cache: ${corrections.cache}`;
-  return corrections.quantization ? `${cache}; quantization: per call and channel` : cache;
+  return [
+    `cache: ${corrections.cache}`,
+    ...(corrections.guidance === 'forecast' ? ['guidance: forecast at cached calls'] : []),
+    ...(corrections.quantization ? ['quantization: per call and channel'] : []),
+  ].join('; ');
 }

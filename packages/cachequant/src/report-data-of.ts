@@ -41,12 +41,12 @@ export function reportDataOf(summary: OptimizeSummary, context: ReportContext): 
     sourceDenoiserBytes: context.sizes.sourceDenoiser,
     distances: summary.distances,
     refreshSteps: manifest.schedule.refreshSteps,
-    candidates: choice.candidates.map(({ schedule, correction, refreshSteps, psnr }) => ({
-      schedule,
-      correction,
-      refreshSteps,
-      psnr: meanOf(psnr),
-      chosen: schedule === choice.chosen.schedule,
+    candidates: choice.candidates.map((candidate) => ({
+      schedule: candidate.schedule,
+      correction: describeCorrection(candidate),
+      refreshSteps: candidate.refreshSteps,
+      psnr: meanOf(candidate.psnr),
+      chosen: candidate === choice.chosen,
     })),
     errorPerCall: verification.errorPerCall,
     cacheHits: verification.cacheHits,
@@ -74,6 +74,10 @@ function asPng(picture: RgbImage): ReportPicture {
   return { png: encodePng(picture), width: picture.width, height: picture.height };
 }
 
+function describeCorrection({ correction, variant }: OptimizeSummary['choice']['chosen']): string {
+  return variant.cached?.guidance === 'forecast' ? `${correction}, guidance forecast` : correction;
+}
+
 function settingsOf({ manifest }: OptimizeSummary, machine: string): ReportData['settings'] {
   const { sampler, schedule, bits, cut, corrections } = manifest;
   return [
@@ -98,6 +102,13 @@ function settingsOf({ manifest }: OptimizeSummary, machine: string): ReportData[
     {
       name: 'Cache correction',
       value: `${corrections.cache}, from ${corrections.anchors === 2 ? 'the last two refreshes' : 'the last refresh'}`,
+    },
+    {
+      name: 'Guidance at cached calls',
+      value:
+        corrections.guidance === 'forecast'
+          ? 'forecast, with the conditional half computed'
+          : 'both halves computed',
     },
     { name: 'Quantization correction', value: corrections.quantization ? 'on' : 'off' },
     ...manifest.components.map(({ name, form, reason }) => ({

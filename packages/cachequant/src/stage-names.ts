@@ -17,7 +17,8 @@ const STAGES: Readonly<Record<string, string>> = {
 
 /** What a stage of an optimization does, for people. */
 export function describeStage(name: string): string {
-  const [, schedule, correction] = /^candidate-(.*)-([^-]+)$/.exec(name) ?? [];
+  const [, schedule, correction, guidance] = /^candidate-(.*?)-([^-]+)(-guidance)?$/.exec(name) ?? [];
+  if (guidance) return `try the ${schedule} schedule with the guidance forecast`;
   if (schedule !== undefined) return `try the ${schedule} schedule with the cache correction "${correction}"`;
   if (name.startsWith('outputs-')) return 'fit the quantization correction';
   return STAGES[name] ?? name;

@@ -15,4 +15,4 @@ export { relativeErrors } from './relative-errors.js';
 export { checkSameSize, type RgbImage } from './rgb-image.js';
 export { readScorerReference, type ScorerReference } from './scorer-reference.js';
 export { ssim } from './ssim.js';
-export { interval95, meanOf, medianOf } from './statistics.js';
+export { bootstrap95, interval95, meanOf, medianOf } from './statistics.js';

@@ -57,7 +57,12 @@ export async function studiedContestant(spec: RowSpec, study: Study): Promise<Co
   return {
     row: { ...spec, cache, refreshSteps, calls: sampler.calls },
     sampler,
-    fingerprint: await fingerprintOf(work, files, [sampler.name, sampler.timesteps, refreshSteps]),
+    fingerprint: await fingerprintOf(work, files, [
+      sampler.name,
+      sampler.timesteps,
+      refreshSteps,
+      cache?.guidance,
+    ]),
     load: () => loadVariant(study.lab, variant),
   };
 }
@@ -88,7 +93,8 @@ async function decide({ bits, interval, cache }: RowSpec, whole: Study): Promise
 async function best(study: Study): Promise<Decision> {
   const { chosen, outputsKept, variant } = await chooseVariant(study);
   const outputs = outputsKept ? 'checked' : 'none';
-  return { variant, cache: { schedule: chosen.schedule, correction: chosen.correction, outputs } };
+  const guidance = variant.cached?.guidance ?? 'computed';
+  return { variant, cache: { schedule: chosen.schedule, correction: chosen.correction, outputs, guidance } };
 }
 
 async function fingerprintOf(storage: Storage, files: readonly string[], settings: unknown): Promise<string> {

@@ -1,8 +1,8 @@
 import { nodeStorage } from '@cachequant/runtime-node';
 import type { Runtime } from '@cachequant/tensor';
 import { type Contestant, floatContestant, studiedContestant } from './contestants.js';
-import type { RowSpec } from './rows.js';
-import { openStudy } from './studies.js';
+import { ablationRows, type RowSpec } from './rows.js';
+import { type OpenStudy, openStudy, type StudyRequest } from './studies.js';
 
 export interface GatherRequest {
   readonly runtime: Runtime;
@@ -21,25 +21,14 @@ export async function gatherContestants(
 ): Promise<Contestant[]> {
   const made = new Map<string, Contestant>();
   const model = nodeStorage(request.folder);
-  const asItCame = ({ bits, cache }: RowSpec) => bits === 'float' && !cache;
   for (const spec of rows.filter(asItCame)) {
     made.set(spec.id, await floatContestant(spec, { ...request, model }));
   }
-  const groups = new Map<string, RowSpec[]>();
-  for (const spec of rows.filter((each) => !asItCame(each))) {
-    const key = `${spec.sampler} ${spec.steps}`;
-    groups.set(key, [...(groups.get(key) ?? []), spec]);
-  }
-  for (const group of groups.values()) {
-    const { sampler, steps } = group[0]!;
-    const interval = Math.max(...group.map((spec) => spec.interval), 2);
-    const { study, opened } = await openStudy({
-      ...request,
-      prompts: request.calibrationPrompts,
-      sampler,
-      steps,
-      interval,
-    });
+  const studied = rows.filter((spec) => !asItCame(spec));
+  const keepFloat = studied.length > 0 ? await floatLayers(request) : [];
+  for (const key of new Set(studied.map(studyKey))) {
+    const group = studied.filter((spec) => studyKey(spec) === key);
+    const { study, opened } = await openStudy(studyRequest(group[0]!, request, keepFloat));
     try {
       for (const spec of group) made.set(spec.id, await studiedContestant(spec, study));
     } finally {
@@ -47,4 +36,45 @@ export async function gatherContestants(
     }
   }
   return rows.map(({ id }) => made.get(id)!);
+}
+
+function asItCame({ bits, cache }: RowSpec): boolean {
+  return bits === 'float' && !cache;
+}
+
+function studyKey({ sampler, steps, bits }: RowSpec): string {
+  return [sampler, steps, bits === 'w4a8' ? bits : 'w8a8'].join(' ');
+}
+
+const ORIGINAL = { sampler: 'plms', steps: 50, bits: 'w8a8' } as const;
+
+/** Layers that measured better in float, found once, so that all rows compare with the same layers in integers. */
+async function floatLayers(request: GatherRequest): Promise<string[]> {
+  const { study, opened }: OpenStudy = await openStudy(studyRequest(ORIGINAL, request));
+  await opened.dispose();
+  const { slow = [], sensitive = [] } = study.layerChoice ?? {};
+  return [...slow, ...sensitive];
+}
+
+function studyRequest(
+  of: Pick<RowSpec, 'sampler' | 'steps' | 'bits'>,
+  request: GatherRequest,
+  keepFloat?: readonly string[],
+): StudyRequest {
+  const { sampler, steps } = of;
+  const bits = of.bits === 'w4a8' ? 'w4a8' : 'w8a8';
+  const isOriginal = sampler === ORIGINAL.sampler && steps === ORIGINAL.steps && bits === ORIGINAL.bits;
+  // Of all rows, so that a run of some of them reads back what a run of others has observed.
+  const intervals = ablationRows()
+    .filter((row) => row.sampler === sampler && row.steps === steps)
+    .map(({ interval }) => interval);
+  return {
+    ...request,
+    prompts: request.calibrationPrompts,
+    sampler,
+    steps,
+    bits,
+    interval: Math.max(...intervals, 2),
+    ...(!isOriginal && keepFloat && { keepFloat }),
+  };
 }

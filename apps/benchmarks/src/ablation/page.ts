@@ -1,4 +1,4 @@
-import type { AblationResults, AblationRow } from './results.js';
+import type { AblationResults, AblationRow, Factors } from './results.js';
 
 const row = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 const head = (...cells: readonly string[]): string[] => [row(...cells), row(...cells.map(() => '---'))];
@@ -33,28 +33,28 @@ export function renderPage(results: AblationResults): string {
       ),
     ),
     '',
-    '## Cache correction × quantization correction × int8',
+    '## Cache correction × quantization correction × integers',
     '',
-    'Mean squared error against the float model with all calls, on evenly spaced refreshes. Without integers there is nothing that the quantization correction could correct.',
+    'Mean squared error of 8-bit values against the float model with all calls, on evenly spaced refreshes, both halves of guidance computed. In float there is nothing that the quantization correction could correct. Excess is what integers add to the error.',
     '',
     ...head(
       'interval',
+      'bits',
       'cache correction',
       'float',
-      'int8',
-      'int8, quantization corrected',
-      'share of the excess removed',
+      'integers',
+      'integers, corrected',
+      'excess',
+      'of which removed',
     ),
-    ...[5, 10].flatMap((interval) =>
-      (['none', 'forecast'] as const).map((correction) => factorRow(rows, interval, correction)),
-    ),
+    ...results.factors.map(factorRow),
   ].join('\n')}\n`;
 }
 
 function tableRow(entry: AblationRow): string {
   const chosen =
     entry.id.startsWith('cachequant') && entry.cache
-      ? `: ${entry.cache.schedule}, ${entry.cache.correction}, outputs ${entry.cache.outputs}`
+      ? `: ${entry.cache.schedule}, ${entry.cache.correction}, outputs ${entry.cache.outputs}, guidance ${entry.cache.guidance}`
       : '';
   return row(
     `${entry.id}${chosen}`,
@@ -68,23 +68,17 @@ function tableRow(entry: AblationRow): string {
   );
 }
 
-function factorRow(rows: readonly AblationRow[], interval: number, correction: 'none' | 'forecast'): string {
-  const errorOf = (id: string) => rows.find((entry) => entry.id === id)?.squaredError ?? null;
-  const float = errorOf(
-    correction === 'none' ? `uniform-float-i${interval}` : `factors-float-forecast-none-i${interval}`,
-  );
-  const int8 = errorOf(
-    correction === 'none' ? `uniform-w8a8-i${interval}` : `factors-w8a8-forecast-none-i${interval}`,
-  );
-  const corrected = errorOf(`factors-w8a8-${correction}-checked-i${interval}`);
-  const removed =
-    float === null || int8 === null || corrected === null ? null : (int8 - corrected) / (int8 - float);
+function factorRow(factors: Factors): string {
+  const { interval, bits, cacheCorrection, float, integer, integerCorrected } = factors;
+  const [least, most] = factors.removedInterval.map((share) => (100 * share).toFixed(0));
   return row(
     String(interval),
-    correction,
+    bits,
+    cacheCorrection,
     number(float, 2),
-    number(int8, 2),
-    number(corrected, 2),
-    removed === null ? '–' : `${(100 * removed).toFixed(0)} %`,
+    number(integer, 2),
+    number(integerCorrected, 2),
+    `${number(factors.excess, 2)}${range(factors.excessInterval)}`,
+    `${(100 * factors.removed).toFixed(0)} % (${least}–${most})`,
   );
 }

@@ -24,6 +24,8 @@ const cacheSchema = z.object({
   correction: z.enum(['auto', 'none', 'paper', 'forecast']),
   /** The quantization correction: none, ours (checked on images it has not seen), or the paper's. */
   outputs: z.enum(['auto', 'none', 'checked', 'paper']),
+  /** What cached calls do with the unconditional half. */
+  guidance: z.enum(['auto', 'computed', 'forecast']),
 });
 
 /** How a row's cache works; `auto` is what measures best on the calibration seeds. */
@@ -36,7 +38,7 @@ const chosenSchema = z.object({
   steps: z.int().positive(),
   /** Network calls per refresh; 1 without a cache. */
   interval: z.int().positive(),
-  bits: z.enum(['float', 'w8a8']),
+  bits: z.enum(['float', 'w8a8', 'w4a8']),
   /** What was taken, where `auto` was asked for; null without a cache. */
   cache: cacheSchema.nullable(),
   refreshSteps: z.array(z.int()).nullable(),
@@ -82,6 +84,25 @@ const differenceSchema = z.object({
   timeRatios: z.tuple([z.number().nullable(), z.number().nullable()]),
 });
 
+const factorsSchema = z.object({
+  interval: z.int(),
+  bits: z.enum(['w8a8', 'w4a8']),
+  cacheCorrection: z.enum(['none', 'forecast']),
+  /** Mean squared errors of 8-bit values against the float model with all calls. */
+  float: z.number(),
+  integer: z.number(),
+  integerCorrected: z.number(),
+  /** What integers add to the error, and its bootstrap interval. */
+  excess: z.number(),
+  excessInterval: interval,
+  /** Share of that which the quantization correction removes. */
+  removed: z.number(),
+  removedInterval: interval,
+});
+
+/** One line of the 2×2×2 of cache correction, quantization correction and integers. */
+export type Factors = z.output<typeof factorsSchema>;
+
 /** What `npm run ablation` writes. */
 export const ablationSchema = z.object({
   model: z.string(),
@@ -96,6 +117,7 @@ export const ablationSchema = z.object({
   sd15: z.object({ float: z.number(), full: z.number(), cached: z.number() }).nullable(),
   rows: z.array(rowSchema),
   differences: z.array(differenceSchema),
+  factors: z.array(factorsSchema),
 });
 
 export type AblationResults = z.output<typeof ablationSchema>;

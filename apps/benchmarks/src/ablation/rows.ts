@@ -8,21 +8,30 @@ export type RowSpec = Pick<ChosenRow, 'id' | 'curve' | 'sampler' | 'steps' | 'in
 
 /** Steps that divide the 1,000 of the training, so that all samplers step on the same grid; 15 by DPM-Solver++ alone. */
 const STEPS = {
-  plms: [50, 40, 25, 20, 10],
-  ddim: [50, 25, 20, 10],
-  'dpm-solver++': [20, 15, 10, 8, 5],
+  plms: [50, 25, 20, 10],
+  ddim: [50, 25, 10],
+  'dpm-solver++': [20, 15, 10, 8],
 } as const;
 
-const PLMS_INTERVALS = [2, 3, 5, 10] as const;
+const CACHE_INTERVALS = [3, 5, 10] as const;
 
 /** Samplers and steps with which our best is tried, with the intervals that fit. */
-const BEST: readonly (readonly ['plms' | 'dpm-solver++', number, readonly number[]])[] = [
-  ['plms', 50, PLMS_INTERVALS],
+const BEST: readonly (readonly ['plms' | 'dpm-solver++', number, readonly number[], RowSpec['bits']?])[] = [
+  ['plms', 50, [2, ...CACHE_INTERVALS]],
+  ['plms', 50, [2, 3, 5], 'float'],
   ['plms', 25, [2, 3]],
-  ['dpm-solver++', 20, [2, 3, 5]],
-  ['dpm-solver++', 15, [2, 3]],
-  ['dpm-solver++', 10, [2]],
+  ['dpm-solver++', 20, [2, 3]],
+  ['dpm-solver++', 15, [2]],
 ];
+
+/** Rows without a cache that `optimize` chooses among as well: where no cache pays, it leaves it out. */
+export function optimizeTries({ curve, sampler, steps, interval, bits }: RowSpec): boolean {
+  if (curve === 'cachequant') return true;
+  const tried = BEST.some(([name, count]) => name === sampler && count === steps) || isFast(sampler, steps);
+  return interval === 1 && bits !== 'w4a8' && curve !== 'reference' && tried;
+}
+
+const isFast = (sampler: string, steps: number): boolean => sampler === 'dpm-solver++' && steps === 10;
 
 /** The solution that all samplers approach, from the same noise to the same end. */
 export const CONVERGED: RowSpec = {
@@ -67,50 +76,70 @@ function cacheRows(): RowSpec[] {
     ['paper', 'dp', 'w8a8', 'paper', 'paper'],
   ] as const;
   return kinds.flatMap(([curve, schedule, bits, correction, outputs]) =>
-    PLMS_INTERVALS.map((interval) => ({
+    CACHE_INTERVALS.map((interval) => ({
       id: curve === 'paper' ? `paper-i${interval}` : `${schedule}-${bits}-i${interval}`,
       curve,
       sampler: 'plms' as const,
       steps: 50,
       interval,
       bits,
-      cache: { schedule, correction, outputs },
+      cache: { schedule, correction, outputs, guidance: 'computed' as const },
     })),
   );
 }
 
-/** Cache correction × quantization correction × int8 on evenly spaced refreshes; without integers, two cells are one. */
+/** Cache correction × quantization correction × integers on evenly spaced refreshes; in float, two cells are one. */
 function factorial(): RowSpec[] {
-  return ([5, 10] as const).flatMap((interval) =>
-    (
-      [
-        ['float', 'forecast', 'none'],
-        ['w8a8', 'none', 'checked'],
-        ['w8a8', 'forecast', 'none'],
-        ['w8a8', 'forecast', 'checked'],
-      ] as const
-    ).map(([bits, correction, outputs]) => ({
-      id: `factors-${bits}-${correction}-${outputs}-i${interval}`,
+  return FACTOR_INTERVALS.flatMap((interval) =>
+    FACTORS.map(([bits, correction, outputs]) => ({
+      id: factorId(bits, correction, outputs, interval),
       curve: 'factors' as const,
       sampler: 'plms' as const,
       steps: 50,
       interval,
       bits,
-      cache: { schedule: 'uniform' as const, correction, outputs },
+      cache: { schedule: 'uniform' as const, correction, outputs, guidance: 'computed' as const },
     })),
   );
 }
 
+export const FACTOR_INTERVALS = [5, 10] as const;
+
+const FACTORS = [
+  ['float', 'forecast', 'none'],
+  ...(['w8a8', 'w4a8'] as const).flatMap((bits) =>
+    (
+      [
+        ['none', 'none'],
+        ['none', 'checked'],
+        ['forecast', 'none'],
+        ['forecast', 'checked'],
+      ] as const
+    ).map(([correction, outputs]) => [bits, correction, outputs] as const),
+  ),
+] as const;
+
+/** The row of a cell of the factorial. */
+export function factorId(
+  bits: RowSpec['bits'],
+  correction: 'none' | 'forecast',
+  outputs: 'none' | 'checked',
+  interval: number,
+): string {
+  if (bits === 'float' && correction === 'none') return `uniform-float-i${interval}`;
+  return `factors-${bits}-${correction}-${outputs}-i${interval}`;
+}
+
 function bestRows(): RowSpec[] {
-  return BEST.flatMap(([sampler, steps, intervals]) =>
+  return BEST.flatMap(([sampler, steps, intervals, bits = 'w8a8']) =>
     intervals.map((interval) => ({
-      id: `cachequant-${sampler}-${steps}-i${interval}`,
+      id: `cachequant-${bits === 'float' ? 'float-' : ''}${sampler}-${steps}-i${interval}`,
       curve: 'cachequant' as const,
       sampler,
       steps,
       interval,
-      bits: 'w8a8' as const,
-      cache: { schedule: 'auto' as const, correction: 'auto' as const, outputs: 'auto' as const },
+      bits,
+      cache: { schedule: 'auto', correction: 'auto', outputs: 'auto', guidance: 'auto' },
     })),
   );
 }

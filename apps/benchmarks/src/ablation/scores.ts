@@ -26,6 +26,11 @@ export function psnrs(reference: readonly RgbImage[], pictures: readonly RgbImag
   return pictures.slice(0, count).map((picture, i) => Math.min(psnr(reference[i]!, picture), MAX_PSNR));
 }
 
+/** Mean squared errors of 8-bit values, one for each picture that both have. */
+export function squaredErrors(reference: readonly RgbImage[], pictures: readonly RgbImage[]): number[] {
+  return psnrs(reference, pictures).map((value) => 255 ** 2 / 10 ** (value / 10));
+}
+
 /** Measures against the float model with the same sampler and steps. */
 export function pairedScores(
   reference: readonly RgbImage[],
@@ -36,7 +41,7 @@ export function pairedScores(
   return {
     psnr: meanOf(values),
     psnrInterval: interval95(values),
-    squaredError: meanOf(values.map((value) => 255 ** 2 / 10 ** (value / 10))),
+    squaredError: meanOf(squaredErrors(reference, pictures)),
     ssim: meanOf(values.map((_, i) => ssim(reference[i]!, pictures[i]!))),
   };
 }

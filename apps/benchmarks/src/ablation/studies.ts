@@ -14,6 +14,9 @@ export interface StudyRequest {
   readonly prompts: readonly string[];
   readonly sampler: RowSpec['sampler'];
   readonly steps: number;
+  readonly bits: 'w8a8' | 'w4a8';
+  /** Layers to keep in float; left out: those that measure better there. */
+  readonly keepFloat?: readonly string[];
   /** The largest interval that candidates will have. */
   readonly interval: number;
   readonly int8FullRange: boolean;
@@ -29,8 +32,8 @@ export interface OpenStudy {
 
 /** Observes the model along one sampler's steps, or reads back what was observed before. */
 export async function openStudy(request: StudyRequest): Promise<OpenStudy> {
-  const { runtime, folder, sampler, steps, signal, log } = request;
-  const name = `${sampler}-${steps}`;
+  const { runtime, folder, sampler, steps, bits, keepFloat, signal, log } = request;
+  const name = `${sampler}-${steps}${bits === 'w4a8' ? '-w4a8' : ''}`;
   const opened = await openLaboratory({
     source: nodeStorage(folder),
     work: nodeStorage(path.join(ABLATION, 'studies', name)),
@@ -49,6 +52,8 @@ export async function openStudy(request: StudyRequest): Promise<OpenStudy> {
       calibrationImages: CALIBRATION_IMAGES,
       verificationImages: 1,
       components: 'keep',
+      bits,
+      ...(keepFloat && { layers: 'all', keepFloat: [...keepFloat] }),
       target: request.int8FullRange ? 'vnni' : 'portable',
     },
   });

@@ -66,6 +66,7 @@ export function loadBundleDenoiser(
     cached: cached.file,
     refreshSteps: schedule.refreshSteps,
     anchors: variant?.anchors ?? corrections.anchors,
+    guidance: corrections.guidance,
   });
 }
 

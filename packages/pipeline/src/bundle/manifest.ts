@@ -54,6 +54,8 @@ const manifestSchema = z.object({
     cache: z.enum(['none', 'paper', 'forecast']),
     anchors: z.union([z.literal(1), z.literal(2)]),
     quantization: z.boolean(),
+    /** Whether cached calls compute the unconditional half; bundles of earlier versions do. */
+    guidance: z.enum(['computed', 'forecast']).default('computed'),
   }),
   bits: z.object({
     weights: z.number(),

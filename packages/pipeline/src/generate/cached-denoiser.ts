@@ -7,6 +7,7 @@ import {
 } from '@cachequant/tensor';
 import { readFloat32 } from '../model/convert-tensor.js';
 import { Anchors } from './anchors.js';
+import { ConditionalHalves } from './conditional-halves.js';
 import type { Denoiser, DenoiserCall } from './denoiser.js';
 import { declared, placedFeeds } from './denoiser-feeds.js';
 import { findDenoiserInputs } from './denoiser-inputs.js';
@@ -35,6 +36,8 @@ export interface CachedDenoiserOptions {
   readonly refreshSteps: readonly number[];
   /** How many refreshes back the cached graph looks. */
   readonly anchors: 1 | 2;
+  /** `forecast`: cached calls compute the conditional half alone; `computed`, the default, both halves. */
+  readonly guidance?: 'computed' | 'forecast';
   readonly names?: CacheNames;
   /** Of the sessions: keeps the conditioning of an image where they compute. */
   readonly runtime?: Pick<Runtime, 'place'>;
@@ -60,6 +63,7 @@ export function cachedDenoiser(options: CachedDenoiserOptions): Denoiser {
   const refreshes = new Set(refreshSteps);
   const anchors = new Anchors(capacity);
   const conditioning = placedConditioning(options.runtime);
+  const halves = new ConditionalHalves();
   const stats = { fullCalls: 0, cachedCalls: 0 };
 
   async function refresh(call: DenoiserCall, signal: AbortSignal | undefined): Promise<Tensor<'float32'>> {
@@ -73,7 +77,9 @@ export function cachedDenoiser(options: CachedDenoiserOptions): Denoiser {
   }
 
   async function reuse(call: DenoiserCall, signal: AbortSignal | undefined): Promise<Tensor<'float32'>> {
-    const features = featureFeeds(anchors.of(call.stream ?? 0), capacity, names, call);
+    const cachedFeatures = anchors.of(call.stream ?? 0);
+    const wanted = call.half ? await Promise.all(cachedFeatures.map(halves.of)) : cachedFeatures;
+    const features = featureFeeds(wanted, capacity, names, call);
     const outputs = await cached.run(
       { ...(await placedFeeds(cached, cachedInputs, call, conditioning.feed)), ...features },
       { outputs: [cachedOutput], ...(signal && { signal }) },
@@ -88,6 +94,7 @@ export function cachedDenoiser(options: CachedDenoiserOptions): Denoiser {
       return { ...stats };
     },
     kindOf: (call) => (refreshes.has(call) ? 'full' : 'cached'),
+    ...(options.guidance === 'forecast' && { conditionalAlone: (call: number) => !refreshes.has(call) }),
     predict: (call, { signal } = {}) => (refreshes.has(call.call) ? refresh : reuse)(call, signal),
     reset() {
       anchors.clear();

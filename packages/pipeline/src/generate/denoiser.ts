@@ -19,6 +19,11 @@ export interface DenoiserCall {
    * sequence caches is never used in another. 0 when left out.
    */
   readonly stream?: number;
+  /**
+   * The batch is the conditional half alone of what the stream's refreshes were given, which was the unconditional
+   * half and behind it this one.
+   */
+  readonly half?: 'conditional';
 }
 
 /** Predicts noise (or whatever the model was trained on) from a noisy sample. */
@@ -28,6 +33,8 @@ export interface Denoiser {
   /** Calls so far by how they were computed; a float model's calls count as full. */
   readonly stats: { readonly fullCalls: number; readonly cachedCalls: number };
   kindOf(call: number): CallKind;
+  /** Whether, with guidance, a call computes the conditional half alone; left out: none does. */
+  conditionalAlone?(call: number): boolean;
   /**
    * The network's output [B, C', H, W] as float32; C' is C, or 2·C where the variance is learned.
    * @throws CacheQuantError `invalid-argument` when conditioning is missing, `runtime`, `aborted`

@@ -1,5 +1,6 @@
 import { CacheQuantError, type Tensor, tensor } from '@cachequant/tensor';
 import type { Conditioning, Denoiser, DenoiserCall } from './denoiser.js';
+import type { GuidanceForecast } from './guidance-forecast.js';
 
 export interface Guidance {
   readonly conditional: Conditioning;
@@ -10,6 +11,8 @@ export interface Guidance {
   readonly halves: 'together' | 'one-by-one';
   /** What `joinedConditioning` made; left out: made anew. */
   readonly joined?: Conditioning | undefined;
+  /** Of the same batch, call after call; needed for denoisers that compute the conditional half alone. */
+  readonly forecast?: GuidanceForecast;
 }
 
 /** Both halves as one batch, made once for all calls, so that what was placed for one call is there for the next. */
@@ -27,15 +30,17 @@ export function joinedConditioning({
  * One prediction with classifier-free guidance: unconditional + scale · (conditional − unconditional).
  *
  * Source: Ho and Salimans, Classifier-Free Diffusion Guidance, 2022, https://arxiv.org/abs/2207.12598, in
- * diffusers' parametrisation.
+ * diffusers' parametrisation. Differs: where the denoiser says so, the conditional half alone is computed, and the
+ * difference to the other half forecast.
  * @throws CacheQuantError `invalid-argument` when the unconditional half is missing
  */
 export async function guidedPrediction(
   denoiser: Denoiser,
   call: Omit<DenoiserCall, 'conditioning' | 'stream'>,
-  { conditional, unconditional, scale, halves, joined }: Guidance,
+  guidance: Guidance,
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<Tensor<'float32'>> {
+  const { conditional, unconditional, scale, halves, joined, forecast } = guidance;
   if (scale === 1) return denoiser.predict({ ...call, conditioning: conditional }, options);
   if (unconditional === undefined) {
     throw new CacheQuantError('invalid-argument', 'guidance needs unconditional conditioning', {
@@ -44,9 +49,20 @@ export async function guidedPrediction(
       hint: 'Give `unconditional`, or a scale of 1',
     });
   }
+  const difference = denoiser.conditionalAlone?.(call.call) ? forecast?.at(call.call) : undefined;
+  if (difference) {
+    const stream = halves === 'one-by-one' ? ({ stream: 1 } as const) : ({ half: 'conditional' } as const);
+    const { dims, data } = await denoiser.predict({ ...call, conditioning: conditional, ...stream }, options);
+    return tensor(
+      'float32',
+      dims,
+      data.map((value, i) => value + (scale - 1) * difference[i]!),
+    );
+  }
   if (halves === 'one-by-one') {
     const first = await denoiser.predict({ ...call, conditioning: unconditional, stream: 0 }, options);
     const second = await denoiser.predict({ ...call, conditioning: conditional, stream: 1 }, options);
+    forecast?.observe(call.call, first.data, second.data);
     return tensor('float32', first.dims, combine(first.data, second.data, scale));
   }
   const both = await denoiser.predict(
@@ -57,9 +73,10 @@ export async function guidedPrediction(
     },
     options,
   );
-  const half = both.data.length / 2;
-  const dims = [both.dims[0]! / 2, ...both.dims.slice(1)];
-  return tensor('float32', dims, combine(both.data.subarray(0, half), both.data.subarray(half), scale));
+  const middle = both.data.length / 2;
+  const [first, second] = [both.data.subarray(0, middle), both.data.subarray(middle)];
+  forecast?.observe(call.call, first, second);
+  return tensor('float32', [both.dims[0]! / 2, ...both.dims.slice(1)], combine(first, second, scale));
 }
 
 function combine(unconditional: Float32Array, conditional: Float32Array, scale: number): Float32Array {

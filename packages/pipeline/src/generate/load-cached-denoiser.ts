@@ -4,7 +4,8 @@ import { type CachedDenoiserOptions, cachedDenoiser, DEFAULT_CACHE_NAMES } from 
 import type { Denoiser } from './denoiser.js';
 
 /** Graphs of a storage that pass features between them, and when each of them runs. */
-export interface CachedDenoiserFiles extends Pick<CachedDenoiserOptions, 'refreshSteps' | 'anchors'> {
+export interface CachedDenoiserFiles
+  extends Pick<CachedDenoiserOptions, 'refreshSteps' | 'anchors' | 'guidance'> {
   readonly full: string;
   readonly cached: string;
 }

@@ -2,6 +2,7 @@ import type { Sampler, SamplerState } from '@cachequant/samplers';
 import { CacheQuantError, type Tensor, tensor, throwIfAborted } from '@cachequant/tensor';
 import type { CallKind, Conditioning, Denoiser } from './denoiser.js';
 import { type Guidance, guidedPrediction, joinedConditioning } from './guidance.js';
+import { GuidanceForecast } from './guidance-forecast.js';
 import type { NoiseSource } from './initial-noise.js';
 
 /** One network call that is done; with guidance run in halves, both halves. */
@@ -64,6 +65,7 @@ export async function sampleLatents(options: SampleLatentsOptions): Promise<Samp
     unconditional: options.unconditional,
     scale: options.guidanceScale ?? 1,
     halves: options.halves ?? 'together',
+    ...(denoiser.conditionalAlone && { forecast: new GuidanceForecast() }),
   };
   const guidance = { ...halves, joined: joinedConditioning(halves) };
   denoiser.reset();

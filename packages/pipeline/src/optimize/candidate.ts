@@ -43,6 +43,26 @@ export function buildCandidate(
   });
 }
 
+/**
+ * A candidate whose cached calls compute the conditional half alone, measured on the same graphs.
+ * @returns undefined where there is no guidance, or the recipe wants both halves
+ */
+export async function withGuidanceForecast(
+  study: Study,
+  candidate: Candidate,
+): Promise<Candidate | undefined> {
+  const { lab, runner, references } = study;
+  const guided = lab.guidanceScale !== 1 && lab.calibration[0]?.unconditional !== undefined;
+  if (!guided || lab.recipe.guidance === 'computed') return undefined;
+  const name = `${candidate.name}-guidance`;
+  const cached = { ...candidate.variant.cached!, guidance: 'forecast' } as const;
+  const variant = { ...candidate.variant, cached };
+  const psnr = await runner.stage(`candidate-${name}`, () =>
+    calibrationPsnr(lab, `try ${candidate.schedule}`, variant, references),
+  );
+  return { ...candidate, name, variant, psnr };
+}
+
 type CandidateSpec = Pick<Candidate, 'name' | 'schedule' | 'correction' | 'refreshSteps'>;
 
 /**
@@ -68,10 +88,7 @@ export function buildWithoutCache(study: Study): Promise<Candidate> {
 
 const SHORTEST_INTERVAL = 2;
 
-async function measure(
-  study: Study,
-  spec: CandidateSpec,
-): Promise<Candidate> {
+async function measure(study: Study, spec: CandidateSpec): Promise<Candidate> {
   const made = await makeGraphs(study, spec);
   const psnr = await calibrationPsnr(study.lab, `try ${spec.schedule}`, made.variant, study.references);
   return { ...made, psnr };

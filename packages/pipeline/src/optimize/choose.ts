@@ -1,6 +1,6 @@
 import { meanOf as mean } from '@cachequant/evaluate';
 import type { Candidate } from './candidate.js';
-import { buildCandidate, buildWithoutCache } from './candidate.js';
+import { buildCandidate, buildWithoutCache, withGuidanceForecast } from './candidate.js';
 import { type CorrectedOutputs, correctOutputs } from './correct-outputs.js';
 import { type BundlePlan, plannedSchedule } from './plan-file.js';
 import type { Study } from './study.js';
@@ -19,8 +19,8 @@ export interface Choice {
 }
 
 /**
- * Tries every schedule of the recipe, plain reuse on the best one, and the quantization correction; with a plan, only
- * what that chose.
+ * Tries every schedule of the recipe with both halves of guidance computed and with one of them forecast, plain reuse
+ * on the best one, and the quantization correction; with a plan, only what that chose.
  */
 export async function chooseVariant(study: Study): Promise<Choice> {
   if (study.lab.recipe.interval === 1) return withoutCache(study);
@@ -29,8 +29,9 @@ export async function chooseVariant(study: Study): Promise<Choice> {
 
 /** What a plan has chosen, built and measured again; nothing else is tried. */
 async function plannedChoice(study: Study, plan: BundlePlan): Promise<Choice> {
-  const { schedule, correction, refreshSteps } = plannedSchedule(plan, study.lab.sampler.calls);
-  const chosen = await buildCandidate(study, schedule, correction, refreshSteps);
+  const { schedule, correction, refreshSteps, guidance } = plannedSchedule(plan, study.lab.sampler.calls);
+  const computed = await buildCandidate(study, schedule, correction, refreshSteps);
+  const chosen = (guidance === 'forecast' && (await withGuidanceForecast(study, computed))) || computed;
   const plain =
     correction === 'none' ? undefined : await buildCandidate(study, schedule, 'none', refreshSteps);
   const keeps = plan.quantizationCorrection?.kept === true && study.integers !== undefined;
@@ -45,11 +46,11 @@ async function measuredChoice(study: Study): Promise<Choice> {
   const correction = recipe.cacheCorrection === 'auto' ? 'forecast' : recipe.cacheCorrection;
   const candidates: Candidate[] = [];
   for (const schedule of recipe.schedules) {
-    candidates.push(await buildCandidate(study, schedule, correction));
+    candidates.push(...(await bothGuidances(study, await buildCandidate(study, schedule, correction))));
   }
   const corrected = bestOf(candidates);
   const plain = correction === 'none' ? undefined : await buildCandidate(study, corrected.schedule, 'none');
-  if (plain && recipe.cacheCorrection === 'auto') candidates.push(plain);
+  if (plain && recipe.cacheCorrection === 'auto') candidates.push(...(await bothGuidances(study, plain)));
   const chosen = bestOf(candidates);
   const corrects = study.integers !== undefined && recipe.cacheCorrection !== 'none';
   const asPaper = recipe.recipe === 'paper';
@@ -69,6 +70,11 @@ async function withoutCache(study: Study): Promise<Choice> {
   const chosen = await buildWithoutCache(study);
   const { variant } = chosen;
   return { candidates: [chosen], chosen, plain: undefined, outputs: undefined, outputsKept: false, variant };
+}
+
+async function bothGuidances(study: Study, computed: Candidate): Promise<Candidate[]> {
+  const forecast = await withGuidanceForecast(study, computed);
+  return forecast ? [computed, forecast] : [computed];
 }
 
 function bestOf(candidates: readonly Candidate[]): Candidate {

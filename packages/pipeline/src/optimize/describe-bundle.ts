@@ -87,6 +87,7 @@ export function describeRecipe(
     corrections: {
       cache: chosen.correction,
       anchors: chosen.variant.cached!.anchors,
+      guidance: chosen.variant.cached!.guidance ?? 'computed',
       quantization: outputsKept,
     },
     bits: {
@@ -136,6 +137,7 @@ export function describePlan(
     schedules: candidates.map((candidate) => ({
       schedule: candidate.schedule,
       correction: candidate.correction,
+      guidance: candidate.variant.cached?.guidance ?? 'computed',
       refreshSteps: [...candidate.refreshSteps],
       calibrationPsnr: [...candidate.psnr],
       chosen: candidate === chosen,

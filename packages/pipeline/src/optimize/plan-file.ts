@@ -45,6 +45,8 @@ const planSchema = z.object({
       z.object({
         schedule: z.enum(SCHEDULE_KINDS),
         correction: z.enum(CACHE_CORRECTIONS),
+        /** What cached calls do with the unconditional half; plans of earlier versions do not say. */
+        guidance: z.enum(['computed', 'forecast']).default('computed'),
         refreshSteps: z.array(z.int()).min(1),
         calibrationPsnr: z.array(z.number().nullable()),
         chosen: z.boolean(),

@@ -48,6 +48,8 @@ const optionsSchema = z.strictObject({
   schedule: z.enum(['auto', ...SCHEDULE_KINDS]).default('auto'),
   /** `auto`: the forecast, unless plain reuse measures better. */
   cacheCorrection: z.enum(['auto', ...CACHE_CORRECTIONS]).default('auto'),
+  /** What cached calls do with the unconditional half: compute it, or forecast what guidance adds where that pays. */
+  guidance: z.enum(['auto', 'computed']).default('auto'),
   cut: z.string().optional(),
   /** Decoder and text encoder: through the quantizer where that pays, or as they are. */
   components: z.enum(['auto', 'keep']).default('auto'),
@@ -94,11 +96,12 @@ export function parseRecipe(options: OptimizeOptions): Recipe {
     });
   }
   const effort = EFFORTS[parsed.data.effort];
-  const { schedule, cacheCorrection } = choicesOf(parsed.data);
+  const { schedule, cacheCorrection, guidance } = choicesOf(parsed.data);
   return {
     ...parsed.data,
     schedule,
     cacheCorrection,
+    guidance,
     calibrationImages: parsed.data.calibrationImages ?? effort.calibrationImages,
     verificationImages: parsed.data.verificationImages ?? effort.verificationImages,
     schedules: schedule === 'auto' ? effort.schedules : [schedule],
@@ -110,13 +113,14 @@ function choicesOf({
   recipe,
   schedule,
   cacheCorrection,
-}: ParsedOptions): Pick<ParsedOptions, 'schedule' | 'cacheCorrection'> {
-  if (recipe === 'best') return { schedule, cacheCorrection };
+  guidance,
+}: ParsedOptions): Pick<ParsedOptions, 'schedule' | 'cacheCorrection' | 'guidance'> {
+  if (recipe === 'best') return { schedule, cacheCorrection, guidance };
   const other = Object.entries({
     schedule: [schedule, 'dp'],
     cacheCorrection: [cacheCorrection, 'paper'],
   }).find(([, [given, own]]) => given !== 'auto' && given !== own);
-  if (!other) return { schedule: 'dp', cacheCorrection: 'paper' };
+  if (!other) return { schedule: 'dp', cacheCorrection: 'paper', guidance: 'computed' };
   throw new CacheQuantError('invalid-argument', "the paper's recipe has its own", {
     where: `option ${other[0]}`,
     expected: other[1][1],

@@ -14,14 +14,16 @@ export interface Variant {
     readonly graph: string;
     readonly refreshSteps: readonly number[];
     readonly anchors: 1 | 2;
+    /** Left out: cached calls compute both halves. */
+    readonly guidance?: 'forecast';
   };
 }
 
 export async function loadVariant(lab: Laboratory, { full, cached }: Variant): Promise<Denoiser> {
   const options = lab.signal ? { signal: lab.signal } : {};
   if (!cached) return floatDenoiser(await loadGraph(lab.runtime, lab.work, full, options));
-  const { graph, refreshSteps, anchors } = cached;
-  return loadCachedDenoiser(lab.runtime, lab.work, { full, cached: graph, refreshSteps, anchors }, options);
+  const { graph, ...use } = cached;
+  return loadCachedDenoiser(lab.runtime, lab.work, { full, cached: graph, ...use }, options);
 }
 
 /** PSNR in decibels of each calibration image against its reference picture. */

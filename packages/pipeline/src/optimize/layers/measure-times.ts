@@ -1,9 +1,9 @@
+import { medianOf } from '@cachequant/evaluate';
 import type { OnnxModel, OnnxNode } from '@cachequant/onnx';
 import { findLayers, type Layer } from '@cachequant/quantizer';
 import type { ProfiledNode, Session } from '@cachequant/tensor';
 import { writeGraph } from '../float-graphs.js';
 import { loadGraph, runGraph } from '../laboratory.js';
-import { medianOf } from '@cachequant/evaluate';
 import { integerKernels } from './integer-kernels.js';
 import { layerCosts } from './layer-costs.js';
 import { layerNodes } from './layer-nodes.js';

@@ -1,6 +1,6 @@
+import { medianOf } from '@cachequant/evaluate';
 import { writeGraph } from '../float-graphs.js';
 import { runGraph, withGraphs } from '../laboratory.js';
-import { medianOf } from '@cachequant/evaluate';
 import { sampledCalls } from './sample-calls.js';
 import { type Trial, trialForm, trialPath } from './trial.js';
 

@@ -4,7 +4,7 @@ export interface OperatingPoint {
   readonly steps: number;
   /** Network calls per refresh; 1 without a cache. */
   readonly interval: number;
-  readonly bits: 'w8a8' | 'none';
+  readonly bits: 'w8a8' | 'w4a8' | 'none';
   /** Decibels against the original's pictures, mean over the images. */
   readonly psnr: number;
   /** Of one image, from noise to picture; median. */
