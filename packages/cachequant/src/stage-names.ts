@@ -12,6 +12,7 @@ const STAGES: Readonly<Record<string, string>> = {
   decoder: 'quantize the decoder',
   'text encoder': 'quantize the text encoder',
   verify: 'compare with the original',
+  'off-calibration': 'compare away from the calibration',
   bundle: 'write the bundle',
 };
 
@@ -21,5 +22,6 @@ export function describeStage(name: string): string {
   if (guidance) return `try the ${schedule} schedule with the guidance forecast`;
   if (schedule !== undefined) return `try the ${schedule} schedule with the cache correction "${correction}"`;
   if (name.startsWith('outputs-')) return 'fit the quantization correction';
+  if (name.endsWith('off-calibration')) return STAGES['off-calibration']!;
   return STAGES[name] ?? name;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { relativeErrors } from './relative-errors.js';
-import { interval95, meanOf, medianOf } from './statistics.js';
+import { bootstrap95, interval95, meanOf, medianOf } from './statistics.js';
 
 describe('interval95', () => {
   it('is that of the normal approximation for many values', () => {
@@ -16,6 +16,20 @@ describe('interval95', () => {
     expect(interval95([3, 3, 3])).toEqual([3, 3]);
     expect(interval95([7])).toEqual([7, 7]);
     expect(interval95([1, 2, 4])).toEqual(interval95([1, 2, 4]));
+  });
+});
+
+describe('bootstrap95', () => {
+  it('draws the same images for all columns, so that what they share has no part in the interval', () => {
+    const base = Array.from({ length: 50 }, (_, i) => (i * 37) % 50);
+    const twice = base.map((value) => 2 * value);
+    const [low, high] = bootstrap95([base, twice], ([a, b]) => b! / a!);
+    expect(low).toBeCloseTo(2, 12);
+    expect(high).toBeCloseTo(2, 12);
+  });
+
+  it('is that of the mean for a single column', () => {
+    expect(bootstrap95([[1, 2, 4]], ([mean]) => mean!)).toEqual(interval95([1, 2, 4]));
   });
 });
 

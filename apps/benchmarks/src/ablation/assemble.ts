@@ -1,4 +1,5 @@
 import { interval95, meanOf, type RgbImage } from '@cachequant/evaluate';
+import { budgetsOf } from './budgets.js';
 import type { Contestant } from './contestants.js';
 import { factorsOf } from './factors.js';
 import type { PictureFile } from './picture-file.js';
@@ -21,7 +22,7 @@ export interface AssembleRequest {
 /** The table, from the pictures that there are: every row is measured on the same seeds. */
 export async function assembleRows(
   request: AssembleRequest,
-): Promise<Pick<AblationResults, 'rows' | 'differences' | 'factors'>> {
+): Promise<Pick<AblationResults, 'rows' | 'differences' | 'budgets' | 'factors'>> {
   const { contestants, files, times, judge, promptOf } = request;
   const compared = files.filter((file, i) => file.count > 0 && contestants[i]!.row.id !== CONVERGED.id);
   const least = Math.min(...compared.map((file) => file.count));
@@ -51,7 +52,12 @@ export async function assembleRows(
       frechetSeeds: isConverged ? 0 : judged.length,
     });
   }
-  return { rows, differences: differencesOf(rows, pictures, seeds), factors: factorsOf(pictures, seeds) };
+  return {
+    rows,
+    differences: differencesOf(rows, pictures, seeds),
+    budgets: budgetsOf(rows, pictures, seeds),
+    factors: factorsOf(pictures, seeds),
+  };
 }
 
 const NOT_JUDGED = { frechet: null, kindAccuracy: null, colorAccuracy: null };

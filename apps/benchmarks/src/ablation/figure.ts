@@ -1,6 +1,7 @@
 import { dot, gridX, gridY, line, plot, text } from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 import type { AblationResults, AblationRow } from './results.js';
+import { optimizeTries } from './rows.js';
 import { sd15Cost } from './sd15-cost.js';
 
 const PANEL = { width: 470, height: 400 };
@@ -29,10 +30,16 @@ const STROKES: Readonly<Partial<Record<AblationRow['curve'], Stroke>>> = {
   'fewer steps, ddim': { color: '#666666', width: 1.5, dash: '1 3' },
 };
 
+const LABELS: Readonly<Record<string, string>> = {
+  cachequant: 'what optimize tries (ring: chosen)',
+};
+
 interface Point {
   readonly x: number;
   readonly y: number;
   readonly curve: AblationRow['curve'];
+  /** Whether `optimize` tries this; its choices make our curve. */
+  readonly tried: boolean;
 }
 
 /**
@@ -67,7 +74,8 @@ function pointsOf(rows: readonly AblationRow[], place: (row: AblationRow) => num
   return rows.flatMap((row) => {
     const x = place(row);
     const { psnrConverged: y, curve } = row;
-    return x === null || y === null || !STROKES[curve] || x > 1.05 ? [] : [{ x, y, curve }];
+    if (x === null || y === null || !STROKES[curve] || x > 1.05) return [];
+    return [{ x, y, curve, tried: optimizeTries(row) }];
   });
 }
 
@@ -76,8 +84,8 @@ function panel(points: readonly Point[], label: string): string {
   const curves = Object.entries(STROKES).reverse();
   const lines = curves.flatMap(([curve, { color, width, dash }]) => {
     const own = points.filter((point) => point.curve === curve).sort((a, b) => a.x - b.x);
-    // Our best is chosen among several samplers; a line through them would promise what lies between.
-    const joined = curve === 'cachequant' ? frontOf(own) : own;
+    // Our best is what `optimize` chooses among all that it tries, without a cache where that is better.
+    const joined = curve === 'cachequant' ? frontOf(points.filter(({ tried }) => tried)) : own;
     return [
       line(joined, {
         x: 'x',
@@ -87,6 +95,9 @@ function panel(points: readonly Point[], label: string): string {
         ...(dash && { strokeDasharray: dash }),
       }),
       dot(own, { x: 'x', y: 'y', fill: color, r: curve === 'cachequant' ? 4 : 2.5 }),
+      ...(curve === 'cachequant'
+        ? [dot(joined, { x: 'x', y: 'y', stroke: color, strokeWidth: 1.5, r: 6 })]
+        : []),
     ];
   });
   const drawn = plot({
@@ -114,9 +125,11 @@ function panel(points: readonly Point[], label: string): string {
   return drawn.outerHTML;
 }
 
-/** Points that no other one beats in both time and quality. */
+/** Points that no other one beats in both time and quality, fastest first. */
 function frontOf(points: readonly Point[]): Point[] {
-  return points.filter(({ x, y }) => !points.some((other) => other.x <= x && other.y > y));
+  return points
+    .filter(({ x, y }) => !points.some((other) => other.x <= x && other.y > y))
+    .sort((a, b) => a.x - b.x);
 }
 
 function legend(points: readonly Point[]): string {
@@ -125,7 +138,7 @@ function legend(points: readonly Point[]): string {
     .map(([curve, { color, width, dash }], i) => {
       const y = i * 22;
       const pattern = dash ? ` stroke-dasharray="${dash}"` : '';
-      return `<line x1="0" x2="28" y1="${y}" y2="${y}" stroke="${color}" stroke-width="${width}"${pattern}/><text x="36" y="${y + 4}" ${FONT}>${curve}</text>`;
+      return `<line x1="0" x2="28" y1="${y}" y2="${y}" stroke="${color}" stroke-width="${width}"${pattern}/><text x="36" y="${y + 4}" ${FONT}>${LABELS[curve] ?? curve}</text>`;
     })
     .join('');
 }

@@ -84,6 +84,22 @@ const differenceSchema = z.object({
   timeRatios: z.tuple([z.number().nullable(), z.number().nullable()]),
 });
 
+const budgetSchema = z.object({
+  /** How many times as fast as the original an image has to be. */
+  speed: z.number(),
+  /** The best row among those that `optimize` tries, with a cache or without, and the best of all others. */
+  ours: z.string(),
+  rival: z.string(),
+  /** Decibels to the converged solution, mean over the same seeds. */
+  oursPsnr: z.number(),
+  rivalPsnr: z.number(),
+  /** Of the paired differences. */
+  interval,
+});
+
+/** Our best and the best rival within a time. */
+export type Budget = z.output<typeof budgetSchema>;
+
 const factorsSchema = z.object({
   interval: z.int(),
   bits: z.enum(['w8a8', 'w4a8']),
@@ -117,6 +133,7 @@ export const ablationSchema = z.object({
   sd15: z.object({ float: z.number(), full: z.number(), cached: z.number() }).nullable(),
   rows: z.array(rowSchema),
   differences: z.array(differenceSchema),
+  budgets: z.array(budgetSchema),
   factors: z.array(factorsSchema),
 });
 

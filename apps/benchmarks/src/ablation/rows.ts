@@ -25,7 +25,7 @@ const BEST: readonly (readonly ['plms' | 'dpm-solver++', number, readonly number
 ];
 
 /** Rows without a cache that `optimize` chooses among as well: where no cache pays, it leaves it out. */
-export function optimizeTries({ curve, sampler, steps, interval, bits }: RowSpec): boolean {
+export function optimizeTries({ curve, sampler, steps, interval, bits }: Omit<RowSpec, 'cache'>): boolean {
   if (curve === 'cachequant') return true;
   const tried = BEST.some(([name, count]) => name === sampler && count === steps) || isFast(sampler, steps);
   return interval === 1 && bits !== 'w4a8' && curve !== 'reference' && tried;

@@ -8,6 +8,7 @@ import {
 } from '../generate/generator.js';
 import { loadCachedDenoiser } from '../generate/load-cached-denoiser.js';
 import type { BundleManifest, BundleVariant } from './manifest.js';
+import { offCalibrationWarnings } from './off-calibration.js';
 import { type OpenBundleOptions, openBundle } from './open-bundle.js';
 
 export interface BundleGeneratorOptions extends OpenBundleOptions {
@@ -71,7 +72,8 @@ export function loadBundleDenoiser(
 }
 
 /** Refuses what the tables cannot serve, and warns of what they were not fitted for. */
-function checkPlan({ sampler, guidanceScale }: BundleManifest, plan: GenerationPlan): string[] {
+function checkPlan(manifest: BundleManifest, plan: GenerationPlan): string[] {
+  const { sampler } = manifest;
   if (plan.sampler.calls !== sampler.calls) {
     throw new CacheQuantError('bundle', 'the bundle was made for another number of steps', {
       where: 'steps',
@@ -86,10 +88,5 @@ function checkPlan({ sampler, guidanceScale }: BundleManifest, plan: GenerationP
       `The bundle was calibrated with ${sampler.name}; with ${plan.sampler.name} its quality was not measured.`,
     );
   }
-  if (plan.guidanceScale !== guidanceScale) {
-    warnings.push(
-      `The bundle was calibrated at guidance scale ${guidanceScale}; at ${plan.guidanceScale} its quality was not measured.`,
-    );
-  }
-  return warnings;
+  return [...warnings, ...offCalibrationWarnings(manifest, plan)];
 }

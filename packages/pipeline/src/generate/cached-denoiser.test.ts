@@ -59,6 +59,34 @@ describe('cachedDenoiser', () => {
     expect(await fed(cached.runs[0]!)).toEqual([2, undefined]);
   });
 
+  it('gives the conditional half of what both halves cached to a call of that half alone', async () => {
+    const full = fakeSession([SAMPLE], ['out_sample', 'cached_features'], (_, run) => ({
+      out_sample: floats([2, 1, 1, 1], 0, 0),
+      cached_features: deviceTensor(floats([2, 1], 10 + run, 20 + run)),
+    }));
+    const cached = fakeSession([SAMPLE, FEATURES, PREVIOUS], ['out_sample'], () => ({
+      out_sample: floats([1, 1, 1, 1], 0),
+    }));
+    const denoiser = cachedDenoiser({
+      full,
+      cached,
+      refreshSteps: [0, 2],
+      anchors: 2,
+      guidance: 'forecast',
+    });
+    const both = floats([2, 1, 1, 1], 0, 0);
+    await denoiser.predict({ ...callOf(0), sample: both });
+    await denoiser.predict({ ...callOf(1), half: 'conditional' });
+    await denoiser.predict({ ...callOf(2), sample: both });
+    await denoiser.predict({ ...callOf(3), half: 'conditional' });
+    expect(cached.runs.map((feeds) => [feeds[FEATURES.name], feeds[PREVIOUS.name]])).toEqual([
+      [floats([1, 1], 20), floats([1, 1], 20)],
+      [floats([1, 1], 21), floats([1, 1], 20)],
+    ]);
+    expect([0, 1, 2, 3].map((call) => denoiser.conditionalAlone!(call))).toEqual([false, true, false, true]);
+    expect(cachedDenoiser({ full, cached, refreshSteps: [0], anchors: 2 }).conditionalAlone).toBeUndefined();
+  });
+
   it('returns what the graph that ran predicts', async () => {
     const { full, cached } = fakeGraphs(1);
     const denoiser = cachedDenoiser({ full, cached, refreshSteps: [0, 2], anchors: 1 });

@@ -30,6 +30,10 @@ export interface GenerationResult {
 export interface GenerationPlan {
   readonly sampler: Sampler;
   readonly guidanceScale: number;
+  /** Empty for a model that takes no text. */
+  readonly prompts: readonly string[];
+  /** Empty when left out. */
+  readonly negativePrompt: string;
   /** Pixels. */
   readonly width: number;
   /** Pixels. */
@@ -126,10 +130,16 @@ async function generate(settings: Settings, request: GenerationRequest): Promise
   const negative = guidanceScale === 1 ? [] : [request.negativePrompt];
   const { warn, warnings } = warningCollector(request.strict ?? false, settings.onWarning);
   const [height, width] = [shape[1] * parts.decoder.factor, shape[2] * parts.decoder.factor];
-  for (const warning of (await settings.beforeRun?.({ sampler, guidanceScale, width, height, batch })) ??
-    []) {
-    warn(warning);
-  }
+  const plan: GenerationPlan = {
+    sampler,
+    guidanceScale,
+    prompts: [...new Set(jobs.flatMap(({ prompt }) => prompt ?? []))],
+    negativePrompt: request.negativePrompt ?? '',
+    width,
+    height,
+    batch,
+  };
+  for (const warning of (await settings.beforeRun?.(plan)) ?? []) warn(warning);
   const textEncoderMs = await encodeBefore(
     settings,
     [...jobs.map((job) => job.prompt), ...negative],

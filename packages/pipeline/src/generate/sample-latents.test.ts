@@ -80,6 +80,25 @@ describe('sampleLatents', () => {
     ]);
   });
 
+  it('computes the conditional half alone where the denoiser says so, exactly where guidance adds the same at each call', async () => {
+    const options = { sampler, noise, conditioning: bias(0.5), unconditional: bias(0.25), guidanceScale: 3 };
+    const computed = fakeDenoiser((value, b) => 0.1 * value + b);
+    const expected = await sampleLatents({ ...options, denoiser: computed.denoiser });
+    for (const halves of ['together', 'one-by-one'] as const) {
+      const forecast = fakeDenoiser((value, b) => 0.1 * value + b);
+      const denoiser = { ...forecast.denoiser, conditionalAlone: (call: number) => call % 2 === 1 };
+      const result = await sampleLatents({ ...options, denoiser, halves });
+      result.latents.data.forEach((value, i) => {
+        expect(value).toBeCloseTo(expected.latents.data[i]!, 5);
+      });
+      const alone = forecast.calls.filter(({ call }) => call % 2 === 1);
+      expect(alone.map(({ sample, half, stream }) => [sample.dims[0], half, stream])).toEqual(
+        new Array(2).fill(halves === 'together' ? [1, 'conditional', undefined] : [1, undefined, 1]),
+      );
+      expect(alone[0]!.conditioning).toEqual(bias(0.5));
+    }
+  });
+
   it('makes one call of the given batch at a scale of 1, without unconditional', async () => {
     const { denoiser, calls, resets } = fakeDenoiser((value) => value);
     const { calls: timings } = await sampleLatents({ denoiser, sampler, noise, conditioning: bias(0) });

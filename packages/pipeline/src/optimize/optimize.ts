@@ -3,6 +3,7 @@ import type { Runtime, Storage } from '@cachequant/tensor';
 import { throwIfAborted, writeFile } from '@cachequant/tensor';
 import { type BundleManifest, VERIFICATION } from '../bundle/manifest.js';
 import { writePlanningData } from '../bundle/planning-data.js';
+import { type OffCalibration, wordsOf } from '../bundle/off-calibration.js';
 import {
   copyComponents,
   denoiserBytes,
@@ -21,6 +22,7 @@ import { describeGraphs, describePlan, describeRecipe } from './describe-bundle.
 import { type FloatVariant, makeFloatVariants } from './float-variants.js';
 import type { GivenConditioning } from './given-conditioning.js';
 import type { StageProgress } from './laboratory.js';
+import { measureOffCalibration } from './off-calibration.js';
 import { type OpenLaboratory, openLaboratory } from './open-laboratory.js';
 import {
   exploreOperatingPoints,
@@ -150,8 +152,12 @@ export async function optimizeIn(
       original: operation?.original,
     }),
   );
+  const offCalibration = await runner.stage(`${study.view}off-calibration`, () =>
+    measureOffCalibration(study, prepared.folder, choice.variant),
+  );
   const manifest = await writeBundle(request, opened, study, choice, {
     verification,
+    offCalibration,
     components,
     floatVariants,
     operatingPoints,
@@ -172,6 +178,7 @@ export async function optimizeIn(
 }
 
 interface Finished extends Pick<OptimizeSummary, 'verification' | 'components' | 'operatingPoints'> {
+  readonly offCalibration: readonly OffCalibration[];
   readonly floatVariants: readonly FloatVariant[];
 }
 
@@ -180,7 +187,7 @@ async function writeBundle(
   { lab, prepared, sourceFingerprint, conditioningFingerprint }: OpenLaboratory,
   study: Study,
   choice: Choice,
-  { verification, components, floatVariants, operatingPoints }: Finished,
+  { verification, offCalibration, components, floatVariants, operatingPoints }: Finished,
 ): Promise<BundleManifest> {
   const { source, out, signal } = request;
   const { model } = prepared.folder.denoiser;
@@ -228,6 +235,11 @@ async function writeBundle(
     ...describeGraphs(study, choice, inputs, { floatVariants, components }),
     ...describeRecipe(study, choice),
     preview: fitLatentPreview(study.latents, lab.latentDims, study.references).map((row) => [...row]),
+    calibration: {
+      negativePrompt: lab.recipe.negativePrompt,
+      words: wordsOf(lab.calibration.map(({ prompt }) => prompt)),
+    },
+    offCalibration: [...offCalibration],
     components: components.map(({ name, form, reason, sourceBytes, bytes }) => ({
       name,
       form,

@@ -65,7 +65,13 @@ const planSchema = z.object({
 export type BundlePlan = z.output<typeof planSchema>;
 
 /** Options that change nothing under denoiser/. */
-const FREE_OPTIONS = new Set(['verificationImages', 'comparisonImages', 'components', 'decoderFloor']);
+const FREE_OPTIONS = new Set([
+  'verificationImages',
+  'comparisonImages',
+  'offCalibrationImages',
+  'components',
+  'decoderFloor',
+]);
 
 /**
  * Reads the text of a plan.json.

@@ -28,6 +28,8 @@ const OBSERVED = 1.3;
 const BOTH = 1.7;
 /** Profiles of both precisions, inputs of all layers, and whole-network runs of about twenty graphs. */
 const MEASURED = 100;
+/** Ways to ask that the calibration has not seen, and the way that it has. */
+const CONDITIONS = 5;
 
 /** Estimates time, disk and memory from one timed image and the sizes of the files. */
 export async function planOptimization(request: {
@@ -61,6 +63,10 @@ export async function planOptimization(request: {
       { name: 'schedules', networkCalls: schedules * images * calls * share * (1 + OBSERVED) },
       { name: 'correct', networkCalls: images * calls * (1 + 2 * share) },
       { name: 'verify', networkCalls: lab.verification.length * calls * (1 + 2 * share) },
+      {
+        name: 'off-calibration',
+        networkCalls: CONDITIONS * recipe.offCalibrationImages * calls * (1 + share),
+      },
     ];
     const sourceBytes = (await request.source.stat(prepared.folder.denoiser.model))?.size ?? 0;
     const weights = Math.max(sourceBytes, weightBytes(prepared.model));

@@ -44,6 +44,8 @@ const optionsSchema = z.strictObject({
   verificationImages: z.int().min(1).max(4096).optional(),
   /** Held-out images to prepare beyond those, for comparisons of one's own: `study.lab.verification` has them. */
   comparisonImages: z.int().min(0).max(4096).default(0),
+  /** Held-out images to measure at another guidance scale, with a negative prompt and with other words; 0: none. */
+  offCalibrationImages: z.int().min(0).max(4096).optional(),
   effort: z.enum(['fast', 'normal', 'thorough']).default('normal'),
   schedule: z.enum(['auto', ...SCHEDULE_KINDS]).default('auto'),
   /** `auto`: the forecast, unless plain reuse measures better. */
@@ -70,9 +72,24 @@ const optionsSchema = z.strictObject({
 export type OptimizeOptions = z.input<typeof optionsSchema>;
 
 const EFFORTS = {
-  fast: { calibrationImages: 4, verificationImages: 4, schedules: ['uniform', 'dp'] },
-  normal: { calibrationImages: 8, verificationImages: 8, schedules: ['uniform', 'dp', 'forecast-dp'] },
-  thorough: { calibrationImages: 32, verificationImages: 32, schedules: [...SCHEDULE_KINDS] },
+  fast: {
+    calibrationImages: 4,
+    verificationImages: 4,
+    offCalibrationImages: 0,
+    schedules: ['uniform', 'dp'],
+  },
+  normal: {
+    calibrationImages: 8,
+    verificationImages: 8,
+    offCalibrationImages: 4,
+    schedules: ['uniform', 'dp', 'forecast-dp'],
+  },
+  thorough: {
+    calibrationImages: 32,
+    verificationImages: 32,
+    offCalibrationImages: 8,
+    schedules: [...SCHEDULE_KINDS],
+  },
 } as const satisfies Record<string, { schedules: readonly ScheduleKind[]; [key: string]: unknown }>;
 
 type ParsedOptions = z.output<typeof optionsSchema>;
@@ -81,6 +98,7 @@ type ParsedOptions = z.output<typeof optionsSchema>;
 export interface Recipe extends ParsedOptions {
   readonly calibrationImages: number;
   readonly verificationImages: number;
+  readonly offCalibrationImages: number;
   /** Schedules to compare; the best one on calibration seeds is taken. */
   readonly schedules: readonly ScheduleKind[];
 }
@@ -96,6 +114,7 @@ export function parseRecipe(options: OptimizeOptions): Recipe {
     });
   }
   const effort = EFFORTS[parsed.data.effort];
+  const verificationImages = parsed.data.verificationImages ?? effort.verificationImages;
   const { schedule, cacheCorrection, guidance } = choicesOf(parsed.data);
   return {
     ...parsed.data,
@@ -103,7 +122,11 @@ export function parseRecipe(options: OptimizeOptions): Recipe {
     cacheCorrection,
     guidance,
     calibrationImages: parsed.data.calibrationImages ?? effort.calibrationImages,
-    verificationImages: parsed.data.verificationImages ?? effort.verificationImages,
+    verificationImages,
+    offCalibrationImages: Math.min(
+      parsed.data.offCalibrationImages ?? effort.offCalibrationImages,
+      verificationImages,
+    ),
     schedules: schedule === 'auto' ? effort.schedules : [schedule],
   };
 }

@@ -93,7 +93,10 @@ function studyOf({ lab, runner, inputDims, prepared }: OpenLaboratory): Promise<
   return studyDenoiser(lab, runner, { inputDims, model: prepared.model });
 }
 
-/** Every interval in the precision that was asked for; where that is integers, the original's sampler in float too. */
+/**
+ * Every interval in the precision that was asked for. Where that is integers, float too: the original's sampler with
+ * every interval, the others without a cache.
+ */
 async function measureSetting(
   study: Study,
   setting: SamplerSetting,
@@ -102,8 +105,8 @@ async function measureSetting(
 ): Promise<MeasuredPoint[]> {
   const { sampler, intervals } = setting;
   const points: MeasuredPoint[] = [];
-  for (const view of [study, ...(isOriginal && study.integers ? [floatStudy(study)] : [])]) {
-    for (const interval of intervals) {
+  for (const view of [study, ...(study.integers ? [floatStudy(study)] : [])]) {
+    for (const interval of view === study || isOriginal ? intervals : [1]) {
       const at = studyAt(view, interval);
       const { variant } = await chooseVariant(at);
       const measured = await at.runner.stage(`${at.view}point`, () => measurePoint(at, variant, references));

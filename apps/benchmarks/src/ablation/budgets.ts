@@ -1,0 +1,33 @@
+import { interval95, type RgbImage } from '@cachequant/evaluate';
+import type { AblationRow, Budget } from './results.js';
+import { CONVERGED, optimizeTries } from './rows.js';
+import { psnrs } from './scores.js';
+
+const SPEEDS = [2, 2.5, 3, 4, 5, 6] as const;
+
+/** For every speed, the best of what `optimize` tries and the best of all other rows that are fast enough. */
+export function budgetsOf(
+  rows: readonly AblationRow[],
+  pictures: ReadonlyMap<string, readonly RgbImage[]>,
+  seeds: number,
+): Budget[] {
+  const converged = (pictures.get(CONVERGED.id) ?? []).slice(0, seeds);
+  return SPEEDS.flatMap((speed) => {
+    const fast = rows.filter((row) => row.timeRatio !== null && row.timeRatio <= 1 / speed);
+    const ours = bestOf(fast.filter(optimizeTries));
+    const rival = bestOf(fast.filter(({ curve }) => !NO_RIVALS.has(curve)));
+    if (!ours || !rival) return [];
+    const [a, b] = [ours, rival].map(({ id }) => psnrs(converged, pictures.get(id)!));
+    const interval = interval95(a!.map((value, i) => value - b![i]!));
+    const [oursPsnr, rivalPsnr] = [ours.psnrConverged!, rival.psnrConverged!];
+    return [{ speed, ours: ours.id, rival: rival.id, oursPsnr, rivalPsnr, interval }];
+  });
+}
+
+const NO_RIVALS = new Set<AblationRow['curve']>(['cachequant', 'reference', 'factors']);
+
+function bestOf(rows: readonly AblationRow[]): AblationRow | undefined {
+  return rows
+    .filter(({ psnrConverged }) => psnrConverged !== null)
+    .sort((a, b) => b.psnrConverged! - a.psnrConverged!)[0];
+}

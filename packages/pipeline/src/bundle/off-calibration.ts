@@ -1,0 +1,93 @@
+import { z } from 'zod';
+
+/** What a bundle is worth for requests unlike those it was calibrated with. */
+export const offCalibrationSchema = z.object({
+  kind: z.enum(['guidance scale', 'negative prompt', 'wording']),
+  /** The guidance scale, the negative prompt, or what was added to the prompts. */
+  value: z.union([z.number(), z.string()]),
+  images: z.int().positive(),
+  /** Against the original's pictures of the same requests, in decibels, mean over the images. */
+  psnr: z.number(),
+  psnrInterval: z.tuple([z.number(), z.number()]),
+  /** Of the same prompts and seeds as calibrated. */
+  psnrCalibrated: z.number(),
+});
+
+export type OffCalibration = z.output<typeof offCalibrationSchema>;
+
+/** What a warning is about. */
+export interface AskedRequest {
+  readonly guidanceScale: number;
+  readonly negativePrompt: string;
+  readonly prompts: readonly string[];
+}
+
+/** What a bundle was calibrated with, and what was measured beyond that. */
+export interface CalibratedFor {
+  readonly guidanceScale: number;
+  /** Bundles of earlier versions do not say. */
+  readonly calibration?: { readonly negativePrompt: string; readonly words: readonly string[] } | undefined;
+  readonly offCalibration: readonly OffCalibration[];
+}
+
+/** Unseen words are not worth a warning where they cost less, in decibels. */
+const WORTH_SAYING = 1;
+
+/** Warnings of what a request asks that the calibration has not seen, with the loss that was measured. */
+export function offCalibrationWarnings(bundle: CalibratedFor, request: AskedRequest): string[] {
+  const { guidanceScale, calibration } = bundle;
+  const measured = (kind: OffCalibration['kind']) =>
+    bundle.offCalibration.filter((each) => each.kind === kind);
+  const warnings: string[] = [];
+  if (request.guidanceScale !== guidanceScale) {
+    const nearest = nearestScale(measured('guidance scale'), request.guidanceScale);
+    warnings.push(
+      `The bundle was calibrated at guidance scale ${guidanceScale}; ${lossAt(request.guidanceScale, nearest)}.`,
+    );
+  }
+  if (calibration === undefined) return warnings;
+  if (request.guidanceScale !== 1 && request.negativePrompt !== calibration.negativePrompt) {
+    const [loss] = measured('negative prompt');
+    const what = loss
+      ? `another one, "${loss.value}", measured ${decibels(loss)}`
+      : 'others were not measured';
+    warnings.push(
+      `The bundle was calibrated with the negative prompt "${calibration.negativePrompt}"; ${what}.`,
+    );
+  }
+  const [wording] = measured('wording');
+  const unseen = unseenWords(calibration.words, request.prompts);
+  if (wording && unseen.length > 0 && wording.psnrCalibrated - wording.psnr >= WORTH_SAYING) {
+    warnings.push(
+      `The calibration has not seen ${unseen.map((word) => `"${word}"`).join(', ')}; prompts with unseen words measured ${decibels(wording)}.`,
+    );
+  }
+  return warnings;
+}
+
+/** The words of prompts, in lower case, each once. */
+export function wordsOf(prompts: readonly string[]): string[] {
+  const words = prompts.flatMap((prompt) => prompt.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []);
+  return [...new Set(words)].sort();
+}
+
+function unseenWords(seen: readonly string[], prompts: readonly string[]): string[] {
+  const known = new Set(seen);
+  return wordsOf(prompts).filter((word) => !known.has(word));
+}
+
+function nearestScale(measured: readonly OffCalibration[], scale: number): OffCalibration | undefined {
+  return [...measured].sort(
+    (a, b) => Math.abs(Number(a.value) - scale) - Math.abs(Number(b.value) - scale),
+  )[0];
+}
+
+function lossAt(scale: number, nearest: OffCalibration | undefined): string {
+  if (nearest === undefined) return `at ${scale} its quality was not measured`;
+  if (nearest.value === scale) return `at ${scale}, pictures measured ${decibels(nearest)}`;
+  return `at ${scale} its quality was not measured; at ${nearest.value}, pictures measured ${decibels(nearest)}`;
+}
+
+function decibels({ psnr, psnrCalibrated }: OffCalibration): string {
+  return `${psnr.toFixed(1)} dB against the original's, in place of ${psnrCalibrated.toFixed(1)}`;
+}

@@ -1,0 +1,115 @@
+import { interval95, meanOf, psnr, type RgbImage } from '@cachequant/evaluate';
+import type { OffCalibration } from '../bundle/off-calibration.js';
+import type { Denoiser } from '../generate/denoiser.js';
+import { floatDenoiser } from '../generate/float-denoiser.js';
+import { loadPromptEncoder } from '../generate/generator-parts.js';
+import { loadGraph } from '../model/load-graph.js';
+import type { ModelFolder } from '../model/model-folder.js';
+import { type Laboratory, type PreparedImage, sampleImage } from './laboratory.js';
+import type { Study } from './study.js';
+import { loadVariant, type Variant } from './variant.js';
+
+/** Requests of one kind that the calibration has not seen. */
+interface Condition extends Pick<OffCalibration, 'kind' | 'value'> {
+  readonly guidanceScale: number;
+  readonly images: readonly PreparedImage[];
+}
+
+const NEGATIVE_PROMPT = 'blurry, low quality';
+const ADDED_WORDS = 'highly detailed, studio lighting';
+/** PSNR of equal pictures, so that means stay finite. */
+const MAX_PSNR = 100;
+
+/**
+ * Measures a bundle's graphs against the original where the calibration has not been: at half and at twice the
+ * guidance scale, with a negative prompt, and with other words in the prompts. The original and the bundle are never
+ * in memory together.
+ */
+export async function measureOffCalibration(
+  { lab }: Study,
+  folder: ModelFolder,
+  variant: Variant,
+): Promise<OffCalibration[]> {
+  const images = lab.verification.slice(0, lab.recipe.offCalibrationImages);
+  if (images.length === 0) return [];
+  const calibrated = { kind: 'wording', value: '', guidanceScale: lab.guidanceScale, images } as const;
+  const conditions = [calibrated, ...(await conditionsOf(lab, folder, images))];
+  if (conditions.length === 1) return [];
+  const original = async () =>
+    floatDenoiser(await loadGraph(lab.runtime, folder.storage, folder.denoiser.model));
+  const references = await draw(lab, conditions, original);
+  const pictures = await draw(lab, conditions, () => loadVariant(lab, variant));
+  const quality = pictures.map((made, i) =>
+    made.map((picture, j) => Math.min(psnr(references[i]![j]!, picture), MAX_PSNR)),
+  );
+  const psnrCalibrated = meanOf(quality[0]!);
+  return conditions.slice(1).map(({ kind, value }, i) => ({
+    kind,
+    value,
+    images: images.length,
+    psnr: meanOf(quality[i + 1]!),
+    psnrInterval: interval95(quality[i + 1]!),
+    psnrCalibrated,
+  }));
+}
+
+async function conditionsOf(
+  lab: Laboratory,
+  folder: ModelFolder,
+  images: readonly PreparedImage[],
+): Promise<Condition[]> {
+  const { guidanceScale } = lab;
+  const isGuided = guidanceScale !== 1 && images[0]!.unconditional !== undefined;
+  const conditions: Condition[] = [];
+  for (const value of isGuided ? [guidanceScale / 2, guidanceScale * 2] : []) {
+    conditions.push({ kind: 'guidance scale', value, guidanceScale: value, images });
+  }
+  const [name] = Object.keys(images[0]!.conditioning);
+  const encoder = name === undefined ? undefined : await loadPromptEncoder(folder, lab.runtime);
+  if (!encoder || name === undefined) return conditions;
+  try {
+    const encode = async (text: string) => ({
+      [name]: (await encoder.encode(text, lab.signal)).hiddenStates,
+    });
+    if (isGuided) {
+      const unconditional = await encode(NEGATIVE_PROMPT);
+      const negative = images.map((image) => ({ ...image, unconditional }));
+      conditions.push({ kind: 'negative prompt', value: NEGATIVE_PROMPT, guidanceScale, images: negative });
+    }
+    const reworded: PreparedImage[] = [];
+    for (const image of images) {
+      const prompt = `${image.prompt}, ${ADDED_WORDS}`;
+      reworded.push({ ...image, prompt, conditioning: await encode(prompt) });
+    }
+    conditions.push({ kind: 'wording', value: ADDED_WORDS, guidanceScale, images: reworded });
+    return conditions;
+  } finally {
+    await encoder.dispose();
+  }
+}
+
+/** Pictures of every condition, in their order. */
+async function draw(
+  lab: Laboratory,
+  conditions: readonly Condition[],
+  load: () => Promise<Denoiser>,
+): Promise<RgbImage[][]> {
+  const denoiser = await load();
+  const total = conditions.reduce((sum, { images }) => sum + images.length, 0);
+  let done = 0;
+  try {
+    const all: RgbImage[][] = [];
+    for (const { guidanceScale, images } of conditions) {
+      const pictures: RgbImage[] = [];
+      for (const image of images) {
+        const { latents } = await sampleImage({ ...lab, guidanceScale }, denoiser, image);
+        pictures.push(await lab.toPicture(latents));
+        lab.onProgress?.({ stage: 'off-calibration', done: ++done, total });
+      }
+      all.push(pictures);
+    }
+    return all;
+  } finally {
+    await denoiser.dispose();
+  }
+}
