@@ -49,6 +49,7 @@ export const tasks = new Map([
   ['bench:peers', program('apps/benchmarks/dist/peers.js', { needsBuild: true })],
   ['bench:w4a8', program('apps/benchmarks/dist/w4a8/bench.js', { needsBuild: true })],
   ['ablation', program('apps/benchmarks/dist/ablation.js', { needsBuild: true })],
+  ['guide-pictures', program('apps/benchmarks/dist/guide-pictures.js', { needsBuild: true })],
   ['test', { needsBuild: true, forDevelopment: true, run: runTests }],
   ['check', program('scripts/check/main.mjs', { needsBuild: false, forDevelopment: true })],
   ['cachequant', program('packages/cachequant/dist/bin.js', { needsBuild: true, cwd: callersFolder })],

@@ -12,3 +12,5 @@ export const PYTHON_SOURCES = path.join(ROOT, 'apps/benchmarks/python');
 /** The small model that was trained, and the network that judges its pictures. */
 export const FASHION = path.join(ROOT, 'models/fashion-sd');
 export const SCORER = path.join(ROOT, 'models/fashion-eval');
+/** Pictures of the documentation. */
+export const PICTURES = path.join(ROOT, 'docs/images');

@@ -94,5 +94,6 @@ export {
   studyDenoiser,
 } from './optimize/study.js';
 export { floatStudy, studyAt } from './optimize/study-views.js';
+export { replay } from './optimize/trajectory.js';
 export { calibrationPsnr, loadVariant, type Variant } from './optimize/variant.js';
 export type { Verification, VerifiedPicture } from './optimize/verify.js';

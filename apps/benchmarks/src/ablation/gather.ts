@@ -50,10 +50,15 @@ const ORIGINAL = { sampler: 'plms', steps: 50, bits: 'w8a8' } as const;
 
 /** Layers that measured better in float, found once, so that all rows compare with the same layers in integers. */
 async function floatLayers(request: GatherRequest): Promise<string[]> {
-  const { study, opened }: OpenStudy = await openStudy(studyRequest(ORIGINAL, request));
+  const { study, opened } = await openOriginalStudy(request);
   await opened.dispose();
   const { slow = [], sensitive = [] } = study.layerChoice ?? {};
   return [...slow, ...sensitive];
+}
+
+/** What was observed of the model as it is usually run. */
+export function openOriginalStudy(request: GatherRequest): Promise<OpenStudy> {
+  return openStudy(studyRequest(ORIGINAL, request));
 }
 
 function studyRequest(

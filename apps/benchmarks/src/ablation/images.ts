@@ -7,6 +7,7 @@ import {
   loadPromptEncoder,
   openModelFolder,
   promptConditioning,
+  type SampleLatentsOptions,
   sampleLatents,
 } from '@cachequant/pipeline';
 import { type Runtime, type Storage, tensor } from '@cachequant/tensor';
@@ -26,6 +27,7 @@ export interface ImageMaker {
     loaded: Pick<Contestant, 'sampler'> & { readonly denoiser: Awaited<ReturnType<Contestant['load']>> },
     first: number,
     count: number,
+    onStep?: SampleLatentsOptions['onStep'],
   ): Promise<RgbImage[]>;
   dispose(): Promise<void>;
 }
@@ -44,7 +46,7 @@ export async function createImageMaker(
     promptConditioning(encoder, texts, (message) => console.warn(message), signal);
   return {
     promptOf,
-    async make({ denoiser, sampler }, first, count) {
+    async make({ denoiser, sampler }, first, count, onStep) {
       const images = Array.from({ length: count }, (_, i) => first + i);
       const { latents } = await sampleLatents({
         denoiser,
@@ -57,6 +59,7 @@ export async function createImageMaker(
         unconditional: await encode(images.map(() => '')),
         guidanceScale: GUIDANCE_SCALE,
         signal,
+        ...(onStep && { onStep }),
       });
       return decodeEach(decoder, latents.data, count);
     },

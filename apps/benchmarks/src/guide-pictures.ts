@@ -1,0 +1,42 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
+import { gatherContestants, openOriginalStudy } from './ablation/gather.js';
+import { createImageMaker } from './ablation/images.js';
+import { commonGridModel } from './ablation/model.js';
+import { splitPrompts } from './ablation/prompts.js';
+import { ablationRows, ORIGINAL_ID } from './ablation/rows.js';
+import { ERROR_ROWS, errorPicture } from './guide/error-picture.js';
+import { forecastPicture } from './guide/forecast-picture.js';
+import { PICTURES } from './paths.js';
+
+// The pictures of docs/how-the-correction-works.md, from what the ablation observed.
+const runtime = await createNodeRuntime({ threads: 1 });
+const { signal } = new AbortController();
+try {
+  const { folder, schedulerConfig } = await commonGridModel();
+  const { calibration, heldOut } = await splitPrompts();
+  const { int8FullRange } = await runtime.capabilities();
+  const request = {
+    runtime,
+    folder,
+    schedulerConfig,
+    calibrationPrompts: calibration,
+    int8FullRange,
+    signal,
+    log: console.log,
+  };
+  await mkdir(PICTURES, { recursive: true });
+  const { study, opened } = await openOriginalStudy(request);
+  await writeFile(path.join(PICTURES, 'forecast.svg'), await forecastPicture(study));
+  await opened.dispose();
+
+  const ids = [ORIGINAL_ID, ...ERROR_ROWS.map(({ id }) => id)];
+  const rows = ids.map((id) => ablationRows().find((row) => row.id === id)!);
+  const [original, ...others] = await gatherContestants(rows, request);
+  const maker = await createImageMaker(runtime, nodeStorage(folder), heldOut, signal);
+  await writeFile(path.join(PICTURES, 'error-per-call.svg'), await errorPicture(original!, others, maker));
+  await maker.dispose();
+} finally {
+  await runtime.dispose();
+}
