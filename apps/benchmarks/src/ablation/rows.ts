@@ -19,9 +19,8 @@ const CACHE_INTERVALS = [3, 5, 10] as const;
 const BEST: readonly (readonly ['plms' | 'dpm-solver++', number, readonly number[], RowSpec['bits']?])[] = [
   ['plms', 50, [2, ...CACHE_INTERVALS]],
   ['plms', 50, [2, 3, 5], 'float'],
-  ['plms', 25, [2, 3]],
-  ['dpm-solver++', 20, [2, 3]],
-  ['dpm-solver++', 15, [2]],
+  ['plms', 25, [2]],
+  ['dpm-solver++', 20, [2]],
 ];
 
 /** Rows without a cache that `optimize` chooses among as well: where no cache pays, it leaves it out. */
@@ -31,7 +30,8 @@ export function optimizeTries({ curve, sampler, steps, interval, bits }: Omit<Ro
   return interval === 1 && bits !== 'w4a8' && curve !== 'reference' && tried;
 }
 
-const isFast = (sampler: string, steps: number): boolean => sampler === 'dpm-solver++' && steps === 10;
+const isFast = (sampler: string, steps: number): boolean =>
+  sampler === 'dpm-solver++' && (steps === 15 || steps === 10);
 
 /** The solution that all samplers approach, from the same noise to the same end. */
 export const CONVERGED: RowSpec = {
