@@ -132,6 +132,22 @@ describe('createBundleGenerator', () => {
     expect(psnr(optimized, images[0]!)).toBeGreaterThan(60);
   });
 
+  it('has measured what it is worth at other guidance, with a negative prompt and with other words', () => {
+    const { offCalibration, calibration } = made.summary.manifest;
+    expect(offCalibration.map(({ kind, value }) => [kind, value])).toEqual([
+      ['guidance scale', 2],
+      ['guidance scale', 8],
+      ['negative prompt', 'blurry, low quality'],
+      ['wording', 'highly detailed, studio lighting'],
+    ]);
+    for (const { images, psnr: away, psnrCalibrated } of offCalibration) {
+      expect(images).toBeGreaterThan(0);
+      expect(away).toBeGreaterThan(10);
+      expect(psnrCalibrated).toBeGreaterThan(10);
+    }
+    expect(calibration?.words).toContain('sneaker');
+  });
+
   it('refuses other numbers of calls and sizes, and warns of what was not measured', async () => {
     const generator = await bundle();
     const other = generator.generate({ prompt: PROMPT, steps: 6 });

@@ -15,6 +15,7 @@ const OPTIONS = {
   prompts: ['a red sneaker', 'a blue dress'],
   schedule: 'uniform',
   components: 'keep',
+  offCalibrationImages: 0,
 } as const;
 
 let folder: string;
