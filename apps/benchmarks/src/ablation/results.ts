@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
-export const SAMPLERS = ['plms', 'ddim', 'dpm-solver++'] as const;
+const SAMPLERS = ['plms', 'ddim', 'dpm-solver++'] as const;
 
-export const CURVES = [
+const CURVES = [
   'reference',
   'fewer steps, plms',
   'fewer steps, ddim',

@@ -63,7 +63,7 @@ describe('views of a study', () => {
   it('let both kinds of quantization correction be fitted to one candidate', async () => {
     const { chosen, outputs } = made.summary.choice;
     const checked = await correctOutputs(study, chosen, 'checked');
-    expect(checked.variant).not.toEqual(outputs!.variant);
-    expect(checked.psnr).toHaveLength(2);
+    expect(checked!.variant).not.toEqual(outputs!.variant);
+    expect(checked!.psnr).toHaveLength(2);
   });
 });

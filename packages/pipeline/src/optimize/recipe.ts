@@ -10,7 +10,7 @@ export const CACHE_CORRECTIONS = ['none', 'paper', 'forecast'] as const;
 export type CacheCorrectionKind = (typeof CACHE_CORRECTIONS)[number];
 
 /** `best` takes what measures best; `paper` is the method as it was published, to compare with. */
-export const RECIPES = ['best', 'paper'] as const;
+const RECIPES = ['best', 'paper'] as const;
 
 const BITS = ['w8a8', 'w4a8', 'none'] as const;
 

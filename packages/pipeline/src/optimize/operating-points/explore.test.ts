@@ -30,7 +30,7 @@ function run(target: { maxLatency?: number; minPsnr?: number }, out: string): Pr
     work: nodeStorage(join(folder, 'work')),
     out: nodeStorage(join(folder, out)),
     runtime,
-    options: { ...OPTIONS, ...target },
+    options: { ...OPTIONS, prompts: [...OPTIONS.prompts], ...target },
     onStage: (name, reused) => {
       if (!reused) stages.push(name);
     },
