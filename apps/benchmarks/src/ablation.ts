@@ -45,8 +45,8 @@ const started = performance.now();
 const log = (line: string) =>
   console.log(`${((performance.now() - started) / 1000).toFixed(0).padStart(5)} s  ${line}`);
 
-const threads = values.threads === undefined ? {} : { threads: Number(values.threads) };
-const runtime = await createNodeRuntime(threads);
+const threads = values.threads === undefined ? os.availableParallelism() : Number(values.threads);
+const runtime = await createNodeRuntime({ threads });
 try {
   await ablation(runtime, stop.signal);
 } catch (error) {
@@ -168,6 +168,7 @@ async function write(
       machine: {
         processor: os.cpus()[0]?.model ?? 'unknown',
         cores: os.availableParallelism(),
+        threads,
         int8FullRange,
       },
       versions: { Node: process.versions.node, 'ONNX Runtime': runtime.version },

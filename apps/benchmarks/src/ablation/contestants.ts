@@ -86,7 +86,9 @@ async function decide({ bits, interval, cache }: RowSpec, whole: Study): Promise
   }
   const candidate = await buildCandidate(study, schedule, correction);
   const corrected = outputs === 'none' ? undefined : await correctOutputs(study, candidate, outputs);
-  return { variant: corrected?.variant ?? candidate.variant, cache };
+  const variant = corrected?.variant ?? candidate.variant;
+  if (cache.guidance !== 'forecast') return { variant, cache };
+  return { variant: { ...variant, cached: { ...variant.cached!, guidance: 'forecast' } }, cache };
 }
 
 /** What `optimize` takes. */

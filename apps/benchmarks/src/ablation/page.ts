@@ -14,7 +14,7 @@ export function renderPage(results: AblationResults): string {
   return `${[
     '# What each part brings',
     '',
-    `Made by \`npm run ablation\` on ${results.measuredAt.slice(0, 10)}: ${results.model}, guidance scale ${results.guidanceScale}, ${results.calibrationImages} calibration images, ${measured?.seeds ?? 0} held-out seeds for PSNR and SSIM, ${measured?.frechetSeeds ?? 0} for Fréchet distance and accuracies, over ${results.heldOutPrompts} prompts that calibration never saw; ${machine.processor}, ${machine.cores} cores, ${machine.int8FullRange ? 'with' : 'without'} full-range 8-bit products (VNNI).`,
+    `Made by \`npm run ablation\` on ${results.measuredAt.slice(0, 10)}: ${results.model}, guidance scale ${results.guidanceScale}, ${results.calibrationImages} calibration images, ${measured?.seeds ?? 0} held-out seeds for PSNR and SSIM, ${measured?.frechetSeeds ?? 0} for Fréchet distance and accuracies, over ${results.heldOutPrompts} prompts that calibration never saw; ${machine.processor}, ${machine.cores} cores, ${machine.threads === 1 ? 'one thread' : `${machine.threads} threads`}, ${machine.int8FullRange ? 'with' : 'without'} full-range 8-bit products (VNNI).`,
     'All samplers go from timestep 999 to the clean picture. *PSNR* is against the float model with the same sampler and steps; *to converged*, against 500 DDIM steps from the same noise. In brackets, 95 % bootstrap intervals.',
     '',
     ...head('row', 'time', 'PSNR, dB', 'to converged, dB', 'SSIM', 'Fréchet', 'kind', 'colour'),
@@ -42,7 +42,7 @@ export function renderPage(results: AblationResults): string {
     '',
     '## Cache correction × quantization correction × integers',
     '',
-    'Mean squared error of 8-bit values against the float model with all calls, on evenly spaced refreshes, both halves of guidance computed. In float there is nothing that the quantization correction could correct. Excess is what integers add to the error.',
+    'Mean squared error of 8-bit values against the float model with all calls, on evenly spaced refreshes. The cache correction is the forecast of features and guidance. In float there is nothing that the quantization correction could correct. Excess is what integers add to the error.',
     '',
     ...head(
       'interval',

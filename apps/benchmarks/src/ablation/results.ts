@@ -127,7 +127,13 @@ export const ablationSchema = z.object({
   firstSeed: z.int(),
   heldOutPrompts: z.int(),
   measuredAt: z.string(),
-  machine: z.object({ processor: z.string(), cores: z.int(), int8FullRange: z.boolean() }),
+  machine: z.object({
+    processor: z.string(),
+    cores: z.int(),
+    /** With which an image is made. */
+    threads: z.int(),
+    int8FullRange: z.boolean(),
+  }),
   versions: z.record(z.string(), z.string()),
   /** Milliseconds of a call of a denoiser of SD-1.5's size, from `npm run bench`; null before it was run. */
   sd15: z.object({ float: z.number(), full: z.number(), cached: z.number() }).nullable(),

@@ -9,7 +9,7 @@ export type RowSpec = Pick<ChosenRow, 'id' | 'curve' | 'sampler' | 'steps' | 'in
 /** Steps that divide the 1,000 of the training, so that all samplers step on the same grid; 15 by DPM-Solver++ alone. */
 const STEPS = {
   plms: [50, 25, 20, 10],
-  ddim: [50, 25, 10],
+  ddim: [25, 10],
   'dpm-solver++': [20, 15, 10, 8],
 } as const;
 
@@ -88,7 +88,7 @@ function cacheRows(): RowSpec[] {
   );
 }
 
-/** Cache correction × quantization correction × integers on evenly spaced refreshes; in float, two cells are one. */
+/** Cache correction (features and guidance forecast) × quantization correction × integers on evenly spaced refreshes; in float, two cells are one. */
 function factorial(): RowSpec[] {
   return FACTOR_INTERVALS.flatMap((interval) =>
     FACTORS.map(([bits, correction, outputs]) => ({
@@ -98,7 +98,12 @@ function factorial(): RowSpec[] {
       steps: 50,
       interval,
       bits,
-      cache: { schedule: 'uniform' as const, correction, outputs, guidance: 'computed' as const },
+      cache: {
+        schedule: 'uniform' as const,
+        correction,
+        outputs,
+        guidance: correction === 'none' ? ('computed' as const) : ('forecast' as const),
+      },
     })),
   );
 }

@@ -3,6 +3,7 @@ import type { Candidate } from './candidate.js';
 import { buildCandidate, buildWithoutCache, withGuidanceForecast } from './candidate.js';
 import { type CorrectedOutputs, correctOutputs } from './correct-outputs.js';
 import { type BundlePlan, plannedSchedule } from './plan-file.js';
+import type { ScheduleKind } from './recipe.js';
 import type { Study } from './study.js';
 import type { Variant } from './variant.js';
 
@@ -20,7 +21,7 @@ export interface Choice {
 
 /**
  * Tries every schedule of the recipe with both halves of guidance computed and with one of them forecast, plain reuse
- * on the best one, and the quantization correction; with a plan, only what that chose.
+ * on the best one and on the evenly spaced one, and the quantization correction; with a plan, only what that chose.
  */
 export async function chooseVariant(study: Study): Promise<Choice> {
   if (study.lab.recipe.interval === 1) return withoutCache(study);
@@ -48,10 +49,12 @@ async function measuredChoice(study: Study): Promise<Choice> {
   for (const schedule of recipe.schedules) {
     candidates.push(...(await bothGuidances(study, await buildCandidate(study, schedule, correction))));
   }
-  const corrected = bestOf(candidates);
-  const plain = correction === 'none' ? undefined : await buildCandidate(study, corrected.schedule, 'none');
-  if (plain && recipe.cacheCorrection === 'auto') candidates.push(...(await bothGuidances(study, plain)));
+  const plains = correction === 'none' ? [] : await plainCandidates(study, bestOf(candidates).schedule);
+  for (const plain of recipe.cacheCorrection === 'auto' ? plains : []) {
+    candidates.push(...(await bothGuidances(study, plain)));
+  }
   const chosen = bestOf(candidates);
+  const plain = plains.find(({ schedule }) => schedule === chosen.schedule);
   const corrects = study.integers !== undefined && recipe.cacheCorrection !== 'none';
   const asPaper = recipe.recipe === 'paper';
   const outputs = corrects ? await correctOutputs(study, chosen, asPaper ? 'paper' : 'checked') : undefined;
@@ -64,6 +67,17 @@ async function measuredChoice(study: Study): Promise<Choice> {
     outputsKept,
     variant: outputsKept ? outputs!.variant : chosen.variant,
   };
+}
+
+/** Plain reuse on the best schedule, and on evenly spaced refreshes, where little can be forecast over long groups. */
+async function plainCandidates(study: Study, best: ScheduleKind): Promise<Candidate[]> {
+  const { schedules, cacheCorrection } = study.lab.recipe;
+  const evenly = cacheCorrection === 'auto' && schedules.includes('uniform') ? (['uniform'] as const) : [];
+  const plains: Candidate[] = [];
+  for (const schedule of new Set<ScheduleKind>([best, ...evenly])) {
+    plains.push(await buildCandidate(study, schedule, 'none'));
+  }
+  return plains;
 }
 
 async function withoutCache(study: Study): Promise<Choice> {
