@@ -16,9 +16,8 @@ const STEPS = {
 const CACHE_INTERVALS = [3, 5, 10] as const;
 
 /** Samplers and steps with which our best is tried, with the intervals that fit. */
-const BEST: readonly (readonly ['plms' | 'dpm-solver++', number, readonly number[], RowSpec['bits']?])[] = [
+const BEST: readonly (readonly ['plms' | 'dpm-solver++', number, readonly number[]])[] = [
   ['plms', 50, [2, ...CACHE_INTERVALS]],
-  ['plms', 50, [2, 3, 5], 'float'],
   ['plms', 25, [2]],
   ['dpm-solver++', 20, [2]],
 ];
@@ -136,14 +135,14 @@ export function factorId(
 }
 
 function bestRows(): RowSpec[] {
-  return BEST.flatMap(([sampler, steps, intervals, bits = 'w8a8']) =>
+  return BEST.flatMap(([sampler, steps, intervals]) =>
     intervals.map((interval) => ({
-      id: `cachequant-${bits === 'float' ? 'float-' : ''}${sampler}-${steps}-i${interval}`,
+      id: `cachequant-${sampler}-${steps}-i${interval}`,
       curve: 'cachequant' as const,
       sampler,
       steps,
       interval,
-      bits,
+      bits: 'w8a8',
       cache: { schedule: 'auto', correction: 'auto', outputs: 'auto', guidance: 'auto' },
     })),
   );

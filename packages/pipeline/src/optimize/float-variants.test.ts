@@ -1,10 +1,9 @@
+import { meanOf, psnr } from '@cachequant/evaluate';
 import { readModel } from '@cachequant/onnx';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OptimizedModel, optimizedModel, SMALL_RUN } from '../__fixtures__/optimized-model.js';
 import { createBundleGenerator } from '../bundle/bundle-generator.js';
 import { createGenerator } from '../generate/generator.js';
-import { psnr } from '@cachequant/evaluate';
-import { meanOf } from '@cachequant/evaluate';
 
 const REQUEST = { prompt: 'a photo of a red sneaker', seed: 7, steps: 5, guidanceScale: 4 };
 

@@ -1,3 +1,4 @@
+import { meanOf } from '@cachequant/evaluate';
 import {
   CALL_INDEX_INPUT,
   inferShapes,
@@ -13,7 +14,6 @@ import type { StudiedGraph } from './denoiser-graphs.js';
 import { readGraph, writeGraph } from './float-graphs.js';
 import { FLOAT_CACHED, FLOAT_FULL } from './graph-files.js';
 import { CACHE_NAME, PREVIOUS_CACHE_NAME } from './laboratory.js';
-import { meanOf } from '@cachequant/evaluate';
 import type { Study } from './study.js';
 import { calibrationPsnr, type Variant } from './variant.js';
 
@@ -39,7 +39,7 @@ const CHECKED_IMAGES = 2;
  * A bundle in float runs everywhere as it is, and gets graphs in half precision alone.
  */
 export function makeFloatVariants(study: Study, choice: Choice): Promise<readonly FloatVariant[]> {
-  return study.runner.stage('float-variants', async () => {
+  return study.runner.stage(`${study.view}float-variants`, async () => {
     const graphs = await floatGraphs(study, choice);
     const made: FloatVariant[] = [];
     for (const precision of study.integers ? FLOAT_PRECISIONS : (['float16'] as const)) {
@@ -59,7 +59,7 @@ async function floatGraphs(
   { lab, graphs, integers, features }: Study,
   { chosen }: Choice,
 ): Promise<FloatGraphs> {
-  const tables = fitCache(chosen.correction, chosen.refreshSteps, features);
+  const tables = fitCache(chosen.correction, chosen.refreshSteps, { features, anchors: features });
   const anchors = tables.a1.some((value) => value !== 0) ? 2 : 1;
   if (!integers) {
     const full = await readGraph(lab.work, FLOAT_FULL);
@@ -88,7 +88,7 @@ async function makeVariant(
   }
   const variant: Variant = {
     full: paths.full,
-    cached: { graph: paths.cached, refreshSteps: chosen.refreshSteps, anchors },
+    cached: { ...chosen.variant.cached!, graph: paths.cached, anchors },
   };
   const elements = Math.max(largestTensor(study.graphs.full), largestTensor(study.graphs.cached));
   const largestTensorBytes = elements * (precision === 'float32' ? 4 : 2);
