@@ -10,8 +10,12 @@ const IMAGES = 8;
 export const ERROR_ROWS: readonly (Curve & { readonly id: string })[] = [
   { id: 'uniform-w8a8-i5', name: 'cache and integers, uncorrected', color: '#6a4fb3', dash: '5 3' },
   { id: 'paper-i5', name: "the paper's recipe", color: '#1f5fbf' },
-  { id: 'factors-w8a8-forecast-checked-i5', name: 'features forecast, outputs corrected', color: '#2a8a57' },
-  { id: 'cachequant-plms-50-i5', name: 'and guidance forecast', color: '#b3123f' },
+  {
+    id: 'factors-w8a8-forecast-none-i5',
+    name: 'forecast, evenly spaced refreshes',
+    color: '#2a8a57',
+  },
+  { id: 'cachequant-plms-50-i5', name: 'as optimize chose', color: '#b3123f' },
 ];
 
 /** How far the latents of held-out images are from the float model's, call by call. */
