@@ -1,8 +1,8 @@
 import { describe, expect, it, test } from 'vitest';
+import { memoryStorage } from './memory-storage.js';
 import { readText, writeFile } from './storage.js';
 import { storageFolder } from './storage-folder.js';
 import { describeStorage } from './testing/describe-storage.js';
-import { memoryStorage } from './testing/memory-storage.js';
 
 describeStorage('storageFolder', async () => storageFolder(memoryStorage(), 'a/b'), {
   describe,

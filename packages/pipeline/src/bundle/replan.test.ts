@@ -1,6 +1,6 @@
+import { psnr } from '@cachequant/evaluate';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OptimizedModel, optimizedModel, SMALL_RUN } from '../__fixtures__/optimized-model.js';
-import { psnr } from '../images/psnr.js';
 import { planSchedule } from '../optimize/candidate.js';
 import { createBundleGenerator } from './bundle-generator.js';
 import { openBundle } from './open-bundle.js';

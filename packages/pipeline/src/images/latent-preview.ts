@@ -1,5 +1,5 @@
+import type { RgbImage } from '@cachequant/evaluate';
 import { CacheQuantError, type Tensor } from '@cachequant/tensor';
-import type { RgbImage } from './rgb-image.js';
 
 /** A row for each of red, green, blue: weights of the latent channels, then an offset; in bytes, 0 to 255. */
 export type LatentPreview = readonly (readonly number[])[];

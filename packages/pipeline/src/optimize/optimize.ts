@@ -2,8 +2,8 @@ import type { Sampler } from '@cachequant/samplers';
 import type { Runtime, Storage } from '@cachequant/tensor';
 import { throwIfAborted, writeFile } from '@cachequant/tensor';
 import { type BundleManifest, VERIFICATION } from '../bundle/manifest.js';
-import { writePlanningData } from '../bundle/planning-data.js';
 import { type OffCalibration, wordsOf } from '../bundle/off-calibration.js';
+import { writePlanningData } from '../bundle/planning-data.js';
 import {
   copyComponents,
   denoiserBytes,
