@@ -5,7 +5,7 @@ import { optimizeTries } from './rows.js';
 import { sd15Cost } from './sd15-cost.js';
 
 const PANEL = { width: 470, height: 400 };
-const LEGEND_WIDTH = 240;
+const LEGEND_WIDTH = 290;
 const FONT = 'font-family="system-ui, sans-serif" font-size="12"';
 
 interface Stroke {
