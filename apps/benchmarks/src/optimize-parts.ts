@@ -14,37 +14,49 @@ const hiddenStates = (seed: number) => ({
   encoder_hidden_states: tensor('float32', [1, 77, WIDTH], new TorchGenerator(seed).randn(77 * WIDTH)),
 });
 
-const runtime = await createNodeRuntime();
-const { int8FullRange } = await runtime.capabilities();
-await optimize({
-  source: nodeStorage(model),
-  work: nodeStorage(work),
-  out: nodeStorage(out),
-  runtime,
-  sourceName: 'sd15-parts',
-  conditioning: {
-    fingerprint: 'seeded normal numbers',
-    forSeed: hiddenStates,
-    unconditional: hiddenStates(0),
-  },
-  signal: stop.signal,
-  options: {
-    sampler: 'ddim',
-    steps: 4,
-    interval: 2,
-    schedule: 'uniform',
-    cacheCorrection: 'none',
-    guidanceScale: 7.5,
-    width: Number(size),
-    height: Number(size),
-    effort: 'fast',
-    layers: 'all',
-    calibrationImages: 2,
-    verificationImages: 1,
-    // Pictures of seeded weights are noise, which rounding harms more than it does any that a decoder was trained for.
-    decoderFloor: 30,
-    target: int8FullRange ? 'vnni' : 'portable',
-  },
-  onStage: (name, reused) => console.log(`stage ${name}${reused ? ' (done before)' : ''}`),
-});
-await runtime.dispose();
+try {
+  await run();
+} catch (error) {
+  if (!stop.signal.aborted) throw error;
+  process.exitCode = 130;
+}
+
+async function run(): Promise<void> {
+  const runtime = await createNodeRuntime();
+  try {
+    const { int8FullRange } = await runtime.capabilities();
+    await optimize({
+      source: nodeStorage(model),
+      work: nodeStorage(work),
+      out: nodeStorage(out),
+      runtime,
+      sourceName: 'sd15-parts',
+      conditioning: {
+        fingerprint: 'seeded normal numbers',
+        forSeed: hiddenStates,
+        unconditional: hiddenStates(0),
+      },
+      signal: stop.signal,
+      options: {
+        sampler: 'ddim',
+        steps: 4,
+        interval: 2,
+        schedule: 'uniform',
+        cacheCorrection: 'none',
+        guidanceScale: 7.5,
+        width: Number(size),
+        height: Number(size),
+        effort: 'fast',
+        layers: 'all',
+        calibrationImages: 2,
+        verificationImages: 1,
+        // Pictures of seeded weights are noise, which rounding harms more than it does any that a decoder was trained for.
+        decoderFloor: 30,
+        target: int8FullRange ? 'vnni' : 'portable',
+      },
+      onStage: (name, reused) => console.log(`stage ${name}${reused ? ' (done before)' : ''}`),
+    });
+  } finally {
+    await runtime.dispose();
+  }
+}
