@@ -24,6 +24,7 @@ afterAll(() => made.dispose());
 function slowerInIntegers(runtime: Runtime): Runtime {
   return {
     ...runtime,
+    capabilities: () => runtime.capabilities(),
     async load(source, options) {
       const session = await runtime.load(source, options);
       const whole = 'path' in source && source.path.endsWith('trial-whole.onnx');
