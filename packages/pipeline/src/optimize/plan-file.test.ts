@@ -78,8 +78,9 @@ describe('optimize with the plan of an earlier bundle', () => {
     await runtime.dispose();
     expect(await denoiserHashes(out)).toEqual(await denoiserHashes(made.out));
     expect(stages).not.toContain('layer-times');
+    const { correction, variant } = summary.choice.chosen;
     expect(stages.filter((name) => name.startsWith('candidate'))).toHaveLength(
-      summary.choice.chosen.correction === 'none' ? 1 : 2,
+      1 + (correction === 'none' ? 0 : 1) + (variant.cached?.guidance === 'forecast' ? 1 : 0),
     );
     const repeated = parsePlan(await readText(out, 'plan.json'));
     expect(repeated.layers).toEqual(plan.layers);
