@@ -19,7 +19,12 @@ describe("optimize with the paper's recipe", () => {
   it('takes its schedule and keeps both of its corrections, better or not', () => {
     const { manifest, choice } = made.summary;
     expect(manifest.schedule.kind).toBe('dp');
-    expect(manifest.corrections).toEqual({ cache: 'paper', anchors: 1, quantization: true });
+    expect(manifest.corrections).toEqual({
+      cache: 'paper',
+      anchors: 1,
+      quantization: true,
+      guidance: 'computed',
+    });
     const { refreshSteps } = manifest.schedule;
     const lengths = refreshSteps.map((step, i) => (refreshSteps[i + 1] ?? 6) - step);
     expect(lengths.every((length) => length >= 1 && length <= 4)).toBe(true);

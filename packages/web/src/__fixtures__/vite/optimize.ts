@@ -1,7 +1,7 @@
 import { type OptimizeOptions, optimize } from '@cachequant/pipeline';
 import { createWebRuntime, httpStorage } from '@cachequant/runtime-web';
 import { memoryStorage } from '@cachequant/tensor';
-import { createGenerator, createModelCache } from '@cachequant/web';
+import { createGenerator } from '@cachequant/web';
 
 /** What a test wants to know of a bundle that was made on the page. */
 export interface MadeOnPage {
@@ -21,8 +21,7 @@ declare global {
 }
 
 globalThis.optimizeHere = async ({ url, files }, options, prompt) => {
-  const cache = await createModelCache();
-  const source = httpStorage(url, { cache, files: Object.fromEntries(files.map((file) => [file, {}])) });
+  const source = httpStorage(url, { files: Object.fromEntries(files.map((file) => [file, {}])) });
   await source.download(files);
   const out = memoryStorage();
   const runtime = await createWebRuntime({ device: 'wasm' });
