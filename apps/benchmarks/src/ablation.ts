@@ -20,6 +20,7 @@ import { createJudge } from './ablation/scores.js';
 import { readSd15 } from './ablation/sd15-cost.js';
 import { CALIBRATION_IMAGES, GUIDANCE_SCALE } from './ablation/studies.js';
 import { measureTimes, readTimes } from './ablation/times.js';
+import { describeMachine, startLog, stopOnSignals } from './command.js';
 import { RESULTS } from './paths.js';
 
 const { values } = parseArgs({
@@ -37,13 +38,9 @@ const { values } = parseArgs({
   },
 });
 
-const stop = new AbortController();
-process.once('SIGINT', () => stop.abort());
-process.once('SIGTERM', () => stop.abort());
+const stop = stopOnSignals();
 if (values.minutes !== undefined) setTimeout(() => stop.abort(), 60_000 * Number(values.minutes)).unref();
-const started = performance.now();
-const log = (line: string) =>
-  console.log(`${((performance.now() - started) / 1000).toFixed(0).padStart(5)} s  ${line}`);
+const log = startLog();
 
 const threads = values.threads === undefined ? os.availableParallelism() : Number(values.threads);
 const runtime = await createNodeRuntime({ threads });
@@ -166,8 +163,7 @@ async function write(
       heldOutPrompts,
       measuredAt: new Date().toISOString(),
       machine: {
-        processor: os.cpus()[0]?.model ?? 'unknown',
-        cores: os.availableParallelism(),
+        ...describeMachine(),
         threads,
         int8FullRange,
       },

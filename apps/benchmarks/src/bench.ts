@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { openBundle } from '@cachequant/pipeline';
@@ -9,6 +8,7 @@ import type { Storage } from '@cachequant/tensor';
 import { buildModel } from './build-model.js';
 import { buildParts } from './build-parts.js';
 import { type ChildResult, runChild } from './child.js';
+import { describeMachine, startLog, untilStopped } from './command.js';
 import { measure } from './measure.js';
 import { measureStages, wholeImages } from './measure-stages.js';
 import { renderPage } from './page.js';
@@ -23,20 +23,9 @@ const mode = values.full ? 'full' : 'quick';
 const size = values.full ? 64 : 32;
 const PIXELS_PER_LATENT = 8;
 
-const stop = new AbortController();
-process.once('SIGINT', () => stop.abort());
-process.once('SIGTERM', () => stop.abort());
-const started = performance.now();
-const log = (line: string) =>
-  console.log(`${((performance.now() - started) / 1000).toFixed(0).padStart(5)} s  ${line}`);
+const log = startLog();
 
-try {
-  await bench(stop.signal);
-} catch (error) {
-  if (!stop.signal.aborted) throw error;
-  console.log('\nStopped. The next run goes on from here.');
-  process.exitCode = 130;
-}
+await untilStopped(bench, 'Stopped. The next run goes on from here.');
 
 async function bench(signal: AbortSignal): Promise<void> {
   await mkdir(CACHE, { recursive: true });
@@ -84,9 +73,7 @@ async function bench(signal: AbortSignal): Promise<void> {
     tokens: 77,
     measuredAt: new Date().toISOString(),
     machine: {
-      processor: os.cpus()[0]?.model ?? 'unknown',
-      cores: os.availableParallelism(),
-      memoryBytes: os.totalmem(),
+      ...describeMachine(),
       int8FullRange: (await runtime.capabilities()).int8FullRange,
     },
     versions: { Node: process.versions.node, 'ONNX Runtime': runtime.version },

@@ -2,19 +2,25 @@ import type { GivenConditioning } from '@cachequant/pipeline';
 import { TorchGenerator, tensor } from '@cachequant/tensor';
 
 const TOKENS = 77;
-const WIDTH = 768;
+const SD15_WIDTH = 768;
 
-const hiddenStates = (seed: number) => ({
-  encoder_hidden_states: tensor(
-    'float32',
-    [1, TOKENS, WIDTH],
-    new TorchGenerator(seed).randn(TOKENS * WIDTH),
-  ),
-});
+/**
+ * Seeded numbers in place of a text encoder's hidden states.
+ * @param width of each token's
+ */
+export function seededConditioning(width: number): Required<GivenConditioning> {
+  const hiddenStates = (seed: number) => ({
+    encoder_hidden_states: tensor(
+      'float32',
+      [1, TOKENS, width],
+      new TorchGenerator(seed).randn(TOKENS * width),
+    ),
+  });
+  return {
+    fingerprint: `seeded normal numbers, ${TOKENS} tokens of ${width}`,
+    forSeed: hiddenStates,
+    unconditional: hiddenStates(0),
+  };
+}
 
-/** Seeded numbers in place of a text encoder's hidden states. */
-export const SEEDED_CONDITIONING: Required<GivenConditioning> = {
-  fingerprint: 'seeded normal numbers, 77 tokens of 768',
-  forSeed: hiddenStates,
-  unconditional: hiddenStates(0),
-};
+export const SEEDED_CONDITIONING = seededConditioning(SD15_WIDTH);

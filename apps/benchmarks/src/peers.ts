@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { openBundle } from '@cachequant/pipeline';
 import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
+import { describeMachine, startLog, untilStopped } from './command.js';
 import { CACHE, RESULTS } from './paths.js';
 import { peerBlocks } from './peers/contestants.js';
 import { type CutGraphs, writeCutGraphs } from './peers/cut-graphs.js';
@@ -27,20 +27,9 @@ const THREADS = 2;
 /** Statistics of a few samples: the values do not matter for time. */
 const NNCF_SAMPLES = 2;
 
-const stop = new AbortController();
-process.once('SIGINT', () => stop.abort());
-process.once('SIGTERM', () => stop.abort());
-const started = performance.now();
-const log = (line: string) =>
-  console.log(`${((performance.now() - started) / 1000).toFixed(0).padStart(5)} s  ${line}`);
+const log = startLog();
 
-try {
-  await benchPeers(stop.signal);
-} catch (error) {
-  if (!stop.signal.aborted) throw error;
-  console.log('\nStopped.');
-  process.exitCode = 130;
-}
+await untilStopped(benchPeers, 'Stopped.');
 
 async function benchPeers(signal: AbortSignal): Promise<void> {
   const made = path.join(CACHE, `bundle-${size}`);
@@ -86,9 +75,7 @@ async function benchPeers(signal: AbortSignal): Promise<void> {
     threads: THREADS,
     measuredAt: new Date().toISOString(),
     machine: {
-      processor: os.cpus()[0]?.model ?? 'unknown',
-      cores: os.availableParallelism(),
-      memoryBytes: os.totalmem(),
+      ...describeMachine(),
       int8FullRange,
       bfloat16: hasBfloat16(),
     },

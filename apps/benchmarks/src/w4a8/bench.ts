@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Laboratory, type LaboratoryOptions, openLaboratory } from '@cachequant/pipeline';
 import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
+import { describeMachine, untilStopped } from '../command.js';
 import { CACHE, RESULTS, ROOT } from '../paths.js';
 import { measureVariant } from './measure-variant.js';
 import { renderW4a8Page } from './page.js';
@@ -17,17 +17,8 @@ const HELD_OUT_IMAGES = 12;
 
 // Results are kept in the work folders, so that variants can be measured one by one; the last run tables them.
 const { values } = parseArgs({ options: { only: { type: 'string' } } });
-const stop = new AbortController();
-process.once('SIGINT', () => stop.abort());
-process.once('SIGTERM', () => stop.abort());
 
-try {
-  await bench(stop.signal);
-} catch (error) {
-  if (!stop.signal.aborted) throw error;
-  console.log('\nStopped. The next run goes on from here.');
-  process.exitCode = 130;
-}
+await untilStopped(bench, 'Stopped. The next run goes on from here.');
 
 /** Optimizes models/fashion-sd with each kind of weights; finished ones are read back from their work folders. */
 async function bench(signal: AbortSignal): Promise<void> {
@@ -65,7 +56,7 @@ async function bench(signal: AbortSignal): Promise<void> {
   const results = w4a8ResultsSchema.parse({
     model: 'models/fashion-sd',
     measuredAt: new Date().toISOString(),
-    processor: os.cpus()[0]?.model ?? 'unknown',
+    processor: describeMachine().processor,
     sampler: lab.sampler.name,
     calls: lab.sampler.calls,
     interval: INTERVAL,
