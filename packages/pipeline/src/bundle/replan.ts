@@ -3,20 +3,14 @@ import {
   type ForecastTables,
   fitCacheCorrection,
   forecastResiduals,
-  forecastResidualTable,
   pureForecast,
 } from '@cachequant/correction';
 import { type OnnxModel, readModel, readWeight, TABLE_PREFIX, weightOf, writeModel } from '@cachequant/onnx';
-import {
-  planForecastSteps,
-  planRefreshSteps,
-  quadraticSchedule,
-  tabulatedResiduals,
-  uniformSchedule,
-} from '@cachequant/scheduler';
+import { refreshesFor } from '@cachequant/scheduler';
 import { CacheQuantError, memoryStorage, type Storage, tensor, writeFile } from '@cachequant/tensor';
 import { hashFile } from '../optimize/fingerprint.js';
 import type { CacheCorrectionKind, ScheduleKind } from '../optimize/recipe.js';
+import { makeSchedule } from '../optimize/schedules.js';
 import { type BundleManifest, MANIFEST } from './manifest.js';
 import { overlayStorage } from './overlay-storage.js';
 import { type PlanningData, readPlanningData } from './planning-data.js';
@@ -83,8 +77,14 @@ function roomFor({ graph }: OnnxModel, channels: number): CacheCorrectionKind[] 
 function plan(options: ReplanOptions, data: PlanningData, { sampler }: BundleManifest): Replan {
   const { interval, correction, schedule } = options;
   const { moments, shrinkage } = data;
-  const refreshes = Math.ceil(sampler.steps / interval);
-  const refreshSteps = stepsOf(schedule, { ...data, interval, refreshes, calls: sampler.calls });
+  const refreshSteps = makeSchedule(schedule, {
+    calls: sampler.calls,
+    interval,
+    refreshes: refreshesFor(sampler.steps, interval),
+    distances: data.distances,
+    anchors: moments,
+    shrinkage: shrinkage.schedule,
+  });
   const fit = { refreshSteps, prior: 'extrapolation', shrinkage: shrinkage.fit } as const;
   const tables =
     correction === 'forecast'
@@ -98,30 +98,6 @@ function plan(options: ReplanOptions, data: PlanningData, { sampler }: BundleMan
             prior: 'reuse',
           });
   return { ...options, refreshSteps, tables, expectedError: relativeErrors(tables, moments) };
-}
-
-function stepsOf(
-  kind: ScheduleKind,
-  request: PlanningData & { interval: number; refreshes: number; calls: number },
-): number[] {
-  const { calls, interval, refreshes, moments, shrinkage } = request;
-  if (kind === 'uniform') return uniformSchedule(calls, refreshes);
-  if (kind === 'quadratic') return quadraticSchedule(calls, refreshes);
-  if (kind === 'dp') {
-    // A forecast reaches back over two groups, and the moments over one window.
-    const reach = moments.window < calls ? Math.floor(moments.window / 2) : calls;
-    const maxLength = Math.min(2 * interval, reach);
-    const bounds = { minLength: Math.min(Math.ceil(interval / 2), maxLength), maxLength };
-    return planRefreshSteps(request.distances, { interval, refreshes, ...bounds }).refreshSteps;
-  }
-  const longest = Math.min(calls, 2 * interval, moments.window);
-  const table = forecastResidualTable(moments, {
-    window: longest,
-    prior: 'extrapolation',
-    shrinkage: shrinkage.schedule,
-  });
-  return planForecastSteps(tabulatedResiduals(table), { refreshes, minLength: 1, maxLength: longest })
-    .refreshSteps;
 }
 
 function relativeErrors(tables: ForecastTables, moments: FeatureMoments): number[] {

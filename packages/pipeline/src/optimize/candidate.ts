@@ -1,6 +1,7 @@
 import type { ForecastTables } from '@cachequant/correction';
 import type { OnnxModel } from '@cachequant/onnx';
 import type { ActivationGridTable } from '@cachequant/quantizer';
+import { uniformSchedule } from '@cachequant/scheduler';
 import { chooseShrinkage, fitCache } from './cache-fit.js';
 import { foldCorrection, integerForm, SAMPLES_KEPT, sitesOf, withObservers } from './cached-graphs.js';
 import { readGraph, writeGraph } from './float-graphs.js';
@@ -123,20 +124,13 @@ async function makeGraphs(
 export function planSchedule(study: Study, kind: ScheduleKind, refreshes: number): number[] {
   const { calls } = study.lab.sampler;
   const { interval } = study.lab.recipe;
-  const uniform = makeSchedule('uniform', {
-    calls,
-    interval,
-    refreshes,
-    features: study.features[0],
-    anchors: study.anchors[0],
-    shrinkage: 0,
-  });
+  const uniform = uniformSchedule(calls, refreshes);
   if (kind === 'uniform') return uniform;
   return makeSchedule(kind, {
     calls,
     interval,
     refreshes,
-    features: mergedMoments(study.features),
+    distances: mergedMoments(study.features).distanceTable(),
     anchors: mergedMoments(study.anchors),
     shrinkage: chooseShrinkage(uniform, study.anchors),
   });

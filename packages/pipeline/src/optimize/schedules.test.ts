@@ -56,7 +56,14 @@ describe('makeSchedule', () => {
           const refreshes = refreshesFor(steps, interval);
           const halves = randomHalves({ calls, window: Math.min(calls, 4 * interval), images: 2 });
           const moments = mergedMoments(halves);
-          const request = { calls, interval, refreshes, features: moments, anchors: moments, shrinkage: 0.1 };
+          const request = {
+            calls,
+            interval,
+            refreshes,
+            distances: moments.distanceTable(),
+            anchors: moments,
+            shrinkage: 0.1,
+          };
           const made = makeSchedule(kind, request);
           expect(made).toHaveLength(refreshes);
           expect(made[0]).toBe(0);
@@ -72,7 +79,14 @@ describe('makeSchedule', () => {
   it('forecast-dp leaves the least residual of all schedules, fitted with two anchors', () => {
     const anchors = mergedMoments(randomHalves({ calls: CALLS, window: CALLS, images: 3, anchorNoise: 0.2 }));
     const features = mergedMoments(randomHalves({ calls: CALLS, window: CALLS, images: 3 }));
-    const request = { calls: CALLS, interval: INTERVAL, refreshes: 4, features, anchors, shrinkage: 0.01 };
+    const request = {
+      calls: CALLS,
+      interval: INTERVAL,
+      refreshes: 4,
+      distances: features.distanceTable(),
+      anchors,
+      shrinkage: 0.01,
+    };
     const made = makeSchedule('forecast-dp', request);
     const costs = schedules(CALLS, 4)
       .filter((steps) => longestGroup(steps, CALLS) <= 2 * INTERVAL)
@@ -86,7 +100,7 @@ describe('makeSchedule', () => {
       calls: CALLS,
       interval: INTERVAL,
       refreshes: 4,
-      features,
+      distances: features.distanceTable(),
       anchors: features,
       shrinkage: 0,
     };

@@ -1,5 +1,6 @@
 import { FeatureMoments, forecastResidualTable } from '@cachequant/correction';
 import {
+  type DistanceTable,
   planForecastSteps,
   planRefreshSteps,
   quadraticSchedule,
@@ -12,8 +13,8 @@ export interface ScheduleRequest {
   readonly calls: number;
   readonly interval: number;
   readonly refreshes: number;
-  /** Of the float model's cached tensor, for the paper's L1 cost. */
-  readonly features: FeatureMoments;
+  /** Summed L1 distances of the float model's cached tensor, for the paper's cost. */
+  readonly distances: DistanceTable;
   /** Of what a cached call is really given, for the residual of the forecast. */
   readonly anchors: FeatureMoments;
   readonly shrinkage: number;
@@ -21,21 +22,29 @@ export interface ScheduleRequest {
 
 /** Refresh steps of one kind of schedule; the first is 0. */
 export function makeSchedule(kind: ScheduleKind, request: ScheduleRequest): number[] {
-  const { calls, interval, refreshes } = request;
+  const { calls, refreshes } = request;
   switch (kind) {
     case 'uniform':
       return uniformSchedule(calls, refreshes);
     case 'quadratic':
       return quadraticSchedule(calls, refreshes);
     case 'dp':
-      return planRefreshSteps(request.features.distanceTable(), { interval, refreshes }).refreshSteps;
+      return distanceSchedule(request);
     case 'forecast-dp':
       return forecastSchedule(request);
   }
 }
 
+function distanceSchedule({ calls, interval, refreshes, distances, anchors }: ScheduleRequest): number[] {
+  // A forecast reaches back over two groups, and the moments over one window.
+  const reach = anchors.window < calls ? Math.floor(anchors.window / 2) : calls;
+  const maxLength = Math.min(2 * interval, reach);
+  const minLength = Math.min(Math.ceil(interval / 2), maxLength);
+  return planRefreshSteps(distances, { interval, refreshes, minLength, maxLength }).refreshSteps;
+}
+
 function forecastSchedule({ calls, interval, refreshes, anchors, shrinkage }: ScheduleRequest): number[] {
-  const longest = Math.min(calls, 2 * interval);
+  const longest = Math.min(calls, 2 * interval, anchors.window);
   const table = forecastResidualTable(anchors, { window: longest, prior: 'extrapolation', shrinkage });
   const { refreshSteps } = planForecastSteps(tabulatedResiduals(table), {
     refreshes,

@@ -31,8 +31,7 @@ export function judgeRow(
   integers: Int8Array,
   scale: number,
 ): RoundedRow {
-  const { own, cross } = products(moments, target, integers);
-  return { integers, scale, error: scale * scale * own - 2 * scale * cross + target.power };
+  return rounded(target, integers, scale, products(moments, target, integers));
 }
 
 /** The same with the scale at which the error is least, w H qᵀ / q H qᵀ. */
@@ -42,13 +41,28 @@ export function fitRow(
   integers: Int8Array,
   scale: number,
 ): RoundedRow {
-  const { own, cross } = products(moments, target, integers);
-  const best = Math.fround(cross / own);
-  const chosen = best >= scale / FURTHEST && best <= scale * FURTHEST ? best : scale;
-  return { integers, scale: chosen, error: chosen * chosen * own - 2 * chosen * cross + target.power };
+  const found = products(moments, target, integers);
+  const best = Math.fround(found.cross / found.own);
+  const near = best >= scale / FURTHEST && best <= scale * FURTHEST;
+  return rounded(target, integers, near ? best : scale, found);
 }
 
-function products(moments: SecondMoments, { image }: RowTarget, integers: Int8Array) {
+/** q H qᵀ and w H qᵀ. */
+interface Products {
+  readonly own: number;
+  readonly cross: number;
+}
+
+function rounded(
+  { power }: RowTarget,
+  integers: Int8Array,
+  scale: number,
+  { own, cross }: Products,
+): RoundedRow {
+  return { integers, scale, error: scale * scale * own - 2 * scale * cross + power };
+}
+
+function products(moments: SecondMoments, { image }: RowTarget, integers: Int8Array): Products {
   return { own: inner(integers, timesMoments(moments, integers)), cross: inner(integers, image) };
 }
 
