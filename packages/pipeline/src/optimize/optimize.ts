@@ -152,9 +152,12 @@ export async function optimizeIn(
       original: operation?.original,
     }),
   );
-  const offCalibration = await runner.stage(`${study.view}off-calibration`, () =>
-    measureOffCalibration(study, prepared.folder, choice.variant),
-  );
+  const offCalibration =
+    lab.recipe.offCalibrationImages === 0
+      ? []
+      : await runner.stage(`${study.view}off-calibration`, () =>
+          measureOffCalibration(study, prepared.folder, choice.variant),
+        );
   const manifest = await writeBundle(request, opened, study, choice, {
     verification,
     offCalibration,
