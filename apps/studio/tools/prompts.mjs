@@ -1,17 +1,12 @@
 // @ts-check
-const colours = 'black gray red orange yellow green teal blue purple pink brown'.split(' ');
-const kinds = [
-  't-shirt',
-  'trousers',
-  'pullover',
-  'dress',
-  'coat',
-  'sandal',
-  'shirt',
-  'sneaker',
-  'bag',
-  'ankle boot',
-];
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { repository } from './paths.mjs';
+
+/** Kinds and colours that the bundled model was trained on. @type {{ kinds: string[], colors: string[] }} */
+const { kinds, colors: colours } = JSON.parse(
+  readFileSync(path.join(repository, 'models/fashion-eval/reference.json'), 'utf8'),
+);
 
 const all = colours.flatMap((colour, i) =>
   kinds.map((kind, j) => ({

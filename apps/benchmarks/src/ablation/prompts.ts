@@ -1,9 +1,4 @@
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
-import { z } from 'zod';
-import { SCORER } from '../paths.js';
-
-const namesSchema = z.object({ kinds: z.array(z.string()), colors: z.array(z.string()) });
+import { knownNames } from '../known-names.js';
 
 export interface PromptSplit {
   readonly calibration: readonly string[];
@@ -13,9 +8,7 @@ export interface PromptSplit {
 
 /** Every colour with every kind that the model knows; a third of the pairs is held out. */
 export async function splitPrompts(): Promise<PromptSplit> {
-  const { kinds, colors } = namesSchema.parse(
-    JSON.parse(await readFile(path.join(SCORER, 'reference.json'), 'utf8')),
-  );
+  const { kinds, colors } = await knownNames();
   const pairs = colors.flatMap((color, i) =>
     kinds.map((kind, j) => ({
       prompt: `a photo of a ${color} ${kind}`,

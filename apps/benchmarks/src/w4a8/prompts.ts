@@ -1,34 +1,12 @@
-const COLORS = [
-  'black',
-  'gray',
-  'red',
-  'orange',
-  'yellow',
-  'green',
-  'teal',
-  'blue',
-  'purple',
-  'pink',
-  'brown',
-];
-const KINDS = [
-  't-shirt',
-  'trousers',
-  'pullover',
-  'dress',
-  'coat',
-  'sandal',
-  'shirt',
-  'sneaker',
-  'bag',
-  'ankle boot',
-];
+import { knownNames } from '../known-names.js';
+
+const { kinds, colors } = await knownNames();
 
 /** Pairs of colour and kind in an order that changes both; a third of them is never calibrated on. */
 function pairs(heldOut: boolean): string[] {
   const prompts: string[] = [];
-  for (const [k, kind] of KINDS.entries()) {
-    for (const [c, color] of COLORS.entries()) {
+  for (const [k, kind] of kinds.entries()) {
+    for (const [c, color] of colors.entries()) {
       if (((c + k) % 3 === 0) === heldOut) prompts.push(`a photo of a ${color} ${kind}`);
     }
   }
