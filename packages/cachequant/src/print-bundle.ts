@@ -42,6 +42,7 @@ function describeCorrections({ corrections }: BundleManifest): string {
   return [
     `cache: ${corrections.cache}`,
     ...(corrections.guidance === 'forecast' ? ['guidance: forecast at cached calls'] : []),
+    ...(corrections.smoothing ? ['quantization: predictions smoothed over calls'] : []),
     ...(corrections.quantization ? ['quantization: per call and channel'] : []),
   ].join('; ');
 }

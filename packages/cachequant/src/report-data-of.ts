@@ -110,13 +110,21 @@ function settingsOf({ manifest }: OptimizeSummary, machine: string): ReportData[
           ? 'forecast, with the conditional half computed'
           : 'both halves computed',
     },
-    { name: 'Quantization correction', value: corrections.quantization ? 'on' : 'off' },
+    { name: 'Quantization correction', value: describeQuantizationCorrection(corrections) },
     ...manifest.components.map(({ name, form, reason }) => ({
       name: name === 'vae_decoder' ? 'Decoder' : 'Text encoder',
       value: `${form}: ${reason}`,
     })),
     { name: 'Machine', value: machine },
   ];
+}
+
+function describeQuantizationCorrection({
+  quantization,
+  smoothing,
+}: OptimizeSummary['manifest']['corrections']): string {
+  if (smoothing) return 'predictions smoothed over calls';
+  return quantization ? 'outputs of layers, per call and channel' : 'off';
 }
 
 function verifiedRows({ verification }: OptimizeSummary, sizes: ReportSizes): ReportRow[] {
@@ -167,7 +175,7 @@ function leftOutOf({ manifest, choice, verification, study }: OptimizeSummary): 
       what: `Integers in ${ids.length} layers (${ids.slice(0, 3).join(', ')}${ids.length > 3 ? ', …' : ''})`,
       why: reason,
     })),
-    ...(choice.outputs && !choice.outputsKept
+    ...(choice.quantization && !choice.quantizationKept
       ? [{ what: 'The quantization correction', why: 'it did not raise the PSNR on the calibration images' }]
       : []),
     ...verification.coverage.missed.map((id) => ({

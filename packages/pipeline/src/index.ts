@@ -62,8 +62,14 @@ export { type ModelComponent, type ModelFolder, openModelFolder } from './model/
 export { type EncodedPrompt, PromptEncoder } from './model/prompt-encoder.js';
 export { readTokenizer } from './model/read-tokenizer.js';
 export type { TokenizedPrompt, Tokenizer } from './model/tokenizer.js';
-export { buildCandidate, type Candidate, planSchedule } from './optimize/candidate.js';
-export { type Choice, chooseVariant } from './optimize/choose.js';
+export {
+  buildCandidate,
+  buildWithoutCache,
+  type Candidate,
+  planSchedule,
+  withGuidanceForecast,
+} from './optimize/candidate.js';
+export { type Choice, chooseVariant, type QuantizationCorrection } from './optimize/choose.js';
 export type { ComponentDecision } from './optimize/components/component.js';
 export { type CorrectedOutputs, correctOutputs } from './optimize/correct-outputs.js';
 export type { Coverage } from './optimize/coverage.js';
@@ -85,6 +91,7 @@ export {
   type Recipe,
   type ScheduleKind,
 } from './optimize/recipe.js';
+export { type SmoothedPredictions, smoothPredictions } from './optimize/smooth-predictions.js';
 export {
   FLOAT_CACHED,
   FLOAT_FULL,

@@ -62,7 +62,7 @@ export async function assembleRows(
 
 const NOT_JUDGED = { frechet: null, kindAccuracy: null, colorAccuracy: null };
 
-/** Our best against the paper at the same interval, and against the strongest rival that is not slower. */
+/** Our best against the paper at the same interval and in no more time, and the strongest rival that is not slower. */
 function differencesOf(
   rows: readonly AblationRow[],
   pictures: ReadonlyMap<string, readonly RgbImage[]>,
@@ -92,7 +92,28 @@ function differencesOf(
     const rival = strongestRival(rows, row);
     if (rival) compare(row, rival, CONVERGED.id);
   }
+  for (const paper of rows.filter(({ curve }) => curve === 'paper')) {
+    const ours = bestWithin(rows, paper);
+    if (ours && ours.interval !== paper.interval)
+      compare(ours, paper, `float-${paper.sampler}-${paper.steps}`);
+  }
   return found;
+}
+
+/** Our best with the paper's sampler and steps that takes no longer than its row. */
+function bestWithin(rows: readonly AblationRow[], paper: AblationRow): AblationRow | undefined {
+  return rows
+    .filter(
+      (row) =>
+        row.curve === 'cachequant' &&
+        row.sampler === paper.sampler &&
+        row.steps === paper.steps &&
+        row.psnr !== null &&
+        row.timeRatio !== null &&
+        paper.timeRatio !== null &&
+        row.timeRatio <= paper.timeRatio,
+    )
+    .sort((a, b) => b.psnr! - a.psnr!)[0];
 }
 
 function strongestRival(rows: readonly AblationRow[], { timeRatio }: AblationRow): AblationRow | undefined {

@@ -1,8 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { meanOf } from '@cachequant/evaluate';
 import {
   buildCandidate,
+  buildWithoutCache,
+  type CacheCorrectionKind,
+  type Candidate,
   chooseVariant,
   correctOutputs,
   type Denoiser,
@@ -14,13 +18,16 @@ import {
   loadGraph,
   loadVariant,
   planSchedule,
+  type ScheduleKind,
   type Study,
+  smoothPredictions,
   studyAt,
   type Variant,
+  withGuidanceForecast,
 } from '@cachequant/pipeline';
 import { createSampler, type Sampler } from '@cachequant/samplers';
 import type { Runtime, Storage } from '@cachequant/tensor';
-import type { ChosenRow } from './results.js';
+import type { CacheChoice, ChosenRow } from './results.js';
 import type { RowSpec } from './rows.js';
 
 /** A row with everything decided, ready to be loaded. */
@@ -62,6 +69,8 @@ export async function studiedContestant(spec: RowSpec, study: Study): Promise<Co
       sampler.timesteps,
       refreshSteps,
       cache?.guidance,
+      ...(variant.cached?.guidanceReach ? [variant.cached.guidanceReach] : []),
+      ...(variant.cached?.smoothing ? [variant.cached.smoothing] : []),
     ]),
     load: () => loadVariant(study.lab, variant),
   };
@@ -77,24 +86,44 @@ async function decide({ bits, interval, cache }: RowSpec, whole: Study): Promise
   const study = studyAt(bits === 'float' ? floatStudy(whole) : whole, interval);
   const { schedule, correction, outputs } = cache;
   if (schedule === 'auto' || correction === 'auto' || outputs === 'auto') return best(study);
-  if (bits === 'float' && correction === 'none') {
+  if (bits === 'float' && correction === 'none' && interval > 1) {
     const refreshSteps = planSchedule(study, schedule, study.lab.refreshes);
     return {
       variant: { full: FLOAT_FULL, cached: { graph: FLOAT_CACHED, refreshSteps, anchors: 1 } },
       cache,
     };
   }
+  const candidate = await candidateOf(study, schedule, correction, cache.guidance);
+  return { variant: await correctedVariant(study, candidate, outputs), cache };
+}
+
+async function candidateOf(
+  study: Study,
+  schedule: ScheduleKind,
+  correction: CacheCorrectionKind,
+  guidance: CacheChoice['guidance'],
+): Promise<Candidate> {
+  if (study.lab.recipe.interval === 1) return buildWithoutCache(study);
   const candidate = await buildCandidate(study, schedule, correction);
-  const corrected = outputs === 'none' ? undefined : await correctOutputs(study, candidate, outputs);
-  const variant = corrected?.variant ?? candidate.variant;
-  if (cache.guidance !== 'forecast') return { variant, cache };
-  return { variant: { ...variant, cached: { ...variant.cached!, guidance: 'forecast' } }, cache };
+  return (guidance === 'forecast' && (await withGuidanceForecast(study, candidate))) || candidate;
+}
+
+/** With the quantization correction; ours is kept only where the calibration images get better by it. */
+async function correctedVariant(
+  study: Study,
+  candidate: Candidate,
+  outputs: CacheChoice['outputs'],
+): Promise<Variant> {
+  if (outputs === 'none') return candidate.variant;
+  if (outputs === 'paper') return (await correctOutputs(study, candidate))?.variant ?? candidate.variant;
+  const smoothed = await smoothPredictions(study, candidate);
+  return meanOf(smoothed.psnr) > meanOf(candidate.psnr) ? smoothed.variant : candidate.variant;
 }
 
 /** What `optimize` takes. */
 async function best(study: Study): Promise<Decision> {
-  const { chosen, outputsKept, variant } = await chooseVariant(study);
-  const outputs = outputsKept ? 'checked' : 'none';
+  const { chosen, quantizationKept, variant } = await chooseVariant(study);
+  const outputs = quantizationKept ? 'smoothed' : 'none';
   const guidance = variant.cached?.guidance ?? 'computed';
   return { variant, cache: { schedule: chosen.schedule, correction: chosen.correction, outputs, guidance } };
 }

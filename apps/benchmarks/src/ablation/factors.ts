@@ -1,6 +1,6 @@
 import { bootstrap95, meanOf, type RgbImage } from '@cachequant/evaluate';
 import type { Factors } from './results.js';
-import { FACTOR_INTERVALS, factorId, ORIGINAL_ID } from './rows.js';
+import { FACTOR_GROUPS, factorId, ORIGINAL_ID } from './rows.js';
 import { squaredErrors } from './scores.js';
 
 /** What the quantization correction removes of the error that integers add, with and without the cache correction. */
@@ -8,31 +8,29 @@ export function factorsOf(pictures: ReadonlyMap<string, readonly RgbImage[]>, se
   const reference = pictures.get(ORIGINAL_ID)?.slice(0, seeds) ?? [];
   const errorsOf = (id: string) => squaredErrors(reference, pictures.get(id) ?? []);
   return (['w8a8', 'w4a8'] as const).flatMap((bits) =>
-    FACTOR_INTERVALS.flatMap((interval) =>
-      (['none', 'forecast'] as const).flatMap((cacheCorrection) => {
-        const columns = [
-          errorsOf(factorId('float', cacheCorrection, 'none', interval)),
-          errorsOf(factorId(bits, cacheCorrection, 'none', interval)),
-          errorsOf(factorId(bits, cacheCorrection, 'checked', interval)),
-        ];
-        if (reference.length === 0 || columns.some(({ length }) => length < reference.length)) return [];
-        const [float, integer, integerCorrected] = columns.map(meanOf) as [number, number, number];
-        return [
-          {
-            interval,
-            bits,
-            cacheCorrection,
-            float,
-            integer,
-            integerCorrected,
-            excess: excess([float, integer]),
-            excessInterval: bootstrap95(columns, excess),
-            removed: removed([float, integer, integerCorrected]),
-            removedInterval: bootstrap95(columns, removed),
-          },
-        ];
-      }),
-    ),
+    FACTOR_GROUPS.flatMap(({ interval, correction: cacheCorrection }) => {
+      const columns = [
+        errorsOf(factorId('float', cacheCorrection, 'none', interval)),
+        errorsOf(factorId(bits, cacheCorrection, 'none', interval)),
+        errorsOf(factorId(bits, cacheCorrection, 'smoothed', interval)),
+      ];
+      if (reference.length === 0 || columns.some(({ length }) => length < reference.length)) return [];
+      const [float, integer, integerCorrected] = columns.map(meanOf) as [number, number, number];
+      return [
+        {
+          interval,
+          bits,
+          cacheCorrection,
+          float,
+          integer,
+          integerCorrected,
+          excess: excess([float, integer]),
+          excessInterval: bootstrap95(columns, excess),
+          removed: removed([float, integer, integerCorrected]),
+          removedInterval: bootstrap95(columns, removed),
+        },
+      ];
+    }),
   );
 }
 

@@ -42,8 +42,8 @@ function asItCame({ bits, cache }: RowSpec): boolean {
   return bits === 'float' && !cache;
 }
 
-function studyKey({ sampler, steps, bits }: RowSpec): string {
-  return [sampler, steps, bits === 'w4a8' ? bits : 'w8a8'].join(' ');
+function studyKey({ sampler, steps, bits, rounding }: RowSpec): string {
+  return [sampler, steps, bits === 'w4a8' ? bits : 'w8a8', rounding].join(' ');
 }
 
 const ORIGINAL = { sampler: 'plms', steps: 50, bits: 'w8a8' } as const;
@@ -62,11 +62,11 @@ export function openOriginalStudy(request: GatherRequest): Promise<OpenStudy> {
 }
 
 function studyRequest(
-  of: Pick<RowSpec, 'sampler' | 'steps' | 'bits'>,
+  of: Pick<RowSpec, 'sampler' | 'steps' | 'bits' | 'rounding'>,
   request: GatherRequest,
   keepFloat?: readonly string[],
 ): StudyRequest {
-  const { sampler, steps } = of;
+  const { sampler, steps, rounding } = of;
   const bits = of.bits === 'w4a8' ? 'w4a8' : 'w8a8';
   const isOriginal = sampler === ORIGINAL.sampler && steps === ORIGINAL.steps && bits === ORIGINAL.bits;
   // Of all rows, so that a run of some of them reads back what a run of others has observed.
@@ -79,6 +79,7 @@ function studyRequest(
     sampler,
     steps,
     bits,
+    rounding,
     interval: Math.max(...intervals, 2),
     ...(!isOriginal && keepFloat && { keepFloat }),
   };

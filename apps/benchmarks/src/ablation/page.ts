@@ -42,7 +42,7 @@ export function renderPage(results: AblationResults): string {
     '',
     '## Cache correction × quantization correction × integers',
     '',
-    'Mean squared error of 8-bit values against the float model with all calls, on evenly spaced refreshes. The cache correction is the forecast of features and guidance. In float there is nothing that the quantization correction could correct. Excess is what integers add to the error.',
+    'Mean squared error of 8-bit values against the float model with all calls, on evenly spaced refreshes; interval 1 is no cache. The cache correction is the forecast of features and guidance. The quantization correction is the smoothing of predictions over calls, where the calibration images get better by it, and with 4 bits the rounding of weights by second moments in place of the nearest level. In float there is nothing that it could correct. Excess is what integers add to the error.',
     '',
     ...head(
       'interval',

@@ -22,8 +22,8 @@ const CURVES = [
 const cacheSchema = z.object({
   schedule: z.enum(['auto', 'uniform', 'quadratic', 'dp', 'forecast-dp']),
   correction: z.enum(['auto', 'none', 'paper', 'forecast']),
-  /** The quantization correction: none, ours (checked on images it has not seen), or the paper's. */
-  outputs: z.enum(['auto', 'none', 'checked', 'paper']),
+  /** The quantization correction: none, ours (predictions smoothed over calls), or the paper's (outputs of layers). */
+  outputs: z.enum(['auto', 'none', 'smoothed', 'paper']),
   /** What cached calls do with the unconditional half. */
   guidance: z.enum(['auto', 'computed', 'forecast']),
 });
@@ -39,6 +39,8 @@ const chosenSchema = z.object({
   /** Network calls per refresh; 1 without a cache. */
   interval: z.int().positive(),
   bits: z.enum(['float', 'w8a8', 'w4a8']),
+  /** How 4-bit weights are rounded; left out: by second moments. */
+  rounding: z.literal('nearest').optional(),
   /** What was taken, where `auto` was asked for; null without a cache. */
   cache: cacheSchema.nullable(),
   refreshSteps: z.array(z.int()).nullable(),

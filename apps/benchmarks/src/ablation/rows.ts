@@ -1,7 +1,10 @@
 import type { CacheChoice, ChosenRow } from './results.js';
 
 /** One way to make pictures that the ablation compares. */
-export type RowSpec = Pick<ChosenRow, 'id' | 'curve' | 'sampler' | 'steps' | 'interval' | 'bits'> & {
+export type RowSpec = Pick<
+  ChosenRow,
+  'id' | 'curve' | 'sampler' | 'steps' | 'interval' | 'bits' | 'rounding'
+> & {
   /** How its cache works; undefined where every call is a full one. */
   readonly cache?: CacheChoice;
 };
@@ -10,15 +13,17 @@ export type RowSpec = Pick<ChosenRow, 'id' | 'curve' | 'sampler' | 'steps' | 'in
 const STEPS = {
   plms: [50, 25, 20, 10],
   ddim: [25, 10],
-  'dpm-solver++': [20, 15, 10, 8],
+  'dpm-solver++': [50, 25, 20, 15, 10, 8],
 } as const;
 
 const CACHE_INTERVALS = [3, 5, 10] as const;
 
 /** Samplers and steps with which our best is tried, with the intervals that fit. */
 const BEST: readonly (readonly ['plms' | 'dpm-solver++', number, readonly number[]])[] = [
-  ['plms', 50, [2, ...CACHE_INTERVALS]],
+  ['plms', 50, [1, 2, 3, 4, 5, 10]],
   ['plms', 25, [2]],
+  ['dpm-solver++', 50, [3, 5]],
+  ['dpm-solver++', 25, [2]],
   ['dpm-solver++', 20, [2]],
 ];
 
@@ -87,50 +92,55 @@ function cacheRows(): RowSpec[] {
   );
 }
 
-/** Cache correction (features and guidance forecast) × quantization correction × integers on evenly spaced refreshes; in float, two cells are one. */
+/**
+ * Cache correction (features and guidance forecast) × quantization correction × integers on evenly spaced refreshes,
+ * and without a cache. Plain integers are those of the table; with 4 bits their weights are rounded to the nearest
+ * level, and rounding them by second moments is part of the correction. In float, two cells are one.
+ */
 function factorial(): RowSpec[] {
-  return FACTOR_INTERVALS.flatMap((interval) =>
-    FACTORS.map(([bits, correction, outputs]) => ({
-      id: factorId(bits, correction, outputs, interval),
-      curve: 'factors' as const,
-      sampler: 'plms' as const,
-      steps: 50,
-      interval,
-      bits,
-      cache: {
-        schedule: 'uniform' as const,
-        correction,
-        outputs,
-        guidance: correction === 'none' ? ('computed' as const) : ('forecast' as const),
-      },
-    })),
+  return FACTOR_GROUPS.flatMap(({ interval, correction }) =>
+    (['float', 'w8a8', 'w4a8'] as const).flatMap((bits) =>
+      (bits === 'float' ? (['none'] as const) : (['none', 'smoothed'] as const))
+        .filter((outputs) => factorId(bits, correction, outputs, interval).startsWith('factors'))
+        .map((outputs) => ({
+          id: factorId(bits, correction, outputs, interval),
+          curve: 'factors' as const,
+          sampler: 'plms' as const,
+          steps: 50,
+          interval,
+          bits,
+          ...(bits === 'w4a8' && outputs === 'none' && { rounding: 'nearest' as const }),
+          cache: {
+            schedule: 'uniform' as const,
+            correction,
+            outputs,
+            guidance: correction === 'none' ? ('computed' as const) : ('forecast' as const),
+          },
+        })),
+    ),
   );
 }
 
-export const FACTOR_INTERVALS = [5, 10] as const;
-
-const FACTORS = [
-  ['float', 'forecast', 'none'],
-  ...(['w8a8', 'w4a8'] as const).flatMap((bits) =>
-    (
-      [
-        ['none', 'none'],
-        ['none', 'checked'],
-        ['forecast', 'none'],
-        ['forecast', 'checked'],
-      ] as const
-    ).map(([correction, outputs]) => [bits, correction, outputs] as const),
-  ),
+/** Without a cache there is no error of it to correct. */
+export const FACTOR_GROUPS = [
+  { interval: 1, correction: 'none' },
+  { interval: 5, correction: 'none' },
+  { interval: 5, correction: 'forecast' },
+  { interval: 10, correction: 'none' },
+  { interval: 10, correction: 'forecast' },
 ] as const;
 
-/** The row of a cell of the factorial. */
+/** The row of a cell of the factorial; some are rows of the table anyway. */
 export function factorId(
   bits: RowSpec['bits'],
   correction: 'none' | 'forecast',
-  outputs: 'none' | 'checked',
+  outputs: 'none' | 'smoothed',
   interval: number,
 ): string {
-  if (bits === 'float' && correction === 'none') return `uniform-float-i${interval}`;
+  if (interval === 1 && bits === 'float') return ORIGINAL_ID;
+  if (correction === 'none' && outputs === 'none' && bits !== 'w4a8') {
+    return interval === 1 ? 'w8a8-plms-50' : `uniform-${bits}-i${interval}`;
+  }
   return `factors-${bits}-${correction}-${outputs}-i${interval}`;
 }
 

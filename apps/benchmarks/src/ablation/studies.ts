@@ -15,6 +15,7 @@ export interface StudyRequest {
   readonly sampler: RowSpec['sampler'];
   readonly steps: number;
   readonly bits: 'w8a8' | 'w4a8';
+  readonly rounding?: 'nearest' | undefined;
   /** Layers to keep in float; left out: those that measure better there. */
   readonly keepFloat?: readonly string[];
   /** The largest interval that candidates will have. */
@@ -32,8 +33,8 @@ export interface OpenStudy {
 
 /** Observes the model along one sampler's steps, or reads back what was observed before. */
 export async function openStudy(request: StudyRequest): Promise<OpenStudy> {
-  const { runtime, folder, sampler, steps, bits, keepFloat, signal, log } = request;
-  const name = `${sampler}-${steps}${bits === 'w4a8' ? '-w4a8' : ''}`;
+  const { runtime, folder, sampler, steps, bits, rounding, keepFloat, signal, log } = request;
+  const name = `${sampler}-${steps}${bits === 'w4a8' ? '-w4a8' : ''}${rounding ? `-${rounding}` : ''}`;
   const opened = await openLaboratory({
     source: nodeStorage(folder),
     work: nodeStorage(path.join(ABLATION, 'studies', name)),
@@ -53,6 +54,7 @@ export async function openStudy(request: StudyRequest): Promise<OpenStudy> {
       verificationImages: 1,
       components: 'keep',
       bits,
+      ...(rounding && { rounding }),
       ...(keepFloat && { layers: 'all', keepFloat: [...keepFloat] }),
       target: request.int8FullRange ? 'vnni' : 'portable',
     },

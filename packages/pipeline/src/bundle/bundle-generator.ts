@@ -68,6 +68,9 @@ export function loadBundleDenoiser(
     refreshSteps: schedule.refreshSteps,
     anchors: variant?.anchors ?? corrections.anchors,
     guidance: corrections.guidance,
+    guidanceReach: corrections.guidanceReach,
+    // It was fitted to what integers round.
+    smoothing: variant ? undefined : corrections.smoothing,
   });
 }
 

@@ -54,9 +54,14 @@ const manifestSchema = z.object({
   corrections: z.object({
     cache: z.enum(['none', 'paper', 'forecast']),
     anchors: z.union([z.literal(1), z.literal(2)]),
+    /** Outputs of layers, per call and channel. */
     quantization: z.boolean(),
+    /** Weight of the prediction before in that of each call; bundles of earlier versions, and others, have none. */
+    smoothing: z.array(z.number()).optional(),
     /** Whether cached calls compute the unconditional half; bundles of earlier versions do. */
     guidance: z.enum(['computed', 'forecast']).default('computed'),
+    /** How much of its last change the forecast adds at each call; left out: half of the line through the last two. */
+    guidanceReach: z.array(z.number()).optional(),
   }),
   bits: z.object({
     weights: z.number(),

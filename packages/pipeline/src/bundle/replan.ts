@@ -141,7 +141,13 @@ async function apply(made: Replan, { storage, manifest, cached, corrections }: O
     ...manifest,
     files,
     schedule,
-    corrections: { ...manifest.corrections, cache: made.correction },
+    // What was fitted along the bundle's own schedule is of no use for another.
+    corrections: {
+      ...manifest.corrections,
+      cache: made.correction,
+      guidanceReach: undefined,
+      smoothing: undefined,
+    },
   };
   await writeFile(top, MANIFEST, JSON.stringify(own));
   return overlayStorage(storage, top);

@@ -38,6 +38,10 @@ export interface CachedDenoiserOptions {
   readonly anchors: 1 | 2;
   /** `forecast`: cached calls compute the conditional half alone; `computed`, the default, both halves. */
   readonly guidance?: 'computed' | 'forecast';
+  /** Fitted reach of that forecast, by call; left out: half of the line through the last two differences. */
+  readonly guidanceReach?: readonly number[] | undefined;
+  /** Weight of the prediction before, by call; left out: predictions are taken as they are. */
+  readonly smoothing?: readonly number[] | undefined;
   readonly names?: CacheNames;
   /** Of the sessions: keeps the conditioning of an image where they compute. */
   readonly runtime?: Pick<Runtime, 'place'>;
@@ -65,6 +69,7 @@ export function cachedDenoiser(options: CachedDenoiserOptions): Denoiser {
   const conditioning = placedConditioning(options.runtime);
   const halves = new ConditionalHalves();
   const stats = { fullCalls: 0, cachedCalls: 0 };
+  const { guidanceReach, smoothing } = options;
 
   async function refresh(call: DenoiserCall, signal: AbortSignal | undefined): Promise<Tensor<'float32'>> {
     const outputs = await full.run(await placedFeeds(full, fullInputs, call, conditioning.feed), {
@@ -95,6 +100,8 @@ export function cachedDenoiser(options: CachedDenoiserOptions): Denoiser {
     },
     kindOf: (call) => (refreshes.has(call) ? 'full' : 'cached'),
     ...(options.guidance === 'forecast' && { conditionalAlone: (call: number) => !refreshes.has(call) }),
+    ...(guidanceReach && { guidanceReach: (call: number) => guidanceReach[call] }),
+    ...(smoothing && { smoothing: (call: number) => smoothing[call] ?? 0 }),
     predict: (call, { signal } = {}) => (refreshes.has(call.call) ? refresh : reuse)(call, signal),
     reset() {
       anchors.clear();

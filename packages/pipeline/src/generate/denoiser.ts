@@ -35,6 +35,10 @@ export interface Denoiser {
   kindOf(call: number): CallKind;
   /** Whether, with guidance, a call computes the conditional half alone; left out: none does. */
   conditionalAlone?(call: number): boolean;
+  /** How much of its last change the forecast of guidance adds at a call; undefined, or left out: not fitted. */
+  guidanceReach?(call: number): number | undefined;
+  /** Weight of the prediction before in that of a call (see `PredictionSmoothing`); left out: none. */
+  smoothing?(call: number): number;
   /**
    * The network's output [B, C', H, W] as float32; C' is C, or 2·C where the variance is learned.
    * @throws CacheQuantError `invalid-argument` when conditioning is missing, `runtime`, `aborted`

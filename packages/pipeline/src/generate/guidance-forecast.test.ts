@@ -19,4 +19,15 @@ describe('GuidanceForecast.at(call)', () => {
     expect(forecast.at(6)).toEqual(of(8));
     expect(forecast.at(8)).toEqual(of(8 + 0.5 * (2 / 4) * 4));
   });
+
+  it('adds what was fitted of the last change, and half of the line where nothing was', () => {
+    const forecast = new GuidanceForecast((call) => (call === 3 ? 2 : undefined));
+    forecast.observe(0, of(0), of(1));
+    expect([forecast.reachAt(3), forecast.lastChange()]).toEqual([0, undefined]);
+    forecast.observe(2, of(0), of(5));
+    expect(forecast.lastChange()).toEqual(of(4));
+    expect([forecast.reachAt(3), forecast.reachAt(4)]).toEqual([2, 0.5]);
+    expect(forecast.at(3)).toEqual(of(5 + 2 * 4));
+    expect(forecast.at(4)).toEqual(of(5 + 0.5 * 4));
+  });
 });

@@ -36,7 +36,7 @@ export function joinedConditioning({
  */
 export async function guidedPrediction(
   denoiser: Denoiser,
-  call: Omit<DenoiserCall, 'conditioning' | 'stream'>,
+  call: Omit<DenoiserCall, 'conditioning'>,
   guidance: Guidance,
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<Tensor<'float32'>> {
@@ -79,7 +79,8 @@ export async function guidedPrediction(
   return tensor('float32', [both.dims[0]! / 2, ...both.dims.slice(1)], combine(first, second, scale));
 }
 
-function combine(unconditional: Float32Array, conditional: Float32Array, scale: number): Float32Array {
+/** unconditional + scale · (conditional − unconditional), as torch rounds it. */
+export function combine(unconditional: Float32Array, conditional: Float32Array, scale: number): Float32Array {
   return unconditional.map((base, i) => base + Math.fround(scale * Math.fround(conditional[i]! - base)));
 }
 

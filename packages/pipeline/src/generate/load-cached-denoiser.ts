@@ -5,7 +5,10 @@ import type { Denoiser } from './denoiser.js';
 
 /** Graphs of a storage that pass features between them, and when each of them runs. */
 export interface CachedDenoiserFiles
-  extends Pick<CachedDenoiserOptions, 'refreshSteps' | 'anchors' | 'guidance'> {
+  extends Pick<
+    CachedDenoiserOptions,
+    'refreshSteps' | 'anchors' | 'guidance' | 'guidanceReach' | 'smoothing'
+  > {
   readonly full: string;
   readonly cached: string;
 }

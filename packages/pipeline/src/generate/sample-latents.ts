@@ -4,6 +4,7 @@ import type { CallKind, Conditioning, Denoiser } from './denoiser.js';
 import { type Guidance, guidedPrediction, joinedConditioning } from './guidance.js';
 import { GuidanceForecast } from './guidance-forecast.js';
 import type { NoiseSource } from './initial-noise.js';
+import { PredictionSmoothing } from './prediction-smoothing.js';
 
 /** One network call that is done; with guidance run in halves, both halves. */
 export interface CallTiming {
@@ -65,9 +66,10 @@ export async function sampleLatents(options: SampleLatentsOptions): Promise<Samp
     unconditional: options.unconditional,
     scale: options.guidanceScale ?? 1,
     halves: options.halves ?? 'together',
-    ...(denoiser.conditionalAlone && { forecast: new GuidanceForecast() }),
+    ...(denoiser.conditionalAlone && { forecast: new GuidanceForecast(denoiser.guidanceReach) }),
   };
   const guidance = { ...halves, joined: joinedConditioning(halves) };
+  const smoothing = denoiser.smoothing && new PredictionSmoothing(denoiser.smoothing);
   denoiser.reset();
   let states = splitImages(noise).map((image) => sampler.start(image));
   const calls: CallTiming[] = [];
@@ -78,12 +80,15 @@ export async function sampleLatents(options: SampleLatentsOptions): Promise<Samp
       states.map((state) => sampler.modelInput(state)),
       noise.dims,
     );
-    const output = await guidedPrediction(
+    const prediction = await guidedPrediction(
       denoiser,
       { call, timestep, sample },
       guidance,
       signal && { signal },
     );
+    const output = smoothing
+      ? tensor('float32', prediction.dims, smoothing.apply(call, prediction.data))
+      : prediction;
     const timing = { kind: denoiser.kindOf(call), ms: now() - startMs };
     calls.push(timing);
     const predictions = splitImages(options.learnedVariance ? output : dropVariance(output, noise.dims[1]!));

@@ -4,6 +4,7 @@ import type { ActivationGridTable } from '@cachequant/quantizer';
 import { uniformSchedule } from '@cachequant/scheduler';
 import { chooseShrinkage, fitCache } from './cache-fit.js';
 import { foldCorrection, integerForm, SAMPLES_KEPT, sitesOf, withObservers } from './cached-graphs.js';
+import { fitGuidanceReach } from './fit-guidance-reach.js';
 import { readGraph, writeGraph } from './float-graphs.js';
 import { observeCached } from './observe-cached.js';
 import type { CacheCorrectionKind, ScheduleKind } from './recipe.js';
@@ -45,7 +46,8 @@ export function buildCandidate(
 }
 
 /**
- * A candidate whose cached calls compute the conditional half alone, measured on the same graphs.
+ * A candidate whose cached calls compute the conditional half alone, with the forecast of the guidance fitted,
+ * measured on the same graphs.
  * @returns undefined where there is no guidance, or the recipe wants both halves
  */
 export async function withGuidanceForecast(
@@ -57,11 +59,13 @@ export async function withGuidanceForecast(
   if (!guided || lab.recipe.guidance === 'computed') return undefined;
   const name = `${candidate.name}-guidance`;
   const cached = { ...candidate.variant.cached!, guidance: 'forecast' } as const;
-  const variant = { ...candidate.variant, cached };
-  const psnr = await runner.stage(`candidate-${name}`, () =>
-    calibrationPsnr(lab, `try ${candidate.schedule}`, variant, references),
-  );
-  return { ...candidate, name, variant, psnr };
+  const made = await runner.stage(`candidate-${name}`, async () => {
+    const unfitted = { ...candidate.variant, cached };
+    const guidanceReach = await fitGuidanceReach(study, unfitted);
+    const variant = { ...unfitted, cached: { ...cached, guidanceReach } };
+    return { variant, psnr: await calibrationPsnr(lab, `try ${candidate.schedule}`, variant, references) };
+  });
+  return { ...candidate, name, ...made };
 }
 
 type CandidateSpec = Pick<Candidate, 'name' | 'schedule' | 'correction' | 'refreshSteps'>;

@@ -1,9 +1,10 @@
 import { meanOf as mean } from '@cachequant/evaluate';
 import type { Candidate } from './candidate.js';
 import { buildCandidate, buildWithoutCache, withGuidanceForecast } from './candidate.js';
-import { type CorrectedOutputs, correctOutputs } from './correct-outputs.js';
+import { correctOutputs } from './correct-outputs.js';
 import { type BundlePlan, plannedSchedule } from './plan-file.js';
 import type { ScheduleKind } from './recipe.js';
+import { smoothPredictions } from './smooth-predictions.js';
 import type { Study } from './study.js';
 import type { Variant } from './variant.js';
 
@@ -13,10 +14,18 @@ export interface Choice {
   readonly chosen: Candidate;
   /** Plain reuse on the chosen schedule, to compare with; undefined where that itself was chosen. */
   readonly plain: Candidate | undefined;
-  /** The quantization correction; undefined in float. */
-  readonly outputs: CorrectedOutputs | undefined;
-  readonly outputsKept: boolean;
+  /** What was tried against the error of integers; undefined in float. */
+  readonly quantization: QuantizationCorrection | undefined;
+  readonly quantizationKept: boolean;
   readonly variant: Variant;
+}
+
+/** Smoothed predictions or, as in the paper, corrected outputs of the layers that read the cached tensor. */
+export interface QuantizationCorrection {
+  readonly kind: 'smoothing' | 'outputs';
+  readonly variant: Variant;
+  /** With it, in decibels, one for each calibration image. */
+  readonly psnr: readonly number[];
 }
 
 /**
@@ -35,11 +44,11 @@ async function plannedChoice(study: Study, plan: BundlePlan): Promise<Choice> {
   const chosen = (guidance === 'forecast' && (await withGuidanceForecast(study, computed))) || computed;
   const plain =
     correction === 'none' ? undefined : await buildCandidate(study, schedule, 'none', refreshSteps);
-  const keeps = plan.quantizationCorrection?.kept === true && study.integers !== undefined;
-  const fit = study.lab.recipe.recipe === 'paper' ? 'paper' : 'checked';
-  const outputs = keeps ? await correctOutputs(study, chosen, fit) : undefined;
-  const variant = outputs?.variant ?? chosen.variant;
-  return { candidates: [chosen], chosen, plain, outputs, outputsKept: outputs !== undefined, variant };
+  const keeps = plan.quantizationCorrection?.kept === true;
+  const quantization = keeps ? await correctQuantization(study, chosen) : undefined;
+  const quantizationKept = quantization !== undefined;
+  const variant = quantization?.variant ?? chosen.variant;
+  return { candidates: [chosen], chosen, plain, quantization, quantizationKept, variant };
 }
 
 async function measuredChoice(study: Study): Promise<Choice> {
@@ -55,18 +64,29 @@ async function measuredChoice(study: Study): Promise<Choice> {
   }
   const chosen = bestOf(candidates);
   const plain = plains.find(({ schedule }) => schedule === chosen.schedule);
-  const corrects = study.integers !== undefined && recipe.cacheCorrection !== 'none';
-  const asPaper = recipe.recipe === 'paper';
-  const outputs = corrects ? await correctOutputs(study, chosen, asPaper ? 'paper' : 'checked') : undefined;
-  const outputsKept = outputs !== undefined && (asPaper || mean(outputs.psnr) >= mean(chosen.psnr));
+  const quantization = await correctQuantization(study, chosen);
+  const quantizationKept =
+    quantization !== undefined && (recipe.recipe === 'paper' || mean(quantization.psnr) > mean(chosen.psnr));
   return {
     candidates,
     chosen,
     plain: chosen === plain ? undefined : plain,
-    outputs,
-    outputsKept,
-    variant: outputsKept ? outputs!.variant : chosen.variant,
+    quantization,
+    quantizationKept,
+    variant: quantizationKept ? quantization.variant : chosen.variant,
   };
+}
+
+/** The recipe's correction of what integers cost; undefined in float, or where nothing is to be corrected. */
+async function correctQuantization(
+  study: Study,
+  chosen: Candidate,
+): Promise<QuantizationCorrection | undefined> {
+  const { recipe } = study.lab;
+  if (study.integers === undefined || recipe.cacheCorrection === 'none') return undefined;
+  if (recipe.recipe !== 'paper') return { kind: 'smoothing', ...(await smoothPredictions(study, chosen)) };
+  const corrected = await correctOutputs(study, chosen);
+  return corrected && { kind: 'outputs', ...corrected };
 }
 
 /** Plain reuse on the best schedule, and on evenly spaced refreshes, where little can be forecast over long groups. */
@@ -82,8 +102,10 @@ async function plainCandidates(study: Study, best: ScheduleKind): Promise<Candid
 
 async function withoutCache(study: Study): Promise<Choice> {
   const chosen = await buildWithoutCache(study);
-  const { variant } = chosen;
-  return { candidates: [chosen], chosen, plain: undefined, outputs: undefined, outputsKept: false, variant };
+  const quantization = study.plan ? undefined : await correctQuantization(study, chosen);
+  const quantizationKept = quantization !== undefined && mean(quantization.psnr) > mean(chosen.psnr);
+  const variant = quantizationKept ? quantization.variant : chosen.variant;
+  return { candidates: [chosen], chosen, plain: undefined, quantization, quantizationKept, variant };
 }
 
 async function bothGuidances(study: Study, computed: Candidate): Promise<Candidate[]> {

@@ -5,7 +5,7 @@ import type { Candidate } from './candidate.js';
 import { exposeTensors, layersReadingCache } from './corrected-layers.js';
 import { readGraph, writeGraph } from './float-graphs.js';
 import { type CorrectedLayer, observeOutputs } from './observe-outputs.js';
-import { fitOutput, fitOutputAsPaper, type OutputFit, type OutputFitKind } from './output-fit.js';
+import { fitOutput, type OutputFit } from './output-fit.js';
 import { FLOAT_CACHED, FLOAT_FULL, type Study } from './study.js';
 import { calibrationPsnr, type Variant } from './variant.js';
 
@@ -22,24 +22,18 @@ export interface CorrectedOutputs {
  * was measured before.
  *
  * Source: quantization part of the decoupled error correction, CacheQuant, https://arxiv.org/abs/2503.01323.
- * Differs, with `paper` too: one fit for the whole output of a layer over a concatenation, not for the half that
+ * Differs: one fit for the whole output of a layer over a concatenation, not for the half that
  * comes from the cache, and without the layer's bias.
- * @param fit `paper`: least squares on the float model's own features, kept everywhere
  * @returns undefined where no layer that reads the cached tensor is in integers
  */
-export function correctOutputs(
-  study: Study,
-  candidate: Candidate,
-  fit: OutputFitKind = 'checked',
-): Promise<CorrectedOutputs | undefined> {
-  const name = `outputs-${fit}-${candidate.name}`;
-  return study.runner.stage(name, () => fitAndTry(study, candidate, fit, name));
+export function correctOutputs(study: Study, candidate: Candidate): Promise<CorrectedOutputs | undefined> {
+  const name = `outputs-${candidate.name}`;
+  return study.runner.stage(name, () => fitAndTry(study, candidate, name));
 }
 
 async function fitAndTry(
   study: Study,
   candidate: Candidate,
-  fit: OutputFitKind,
   name: string,
 ): Promise<CorrectedOutputs | undefined> {
   const { lab, graphs, integers } = study;
@@ -70,12 +64,8 @@ async function fitAndTry(
       grids: candidate.grids!,
     }),
   );
-  const moments = await observeOutputs(lab, study.trajectory, exposed, candidate.refreshSteps, {
-    corrected,
-    anchors: fit === 'paper' ? 'float' : 'integer',
-  });
-  const fitOne = fit === 'paper' ? fitOutputAsPaper : fitOutput;
-  const fits = Object.fromEntries(Object.entries(moments).map(([id, halves]) => [id, fitOne(halves)]));
+  const moments = await observeOutputs(lab, study.trajectory, exposed, candidate.refreshSteps, corrected);
+  const fits = Object.fromEntries(Object.entries(moments).map(([id, halves]) => [id, fitOutput(halves)]));
   return { fits, ...(await tryCorrection(study, candidate, new Map(Object.entries(fits)), name)) };
 }
 

@@ -72,7 +72,7 @@ function describeInputs(names: readonly string[]): Record<string, InputOrigin> {
 /** The manifest's words on how the bundle was made. */
 export function describeRecipe(
   { lab, decisions }: Study,
-  { chosen, outputsKept }: Choice,
+  { chosen, quantization, quantizationKept, variant }: Choice,
 ): Pick<
   BundleManifest,
   'sampler' | 'guidanceScale' | 'latentDims' | 'schedule' | 'corrections' | 'bits' | 'layers'
@@ -88,7 +88,11 @@ export function describeRecipe(
       cache: chosen.correction,
       anchors: chosen.variant.cached!.anchors,
       guidance: chosen.variant.cached!.guidance ?? 'computed',
-      quantization: outputsKept,
+      ...(chosen.variant.cached!.guidanceReach && {
+        guidanceReach: [...chosen.variant.cached!.guidanceReach],
+      }),
+      quantization: quantizationKept && quantization?.kind === 'outputs',
+      ...(variant.cached!.smoothing && { smoothing: [...variant.cached!.smoothing] }),
     },
     bits: {
       weights: weightBits(recipe),
@@ -115,7 +119,7 @@ function weightBits({ bits, target }: Study['lab']['recipe']): number {
 /** Every decision and the numbers it was made on. */
 export function describePlan(
   { lab, graphs, decisions, layerChoice, plan, integers }: Study,
-  { candidates, chosen, outputs, outputsKept }: Choice,
+  { candidates, chosen, quantization, quantizationKept }: Choice,
   source: BundlePlan['source'],
 ): BundlePlan {
   return {
@@ -142,8 +146,8 @@ export function describePlan(
       calibrationPsnr: [...candidate.psnr],
       chosen: candidate === chosen,
     })),
-    quantizationCorrection: outputs
-      ? { calibrationPsnr: [...outputs.psnr], kept: outputsKept }
+    quantizationCorrection: quantization
+      ? { calibrationPsnr: [...quantization.psnr], kept: quantizationKept }
       : plan?.quantizationCorrection,
   };
 }

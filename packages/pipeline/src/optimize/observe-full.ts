@@ -48,8 +48,9 @@ export async function observeFull(
     if (call.call === 0) halves[current % 2]!.begin();
     halves[current % 2]!.observe(call.call, features.data, layout);
     statistics?.record(call.call, results[OBSERVATIONS_OUTPUT]!.data);
-    await recorder.add(call.sample, features);
-    return results[lab.output]!;
+    const prediction = results[lab.output]!;
+    await recorder.add(call.sample, features, prediction);
+    return prediction;
   });
   try {
     await sampleCalibration(lab, 'observe', denoiser, {

@@ -32,15 +32,9 @@ interface Pass {
   readonly features: (replayed: ReplayedCall) => Promise<Record<string, Tensor>>;
 }
 
-/** Which layers to look at, and what cached calls are given: what the quantized model caches, or the float one. */
-export interface ObservedOutputs {
-  readonly corrected: readonly CorrectedLayer[];
-  readonly anchors: 'integer' | 'float';
-}
-
 /**
  * Moments of what the corrected layers give in integers against what they give in float, on the same inputs:
- * the float trajectory, and at cached calls the cached tensors of one model for both.
+ * the float trajectory, and at cached calls the float model's cached tensors.
  *
  * One graph is loaded at a time; what the integer layers gave waits on disk for the float ones.
  * @returns by layer id, even and odd images apart
@@ -50,7 +44,7 @@ export async function observeOutputs(
   trajectory: FloatTrajectory,
   graphs: ExposedGraphs,
   refreshSteps: readonly number[],
-  { corrected, anchors }: ObservedOutputs,
+  corrected: readonly CorrectedLayer[],
 ): Promise<Record<string, [AffineSnapshot, AffineSnapshot]>> {
   const { calls } = lab.sampler;
   const moments = new Map(
@@ -68,15 +62,12 @@ export async function observeOutputs(
   };
   const names = corrected.map(({ layer }) => layer.output);
   const refreshes: Pass = { calls: refreshSteps, features: async () => ({}) };
-  const full = await record(lab, trajectory, graphs.integerFull, refreshes, [...names, CACHE_NAME], 'full');
+  const full = await record(lab, trajectory, graphs.integerFull, refreshes, names, 'full');
   const cached: Pass = {
     calls: cachedCalls(lab, refreshSteps),
     features: async ({ image, call }) => {
       const [newest, previous] = anchorCalls(refreshSteps, call.call);
-      const anchorAt = async (at: number) =>
-        anchors === 'float'
-          ? (await readRecord(lab.work, trajectory.images[image]!, at))[1]!
-          : (await readRecord(lab.work, full[image]!, refreshSteps.indexOf(at))).at(-1)!;
+      const anchorAt = async (at: number) => (await readRecord(lab.work, trajectory.images[image]!, at))[1]!;
       return { [CACHE_NAME]: await anchorAt(newest), [PREVIOUS_CACHE_NAME]: await anchorAt(previous) };
     },
   };

@@ -6,15 +6,17 @@ import type { Laboratory } from './laboratory.js';
 import { readRecord, recordBytes, TensorRecorder, type TensorRecords } from './tensor-records.js';
 
 /**
- * What the float model was given and what it cached, at every call of the first calibration images, on disk.
+ * What the float model was given, cached and predicted, at every call of the first calibration images, on disk.
  *
  * All later passes replay it, so that none of them has to load the float model beside another one, and the
  * float model runs over the calibration images once.
  */
 export interface FloatTrajectory {
-  /** One file for each image; a record is the sample and the cached tensor of one call. */
+  /** One file for each image; a record is the sample, the cached tensor and the prediction of one call. */
   readonly images: readonly TensorRecords[];
 }
+
+type Floats = Tensor<'float32'>;
 
 /** Files of trajectories take no more disk than this, unless two images need more. */
 const DISK_LIMIT = 4 * 2 ** 30;
@@ -39,8 +41,8 @@ export class TrajectoryRecorder {
     this.#recorder = fits ? new TensorRecorder(this.lab.work, path) : undefined;
   }
 
-  async add(sample: Tensor<'float32'>, features: Tensor<'float32'>): Promise<void> {
-    await this.#recorder?.add([sample, features]);
+  async add(...record: readonly [sample: Floats, features: Floats, prediction: Floats]): Promise<void> {
+    await this.#recorder?.add(record);
   }
 
   async end(): Promise<void> {
@@ -64,7 +66,9 @@ export interface ReplayedCall {
   readonly image: number;
   readonly call: DenoiserCall;
   /** The float model's cached tensor. */
-  readonly features: Tensor<'float32'>;
+  readonly features: Floats;
+  /** The float model's prediction, before guidance. */
+  readonly prediction: Floats;
 }
 
 /**
@@ -92,12 +96,18 @@ export async function recordedCall(
   call: number,
 ): Promise<ReplayedCall> {
   throwIfAborted(lab.signal);
-  const [sample, features] = (await readRecord(lab.work, images[image]!, call)) as [
-    Tensor<'float32'>,
-    Tensor<'float32'>,
+  const [sample, features, prediction] = (await readRecord(lab.work, images[image]!, call)) as [
+    Floats,
+    Floats,
+    Floats,
   ];
   const timestep = lab.sampler.timesteps[call]!;
-  return { image, call: { call, timestep, sample, conditioning: conditioningOf(lab, image) }, features };
+  return {
+    image,
+    call: { call, timestep, sample, conditioning: conditioningOf(lab, image) },
+    features,
+    prediction,
+  };
 }
 
 function conditioningOf({ calibration, guidanceScale }: Laboratory, image: number): Conditioning {

@@ -16,6 +16,10 @@ export interface Variant {
     readonly anchors: 1 | 2;
     /** Left out: cached calls compute both halves. */
     readonly guidance?: 'forecast';
+    /** Fitted reach of that forecast, by call. */
+    readonly guidanceReach?: readonly number[];
+    /** Weight of the prediction before, by call. */
+    readonly smoothing?: readonly number[];
   };
 }
 
