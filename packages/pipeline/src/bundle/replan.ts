@@ -141,16 +141,21 @@ async function apply(made: Replan, { storage, manifest, cached, corrections }: O
     ...manifest,
     files,
     schedule,
-    // What was fitted along the bundle's own schedule is of no use for another.
     corrections: {
       ...manifest.corrections,
       cache: made.correction,
-      guidanceReach: undefined,
-      smoothing: undefined,
+      ...(!isOwn(made, manifest) && FITTED_TO_NOTHING),
     },
   };
   await writeFile(top, MANIFEST, JSON.stringify(own));
   return overlayStorage(storage, top);
+}
+
+/** What was fitted along the bundle's own schedule is of no use for another. */
+const FITTED_TO_NOTHING = { guidanceReach: undefined, smoothing: undefined };
+
+function isOwn({ refreshSteps, correction }: Replan, { schedule, corrections }: BundleManifest): boolean {
+  return correction === corrections.cache && refreshSteps.join() === schedule.refreshSteps.join();
 }
 
 /** The graph with other numbers in its correction table; weights stay in the files beside it. */

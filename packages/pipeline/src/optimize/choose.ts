@@ -101,9 +101,12 @@ async function plainCandidates(study: Study, best: ScheduleKind): Promise<Candid
 }
 
 async function withoutCache(study: Study): Promise<Choice> {
+  const { plan } = study;
   const chosen = await buildWithoutCache(study);
-  const quantization = study.plan ? undefined : await correctQuantization(study, chosen);
-  const quantizationKept = quantization !== undefined && mean(quantization.psnr) > mean(chosen.psnr);
+  const isOut = plan !== undefined && plan.quantizationCorrection?.kept !== true;
+  const quantization = isOut ? undefined : await correctQuantization(study, chosen);
+  const quantizationKept =
+    quantization !== undefined && (plan !== undefined || mean(quantization.psnr) > mean(chosen.psnr));
   const variant = quantizationKept ? quantization.variant : chosen.variant;
   return { candidates: [chosen], chosen, plain: undefined, quantization, quantizationKept, variant };
 }
