@@ -36,6 +36,12 @@ export interface Denoiser {
   /** Whether, with guidance, a call computes the conditional half alone; left out: none does. */
   conditionalAlone?(call: number): boolean;
   /**
+   * This denoiser for a run of other calls than its tables were made for, counted as that run counts them; sessions
+   * and cached features are shared. Left out: it serves every run.
+   * @param timesteps one for each network call
+   */
+  forTimesteps?(timesteps: readonly number[]): Denoiser;
+  /**
    * The network's output [B, C', H, W] as float32; C' is C, or 2·C where the variance is learned.
    * @throws CacheQuantError `invalid-argument` when conditioning is missing, `runtime`, `aborted`
    */

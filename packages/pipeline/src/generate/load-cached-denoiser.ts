@@ -5,7 +5,7 @@ import type { Denoiser } from './denoiser.js';
 
 /** Graphs of a storage that pass features between them, and when each of them runs. */
 export interface CachedDenoiserFiles
-  extends Pick<CachedDenoiserOptions, 'refreshSteps' | 'anchors' | 'guidance'> {
+  extends Pick<CachedDenoiserOptions, 'refreshSteps' | 'calibratedTimesteps' | 'anchors' | 'guidance'> {
   readonly full: string;
   readonly cached: string;
 }
