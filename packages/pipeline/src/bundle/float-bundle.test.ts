@@ -169,11 +169,13 @@ describe('createBundleGenerator', () => {
   });
 
   it('makes other numbers of steps in turn, each as if it were alone, and warns with what was measured', async () => {
+    const [image] = lab.verification;
+    const { offCalibration } = made.summary.manifest;
     const generator = await bundle();
     const original = await createGenerator({ storage: made.source, runtime: made.runtime });
     const drawn = new Map<number, GeneratedImage>();
     for (const steps of [5, 10, 3, 2, 5]) {
-      const request = { prompt: PROMPT, seed: 3, steps, guidanceScale: 4 };
+      const request = { prompt: image!.prompt, seed: image!.seed, steps, guidanceScale: 4 };
       const { images, warnings, timings } = await generator.generate(request);
       const { calls } = timings.runs[0]!;
       expect(calls).toHaveLength(steps + 1);
@@ -182,8 +184,11 @@ describe('createBundleGenerator', () => {
       const unlike = expect.stringMatching(/^The bundle was calibrated at 5 steps; at \d+.* measured \d/);
       expect(warnings).toEqual(steps === 5 ? [] : [unlike]);
       const reference = (await original.generate(request)).images[0]!;
-      expect(psnr(reference, images[0]!), `${steps} steps`).toBeGreaterThan(15);
-      expect(images[0]!.data).toEqual((drawn.get(steps) ?? images[0]!).data);
+      const quality = psnr(reference, images[0]!);
+      const measured = offCalibration.find(({ kind, value }) => kind === 'steps' && value === steps);
+      // The bundle's own decoder computes in integers, that of the measurement in float.
+      if (measured) expect(Math.abs(quality - measured.psnr), `${steps} steps`).toBeLessThan(1);
+      if (drawn.has(steps)) expect(images[0]!.rgb).toEqual(drawn.get(steps)!.rgb);
       drawn.set(steps, images[0]!);
     }
     await generator.dispose();
