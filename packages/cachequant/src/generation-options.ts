@@ -25,7 +25,11 @@ export function addGenerationOptions(command: Command): Command {
     .option('--seed <number>', 'of the first image; image i has seed + i', integer(0), 0)
     .option('--count <number>', 'images for each prompt', integer(1), 1)
     .option('--guidance-scale <number>', 'how closely to follow the prompt; 1 is no guidance', decimal(0))
-    .option('--steps <number>', 'steps of the sampler', integer(1))
+    .option(
+      '--steps <number>',
+      'steps of the sampler; a bundle takes others than its own with a warning',
+      integer(1),
+    )
     .option('--sampler <name>', 'for example ddim, plms, dpm-solver++, euler')
     .option('--width <pixels>', 'width of the pictures', integer(1))
     .option('--height <pixels>', 'height of the pictures', integer(1))

@@ -175,6 +175,27 @@ describe('a bundle', () => {
     expect(decode(readFileSync(grid))).toMatchObject({ width: 260, height: 260 });
   });
 
+  test('generate and compare take other steps, both of them the same, and warn', async () => {
+    const run = (...argv: string[]) =>
+      cachequant([...argv, '--steps', '8', '--out', 'other', '--threads', '1', '--json'], { cwd: folder });
+    const generated = await run('generate', 'bundle');
+    expect(generated.exitCode).toBe(0);
+    const { runs } = JSON.parse(generated.stdout) as { runs: { calls: { kind: string }[] }[] };
+    expect(runs[0]!.calls.map(({ kind }) => kind === 'full')).toEqual([
+      ...[true, false, false, false],
+      ...[true, false, false, false],
+    ]);
+    expect(generated.stderr).toContain('calibrated at 4 steps; at 8, pictures measured');
+    const compared = await run('compare', 'model', 'bundle');
+    expect(compared.exitCode).toBe(0);
+    const { images, warnings } = JSON.parse(compared.stdout) as {
+      images: { psnr: number }[];
+      warnings: string[];
+    };
+    expect(warnings).toEqual([expect.stringContaining('calibrated at 4 steps')]);
+    expect(images[0]!.psnr).toBeGreaterThan(5);
+  });
+
   test('report writes the page again', async () => {
     const { exitCode, stdout } = await cachequant(['report', 'bundle', '--out', 'again.html'], {
       cwd: folder,
@@ -193,9 +214,9 @@ describe('a bundle', () => {
 
   test.each([
     [
-      'generate with other steps',
-      'another number of steps',
-      (copy: string) => ['generate', copy, '--steps', '8'],
+      'generate with another sampler',
+      'another sampler',
+      (copy: string) => ['generate', copy, '--sampler', 'plms'],
     ],
     ['compare with a bundle that is none', 'the folder holds no bundle', () => ['compare', 'model', 'model']],
   ])('%s is refused', async (_, message, argv) => {

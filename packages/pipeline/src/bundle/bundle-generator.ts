@@ -7,6 +7,7 @@ import {
   type GeneratorOptions,
 } from '../generate/generator.js';
 import { loadCachedDenoiser } from '../generate/load-cached-denoiser.js';
+import { type CalibratedSampler, calibratedSampler } from './calibrated-sampler.js';
 import type { BundleManifest, BundleVariant } from './manifest.js';
 import { offCalibrationWarnings } from './off-calibration.js';
 import { type OpenBundleOptions, openBundle } from './open-bundle.js';
@@ -36,36 +37,45 @@ export function variantOf(
 
 /**
  * Loads a bundle for making images: like a model folder, with the denoiser cached and in integers.
- * @throws CacheQuantError `bundle` when it is damaged; a request with another number of network calls or
- * another size than the bundle was made for is refused, another sampler or guidance scale warned about
+ * @throws CacheQuantError `bundle` when it is damaged; a request with another size than the bundle was made for, or
+ * with another sampler that makes another number of network calls, is refused; other steps of the same sampler and
+ * other guidance scales are warned about
  */
 export async function createBundleGenerator(
   options: Omit<GeneratorOptions, 'loadDenoiser' | 'decoderGraph' | 'beforeRun'> & BundleGeneratorOptions,
 ): Promise<Generator> {
   const { manifest } = await openBundle(options.storage, options);
   const { sampler, guidanceScale } = manifest;
+  const calibrated = await calibratedSampler(options.storage, manifest);
   const variant = options.precision && variantOf(manifest, options.precision);
   return createGenerator({
     ...options,
-    defaults: { steps: sampler.steps, guidanceScale, sampler: sampler.name, ...options.defaults },
-    beforeRun: (plan) => checkPlan(manifest, plan),
+    defaults: {
+      steps: sampler.steps,
+      guidanceScale,
+      sampler: calibrated?.name ?? sampler.name,
+      ...options.defaults,
+    },
+    beforeRun: (plan) => checkPlan(manifest, plan, calibrated),
     loadDenoiser: (folder, runtime) => loadBundleDenoiser(folder.storage, runtime, manifest, variant),
     decoderGraph: variant?.vaeDecoder,
   });
 }
 
-/** The denoiser of a bundle, for a sampling loop of one's own. */
-export function loadBundleDenoiser(
+/** The denoiser of a bundle, for a sampling loop of one's own; `forTimesteps` serves other calls than calibrated. */
+export async function loadBundleDenoiser(
   storage: Storage,
   runtime: Runtime,
-  { denoiser, schedule, corrections }: BundleManifest,
+  manifest: BundleManifest,
   variant?: BundleVariant,
 ): Promise<Denoiser> {
+  const { denoiser, schedule, corrections } = manifest;
   const { full, cached } = variant ?? denoiser;
   return loadCachedDenoiser(runtime, storage, {
     full: full.file,
     cached: cached.file,
     refreshSteps: schedule.refreshSteps,
+    calibratedTimesteps: (await calibratedSampler(storage, manifest))?.sampler.timesteps,
     anchors: variant?.anchors ?? corrections.anchors,
     guidance: corrections.guidance,
     guidanceReach: corrections.guidanceReach,
@@ -75,14 +85,19 @@ export function loadBundleDenoiser(
 }
 
 /** Refuses what the tables cannot serve, and warns of what they were not fitted for. */
-function checkPlan(manifest: BundleManifest, plan: GenerationPlan): string[] {
+function checkPlan(
+  manifest: BundleManifest,
+  plan: GenerationPlan,
+  calibrated: CalibratedSampler | undefined,
+): string[] {
   const { sampler } = manifest;
-  if (plan.sampler.calls !== sampler.calls) {
-    throw new CacheQuantError('bundle', 'the bundle was made for another number of steps', {
-      where: 'steps',
-      expected: `${sampler.steps} steps of ${sampler.name} (${sampler.calls} network calls)`,
+  const isOtherSteps = plan.sampler.name === sampler.name && plan.sampler.steps !== sampler.steps;
+  if (plan.sampler.calls !== sampler.calls && !(isOtherSteps && calibrated)) {
+    throw new CacheQuantError('bundle', 'the bundle was made for another sampler', {
+      where: 'sampler',
+      expected: `${sampler.name}, or ${sampler.calls} network calls as in its ${sampler.steps} steps`,
       got: `${plan.sampler.steps} steps of ${plan.sampler.name} (${plan.sampler.calls} network calls)`,
-      hint: 'Leave out steps and sampler, or optimize the model with these.',
+      hint: 'Leave out the sampler, or optimize the model with it.',
     });
   }
   const warnings: string[] = [];

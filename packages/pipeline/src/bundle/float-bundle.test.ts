@@ -5,7 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OptimizedModel, optimizedModel, SMALL_RUN } from '../__fixtures__/optimized-model.js';
 import type { Denoiser, DenoiserCall } from '../generate/denoiser.js';
 import { floatDenoiser } from '../generate/float-denoiser.js';
+import { createGenerator } from '../generate/generator.js';
 import { loadCachedDenoiser } from '../generate/load-cached-denoiser.js';
+import type { GeneratedImage } from '../generate/run-images.js';
 import { loadGraph } from '../model/load-graph.js';
 import { type Laboratory, observingDenoiser, runGraph, sampleImage } from '../optimize/laboratory.js';
 import { FLOAT_CACHED, FLOAT_FULL } from '../optimize/study.js';
@@ -132,9 +134,11 @@ describe('createBundleGenerator', () => {
     expect(psnr(optimized, images[0]!)).toBeGreaterThan(60);
   });
 
-  it('has measured what it is worth at other guidance, with a negative prompt and with other words', () => {
+  it('has measured what it is worth at other steps and guidance, with a negative prompt and with other words', () => {
     const { offCalibration, calibration } = made.summary.manifest;
     expect(offCalibration.map(({ kind, value }) => [kind, value])).toEqual([
+      ['steps', 2],
+      ['steps', 10],
       ['guidance scale', 2],
       ['guidance scale', 8],
       ['negative prompt', 'blurry, low quality'],
@@ -148,11 +152,11 @@ describe('createBundleGenerator', () => {
     expect(calibration?.words).toContain('sneaker');
   });
 
-  it('refuses other numbers of calls and sizes, and warns of what was not measured', async () => {
+  it('refuses samplers with other numbers of calls and other sizes, and warns of what was not measured', async () => {
     const generator = await bundle();
-    const other = generator.generate({ prompt: PROMPT, steps: 6 });
-    await expect(other).rejects.toMatchObject({ code: 'bundle', where: 'steps' });
-    await expect(other).rejects.toThrow(/5 steps of PNDMScheduler \(6 network calls\).*6 steps/s);
+    const other = generator.generate({ prompt: PROMPT, sampler: 'ddim', steps: 5 });
+    await expect(other).rejects.toMatchObject({ code: 'bundle', where: 'sampler' });
+    await expect(other).rejects.toThrow(/PNDMScheduler, or 6 network calls.*5 steps of DDIMScheduler/s);
     await expect(generator.generate({ prompt: PROMPT, width: 64 })).rejects.toMatchObject({
       code: 'invalid-argument',
       where: 'width',
@@ -162,6 +166,33 @@ describe('createBundleGenerator', () => {
     const sampler = await generator.generate({ prompt: PROMPT, sampler: 'ddim', steps: 6 });
     expect(sampler.warnings).toEqual([expect.stringContaining('DDIMScheduler')]);
     await generator.dispose();
+  });
+
+  it('makes other numbers of steps in turn, each as if it were alone, and warns with what was measured', async () => {
+    const [image] = lab.verification;
+    const { offCalibration } = made.summary.manifest;
+    const generator = await bundle();
+    const original = await createGenerator({ storage: made.source, runtime: made.runtime });
+    const drawn = new Map<number, GeneratedImage>();
+    for (const steps of [5, 10, 3, 2, 5]) {
+      const request = { prompt: image!.prompt, seed: image!.seed, steps, guidanceScale: 4 };
+      const { images, warnings, timings } = await generator.generate(request);
+      const { calls } = timings.runs[0]!;
+      expect(calls).toHaveLength(steps + 1);
+      expect(calls[0]!.kind).toBe('full');
+      expect(calls.filter(({ kind }) => kind === 'full').length).toBeLessThanOrEqual(3);
+      const unlike = expect.stringMatching(/^The bundle was calibrated at 5 steps; at \d+.* measured \d/);
+      expect(warnings).toEqual(steps === 5 ? [] : [unlike]);
+      const reference = (await original.generate(request)).images[0]!;
+      const quality = psnr(reference, images[0]!);
+      const measured = offCalibration.find(({ kind, value }) => kind === 'steps' && value === steps);
+      // The bundle's own decoder computes in integers, that of the measurement in float.
+      if (measured) expect(Math.abs(quality - measured.psnr), `${steps} steps`).toBeLessThan(1);
+      if (drawn.has(steps)) expect(images[0]!.rgb).toEqual(drawn.get(steps)!.rgb);
+      drawn.set(steps, images[0]!);
+    }
+    await generator.dispose();
+    await original.dispose();
   });
 
   it('refuses a damaged bundle before anything is loaded', async () => {

@@ -1,6 +1,6 @@
 import { CacheQuantError, readText, type Storage } from '@cachequant/tensor';
 import { z } from 'zod';
-import { offCalibrationSchema } from './off-calibration.js';
+import { offCalibrationsSchema } from './off-calibration.js';
 
 export const MANIFEST = 'cachequant.json';
 export const VERIFICATION = 'verification.json';
@@ -94,8 +94,8 @@ const manifestSchema = z.object({
   preview: z.array(z.array(z.number())).length(3).optional(),
   /** What it was calibrated with, beside sampler and guidance scale; bundles of earlier versions do not say. */
   calibration: z.object({ negativePrompt: z.string(), words: z.array(z.string()) }).optional(),
-  /** What was measured away from that. Another number of network calls is refused. */
-  offCalibration: z.array(offCalibrationSchema).default([]),
+  /** What was measured away from that. */
+  offCalibration: offCalibrationsSchema.default([]),
   /** Every file of the bundle but the manifest and the verification. */
   files: z.record(z.string(), z.object({ bytes: z.number().int(), sha256: z.string() })),
 });

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   type CalibratedFor,
   type OffCalibration,
+  offCalibrationsSchema,
   offCalibrationWarnings,
   wordsOf,
 } from './off-calibration.js';
@@ -19,7 +20,10 @@ const measured = (
   psnrCalibrated: 36,
 });
 
+const PLMS = { name: 'PNDMScheduler', steps: 50 };
+
 const BUNDLE: CalibratedFor = {
+  sampler: PLMS,
   guidanceScale: 4,
   calibration: { negativePrompt: '', words: ['a', 'red', 'shoe'] },
   offCalibration: [
@@ -27,9 +31,11 @@ const BUNDLE: CalibratedFor = {
     measured('guidance scale', 8, 28.25),
     measured('negative prompt', 'blurry', 33),
     measured('wording', 'at night', 31),
+    measured('steps', 25, 31.2),
+    measured('steps', 100, 35),
   ],
 };
-const REQUEST = { guidanceScale: 4, negativePrompt: '', prompts: ['A red shoe'] };
+const REQUEST = { sampler: PLMS, guidanceScale: 4, negativePrompt: '', prompts: ['A red shoe'] };
 
 describe('offCalibrationWarnings(bundle, request)', () => {
   it('says nothing of a request like those of the calibration', () => {
@@ -43,6 +49,19 @@ describe('offCalibrationWarnings(bundle, request)', () => {
       "The bundle was calibrated at guidance scale 4; at 8, pictures measured 28.3 dB against the original's, in place of 36.0.",
     ]);
     expect(warningsAt(7)[0]).toContain('at 7 its quality was not measured; at 8, pictures measured 28.3 dB');
+  });
+
+  it('tells the loss at a number of steps that was measured, and at the nearest one', () => {
+    const warningsAt = (steps: number) =>
+      offCalibrationWarnings(BUNDLE, { ...REQUEST, sampler: { ...PLMS, steps } });
+    expect(warningsAt(25)).toEqual([
+      "The bundle was calibrated at 50 steps; at 25, pictures measured 31.2 dB against the original's, in place of 36.0.",
+    ]);
+    expect(warningsAt(90)[0]).toContain(
+      'at 90 its quality was not measured; at 100, pictures measured 35.0 dB',
+    );
+    const other = { name: 'DDIMScheduler', steps: 51 };
+    expect(offCalibrationWarnings(BUNDLE, { ...REQUEST, sampler: other })).toEqual([]);
   });
 
   it('tells the loss with another negative prompt, where guidance uses it', () => {
@@ -61,10 +80,22 @@ describe('offCalibrationWarnings(bundle, request)', () => {
   });
 
   it('says of a bundle that measured nothing that its quality was not measured', () => {
-    const older = { guidanceScale: 4, offCalibration: [] };
-    expect(offCalibrationWarnings(older, { ...REQUEST, guidanceScale: 7, negativePrompt: 'ugly' })).toEqual([
+    const older = { sampler: PLMS, guidanceScale: 4, offCalibration: [] };
+    const request = { sampler: { ...PLMS, steps: 20 }, guidanceScale: 7, negativePrompt: 'ugly' };
+    expect(offCalibrationWarnings(older, { ...REQUEST, ...request })).toEqual([
+      'The bundle was calibrated at 50 steps; at 20 its quality was not measured.',
       'The bundle was calibrated at guidance scale 4; at 7 its quality was not measured.',
     ]);
+  });
+});
+
+describe('offCalibrationsSchema', () => {
+  it('leaves out kinds that a later version may add, and refuses what is damaged', () => {
+    const known = measured('steps', 25, 31);
+    expect(offCalibrationsSchema.parse([{ ...known, kind: 'weather' }, known])).toEqual([known]);
+    expect(offCalibrationsSchema.safeParse([{ ...known, psnr: 'good' }]).success).toBe(false);
+    expect(offCalibrationsSchema.safeParse([{}]).success).toBe(false);
+    expect(offCalibrationsSchema.safeParse('none').success).toBe(false);
   });
 });
 

@@ -1,22 +1,36 @@
 import { z } from 'zod';
 
+const KINDS = ['guidance scale', 'negative prompt', 'wording', 'steps'] as const;
+
 /** What a bundle is worth for requests unlike those it was calibrated with. */
 export const offCalibrationSchema = z.object({
-  kind: z.enum(['guidance scale', 'negative prompt', 'wording']),
-  /** The guidance scale, the negative prompt, or what was added to the prompts. */
+  kind: z.enum(KINDS),
+  /** The guidance scale, the negative prompt, what was added to the prompts, or the number of steps. */
   value: z.union([z.number(), z.string()]),
   images: z.int().positive(),
-  /** Against the original's pictures of the same requests, in decibels, mean over the images. */
+  /** Against the original's pictures of the same requests (so in as many steps), in decibels, mean over the images. */
   psnr: z.number(),
   psnrInterval: z.tuple([z.number(), z.number()]),
   /** Of the same prompts and seeds as calibrated. */
   psnrCalibrated: z.number(),
 });
 
+/** All that were measured; kinds that a later version may add are left out. */
+export const offCalibrationsSchema = z.preprocess(
+  (all) => (Array.isArray(all) ? all.filter(isKnownOrDamaged) : all),
+  z.array(offCalibrationSchema),
+);
+
+function isKnownOrDamaged(each: unknown): boolean {
+  const kind = (each as { readonly kind?: unknown } | null)?.kind;
+  return typeof kind !== 'string' || KINDS.some((known) => known === kind);
+}
+
 export type OffCalibration = z.output<typeof offCalibrationSchema>;
 
 /** What a warning is about. */
 export interface AskedRequest {
+  readonly sampler: { readonly name: string; readonly steps: number };
   readonly guidanceScale: number;
   readonly negativePrompt: string;
   readonly prompts: readonly string[];
@@ -24,6 +38,7 @@ export interface AskedRequest {
 
 /** What a bundle was calibrated with, and what was measured beyond that. */
 export interface CalibratedFor {
+  readonly sampler: { readonly name: string; readonly steps: number };
   readonly guidanceScale: number;
   /** Bundles of earlier versions do not say. */
   readonly calibration?: { readonly negativePrompt: string; readonly words: readonly string[] } | undefined;
@@ -35,12 +50,17 @@ const WORTH_SAYING = 1;
 
 /** Warnings of what a request asks that the calibration has not seen, with the loss that was measured. */
 export function offCalibrationWarnings(bundle: CalibratedFor, request: AskedRequest): string[] {
-  const { guidanceScale, calibration } = bundle;
+  const { sampler, guidanceScale, calibration } = bundle;
   const measured = (kind: OffCalibration['kind']) =>
     bundle.offCalibration.filter((each) => each.kind === kind);
   const warnings: string[] = [];
+  if (request.sampler.name === sampler.name && request.sampler.steps !== sampler.steps) {
+    const { steps } = request.sampler;
+    const loss = lossAt(steps, nearestValue(measured('steps'), steps));
+    warnings.push(`The bundle was calibrated at ${sampler.steps} steps; ${loss}.`);
+  }
   if (request.guidanceScale !== guidanceScale) {
-    const nearest = nearestScale(measured('guidance scale'), request.guidanceScale);
+    const nearest = nearestValue(measured('guidance scale'), request.guidanceScale);
     warnings.push(
       `The bundle was calibrated at guidance scale ${guidanceScale}; ${lossAt(request.guidanceScale, nearest)}.`,
     );
@@ -76,16 +96,16 @@ function unseenWords(seen: readonly string[], prompts: readonly string[]): strin
   return wordsOf(prompts).filter((word) => !known.has(word));
 }
 
-function nearestScale(measured: readonly OffCalibration[], scale: number): OffCalibration | undefined {
+function nearestValue(measured: readonly OffCalibration[], asked: number): OffCalibration | undefined {
   return [...measured].sort(
-    (a, b) => Math.abs(Number(a.value) - scale) - Math.abs(Number(b.value) - scale),
+    (a, b) => Math.abs(Number(a.value) - asked) - Math.abs(Number(b.value) - asked),
   )[0];
 }
 
-function lossAt(scale: number, nearest: OffCalibration | undefined): string {
-  if (nearest === undefined) return `at ${scale} its quality was not measured`;
-  if (nearest.value === scale) return `at ${scale}, pictures measured ${decibels(nearest)}`;
-  return `at ${scale} its quality was not measured; at ${nearest.value}, pictures measured ${decibels(nearest)}`;
+function lossAt(asked: number, nearest: OffCalibration | undefined): string {
+  if (nearest === undefined) return `at ${asked} its quality was not measured`;
+  if (nearest.value === asked) return `at ${asked}, pictures measured ${decibels(nearest)}`;
+  return `at ${asked} its quality was not measured; at ${nearest.value}, pictures measured ${decibels(nearest)}`;
 }
 
 function decibels({ psnr, psnrCalibrated }: OffCalibration): string {

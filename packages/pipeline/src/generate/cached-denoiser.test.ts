@@ -30,6 +30,9 @@ function callOf(call: number, stream?: number) {
   return { call, timestep: 0, sample, conditioning: {}, ...(stream !== undefined && { stream }) };
 }
 
+const dataOf = (value: Feeds[string] | undefined) =>
+  value === undefined || isDeviceTensor(value) ? [] : value.data;
+
 async function fed({ [FEATURES.name]: newest, [PREVIOUS.name]: previous }: Feeds) {
   const read = async (value: Feeds[string] | undefined) =>
     value !== undefined && isDeviceTensor(value) ? Number((await value.read()).data[0]) : undefined;
@@ -139,6 +142,81 @@ describe('cachedDenoiser', () => {
     await denoiser.predict(callOf(0));
     const sample = floats([2, 1, 1, 1], 0, 0);
     await expect(denoiser.predict({ ...callOf(1), sample })).rejects.toThrow('expected 1, got 2');
+  });
+
+  it('serves a run of other calls by the nearest calibrated ones, from the same sessions and features', async () => {
+    const indexed = [SAMPLE, input('timestep', 'int64', []), input('call_index', 'int64', [])];
+    const full = fakeSession(indexed, ['out_sample', 'cached_features'], (_, run) => ({
+      out_sample: floats([1, 1, 1, 1], 0),
+      cached_features: deviceTensor(floats([1, 1], run + 1)),
+    }));
+    const cached = fakeSession([...indexed, FEATURES, PREVIOUS], ['out_sample'], () => ({
+      out_sample: floats([1, 1, 1, 1], 0),
+    }));
+    const calibratedTimesteps = [90, 70, 50, 30, 10];
+    const denoiser = cachedDenoiser({
+      full,
+      cached,
+      refreshSteps: [0, 1, 3],
+      calibratedTimesteps,
+      anchors: 2,
+      guidance: 'forecast',
+    });
+    const sampled = async (timesteps: readonly number[]) => {
+      const serving = denoiser.forTimesteps!(timesteps);
+      const before = [full.runs.length, cached.runs.length];
+      serving.reset();
+      for (const [call, timestep] of timesteps.entries())
+        await serving.predict({ ...callOf(call), timestep });
+      const fedTo = (runs: readonly Feeds[]) =>
+        runs.map(({ timestep, call_index }) => [timestep, call_index].map((each) => Number(dataOf(each)[0])));
+      return {
+        full: fedTo(full.runs.slice(before[0])),
+        cached: fedTo(cached.runs.slice(before[1])),
+        kinds: timesteps.map((_, call) => serving.kindOf(call)),
+        alone: timesteps.map((_, call) => serving.conditionalAlone!(call)),
+      };
+    };
+    // Half as many: the refresh between both calls is made at the second one.
+    expect(await sampled([85, 45])).toEqual({
+      full: [
+        [85, 0],
+        [45, 2],
+      ],
+      cached: [],
+      kinds: ['full', 'full'],
+      alone: [false, false],
+    });
+    // More of them: only the first call of a refresh refreshes.
+    expect(await sampled([92, 88, 68, 52, 48, 29, 9])).toEqual({
+      full: [
+        [92, 0],
+        [68, 1],
+        [29, 3],
+      ],
+      cached: [
+        [88, 0],
+        [52, 2],
+        [48, 2],
+        [9, 4],
+      ],
+      kinds: ['full', 'cached', 'full', 'cached', 'cached', 'full', 'cached'],
+      alone: [false, true, false, true, true, false, true],
+    });
+    const own = await sampled(calibratedTimesteps);
+    expect(own.full).toEqual([
+      [90, 0],
+      [70, 1],
+      [30, 3],
+    ]);
+    expect(own.kinds).toEqual(calibratedTimesteps.map((_, call) => denoiser.kindOf(call)));
+    expect(denoiser.stats).toEqual({ fullCalls: 8, cachedCalls: 6 });
+    expect(denoiser.forTimesteps!([1]).stats).toEqual(denoiser.stats);
+  });
+
+  it('serves as many calls as there are tables for, where their timesteps were not given', () => {
+    const { full, cached } = fakeGraphs(1);
+    expect(cachedDenoiser({ full, cached, refreshSteps: [0], anchors: 1 }).forTimesteps).toBeUndefined();
   });
 
   it.each([[[]], [[1, 2]], [[0, 2, 2]], [[0, 1.5]]])('refuses the schedule %j', (refreshSteps) => {

@@ -7,6 +7,7 @@ import {
 } from '@cachequant/tensor';
 import { readFloat32 } from '../model/convert-tensor.js';
 import { Anchors } from './anchors.js';
+import { type ServedCalls, servedCalls } from './calibrated-calls.js';
 import { ConditionalHalves } from './conditional-halves.js';
 import type { Denoiser, DenoiserCall } from './denoiser.js';
 import { declared, placedFeeds } from './denoiser-feeds.js';
@@ -34,6 +35,8 @@ export interface CachedDenoiserOptions {
   readonly cached: Session;
   /** The network calls at which `full` runs: ascending, the first is 0. */
   readonly refreshSteps: readonly number[];
+  /** Of the calls that tables and refresh steps were made for; left out: only as many calls can be served. */
+  readonly calibratedTimesteps?: readonly number[] | undefined;
   /** How many refreshes back the cached graph looks. */
   readonly anchors: 1 | 2;
   /** `forecast`: cached calls compute the conditional half alone; `computed`, the default, both halves. */
@@ -57,6 +60,7 @@ export interface CachedDenoiserOptions {
  */
 export function cachedDenoiser(options: CachedDenoiserOptions): Denoiser {
   const { full, cached, refreshSteps, anchors: capacity, names = DEFAULT_CACHE_NAMES } = options;
+  const { calibratedTimesteps: timesteps } = options;
   checkRefreshSteps(refreshSteps);
   checkFeatures(full, cached, names, capacity);
   const reserved = [names.features, names.previousFeatures];
@@ -64,7 +68,6 @@ export function cachedDenoiser(options: CachedDenoiserOptions): Denoiser {
   const cachedInputs = findDenoiserInputs(cached.inputs, reserved);
   const fullOutput = firstOutput(full, reserved);
   const cachedOutput = firstOutput(cached, reserved);
-  const refreshes = new Set(refreshSteps);
   const anchors = new Anchors(capacity);
   const conditioning = placedConditioning(options.runtime);
   const halves = new ConditionalHalves();
@@ -93,26 +96,40 @@ export function cachedDenoiser(options: CachedDenoiserOptions): Denoiser {
     return readFloat32(outputs[cachedOutput]!);
   }
 
-  return {
-    sampleInput: declared(full, fullInputs.sample),
-    get stats() {
-      return { ...stats };
-    },
-    kindOf: (call) => (refreshes.has(call) ? 'full' : 'cached'),
-    ...(options.guidance === 'forecast' && { conditionalAlone: (call: number) => !refreshes.has(call) }),
-    ...(guidanceReach && { guidanceReach: (call: number) => guidanceReach[call] }),
-    ...(smoothing && { smoothing: (call: number) => smoothing[call] ?? 0 }),
-    predict: (call, { signal } = {}) => (refreshes.has(call.call) ? refresh : reuse)(call, signal),
-    reset() {
-      anchors.clear();
-      conditioning.clear();
-    },
-    async dispose() {
-      anchors.clear();
-      conditioning.clear();
-      await Promise.all([full.dispose(), cached.dispose()]);
-    },
+  const serving = (served: Pick<ServedCalls, 'refreshSteps'> & Partial<ServedCalls>): Denoiser => {
+    const refreshes = new Set(served.refreshSteps);
+    // Predictions that lie nearer or further apart want other weights of smoothing.
+    const isAsCalibrated = (served.calibrated ?? timesteps)?.length === timesteps?.length;
+    const calibratedCall = (call: number) => served.calibrated?.[call] ?? call;
+    return {
+      sampleInput: declared(full, fullInputs.sample),
+      get stats() {
+        return { ...stats };
+      },
+      kindOf: (call) => (refreshes.has(call) ? 'full' : 'cached'),
+      ...(options.guidance === 'forecast' && { conditionalAlone: (call: number) => !refreshes.has(call) }),
+      ...(guidanceReach && { guidanceReach: (call: number) => guidanceReach[calibratedCall(call)] }),
+      ...(smoothing && isAsCalibrated && { smoothing: (call: number) => smoothing[call] ?? 0 }),
+      ...(timesteps && {
+        forTimesteps: (others: readonly number[]) =>
+          serving(servedCalls(others, { timesteps, refreshSteps })),
+      }),
+      predict(call, { signal } = {}) {
+        const run = refreshes.has(call.call) ? refresh : reuse;
+        return run({ ...call, call: calibratedCall(call.call) }, signal);
+      },
+      reset() {
+        anchors.clear();
+        conditioning.clear();
+      },
+      async dispose() {
+        anchors.clear();
+        conditioning.clear();
+        await Promise.all([full.dispose(), cached.dispose()]);
+      },
+    };
   };
+  return serving({ refreshSteps });
 }
 
 function featureFeeds(

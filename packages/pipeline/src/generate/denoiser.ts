@@ -40,6 +40,12 @@ export interface Denoiser {
   /** Weight of the prediction before in that of a call (see `PredictionSmoothing`); left out: none. */
   smoothing?(call: number): number;
   /**
+   * This denoiser for a run of other calls than its tables were made for, counted as that run counts them; sessions
+   * and cached features are shared. Left out: it serves every run.
+   * @param timesteps one for each network call
+   */
+  forTimesteps?(timesteps: readonly number[]): Denoiser;
+  /**
    * The network's output [B, C', H, W] as float32; C' is C, or 2·C where the variance is learned.
    * @throws CacheQuantError `invalid-argument` when conditioning is missing, `runtime`, `aborted`
    */

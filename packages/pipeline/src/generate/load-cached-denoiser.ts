@@ -7,7 +7,7 @@ import type { Denoiser } from './denoiser.js';
 export interface CachedDenoiserFiles
   extends Pick<
     CachedDenoiserOptions,
-    'refreshSteps' | 'anchors' | 'guidance' | 'guidanceReach' | 'smoothing'
+    'refreshSteps' | 'calibratedTimesteps' | 'anchors' | 'guidance' | 'guidanceReach' | 'smoothing'
   > {
   readonly full: string;
   readonly cached: string;

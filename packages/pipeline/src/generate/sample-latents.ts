@@ -59,7 +59,8 @@ export interface SampledLatents {
  * @throws CacheQuantError `shape`, `invalid-argument`, `runtime`, `aborted` (within one network call)
  */
 export async function sampleLatents(options: SampleLatentsOptions): Promise<SampledLatents> {
-  const { denoiser, sampler, noise, signal, onStep, now = () => performance.now() } = options;
+  const { sampler, noise, signal, onStep, now = () => performance.now() } = options;
+  const denoiser = options.denoiser.forTimesteps?.(sampler.timesteps) ?? options.denoiser;
   const generators = checkGenerators(options);
   const halves: Guidance = {
     conditional: options.conditioning,

@@ -106,7 +106,8 @@ async function openComponent<S extends z.ZodType>(
   return { model, config: await readJson(storage, `${folder}/config.json`, schema) };
 }
 
-async function openScheduler(storage: Storage): Promise<SchedulerConfig | undefined> {
+/** What the folder says of its sampler; undefined where it says nothing. */
+export async function openScheduler(storage: Storage): Promise<SchedulerConfig | undefined> {
   const path = 'scheduler/scheduler_config.json';
   if ((await storage.stat(path)) === undefined) return undefined;
   return readJson(storage, path, schedulerConfigSchema, parseSchedulerConfig);

@@ -1,4 +1,6 @@
 import { interval95, meanOf, psnr, type RgbImage } from '@cachequant/evaluate';
+import type { Sampler } from '@cachequant/samplers';
+import { possibleSampler } from '../bundle/calibrated-sampler.js';
 import type { OffCalibration } from '../bundle/off-calibration.js';
 import type { Denoiser } from '../generate/denoiser.js';
 import { floatDenoiser } from '../generate/float-denoiser.js';
@@ -12,18 +14,20 @@ import { loadVariant, type Variant } from './variant.js';
 /** Requests of one kind that the calibration has not seen. */
 interface Condition extends Pick<OffCalibration, 'kind' | 'value'> {
   readonly guidanceScale: number;
+  readonly sampler: Sampler;
   readonly images: readonly PreparedImage[];
 }
 
 const NEGATIVE_PROMPT = 'blurry, low quality';
 const ADDED_WORDS = 'highly detailed, studio lighting';
+const LEAST_STEPS = 2;
 /** PSNR of equal pictures, so that means stay finite. */
 const MAX_PSNR = 100;
 
 /**
  * Measures a bundle's graphs against the original where the calibration has not been: at half and at twice the
- * guidance scale, with a negative prompt, and with other words in the prompts. The original and the bundle are never
- * in memory together.
+ * steps, at half and at twice the guidance scale, with a negative prompt, and with other words in the prompts. The
+ * original takes as many steps. It and the bundle are never in memory together.
  */
 export async function measureOffCalibration(
   { lab }: Study,
@@ -32,7 +36,8 @@ export async function measureOffCalibration(
 ): Promise<OffCalibration[]> {
   const images = lab.verification.slice(0, lab.recipe.offCalibrationImages);
   if (images.length === 0) return [];
-  const calibrated = { kind: 'wording', value: '', guidanceScale: lab.guidanceScale, images } as const;
+  const { guidanceScale, sampler } = lab;
+  const calibrated = { kind: 'wording', value: '', guidanceScale, sampler, images } as const;
   const conditions = [calibrated, ...(await conditionsOf(lab, folder, images))];
   if (conditions.length === 1) return [];
   const original = async () =>
@@ -58,11 +63,17 @@ async function conditionsOf(
   folder: ModelFolder,
   images: readonly PreparedImage[],
 ): Promise<Condition[]> {
-  const { guidanceScale } = lab;
+  const { guidanceScale, sampler } = lab;
+  const asCalibrated = { guidanceScale, sampler, images };
   const isGuided = guidanceScale !== 1 && images[0]!.unconditional !== undefined;
-  const conditions: Condition[] = [];
+  const conditions: Condition[] = otherSteps(lab, folder).map((other) => ({
+    ...asCalibrated,
+    kind: 'steps',
+    value: other.steps,
+    sampler: other,
+  }));
   for (const value of isGuided ? [guidanceScale / 2, guidanceScale * 2] : []) {
-    conditions.push({ kind: 'guidance scale', value, guidanceScale: value, images });
+    conditions.push({ ...asCalibrated, kind: 'guidance scale', value, guidanceScale: value });
   }
   const [name] = Object.keys(images[0]!.conditioning);
   const encoder = name === undefined ? undefined : await loadPromptEncoder(folder, lab.runtime);
@@ -74,18 +85,26 @@ async function conditionsOf(
     if (isGuided) {
       const unconditional = await encode(NEGATIVE_PROMPT);
       const negative = images.map((image) => ({ ...image, unconditional }));
-      conditions.push({ kind: 'negative prompt', value: NEGATIVE_PROMPT, guidanceScale, images: negative });
+      conditions.push({ ...asCalibrated, kind: 'negative prompt', value: NEGATIVE_PROMPT, images: negative });
     }
     const reworded: PreparedImage[] = [];
     for (const image of images) {
       const prompt = `${image.prompt}, ${ADDED_WORDS}`;
       reworded.push({ ...image, prompt, conditioning: await encode(prompt) });
     }
-    conditions.push({ kind: 'wording', value: ADDED_WORDS, guidanceScale, images: reworded });
+    conditions.push({ ...asCalibrated, kind: 'wording', value: ADDED_WORDS, images: reworded });
     return conditions;
   } finally {
     await encoder.dispose();
   }
+}
+
+/** The same sampler at half and at twice the steps, as far as it can take them. */
+function otherSteps({ sampler, recipe }: Laboratory, { scheduler }: ModelFolder): Sampler[] {
+  const others = new Set([Math.max(LEAST_STEPS, Math.floor(sampler.steps / 2)), 2 * sampler.steps]);
+  return [...others]
+    .filter((steps) => steps !== sampler.steps)
+    .flatMap((steps) => possibleSampler(scheduler ?? {}, recipe.sampler, steps) ?? []);
 }
 
 /** Pictures of every condition, in their order. */
@@ -99,10 +118,10 @@ async function draw(
   let done = 0;
   try {
     const all: RgbImage[][] = [];
-    for (const { guidanceScale, images } of conditions) {
+    for (const { guidanceScale, sampler, images } of conditions) {
       const pictures: RgbImage[] = [];
       for (const image of images) {
-        const { latents } = await sampleImage({ ...lab, guidanceScale }, denoiser, image);
+        const { latents } = await sampleImage({ ...lab, guidanceScale, sampler }, denoiser, image);
         pictures.push(await lab.toPicture(latents));
         lab.onProgress?.({ stage: 'off-calibration', done: ++done, total });
       }

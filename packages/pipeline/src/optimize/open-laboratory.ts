@@ -11,7 +11,7 @@ import { type OptimizeOptions, parseRecipe, type Recipe } from './recipe.js';
 import { openStages, type StageRunner } from './stages.js';
 
 /** Raised whenever results of the same options may differ from those of an earlier version. */
-const RESULTS_VERSION = 7;
+const RESULTS_VERSION = 8;
 
 export interface LaboratoryOptions {
   /** The model folder. */

@@ -28,8 +28,11 @@ const OBSERVED = 1.3;
 const BOTH = 1.7;
 /** Profiles of both precisions, inputs of all layers, and whole-network runs of about twenty graphs. */
 const MEASURED = 100;
-/** Ways to ask that the calibration has not seen, and the way that it has. */
-const CONDITIONS = 5;
+/**
+ * Ways to ask that the calibration has not seen, and the way that it has, in images of as many calls: half and twice the
+ * steps count as a half and as two.
+ */
+const CONDITIONS = 7.5;
 
 /** Estimates time, disk and memory from one timed image and the sizes of the files. */
 export async function planOptimization(request: {

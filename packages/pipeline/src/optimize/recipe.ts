@@ -44,7 +44,7 @@ const optionsSchema = z.strictObject({
   verificationImages: z.int().min(1).max(4096).optional(),
   /** Held-out images to prepare beyond those, for comparisons of one's own: `study.lab.verification` has them. */
   comparisonImages: z.int().min(0).max(4096).default(0),
-  /** Held-out images to measure at another guidance scale, with a negative prompt and with other words; 0: none. */
+  /** Held-out images to measure at other steps and guidance scales, with a negative prompt and with other words; 0: none. */
   offCalibrationImages: z.int().min(0).max(4096).optional(),
   effort: z.enum(['fast', 'normal', 'thorough']).default('normal'),
   schedule: z.enum(['auto', ...SCHEDULE_KINDS]).default('auto'),

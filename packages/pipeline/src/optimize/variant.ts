@@ -27,7 +27,9 @@ export async function loadVariant(lab: Laboratory, { full, cached }: Variant): P
   const options = lab.signal ? { signal: lab.signal } : {};
   if (!cached) return floatDenoiser(await loadGraph(lab.runtime, lab.work, full, options));
   const { graph, ...use } = cached;
-  return loadCachedDenoiser(lab.runtime, lab.work, { full, cached: graph, ...use }, options);
+  const calibratedTimesteps = lab.sampler.timesteps;
+  const files = { full, cached: graph, calibratedTimesteps, ...use };
+  return loadCachedDenoiser(lab.runtime, lab.work, files, options);
 }
 
 /** PSNR in decibels of each calibration image against its reference picture. */
