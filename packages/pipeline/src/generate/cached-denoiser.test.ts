@@ -90,6 +90,26 @@ describe('cachedDenoiser', () => {
     expect(cachedDenoiser({ full, cached, refreshSteps: [0], anchors: 2 }).conditionalAlone).toBeUndefined();
   });
 
+  it('tells what was fitted for its calls; for other timesteps the reach of the nearest call, and no smoothing', () => {
+    const { full, cached } = fakeGraphs(2);
+    const denoiser = cachedDenoiser({
+      full,
+      cached,
+      refreshSteps: [0, 2],
+      anchors: 2,
+      guidance: 'forecast',
+      calibratedTimesteps: [900, 700, 500, 300],
+      guidanceReach: [0, 0.1, 0, 0.3],
+      smoothing: [0, 0.4, 0.5, 0.6],
+    });
+    const same = denoiser.forTimesteps!([901, 701, 501, 301]);
+    expect([0, 1, 2, 3].map((call) => same.guidanceReach!(call))).toEqual([0, 0.1, 0, 0.3]);
+    expect([0, 1, 2, 3].map((call) => same.smoothing!(call))).toEqual([0, 0.4, 0.5, 0.6]);
+    const fewer = denoiser.forTimesteps!([900, 300]);
+    expect([0, 1].map((call) => fewer.guidanceReach!(call))).toEqual([0, 0.3]);
+    expect(fewer.smoothing).toBeUndefined();
+  });
+
   it('returns what the graph that ran predicts', async () => {
     const { full, cached } = fakeGraphs(1);
     const denoiser = cachedDenoiser({ full, cached, refreshSteps: [0, 2], anchors: 1 });
