@@ -10,9 +10,10 @@ export interface SamplerSetting {
   readonly intervals: readonly number[];
 }
 
-const INTERVALS = [1, 2, 3, 5, 10] as const;
+const INTERVALS = [1, 2, 3, 4, 5, 10] as const;
 const FAST_SAMPLER = 'dpm-solver++';
-const FAST_STEPS = [20, 15, 10] as const;
+/** As many as most originals have among them: it also passes less of what integers round on than PLMS does. */
+const FAST_STEPS = [50, 25, 20, 15, 10] as const;
 
 /**
  * What to try for a model: its own sampler with all and with half of its steps, and one that needs fewer, with every
@@ -28,7 +29,7 @@ export function samplerSettings(
       ? [setting(own, Math.floor(sampler.steps / 2), Math.floor(sampler.steps / 2))]
       : []),
   ];
-  const fits = (steps: number) => steps < sampler.steps && canRun(folder.scheduler ?? {}, steps);
+  const fits = (steps: number) => steps <= sampler.steps && canRun(folder.scheduler ?? {}, steps);
   const isFast = sampler.name === 'DPMSolverMultistepScheduler';
   if (isFast || sampler.stochastic) return settings;
   return [...settings, ...FAST_STEPS.filter(fits).map((steps) => setting(FAST_SAMPLER, steps, steps))];
