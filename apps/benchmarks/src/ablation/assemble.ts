@@ -1,4 +1,5 @@
 import { interval95, meanOf, type RgbImage } from '@cachequant/evaluate';
+import { bestRow, rowsWithin } from './best-row.js';
 import { budgetsOf } from './budgets.js';
 import type { Contestant } from './contestants.js';
 import { factorsOf } from './factors.js';
@@ -102,29 +103,14 @@ function differencesOf(
 
 /** Our best with the paper's sampler and steps that takes no longer than its row. */
 function bestWithin(rows: readonly AblationRow[], paper: AblationRow): AblationRow | undefined {
-  return rows
-    .filter(
-      (row) =>
-        row.curve === 'cachequant' &&
-        row.sampler === paper.sampler &&
-        row.steps === paper.steps &&
-        row.psnr !== null &&
-        row.timeRatio !== null &&
-        paper.timeRatio !== null &&
-        row.timeRatio <= paper.timeRatio,
-    )
-    .sort((a, b) => b.psnr! - a.psnr!)[0];
+  const alike = rows.filter(
+    ({ curve, sampler, steps }) =>
+      curve === 'cachequant' && sampler === paper.sampler && steps === paper.steps,
+  );
+  return bestRow(rowsWithin(alike, paper.timeRatio), 'psnr');
 }
 
 function strongestRival(rows: readonly AblationRow[], { timeRatio }: AblationRow): AblationRow | undefined {
-  if (timeRatio === null) return undefined;
-  return rows
-    .filter(
-      (row) =>
-        row.curve.includes('fewer steps') &&
-        row.timeRatio !== null &&
-        row.timeRatio <= timeRatio &&
-        row.psnrConverged !== null,
-    )
-    .sort((a, b) => b.psnrConverged! - a.psnrConverged!)[0];
+  const rivals = rows.filter(({ curve }) => curve.includes('fewer steps'));
+  return bestRow(rowsWithin(rivals, timeRatio), 'psnrConverged');
 }

@@ -1,4 +1,5 @@
 import { interval95, type RgbImage } from '@cachequant/evaluate';
+import { bestRow, rowsWithin } from './best-row.js';
 import type { AblationRow, Budget } from './results.js';
 import { CONVERGED, optimizeTries } from './rows.js';
 import { psnrs } from './scores.js';
@@ -13,9 +14,12 @@ export function budgetsOf(
 ): Budget[] {
   const converged = (pictures.get(CONVERGED.id) ?? []).slice(0, seeds);
   return SPEEDS.flatMap((speed) => {
-    const fast = rows.filter((row) => row.timeRatio !== null && row.timeRatio <= 1 / speed);
-    const ours = bestOf(fast.filter(optimizeTries));
-    const rival = bestOf(fast.filter(({ curve }) => !NO_RIVALS.has(curve)));
+    const fast = rowsWithin(rows, 1 / speed);
+    const ours = bestRow(fast.filter(optimizeTries), 'psnrConverged');
+    const rival = bestRow(
+      fast.filter(({ curve }) => !NO_RIVALS.has(curve)),
+      'psnrConverged',
+    );
     if (!ours || !rival) return [];
     const [a, b] = [ours, rival].map(({ id }) => psnrs(converged, pictures.get(id)!));
     const interval = interval95(a!.map((value, i) => value - b![i]!));
@@ -25,9 +29,3 @@ export function budgetsOf(
 }
 
 const NO_RIVALS = new Set<AblationRow['curve']>(['cachequant', 'reference', 'factors']);
-
-function bestOf(rows: readonly AblationRow[]): AblationRow | undefined {
-  return rows
-    .filter(({ psnrConverged }) => psnrConverged !== null)
-    .sort((a, b) => b.psnrConverged! - a.psnrConverged!)[0];
-}

@@ -57,9 +57,15 @@ export async function createBundleGenerator(
       ...options.defaults,
     },
     beforeRun: (plan) => checkPlan(manifest, plan, calibrated),
-    loadDenoiser: (folder, runtime) => loadBundleDenoiser(folder.storage, runtime, manifest, variant),
+    loadDenoiser: ({ storage }, runtime) => loadServing(storage, runtime, manifest, { variant, calibrated }),
     decoderGraph: variant?.vaeDecoder,
   });
+}
+
+/** Which graphs of a bundle to load, and what its calls were calibrated for. */
+interface Serving {
+  readonly variant: BundleVariant | undefined;
+  readonly calibrated: CalibratedSampler | undefined;
 }
 
 /** The denoiser of a bundle, for a sampling loop of one's own; `forTimesteps` serves other calls than calibrated. */
@@ -69,13 +75,24 @@ export async function loadBundleDenoiser(
   manifest: BundleManifest,
   variant?: BundleVariant,
 ): Promise<Denoiser> {
-  const { denoiser, schedule, corrections } = manifest;
+  return loadServing(storage, runtime, manifest, {
+    variant,
+    calibrated: await calibratedSampler(storage, manifest),
+  });
+}
+
+function loadServing(
+  storage: Storage,
+  runtime: Runtime,
+  { denoiser, schedule, corrections }: BundleManifest,
+  { variant, calibrated }: Serving,
+): Promise<Denoiser> {
   const { full, cached } = variant ?? denoiser;
   return loadCachedDenoiser(runtime, storage, {
     full: full.file,
     cached: cached.file,
     refreshSteps: schedule.refreshSteps,
-    calibratedTimesteps: (await calibratedSampler(storage, manifest))?.sampler.timesteps,
+    calibratedTimesteps: calibrated?.sampler.timesteps,
     anchors: variant?.anchors ?? corrections.anchors,
     guidance: corrections.guidance,
     guidanceReach: corrections.guidanceReach,

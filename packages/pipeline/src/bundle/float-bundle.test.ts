@@ -144,10 +144,10 @@ describe('createBundleGenerator', () => {
       ['negative prompt', 'blurry, low quality'],
       ['wording', 'highly detailed, studio lighting'],
     ]);
-    for (const { images, psnr: away, psnrCalibrated } of offCalibration) {
+    for (const { kind, images, psnr: away, psnrCalibrated } of offCalibration) {
       expect(images).toBeGreaterThan(0);
-      // Three refreshes are far too few for twice the steps; the values themselves are drawn again below.
-      expect(away).toBeGreaterThan(5);
+      // Three refreshes are far too few for twice the steps; what that measured is drawn again below.
+      expect(away).toBeGreaterThan(kind === 'steps' ? 5 : 10);
       expect(psnrCalibrated).toBeGreaterThan(10);
     }
     expect(calibration?.words).toContain('sneaker');

@@ -13,6 +13,8 @@ const SAMPLE = input('sample', 'float32', ['B', 1, 1, 1]);
 const FEATURES = input('cached_features', 'float32', ['B', 1]);
 const PREVIOUS = input('cached_features_previous', 'float32', ['B', 1]);
 
+const FORECAST = { refreshSteps: [0, 2], anchors: 2, guidance: 'forecast' } as const;
+
 /** The n-th refresh caches the number n + 1 on the device. */
 function fakeGraphs(anchors: 1 | 2) {
   const features: FakeDeviceTensor[] = [];
@@ -70,13 +72,7 @@ describe('cachedDenoiser', () => {
     const cached = fakeSession([SAMPLE, FEATURES, PREVIOUS], ['out_sample'], () => ({
       out_sample: floats([1, 1, 1, 1], 0),
     }));
-    const denoiser = cachedDenoiser({
-      full,
-      cached,
-      refreshSteps: [0, 2],
-      anchors: 2,
-      guidance: 'forecast',
-    });
+    const denoiser = cachedDenoiser({ full, cached, ...FORECAST });
     const both = floats([2, 1, 1, 1], 0, 0);
     await denoiser.predict({ ...callOf(0), sample: both });
     await denoiser.predict({ ...callOf(1), half: 'conditional' });
@@ -95,9 +91,7 @@ describe('cachedDenoiser', () => {
     const denoiser = cachedDenoiser({
       full,
       cached,
-      refreshSteps: [0, 2],
-      anchors: 2,
-      guidance: 'forecast',
+      ...FORECAST,
       calibratedTimesteps: [900, 700, 500, 300],
       guidanceReach: [0, 0.1, 0, 0.3],
       smoothing: [0, 0.4, 0.5, 0.6],

@@ -98,8 +98,6 @@ export function cachedDenoiser(options: CachedDenoiserOptions): Denoiser {
 
   const serving = (served: Pick<ServedCalls, 'refreshSteps'> & Partial<ServedCalls>): Denoiser => {
     const refreshes = new Set(served.refreshSteps);
-    // Predictions that lie nearer or further apart want other weights of smoothing.
-    const isAsCalibrated = (served.calibrated ?? timesteps)?.length === timesteps?.length;
     const calibratedCall = (call: number) => served.calibrated?.[call] ?? call;
     return {
       sampleInput: declared(full, fullInputs.sample),
@@ -109,10 +107,13 @@ export function cachedDenoiser(options: CachedDenoiserOptions): Denoiser {
       kindOf: (call) => (refreshes.has(call) ? 'full' : 'cached'),
       ...(options.guidance === 'forecast' && { conditionalAlone: (call: number) => !refreshes.has(call) }),
       ...(guidanceReach && { guidanceReach: (call: number) => guidanceReach[calibratedCall(call)] }),
-      ...(smoothing && isAsCalibrated && { smoothing: (call: number) => smoothing[call] ?? 0 }),
+      // Predictions that lie nearer or further apart want other weights.
+      ...(smoothing && !served.calibrated && { smoothing: (call: number) => smoothing[call] ?? 0 }),
       ...(timesteps && {
         forTimesteps: (others: readonly number[]) =>
-          serving(servedCalls(others, { timesteps, refreshSteps })),
+          others.length === timesteps.length
+            ? own
+            : serving(servedCalls(others, { timesteps, refreshSteps })),
       }),
       predict(call, { signal } = {}) {
         const run = refreshes.has(call.call) ? refresh : reuse;
@@ -129,7 +130,8 @@ export function cachedDenoiser(options: CachedDenoiserOptions): Denoiser {
       },
     };
   };
-  return serving({ refreshSteps });
+  const own = serving({ refreshSteps });
+  return own;
 }
 
 function featureFeeds(

@@ -9,21 +9,20 @@ export interface Guidance {
   readonly scale: number;
   /** `together` runs both halves as one batch, unconditional first; `one-by-one` needs half the memory. */
   readonly halves: 'together' | 'one-by-one';
-  /** What `joinedConditioning` made; left out: made anew. */
+  /** What `withJoinedConditioning` made; left out: made anew. */
   readonly joined?: Conditioning | undefined;
   /** Of the same batch, call after call; needed for denoisers that compute the conditional half alone. */
   readonly forecast?: GuidanceForecast;
 }
 
-/** Both halves as one batch, made once for all calls, so that what was placed for one call is there for the next. */
-export function joinedConditioning({
-  conditional,
-  unconditional,
-  scale,
-  halves,
-}: Guidance): Conditioning | undefined {
-  if (scale === 1 || unconditional === undefined || halves === 'one-by-one') return undefined;
-  return concatConditioning(unconditional, conditional);
+/**
+ * With the conditioning of both halves as one batch, made once for all calls, so that what was placed for one call is
+ * there for the next.
+ */
+export function withJoinedConditioning(guidance: Guidance): Guidance {
+  const { conditional, unconditional, scale, halves } = guidance;
+  if (scale === 1 || unconditional === undefined || halves === 'one-by-one') return guidance;
+  return { ...guidance, joined: concatConditioning(unconditional, conditional) };
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Sampler, SamplerState } from '@cachequant/samplers';
 import { CacheQuantError, type Tensor, tensor, throwIfAborted } from '@cachequant/tensor';
 import type { CallKind, Conditioning, Denoiser } from './denoiser.js';
-import { type Guidance, guidedPrediction, joinedConditioning } from './guidance.js';
+import { type Guidance, guidedPrediction, withJoinedConditioning } from './guidance.js';
 import { GuidanceForecast } from './guidance-forecast.js';
 import type { NoiseSource } from './initial-noise.js';
 import { PredictionSmoothing } from './prediction-smoothing.js';
@@ -62,14 +62,13 @@ export async function sampleLatents(options: SampleLatentsOptions): Promise<Samp
   const { sampler, noise, signal, onStep, now = () => performance.now() } = options;
   const denoiser = options.denoiser.forTimesteps?.(sampler.timesteps) ?? options.denoiser;
   const generators = checkGenerators(options);
-  const halves: Guidance = {
+  const guidance = withJoinedConditioning({
     conditional: options.conditioning,
     unconditional: options.unconditional,
     scale: options.guidanceScale ?? 1,
     halves: options.halves ?? 'together',
     ...(denoiser.conditionalAlone && { forecast: new GuidanceForecast(denoiser.guidanceReach) }),
-  };
-  const guidance = { ...halves, joined: joinedConditioning(halves) };
+  });
   const smoothing = denoiser.smoothing && new PredictionSmoothing(denoiser.smoothing);
   denoiser.reset();
   let states = splitImages(noise).map((image) => sampler.start(image));

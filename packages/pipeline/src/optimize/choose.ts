@@ -44,11 +44,7 @@ async function plannedChoice(study: Study, plan: BundlePlan): Promise<Choice> {
   const chosen = (guidance === 'forecast' && (await withGuidanceForecast(study, computed))) || computed;
   const plain =
     correction === 'none' ? undefined : await buildCandidate(study, schedule, 'none', refreshSteps);
-  const keeps = plan.quantizationCorrection?.kept === true;
-  const quantization = keeps ? await correctQuantization(study, chosen) : undefined;
-  const quantizationKept = quantization !== undefined;
-  const variant = quantization?.variant ?? chosen.variant;
-  return { candidates: [chosen], chosen, plain, quantization, quantizationKept, variant };
+  return { candidates: [chosen], chosen, plain, ...(await withQuantizationCorrection(study, chosen, true)) };
 }
 
 async function measuredChoice(study: Study): Promise<Choice> {
@@ -64,26 +60,38 @@ async function measuredChoice(study: Study): Promise<Choice> {
   }
   const chosen = bestOf(candidates);
   const plain = plains.find(({ schedule }) => schedule === chosen.schedule);
-  const quantization = await correctQuantization(study, chosen);
-  const quantizationKept =
-    quantization !== undefined && (recipe.recipe === 'paper' || mean(quantization.psnr) > mean(chosen.psnr));
   return {
     candidates,
     chosen,
     plain: chosen === plain ? undefined : plain,
+    ...(await withQuantizationCorrection(study, chosen, recipe.recipe === 'paper')),
+  };
+}
+
+/** What becomes of the quantization correction: it is kept where the pictures get better by it, or in any case. */
+async function withQuantizationCorrection(
+  study: Study,
+  chosen: Candidate,
+  inAnyCase: boolean,
+): Promise<Pick<Choice, 'quantization' | 'quantizationKept' | 'variant'>> {
+  const quantization = await correctQuantization(study, chosen);
+  const quantizationKept =
+    quantization !== undefined && (inAnyCase || mean(quantization.psnr) > mean(chosen.psnr));
+  return {
     quantization,
     quantizationKept,
     variant: quantizationKept ? quantization.variant : chosen.variant,
   };
 }
 
-/** The recipe's correction of what integers cost; undefined in float, or where nothing is to be corrected. */
+/** The recipe's correction of what integers cost; undefined in float, without one, or where a plan has dropped it. */
 async function correctQuantization(
   study: Study,
   chosen: Candidate,
 ): Promise<QuantizationCorrection | undefined> {
   const { recipe } = study.lab;
   if (study.integers === undefined || recipe.cacheCorrection === 'none') return undefined;
+  if (study.plan !== undefined && study.plan.quantizationCorrection?.kept !== true) return undefined;
   if (recipe.recipe !== 'paper') return { kind: 'smoothing', ...(await smoothPredictions(study, chosen)) };
   const corrected = await correctOutputs(study, chosen);
   return corrected && { kind: 'outputs', ...corrected };
@@ -101,14 +109,9 @@ async function plainCandidates(study: Study, best: ScheduleKind): Promise<Candid
 }
 
 async function withoutCache(study: Study): Promise<Choice> {
-  const { plan } = study;
   const chosen = await buildWithoutCache(study);
-  const isOut = plan !== undefined && plan.quantizationCorrection?.kept !== true;
-  const quantization = isOut ? undefined : await correctQuantization(study, chosen);
-  const quantizationKept =
-    quantization !== undefined && (plan !== undefined || mean(quantization.psnr) > mean(chosen.psnr));
-  const variant = quantizationKept ? quantization.variant : chosen.variant;
-  return { candidates: [chosen], chosen, plain: undefined, quantization, quantizationKept, variant };
+  const corrected = await withQuantizationCorrection(study, chosen, study.plan !== undefined);
+  return { candidates: [chosen], chosen, plain: undefined, ...corrected };
 }
 
 async function bothGuidances(study: Study, computed: Candidate): Promise<Candidate[]> {

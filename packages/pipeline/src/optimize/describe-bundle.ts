@@ -78,6 +78,7 @@ export function describeRecipe(
   'sampler' | 'guidanceScale' | 'latentDims' | 'schedule' | 'corrections' | 'bits' | 'layers'
 > {
   const { recipe, sampler } = lab;
+  const cached = variant.cached!;
   const integers = recipe.bits !== 'none';
   return {
     sampler: { name: sampler.name, steps: sampler.steps, calls: sampler.calls },
@@ -86,13 +87,11 @@ export function describeRecipe(
     schedule: { kind: chosen.schedule, interval: recipe.interval, refreshSteps: [...chosen.refreshSteps] },
     corrections: {
       cache: chosen.correction,
-      anchors: chosen.variant.cached!.anchors,
-      guidance: chosen.variant.cached!.guidance ?? 'computed',
-      ...(chosen.variant.cached!.guidanceReach && {
-        guidanceReach: [...chosen.variant.cached!.guidanceReach],
-      }),
+      anchors: cached.anchors,
+      guidance: cached.guidance ?? 'computed',
+      ...(cached.guidanceReach && { guidanceReach: [...cached.guidanceReach] }),
       quantization: quantizationKept && quantization?.kind === 'outputs',
-      ...(variant.cached!.smoothing && { smoothing: [...variant.cached!.smoothing] }),
+      ...(cached.smoothing && { smoothing: [...cached.smoothing] }),
     },
     bits: {
       weights: weightBits(recipe),

@@ -1,9 +1,10 @@
 import type { SamplerState } from '@cachequant/samplers';
 import { tensor } from '@cachequant/tensor';
 import type { Denoiser } from '../generate/denoiser.js';
-import { type Guidance, guidedPrediction, joinedConditioning } from '../generate/guidance.js';
+import { type Guidance, guidedPrediction } from '../generate/guidance.js';
 import { GuidanceForecast } from '../generate/guidance-forecast.js';
 import { initialNoise } from '../generate/initial-noise.js';
+import { imageGuidance } from './image-guidance.js';
 import type { Laboratory } from './laboratory.js';
 import { landingError } from './landing-error.js';
 import type { Study } from './study.js';
@@ -108,15 +109,8 @@ function startRuns({ lab, trajectory }: FloatRun, fitted: (call: number) => numb
   return lab.calibration.slice(0, trajectory.images.length).map((image) => {
     const { noise, generators } = initialNoise([image.seed], lab.latentDims);
     const forecast = new GuidanceForecast(fitted);
-    const guidance: Guidance = {
-      conditional: image.conditioning,
-      unconditional: image.unconditional,
-      scale: lab.guidanceScale,
-      halves: 'together',
-      forecast,
-    };
     return {
-      guidance: { ...guidance, joined: joinedConditioning(guidance) },
+      guidance: imageGuidance(lab, image, forecast),
       forecast,
       draw: () => generators[0]!.randn(noise.data.length),
       state: lab.sampler.start(noise.data),
@@ -144,8 +138,7 @@ async function floatSample(
   image: number,
   call: number,
 ): Promise<Float32Array> {
+  if (call < lab.sampler.calls) return (await recordedCall(lab, trajectory, image, call)).sample.data;
   const size = lab.latentDims.reduce((product, dim) => product * dim, 1);
-  if (call === lab.sampler.calls) return latents.subarray(image * size, (image + 1) * size);
-  // Both halves of guidance were given the same.
-  return (await recordedCall(lab, trajectory, image, call)).call.sample.data.subarray(0, size);
+  return latents.subarray(image * size, (image + 1) * size);
 }

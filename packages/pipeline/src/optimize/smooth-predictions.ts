@@ -1,7 +1,7 @@
-import type { Tensor } from '@cachequant/tensor';
-import { combine, guidedPrediction } from '../generate/guidance.js';
+import { combine, type Guidance, guidedPrediction } from '../generate/guidance.js';
 import { GuidanceForecast } from '../generate/guidance-forecast.js';
 import type { Candidate } from './candidate.js';
+import { imageGuidance } from './image-guidance.js';
 import type { Study } from './study.js';
 import { replay } from './trajectory.js';
 import { calibrationPsnr, loadVariant, type Variant } from './variant.js';
@@ -32,31 +32,19 @@ async function fitSmoothing({ lab, trajectory }: Study, variant: Variant): Promi
   const { calls } = lab.sampler;
   const [power, product] = [new Float64Array(calls), new Float64Array(calls)];
   const denoiser = await loadVariant(lab, variant);
+  const options = lab.signal ? { signal: lab.signal } : {};
+  let guidance: Guidance | undefined;
+  let before: Float32Array | undefined;
   try {
-    let forecast = new GuidanceForecast();
-    let before: Float32Array | undefined;
-    for await (const { image, call, prediction } of replay(lab, trajectory, 'fit smoothing')) {
+    for await (const { image, call, sample, prediction } of replay(lab, trajectory, 'fit smoothing')) {
       if (call.call === 0) {
         denoiser.reset();
-        forecast = new GuidanceForecast(denoiser.guidanceReach);
+        const forecast = new GuidanceForecast(denoiser.guidanceReach);
+        guidance = imageGuidance(lab, lab.calibration[image]!, forecast);
         before = undefined;
       }
-      const { conditioning, unconditional } = lab.calibration[image]!;
-      const guided = lab.guidanceScale !== 1 && unconditional !== undefined;
-      const options = lab.signal ? { signal: lab.signal } : {};
-      const { data } = await guidedPrediction(
-        denoiser,
-        { ...call, sample: guided ? firstHalf(call.sample) : call.sample },
-        {
-          conditional: conditioning,
-          unconditional,
-          scale: guided ? lab.guidanceScale : 1,
-          halves: 'together',
-          forecast,
-        },
-        options,
-      );
-      const truth = guided ? guidedTruth(prediction.data, lab.guidanceScale) : prediction.data;
+      const { data } = await guidedPrediction(denoiser, { ...call, sample }, guidance!, options);
+      const truth = guidedTruth(prediction.data, guidance!);
       for (const [i, earlier] of (before ?? []).entries()) {
         const difference = earlier - data[i]!;
         power[call.call]! += difference * difference;
@@ -70,10 +58,9 @@ async function fitSmoothing({ lab, trajectory }: Study, variant: Variant): Promi
   return Array.from(power, (value, call) => (value > 0 ? product[call]! / value : 0));
 }
 
-function firstHalf({ dtype, dims, data }: Tensor<'float32'>): Tensor<'float32'> {
-  return { dtype, dims: [dims[0]! / 2, ...dims.slice(1)], data: data.slice(0, data.length / 2) };
-}
-
-function guidedTruth(both: Float32Array, scale: number): Float32Array {
-  return combine(both.subarray(0, both.length / 2), both.subarray(both.length / 2), scale);
+/** The float model's prediction with guidance, from both halves of it where there are two. */
+function guidedTruth(recorded: Float32Array, { scale }: Guidance): Float32Array {
+  if (scale === 1) return recorded;
+  const half = recorded.length / 2;
+  return combine(recorded.subarray(0, half), recorded.subarray(half), scale);
 }

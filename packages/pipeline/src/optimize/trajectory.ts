@@ -1,5 +1,5 @@
 import type { Tensor } from '@cachequant/tensor';
-import { throwIfAborted } from '@cachequant/tensor';
+import { tensor, throwIfAborted } from '@cachequant/tensor';
 import type { Conditioning, DenoiserCall } from '../generate/denoiser.js';
 import { concatConditioning } from '../generate/guidance.js';
 import type { Laboratory } from './laboratory.js';
@@ -64,7 +64,10 @@ export class TrajectoryRecorder {
 /** One call of the float model, as it was. */
 export interface ReplayedCall {
   readonly image: number;
+  /** With both halves of guidance as one batch. */
   readonly call: DenoiserCall;
+  /** What each half was given, [1, C, H, W]. */
+  readonly sample: Floats;
   /** The float model's cached tensor. */
   readonly features: Floats;
   /** The float model's prediction, before guidance. */
@@ -105,9 +108,15 @@ export async function recordedCall(
   return {
     image,
     call: { call, timestep, sample, conditioning: conditioningOf(lab, image) },
+    sample: firstOf(sample),
     features,
     prediction,
   };
+}
+
+/** The first of a batch, as a view. */
+function firstOf({ dims, data }: Floats): Floats {
+  return tensor('float32', [1, ...dims.slice(1)], data.subarray(0, data.length / dims[0]!));
 }
 
 function conditioningOf({ calibration, guidanceScale }: Laboratory, image: number): Conditioning {

@@ -1,5 +1,4 @@
-import { createSampler } from '@cachequant/samplers';
-import { CacheQuantError } from '@cachequant/tensor';
+import { possibleSampler } from '../../bundle/calibrated-sampler.js';
 import type { PreparedSource } from '../prepare.js';
 
 /** A sampler and its steps, and the cache intervals to try with them. */
@@ -29,7 +28,8 @@ export function samplerSettings(
       ? [setting(own, Math.floor(sampler.steps / 2), Math.floor(sampler.steps / 2))]
       : []),
   ];
-  const fits = (steps: number) => steps <= sampler.steps && canRun(folder.scheduler ?? {}, steps);
+  const fits = (steps: number) =>
+    steps <= sampler.steps && possibleSampler(folder.scheduler ?? {}, FAST_SAMPLER, steps) !== undefined;
   const isFast = sampler.name === 'DPMSolverMultistepScheduler';
   if (isFast || sampler.stochastic) return settings;
   return [...settings, ...FAST_STEPS.filter(fits).map((steps) => setting(FAST_SAMPLER, steps, steps))];
@@ -41,15 +41,4 @@ function setting(sampler: string | undefined, steps: number, calls: number): Sam
     steps,
     intervals: INTERVALS.filter((interval) => interval === 1 || 4 * interval <= calls),
   };
-}
-
-/** Whether the model's configuration says what the faster sampler can do. */
-function canRun(config: unknown, steps: number): boolean {
-  try {
-    createSampler(config, { sampler: FAST_SAMPLER, steps });
-    return true;
-  } catch (error) {
-    if (CacheQuantError.is(error)) return false;
-    throw error;
-  }
 }
