@@ -24,7 +24,11 @@ export function addGenerationOptions(command: Command): Command {
     .option('--negative-prompt <text>', 'what the pictures should be far from')
     .option('--seed <number>', 'of the first image; image i has seed + i', integer(0), 0)
     .option('--count <number>', 'images for each prompt', integer(1), 1)
-    .option('--guidance-scale <number>', 'how closely to follow the prompt; 1 is no guidance', decimal(0))
+    .option(
+      '--guidance-scale <number>',
+      'how closely to follow the prompt; up to 1 the prompt alone, without guidance',
+      decimal(0),
+    )
     .option(
       '--steps <number>',
       'steps of the sampler; a bundle takes others than its own with a warning',

@@ -51,6 +51,18 @@ describe('offCalibrationWarnings(bundle, request)', () => {
     expect(warningsAt(7)[0]).toContain('at 7 its quality was not measured; at 8, pictures measured 28.3 dB');
   });
 
+  it('takes all guidance scales up to 1 for the same', () => {
+    const warningsAt = (calibrated: number, guidanceScale: number, half = 2) =>
+      offCalibrationWarnings(
+        { ...BUNDLE, guidanceScale: calibrated, offCalibration: [measured('guidance scale', half, 38)] },
+        { ...REQUEST, guidanceScale },
+      );
+    expect(warningsAt(0, 1)).toEqual([]);
+    expect(warningsAt(1, 0.5)).toEqual([]);
+    expect(warningsAt(0, 4)).toHaveLength(1);
+    expect(warningsAt(1.5, 0, 0.75)[0]).toContain('at 1, pictures measured 38.0 dB');
+  });
+
   it('tells the loss at a number of steps that was measured, and at the nearest one', () => {
     const warningsAt = (steps: number) =>
       offCalibrationWarnings(BUNDLE, { ...REQUEST, sampler: { ...PLMS, steps } });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isGuided } from '../generate/guidance.js';
 
 const KINDS = ['guidance scale', 'negative prompt', 'wording', 'steps'] as const;
 
@@ -59,14 +60,18 @@ export function offCalibrationWarnings(bundle: CalibratedFor, request: AskedRequ
     const loss = lossAt(steps, nearestValue(measured('steps'), steps));
     warnings.push(`The bundle was calibrated at ${sampler.steps} steps; ${loss}.`);
   }
-  if (request.guidanceScale !== guidanceScale) {
-    const nearest = nearestValue(measured('guidance scale'), request.guidanceScale);
+  if (appliedScale(request.guidanceScale) !== appliedScale(guidanceScale)) {
+    const asked = appliedScale(request.guidanceScale);
+    const applied = measured('guidance scale').map((each) => ({
+      ...each,
+      value: appliedScale(Number(each.value)),
+    }));
     warnings.push(
-      `The bundle was calibrated at guidance scale ${guidanceScale}; ${lossAt(request.guidanceScale, nearest)}.`,
+      `The bundle was calibrated at guidance scale ${guidanceScale}; ${lossAt(asked, nearestValue(applied, asked))}.`,
     );
   }
   if (calibration === undefined) return warnings;
-  if (request.guidanceScale !== 1 && request.negativePrompt !== calibration.negativePrompt) {
+  if (isGuided(request.guidanceScale) && request.negativePrompt !== calibration.negativePrompt) {
     const [loss] = measured('negative prompt');
     const what = loss
       ? `another one, "${loss.value}", measured ${decibels(loss)}`
@@ -83,6 +88,11 @@ export function offCalibrationWarnings(bundle: CalibratedFor, request: AskedRequ
     );
   }
   return warnings;
+}
+
+/** All scales without guidance are one. */
+function appliedScale(guidanceScale: number): number {
+  return isGuided(guidanceScale) ? guidanceScale : 1;
 }
 
 /** The words of prompts, in lower case, each once. */

@@ -30,7 +30,7 @@ export interface GenerationRequest {
   readonly prompts?: readonly string[];
   /** What the picture should be far from; empty when left out. */
   readonly negativePrompt?: string;
-  /** 1 is no guidance. */
+  /** Up to 1 there is no guidance: the prompt alone is computed, at half the cost. */
   readonly guidanceScale?: number;
   /** Image i of the request has the seed `seed + i`; 0 when left out. */
   readonly seed?: number;

@@ -2,6 +2,7 @@ import { createNodeRuntime } from '@cachequant/runtime-node';
 import type { Runtime } from '@cachequant/tensor';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { modelCopy, modelStorage } from '../__fixtures__/models.js';
+import type { GenerationRequest } from './generation-request.js';
 import { createGenerator, type GenerationPlan, type Generator } from './generator.js';
 import { loadFloatDenoiser } from './generator-parts.js';
 
@@ -88,6 +89,25 @@ describe('createGenerator(options)', () => {
     };
     expect(await make('blue', 3)).not.toEqual(await make('', 3));
     expect(await make('blue', 1)).toEqual(await make('', 1));
+  });
+
+  it.each([0, 0.5])(
+    'makes of the prompt alone at a guidance scale of %d what it makes at 1',
+    async (guidanceScale) => {
+      const make = async (request: GenerationRequest) => {
+        const { images } = await generator.generate({ prompt: PROMPT, steps: 2, ...request });
+        return images[0]!;
+      };
+      expect(await make({ guidanceScale })).toEqual(await make({ guidanceScale: 1 }));
+      expect(await make({ guidanceScale })).not.toEqual(await make({ guidanceScale, prompt: '' }));
+    },
+  );
+
+  it('says that a negative prompt has no effect without guidance, and refuses it when strict', async () => {
+    const request = { prompt: PROMPT, steps: 1, negativePrompt: 'blue', guidanceScale: 0 };
+    const { warnings } = await generator.generate(request);
+    expect(warnings).toEqual([expect.stringContaining('negative prompt has no effect')]);
+    await expect(generator.generate({ ...request, strict: true })).rejects.toThrow('has no effect');
   });
 
   it('warns of a prompt that is cut, and refuses it when strict', async () => {

@@ -9,7 +9,7 @@ import {
   imageJobs,
 } from './generation-request.js';
 import { type GeneratorParts, loadParts, type PartOptions } from './generator-parts.js';
-import type { Guidance } from './guidance.js';
+import { type Guidance, isGuided } from './guidance.js';
 import { promptConditioning, type Warn, warningCollector } from './prompt-conditioning.js';
 import { type GeneratedImage, type ImageRun, type RunTiming, runImages } from './run-images.js';
 import { type SampleGeometry, sampleGeometry, sampleShape } from './sample-geometry.js';
@@ -127,7 +127,7 @@ async function generate(settings: Settings, request: GenerationRequest): Promise
   const sampler = requestedSampler(settings, request);
   const guidanceScale =
     parts.promptEncoder === undefined ? 1 : (request.guidanceScale ?? settings.defaults.guidanceScale);
-  const negative = guidanceScale === 1 ? [] : [request.negativePrompt];
+  const negative = isGuided(guidanceScale) ? [request.negativePrompt] : [];
   const { warn, warnings } = warningCollector(request.strict ?? false, settings.onWarning);
   const [height, width] = [shape[1] * parts.decoder.factor, shape[2] * parts.decoder.factor];
   const plan: GenerationPlan = {
@@ -139,6 +139,9 @@ async function generate(settings: Settings, request: GenerationRequest): Promise
     height,
     batch,
   };
+  if (request.negativePrompt && !isGuided(guidanceScale)) {
+    warn('The negative prompt has no effect: there is guidance at scales above 1 alone.');
+  }
   for (const warning of (await settings.beforeRun?.(plan)) ?? []) warn(warning);
   const textEncoderMs = await encodeBefore(
     settings,

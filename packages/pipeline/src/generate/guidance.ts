@@ -2,9 +2,17 @@ import { CacheQuantError, type Tensor, tensor } from '@cachequant/tensor';
 import type { Conditioning, Denoiser, DenoiserCall } from './denoiser.js';
 import type { GuidanceForecast } from './guidance-forecast.js';
 
+/**
+ * Whether a guidance scale asks for the unconditional half: only above 1, as in diffusers. At 1 that half cancels out,
+ * and models distilled without guidance prescribe 0.
+ */
+export function isGuided(scale: number): boolean {
+  return scale > 1;
+}
+
 export interface Guidance {
   readonly conditional: Conditioning;
-  /** Needed when `scale` is not 1. */
+  /** Needed when `scale` is above 1. */
   readonly unconditional?: Conditioning | undefined;
   readonly scale: number;
   /** `together` runs both halves as one batch, unconditional first; `one-by-one` needs half the memory. */
@@ -21,12 +29,13 @@ export interface Guidance {
  */
 export function withJoinedConditioning(guidance: Guidance): Guidance {
   const { conditional, unconditional, scale, halves } = guidance;
-  if (scale === 1 || unconditional === undefined || halves === 'one-by-one') return guidance;
+  if (!isGuided(scale) || unconditional === undefined || halves === 'one-by-one') return guidance;
   return { ...guidance, joined: concatConditioning(unconditional, conditional) };
 }
 
 /**
- * One prediction with classifier-free guidance: unconditional + scale · (conditional − unconditional).
+ * One prediction with classifier-free guidance: unconditional + scale · (conditional − unconditional); at scales up to
+ * 1 the conditional half, alone.
  *
  * Source: Ho and Salimans, Classifier-Free Diffusion Guidance, 2022, https://arxiv.org/abs/2207.12598, in
  * diffusers' parametrisation. Differs: where the denoiser says so, the conditional half alone is computed, and the
@@ -40,12 +49,12 @@ export async function guidedPrediction(
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<Tensor<'float32'>> {
   const { conditional, unconditional, scale, halves, joined, forecast } = guidance;
-  if (scale === 1) return denoiser.predict({ ...call, conditioning: conditional }, options);
+  if (!isGuided(scale)) return denoiser.predict({ ...call, conditioning: conditional }, options);
   if (unconditional === undefined) {
     throw new CacheQuantError('invalid-argument', 'guidance needs unconditional conditioning', {
       where: 'guidanceScale',
       got: String(scale),
-      hint: 'Give `unconditional`, or a scale of 1',
+      hint: 'Give `unconditional`, or a scale of 1 or below',
     });
   }
   const difference = denoiser.conditionalAlone?.(call.call) ? forecast?.at(call.call) : undefined;

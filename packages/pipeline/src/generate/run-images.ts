@@ -3,7 +3,7 @@ import type { Sampler } from '@cachequant/samplers';
 import { type Tensor, tensor } from '@cachequant/tensor';
 import type { GenerationRequest, ImageJob } from './generation-request.js';
 import type { GeneratorParts } from './generator-parts.js';
-import type { Guidance } from './guidance.js';
+import { type Guidance, isGuided } from './guidance.js';
 import { initialNoise } from './initial-noise.js';
 import { promptConditioning, type Warn } from './prompt-conditioning.js';
 import { type CallTiming, type SamplingStep, sampleLatents } from './sample-latents.js';
@@ -59,7 +59,7 @@ export async function runImages(
     generators,
     guidanceScale,
     conditioning: await encode(jobs.map((job) => job.prompt)),
-    unconditional: guidanceScale === 1 ? undefined : await encode(jobs.map(() => request.negativePrompt)),
+    unconditional: isGuided(guidanceScale) ? await encode(jobs.map(() => request.negativePrompt)) : undefined,
     halves: halvesFor(run),
     learnedVariance: isLearned(parts.folder.scheduler?.variance_type),
     signal,

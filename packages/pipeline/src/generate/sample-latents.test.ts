@@ -108,6 +108,30 @@ describe('sampleLatents', () => {
     expect(resets()).toBe(1);
   });
 
+  it.each([0, 0.5, 1])(
+    'computes the conditional half alone at a scale of %d, whatever the denoiser caches',
+    async (guidanceScale) => {
+      const options = { sampler, noise, conditioning: bias(0.5), unconditional: bias(0.25), guidanceScale };
+      const plain = fakeDenoiser((value, b) => 0.1 * value + b);
+      const expected = await sampleLatents({
+        denoiser: plain.denoiser,
+        sampler,
+        noise,
+        conditioning: bias(0.5),
+      });
+      for (const halves of ['together', 'one-by-one'] as const) {
+        const { denoiser, calls } = fakeDenoiser((value, b) => 0.1 * value + b);
+        const forecast = { ...denoiser, conditionalAlone: (call: number) => call % 2 === 1 };
+        const { latents } = await sampleLatents({ ...options, denoiser: forecast, halves });
+        expect(latents).toEqual(expected.latents);
+        expect(calls.map(({ sample, half, stream }) => [sample.dims[0], half, stream])).toEqual(
+          new Array(4).fill([1, undefined, undefined]),
+        );
+        expect(calls.every(({ conditioning }) => conditioning.bias!.data[0] === 0.5)).toBe(true);
+      }
+    },
+  );
+
   it('refuses guidance without unconditional', async () => {
     const { denoiser } = fakeDenoiser((value) => value);
     const run = sampleLatents({ denoiser, sampler, noise, conditioning: {}, guidanceScale: 2 });

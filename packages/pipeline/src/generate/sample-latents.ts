@@ -32,9 +32,9 @@ export interface SampleLatentsOptions {
   readonly generators?: readonly NoiseSource[];
   /** Tensors [B, …]. */
   readonly conditioning: Conditioning;
-  /** Tensors [B, …]; needed when `guidanceScale` is not 1. */
+  /** Tensors [B, …]; needed when `guidanceScale` is above 1. */
   readonly unconditional?: Conditioning | undefined;
-  /** 1, the default, is no guidance. */
+  /** Up to 1, the default, there is no guidance. */
   readonly guidanceScale?: number;
   readonly halves?: Guidance['halves'];
   /** Passes a learned variance on to the sampler; otherwise the output's second half of channels is dropped. */

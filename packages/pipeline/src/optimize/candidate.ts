@@ -2,6 +2,7 @@ import type { ForecastTables } from '@cachequant/correction';
 import type { OnnxModel } from '@cachequant/onnx';
 import type { ActivationGridTable } from '@cachequant/quantizer';
 import { uniformSchedule } from '@cachequant/scheduler';
+import { isGuided } from '../generate/guidance.js';
 import { chooseShrinkage, fitCache } from './cache-fit.js';
 import { foldCorrection, integerForm, SAMPLES_KEPT, sitesOf, withObservers } from './cached-graphs.js';
 import { fitGuidanceReach } from './fit-guidance-reach.js';
@@ -55,7 +56,7 @@ export async function withGuidanceForecast(
   candidate: Candidate,
 ): Promise<Candidate | undefined> {
   const { lab, runner, references } = study;
-  const guided = lab.guidanceScale !== 1 && lab.calibration[0]?.unconditional !== undefined;
+  const guided = isGuided(lab.guidanceScale) && lab.calibration[0]?.unconditional !== undefined;
   if (!guided || lab.recipe.guidance === 'computed') return undefined;
   const name = `${candidate.name}-guidance`;
   const cached = { ...candidate.variant.cached!, guidance: 'forecast' } as const;

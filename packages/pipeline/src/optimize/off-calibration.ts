@@ -5,6 +5,7 @@ import type { OffCalibration } from '../bundle/off-calibration.js';
 import type { Denoiser } from '../generate/denoiser.js';
 import { floatDenoiser } from '../generate/float-denoiser.js';
 import { loadPromptEncoder } from '../generate/generator-parts.js';
+import { isGuided } from '../generate/guidance.js';
 import { loadGraph } from '../model/load-graph.js';
 import type { ModelFolder } from '../model/model-folder.js';
 import { type Laboratory, type PreparedImage, sampleImage } from './laboratory.js';
@@ -65,14 +66,14 @@ async function conditionsOf(
 ): Promise<Condition[]> {
   const { guidanceScale, sampler } = lab;
   const asCalibrated = { guidanceScale, sampler, images };
-  const isGuided = guidanceScale !== 1 && images[0]!.unconditional !== undefined;
+  const guided = isGuided(guidanceScale) && images[0]!.unconditional !== undefined;
   const conditions: Condition[] = otherSteps(lab, folder).map((other) => ({
     ...asCalibrated,
     kind: 'steps',
     value: other.steps,
     sampler: other,
   }));
-  for (const value of isGuided ? [guidanceScale / 2, guidanceScale * 2] : []) {
+  for (const value of guided ? [guidanceScale / 2, guidanceScale * 2] : []) {
     conditions.push({ ...asCalibrated, kind: 'guidance scale', value, guidanceScale: value });
   }
   const [name] = Object.keys(images[0]!.conditioning);
@@ -82,7 +83,7 @@ async function conditionsOf(
     const encode = async (text: string) => ({
       [name]: (await encoder.encode(text, lab.signal)).hiddenStates,
     });
-    if (isGuided) {
+    if (guided) {
       const unconditional = await encode(NEGATIVE_PROMPT);
       const negative = images.map((image) => ({ ...image, unconditional }));
       conditions.push({ ...asCalibrated, kind: 'negative prompt', value: NEGATIVE_PROMPT, images: negative });

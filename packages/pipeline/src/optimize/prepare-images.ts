@@ -1,6 +1,7 @@
 import { medianOf } from '@cachequant/evaluate';
 import { type Runtime, type Tensor, throwIfAborted } from '@cachequant/tensor';
 import { loadPromptEncoder } from '../generate/generator-parts.js';
+import { isGuided } from '../generate/guidance.js';
 import { DEFAULT_PROMPTS } from './default-prompts.js';
 import type { GivenConditioning } from './given-conditioning.js';
 import type { Laboratory, PreparedImage } from './laboratory.js';
@@ -31,7 +32,7 @@ export async function prepareImages(
     return { [conditioningName]: hiddenStates };
   };
   try {
-    const unconditional = guidanceScale === 1 ? undefined : await encode(recipe.negativePrompt);
+    const unconditional = isGuided(guidanceScale) ? await encode(recipe.negativePrompt) : undefined;
     const images = async (
       count: number,
       list: readonly string[],

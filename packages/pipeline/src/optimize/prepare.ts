@@ -2,6 +2,7 @@ import { type OnnxModel, readModel } from '@cachequant/onnx';
 import { createSampler, type Sampler } from '@cachequant/samplers';
 import { CacheQuantError, type Storage, type TensorInfo } from '@cachequant/tensor';
 import { type DenoiserInputs, findDenoiserInputs } from '../generate/denoiser-inputs.js';
+import { isGuided } from '../generate/guidance.js';
 import { vaeFactor } from '../generate/latent-decoder.js';
 import { sampleGeometry, sampleShape } from '../generate/sample-geometry.js';
 import { type ModelFolder, openModelFolder } from '../model/model-folder.js';
@@ -52,7 +53,7 @@ export async function prepareSource(
     : 1;
   const refreshes = recipe.refreshes ?? refreshesAt(sampler, recipe.interval);
   requireFeasible(recipe, sampler, refreshes);
-  const batch = guidanceScale === 1 ? 1 : 2;
+  const batch = isGuided(guidanceScale) ? 2 : 1;
   const sample = declared.find(({ name }) => name === inputs.sample)!;
   requireBatch(sample, batch);
   const factor = folder.vaeDecoder ? vaeFactor(folder.vaeDecoder.config) : 1;

@@ -1,4 +1,4 @@
-import { combine, type Guidance, guidedPrediction } from '../generate/guidance.js';
+import { combine, type Guidance, guidedPrediction, isGuided } from '../generate/guidance.js';
 import { GuidanceForecast } from '../generate/guidance-forecast.js';
 import type { Candidate } from './candidate.js';
 import { imageGuidance } from './image-guidance.js';
@@ -60,7 +60,7 @@ async function fitSmoothing({ lab, trajectory }: Study, variant: Variant): Promi
 
 /** The float model's prediction with guidance, from both halves of it where there are two. */
 function guidedTruth(recorded: Float32Array, { scale }: Guidance): Float32Array {
-  if (scale === 1) return recorded;
+  if (!isGuided(scale)) return recorded;
   const half = recorded.length / 2;
   return combine(recorded.subarray(0, half), recorded.subarray(half), scale);
 }

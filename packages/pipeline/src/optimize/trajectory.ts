@@ -1,7 +1,7 @@
 import type { Tensor } from '@cachequant/tensor';
 import { tensor, throwIfAborted } from '@cachequant/tensor';
 import type { Conditioning, DenoiserCall } from '../generate/denoiser.js';
-import { concatConditioning } from '../generate/guidance.js';
+import { concatConditioning, isGuided } from '../generate/guidance.js';
 import type { Laboratory } from './laboratory.js';
 import { readRecord, recordBytes, TensorRecorder, type TensorRecords } from './tensor-records.js';
 
@@ -121,9 +121,9 @@ function firstOf({ dims, data }: Floats): Floats {
 
 function conditioningOf({ calibration, guidanceScale }: Laboratory, image: number): Conditioning {
   const { conditioning, unconditional } = calibration[image]!;
-  return guidanceScale === 1 || !unconditional
-    ? conditioning
-    : concatConditioning(unconditional, conditioning);
+  return isGuided(guidanceScale) && unconditional
+    ? concatConditioning(unconditional, conditioning)
+    : conditioning;
 }
 
 /** Calls that are no refreshes, ascending. */
