@@ -20,7 +20,11 @@ export const allowedImports = new Map([
   ['@cachequant/report', ['@cachequant/tensor']],
   ['@cachequant/quantizer', ['@cachequant/tensor', '@cachequant/onnx']],
   ['@cachequant/correction', ['@cachequant/tensor', '@cachequant/onnx']],
-  ['@cachequant/pipeline', ['@cachequant/tensor', ...algorithms]],
+  [
+    '@cachequant/pipeline',
+    ['@cachequant/tensor', ...algorithms.filter((name) => name !== '@cachequant/quantizer')],
+  ],
+  ['@cachequant/optimizer', ['@cachequant/tensor', ...algorithms, '@cachequant/pipeline']],
   ['@cachequant/web', ['@cachequant/tensor', '@cachequant/pipeline', '@cachequant/runtime-web']],
 ]);
 

@@ -1,4 +1,4 @@
-import type { GivenConditioning } from '@cachequant/pipeline';
+import type { GivenConditioning } from '@cachequant/optimizer';
 import { TorchGenerator, tensor } from '@cachequant/tensor';
 
 const TOKENS = 77;

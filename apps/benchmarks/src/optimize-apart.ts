@@ -1,4 +1,4 @@
-import { type OptimizeOptions, type OptimizeRequest, optimize } from '@cachequant/pipeline';
+import { type OptimizeOptions, type OptimizeRequest, optimize } from '@cachequant/optimizer';
 import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
 import { untilStopped } from './command.js';
 

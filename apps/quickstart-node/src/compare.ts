@@ -1,13 +1,11 @@
 import {
   compareWith,
-  interval95,
   type Laboratory,
   type MeasuredImage,
-  meanOf,
   measureImage,
-  medianOf,
   type PreparedImage,
-} from '@cachequant/pipeline';
+} from '@cachequant/optimizer/experiments';
+import { interval95, meanOf, medianOf } from '@cachequant/pipeline';
 import type { ReportRow } from '@cachequant/report';
 import type { Contender } from './contenders.js';
 

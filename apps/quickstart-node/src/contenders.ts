@@ -1,18 +1,15 @@
+import type { OptimizeSummary } from '@cachequant/optimizer';
 import {
   buildCandidate,
-  type Denoiser,
   FLOAT_CACHED,
   FLOAT_FULL,
-  floatDenoiser,
   INTEGER_FULL,
   type Laboratory,
-  loadBundleDenoiser,
-  loadGraph,
   loadVariant,
-  type OptimizeSummary,
   planSchedule,
   type Variant,
-} from '@cachequant/pipeline';
+} from '@cachequant/optimizer/experiments';
+import { type Denoiser, floatDenoiser, loadBundleDenoiser, loadGraph } from '@cachequant/pipeline';
 import { createSampler } from '@cachequant/samplers';
 import type { Storage } from '@cachequant/tensor';
 

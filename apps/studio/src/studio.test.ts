@@ -1,13 +1,13 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { OptimizeOptions } from '@cachequant/pipeline';
+import type { OptimizeOptions } from '@cachequant/optimizer';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import {
   type OptimizedModel,
   optimizedModel,
-} from '../../../packages/pipeline/src/__fixtures__/optimized-model.js';
+} from '../../../packages/optimizer/src/__fixtures__/optimized-model.js';
 import { findChromium, launchChromium, missingChromium } from '../../../scripts/browser/chromium.mjs';
 import { type Serving, serveFolders } from '../../../scripts/browser/serve-folders.mjs';
 import { buildSite } from '../tools/build.mjs';

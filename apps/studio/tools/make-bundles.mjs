@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { optimize } from '@cachequant/pipeline';
+import { optimize } from '@cachequant/optimizer';
 import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
 import { made, model } from './paths.mjs';
 import { calibrationPrompts, heldOutPrompts } from './prompts.mjs';

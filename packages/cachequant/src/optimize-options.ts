@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { OptimizeOptions } from '@cachequant/pipeline';
+import type { OptimizeOptions } from '@cachequant/optimizer';
 import { type Command, Option } from 'commander';
 import type { GlobalOptions } from './command-context.js';
 import { commaSeparated, decimal, integer } from './parse-arguments.js';

@@ -1,4 +1,5 @@
-import type { BundleManifest, OperatingPoints, OptimizationPlan, Verification } from '@cachequant/pipeline';
+import type { OperatingPoints, OptimizationPlan } from '@cachequant/optimizer';
+import type { BundleManifest, Verification } from '@cachequant/pipeline';
 import { formatBytes, formatSeconds, formatShare } from './format.js';
 import { timeline } from './print-schedule.js';
 import { tableLines } from './print-table.js';

@@ -1,4 +1,5 @@
-import { encodePng, meanOf, type OptimizeSummary, type RgbImage } from '@cachequant/pipeline';
+import type { OptimizeSummary } from '@cachequant/optimizer';
+import { encodePng, meanOf, type RgbImage } from '@cachequant/pipeline';
 import type { ReportData, ReportPicture, ReportRow } from '@cachequant/report';
 
 /** Sizes that a report compares, in bytes. */

@@ -23,7 +23,7 @@ import {
   type OptimizedModel,
   optimizedModel,
   SMALL_RUN,
-} from '../../pipeline/src/__fixtures__/optimized-model.js';
+} from '../../optimizer/src/__fixtures__/optimized-model.js';
 import type {} from './__fixtures__/vite/main.js';
 import type {} from './__fixtures__/vite/optimize.js';
 import type { PreflightOptions } from './preflight.js';

@@ -5,25 +5,27 @@ import { meanOf } from '@cachequant/evaluate';
 import {
   buildCandidate,
   buildWithoutCache,
-  type CacheCorrectionKind,
   type Candidate,
   chooseVariant,
   correctOutputs,
-  type Denoiser,
   FLOAT_CACHED,
   FLOAT_FULL,
-  floatDenoiser,
   floatStudy,
   INTEGER_FULL,
-  loadGraph,
   loadVariant,
   planSchedule,
-  type ScheduleKind,
   type Study,
   smoothPredictions,
   studyAt,
   type Variant,
   withGuidanceForecast,
+} from '@cachequant/optimizer/experiments';
+import {
+  type CacheCorrectionKind,
+  type Denoiser,
+  floatDenoiser,
+  loadGraph,
+  type ScheduleKind,
 } from '@cachequant/pipeline';
 import { createSampler, type Sampler } from '@cachequant/samplers';
 import type { Runtime, Storage } from '@cachequant/tensor';

@@ -1,5 +1,10 @@
 import path from 'node:path';
-import { type OpenLaboratory, openLaboratory, type Study, studyDenoiser } from '@cachequant/pipeline';
+import {
+  type OpenLaboratory,
+  openLaboratory,
+  type Study,
+  studyDenoiser,
+} from '@cachequant/optimizer/experiments';
 import { nodeStorage } from '@cachequant/runtime-node';
 import type { Runtime } from '@cachequant/tensor';
 import { ABLATION } from './model.js';

@@ -1,4 +1,4 @@
-import { buildCandidate, replay, type Study, studyAt } from '@cachequant/pipeline';
+import { buildCandidate, replay, type Study, studyAt } from '@cachequant/optimizer/experiments';
 import { dot, line, ruleX } from '@observablehq/plot';
 import { chart } from './chart.js';
 

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Laboratory, type LaboratoryOptions, openLaboratory } from '@cachequant/pipeline';
+import { type Laboratory, type LaboratoryOptions, openLaboratory } from '@cachequant/optimizer/experiments';
 import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
 import { describeMachine, untilStopped } from '../command.js';
 import { CACHE, RESULTS, ROOT } from '../paths.js';

@@ -2,18 +2,15 @@ import {
   chooseVariant,
   FLOAT_FULL,
   INTEGER_FULL,
-  interval95,
   type Laboratory,
   loadVariant,
-  meanOf,
   measureImage,
   type OpenLaboratory,
-  psnr,
-  type RgbImage,
   type Study,
   studyDenoiser,
   type Variant,
-} from '@cachequant/pipeline';
+} from '@cachequant/optimizer/experiments';
+import { interval95, meanOf, psnr, type RgbImage } from '@cachequant/pipeline';
 import type { W4a8Row } from './results.js';
 import type { WeightVariant } from './variants.js';
 

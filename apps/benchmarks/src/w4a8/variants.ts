@@ -1,4 +1,4 @@
-import type { OptimizeOptions } from '@cachequant/pipeline';
+import type { OptimizeOptions } from '@cachequant/optimizer';
 
 /** One way to store and round the weights; everything else is the same for all. */
 export interface WeightVariant {

@@ -1,12 +1,5 @@
-import {
-  type Bundle,
-  type BundlePlan,
-  type LayerMeasurement,
-  type LayerScales,
-  layerScales,
-  PLAN,
-  parsePlan,
-} from '@cachequant/pipeline';
+import { type BundlePlan, type LayerMeasurement, PLAN, parsePlan } from '@cachequant/optimizer';
+import { type Bundle, type LayerScales, layerScales } from '@cachequant/pipeline';
 import { type Runtime, readText, type Storage } from '@cachequant/tensor';
 
 /** What `inspect --layers` says of a layer of a bundle. */

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { BundlePlan } from '@cachequant/pipeline';
+import type { BundlePlan } from '@cachequant/optimizer';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type CliResult, cachequant } from '../__fixtures__/command-line.js';
 import { makeTinyPipeline } from '../__fixtures__/tiny-pipeline.js';

@@ -2,13 +2,12 @@ import { rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import {
   type BundlePlan,
-  isBundle,
   type OptimizeOptions,
-  openModelFolder,
   optimize,
   parsePlan,
   planOptimization,
-} from '@cachequant/pipeline';
+} from '@cachequant/optimizer';
+import { isBundle, openModelFolder } from '@cachequant/pipeline';
 import { nodeStorage } from '@cachequant/runtime-node';
 import { CacheQuantError, type Runtime } from '@cachequant/tensor';
 import type { Command } from 'commander';

@@ -1,12 +1,12 @@
 import { CacheQuantError, type Runtime, type Storage } from '@cachequant/tensor';
-import type { Denoiser } from '../generate/denoiser.js';
+import type { Denoiser } from '../denoise/denoiser.js';
+import { loadCachedDenoiser } from '../denoise/load-cached-denoiser.js';
 import {
   createGenerator,
   type GenerationPlan,
   type Generator,
   type GeneratorOptions,
 } from '../generate/generator.js';
-import { loadCachedDenoiser } from '../generate/load-cached-denoiser.js';
 import { type CalibratedSampler, calibratedSampler } from './calibrated-sampler.js';
 import type { BundleManifest, BundleVariant } from './manifest.js';
 import { offCalibrationWarnings } from './off-calibration.js';

@@ -7,7 +7,7 @@ import {
   readWeightBytes,
 } from '@cachequant/onnx';
 import { isDeviceTensor, type Runtime, type Storage, tensor } from '@cachequant/tensor';
-import { integerKernels } from '../optimize/layers/integer-kernels.js';
+import { integerKernels } from './integer-kernels.js';
 import type { BundleManifest } from './manifest.js';
 
 /** The activation scales of one integer layer, one for each network call; null where the layer does not run. */

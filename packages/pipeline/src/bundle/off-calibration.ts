@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isGuided } from '../generate/guidance.js';
+import { isGuided } from '../denoise/guidance.js';
 
 const KINDS = ['guidance scale', 'negative prompt', 'wording', 'steps'] as const;
 

@@ -1,7 +1,7 @@
 import { CacheQuantError, readText, type Storage } from '@cachequant/tensor';
-import { hashFile } from '../optimize/fingerprint.js';
-import type { Verification } from '../optimize/verify.js';
+import { hashFile } from './fingerprint.js';
 import { type BundleManifest, MANIFEST, readManifest, VERIFICATION } from './manifest.js';
+import type { Verification } from './verification.js';
 
 /** A bundle whose files are what its manifest says. */
 export interface Bundle {

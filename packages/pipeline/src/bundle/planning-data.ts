@@ -1,7 +1,7 @@
 import { FeatureMoments, type MomentsSnapshot, type StoredSums } from '@cachequant/correction';
 import type { DistanceTable } from '@cachequant/scheduler';
 import type { Storage } from '@cachequant/tensor';
-import { loadArtifact, saveArtifact } from '../optimize/artifact.js';
+import { loadArtifact, saveArtifact } from './artifact.js';
 import type { BundleManifest } from './manifest.js';
 
 /** The folder of a bundle that planning anew reads, and making images does not. */

@@ -8,9 +8,9 @@ import {
 import { type OnnxModel, readModel, readWeight, TABLE_PREFIX, weightOf, writeModel } from '@cachequant/onnx';
 import { refreshesFor } from '@cachequant/scheduler';
 import { CacheQuantError, memoryStorage, type Storage, tensor, writeFile } from '@cachequant/tensor';
-import { hashFile } from '../optimize/fingerprint.js';
-import type { CacheCorrectionKind, ScheduleKind } from '../optimize/recipe.js';
-import { makeSchedule } from '../optimize/schedules.js';
+import type { CacheCorrectionKind, ScheduleKind } from '../cache-plan/kinds.js';
+import { makeSchedule } from '../cache-plan/schedules.js';
+import { hashFile } from './fingerprint.js';
 import { type BundleManifest, MANIFEST } from './manifest.js';
 import { overlayStorage } from './overlay-storage.js';
 import { type PlanningData, readPlanningData } from './planning-data.js';

@@ -2,7 +2,7 @@ import type { RgbImage } from '@cachequant/evaluate';
 import type { Tensor } from '@cachequant/tensor';
 import { CacheQuantError } from '@cachequant/tensor';
 import { z } from 'zod';
-import type { CallKind } from './denoiser.js';
+import type { CallKind } from '../denoise/denoiser.js';
 
 /** Where a request stands after a network call. */
 export interface GenerationStep {

@@ -1,11 +1,11 @@
 import type { Runtime, Storage } from '@cachequant/tensor';
+import { PromptEncoder } from '../conditioning/prompt-encoder.js';
+import { readTokenizer } from '../conditioning/read-tokenizer.js';
+import type { Denoiser } from '../denoise/denoiser.js';
+import { floatDenoiser } from '../denoise/float-denoiser.js';
+import { type LatentDecoder, pixelDecoder, vaeDecoder } from '../images/latent-decoder.js';
 import { loadGraph } from '../model/load-graph.js';
 import { type ModelFolder, openModelFolder } from '../model/model-folder.js';
-import { PromptEncoder } from '../model/prompt-encoder.js';
-import { readTokenizer } from '../model/read-tokenizer.js';
-import type { Denoiser } from './denoiser.js';
-import { floatDenoiser } from './float-denoiser.js';
-import { type LatentDecoder, pixelDecoder, vaeDecoder } from './latent-decoder.js';
 
 /** Makes the denoiser of a folder; the generator disposes it. */
 export type DenoiserLoader = (folder: ModelFolder, runtime: Runtime) => Promise<Denoiser>;

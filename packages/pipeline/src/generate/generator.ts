@@ -1,7 +1,9 @@
 import { createSampler, type Sampler } from '@cachequant/samplers';
 import { CacheQuantError, type Runtime, type Storage, throwIfAborted } from '@cachequant/tensor';
+import { promptConditioning, type Warn, warningCollector } from '../conditioning/prompt-conditioning.js';
+import type { Denoiser } from '../denoise/denoiser.js';
+import { type Guidance, isGuided } from '../denoise/guidance.js';
 import type { ModelFolder } from '../model/model-folder.js';
-import type { Denoiser } from './denoiser.js';
 import {
   checkRequest,
   type GenerationDefaults,
@@ -9,8 +11,6 @@ import {
   imageJobs,
 } from './generation-request.js';
 import { type GeneratorParts, loadParts, type PartOptions } from './generator-parts.js';
-import { type Guidance, isGuided } from './guidance.js';
-import { promptConditioning, type Warn, warningCollector } from './prompt-conditioning.js';
 import { type GeneratedImage, type ImageRun, type RunTiming, runImages } from './run-images.js';
 import { type SampleGeometry, sampleGeometry, sampleShape } from './sample-geometry.js';
 

@@ -4,7 +4,7 @@ import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
 import type { Runtime } from '@cachequant/tensor';
 import { decode } from 'fast-png';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readTokenizer } from '../model/read-tokenizer.js';
+import { readTokenizer } from '../conditioning/read-tokenizer.js';
 import type { GenerationStep } from './generation-request.js';
 import { createGenerator, type Generator } from './generator.js';
 

@@ -1,12 +1,12 @@
 import type { RgbImage } from '@cachequant/evaluate';
 import type { Sampler } from '@cachequant/samplers';
 import { type Tensor, tensor } from '@cachequant/tensor';
+import { promptConditioning, type Warn } from '../conditioning/prompt-conditioning.js';
+import { type Guidance, isGuided } from '../denoise/guidance.js';
+import { initialNoise } from '../denoise/initial-noise.js';
+import { type CallTiming, type SamplingStep, sampleLatents } from '../denoise/sample-latents.js';
 import type { GenerationRequest, ImageJob } from './generation-request.js';
 import type { GeneratorParts } from './generator-parts.js';
-import { type Guidance, isGuided } from './guidance.js';
-import { initialNoise } from './initial-noise.js';
-import { promptConditioning, type Warn } from './prompt-conditioning.js';
-import { type CallTiming, type SamplingStep, sampleLatents } from './sample-latents.js';
 
 export interface GeneratedImage extends RgbImage {
   readonly prompt: string | undefined;

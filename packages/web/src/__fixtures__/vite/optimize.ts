@@ -1,4 +1,4 @@
-import { type OptimizeOptions, optimize } from '@cachequant/pipeline';
+import { type OptimizeOptions, optimize } from '@cachequant/optimizer';
 import { createWebRuntime, httpStorage } from '@cachequant/runtime-web';
 import { memoryStorage } from '@cachequant/tensor';
 import { createGenerator } from '@cachequant/web';

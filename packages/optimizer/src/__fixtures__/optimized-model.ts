@@ -1,0 +1,59 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
+import { type Runtime, type Storage, writeFile } from '@cachequant/tensor';
+import { type OptimizeSummary, optimize } from '../optimize.js';
+import type { OptimizeOptions } from '../recipe.js';
+import { modelStorage } from './models.js';
+
+/** Six network calls, three refreshes, two images, no layer measured: as little as shows every other part. */
+export const SMALL_RUN = {
+  steps: 5,
+  interval: 2,
+  guidanceScale: 4,
+  calibrationImages: 2,
+  verificationImages: 1,
+  prompts: ['a red sneaker', 'a blue dress'],
+  schedule: 'forecast-dp',
+  layers: 'all',
+} as const satisfies OptimizeOptions;
+
+export interface OptimizedModel {
+  readonly runtime: Runtime;
+  readonly source: Storage;
+  readonly work: Storage;
+  readonly out: Storage;
+  readonly summary: OptimizeSummary;
+  dispose(): Promise<void>;
+}
+
+/**
+ * A copy of models/fashion-sd, optimized into a temporary folder.
+ * @param on what the runtime is while it optimizes
+ */
+export async function optimizedModel(
+  options: OptimizeOptions = SMALL_RUN,
+  on: (runtime: Runtime) => Runtime = (runtime) => runtime,
+  shardBytes?: number,
+): Promise<OptimizedModel> {
+  const folder = await mkdtemp(join(tmpdir(), 'cachequant-'));
+  const runtime = await createNodeRuntime();
+  const place = (name: string) => nodeStorage(join(folder, name));
+  const [source, work, out] = [place('model'), place('work'), place('out')];
+  const model = modelStorage('fashion-sd');
+  for (const path of await model.list()) await writeFile(source, path, await model.read(path));
+  const summary = await optimize({
+    source,
+    work,
+    out,
+    runtime: on(runtime),
+    options,
+    ...(shardBytes && { shardBytes }),
+  });
+  const dispose = async () => {
+    await runtime.dispose();
+    await rm(folder, { recursive: true });
+  };
+  return { runtime, source, work, out, summary, dispose };
+}

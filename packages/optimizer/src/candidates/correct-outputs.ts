@@ -1,0 +1,109 @@
+import { type OnnxModel, readWeight } from '@cachequant/onnx';
+import type { OutputCorrection } from '@cachequant/quantizer';
+import { foldCorrection, integerForm } from '../graphs/cached-graphs.js';
+import { exposeTensors, layersReadingCache } from '../graphs/corrected-layers.js';
+import { readGraph, writeGraph } from '../graphs/float-graphs.js';
+import { type CorrectedLayer, observeOutputs } from '../observe/observe-outputs.js';
+import { FLOAT_CACHED, FLOAT_FULL, type Study } from '../study.js';
+import type { Candidate } from './candidate.js';
+import { fitOutput, type OutputFit } from './output-fit.js';
+import { calibrationPsnr, type Variant } from './variant.js';
+
+/** The quantization correction of the layers that read the cached tensor, fitted and tried. */
+export interface CorrectedOutputs {
+  readonly fits: Readonly<Record<string, OutputFit>>;
+  readonly variant: Variant;
+  /** With it, in decibels, one for each calibration image. */
+  readonly psnr: readonly number[];
+}
+
+/**
+ * Fits the quantization correction along a candidate's schedule and measures what it brings, or reads back what
+ * was measured before.
+ *
+ * Source: quantization part of the decoupled error correction, CacheQuant, https://arxiv.org/abs/2503.01323.
+ * Differs: one fit for the whole output of a layer over a concatenation, not for the half that
+ * comes from the cache, and without the layer's bias.
+ * @returns undefined where no layer that reads the cached tensor is in integers
+ */
+export function correctOutputs(study: Study, candidate: Candidate): Promise<CorrectedOutputs | undefined> {
+  const name = `outputs-${candidate.name}`;
+  return study.runner.stage(name, () => fitAndTry(study, candidate, name));
+}
+
+async function fitAndTry(
+  study: Study,
+  candidate: Candidate,
+  name: string,
+): Promise<CorrectedOutputs | undefined> {
+  const { lab, graphs, integers } = study;
+  const corrected = await correctedLayers(study);
+  if (corrected.length === 0) return undefined;
+  const names = corrected.map(({ layer }) => layer.output);
+  const exposed = {
+    floatFull: 'float/full-exposed.onnx',
+    floatCached: 'float/cached-exposed.onnx',
+    integerFull: 'int8/full-exposed.onnx',
+    integerCached: 'int8/cached-exposed.onnx',
+  };
+  const integerCached = foldCorrection(graphs.cached.model, candidate.tables);
+  const write = async (path: string, model: OnnxModel) => {
+    exposeTensors(model.graph, names);
+    await writeGraph(lab.work, path, model);
+  };
+  await write(exposed.floatFull, await readGraph(lab.work, FLOAT_FULL));
+  await write(exposed.floatCached, foldCorrection(await readGraph(lab.work, FLOAT_CACHED), candidate.tables));
+  await write(
+    exposed.integerFull,
+    integerForm(withOutputs(graphs.full.model, names), graphs.full, integers!),
+  );
+  await write(
+    exposed.integerCached,
+    integerForm(withOutputs(integerCached, names), graphs.cached, {
+      packed: integers!.packed,
+      grids: candidate.grids!,
+    }),
+  );
+  const moments = await observeOutputs(lab, study.trajectory, exposed, candidate.refreshSteps, corrected);
+  const fits = Object.fromEntries(Object.entries(moments).map(([id, halves]) => [id, fitOutput(halves)]));
+  return { fits, ...(await tryCorrection(study, candidate, new Map(Object.entries(fits)), name)) };
+}
+
+async function tryCorrection(
+  study: Study,
+  candidate: Candidate,
+  corrections: ReadonlyMap<string, OutputCorrection>,
+  name: string,
+): Promise<Pick<CorrectedOutputs, 'variant' | 'psnr'>> {
+  const { lab, graphs, integers } = study;
+  const variant: Variant = {
+    full: `int8/full-${name}.onnx`,
+    cached: { ...candidate.variant.cached!, graph: `int8/cached-${name}.onnx` },
+  };
+  const full = integerForm(graphs.full.model, graphs.full, { ...integers!, corrections });
+  const cached = integerForm(foldCorrection(graphs.cached.model, candidate.tables), graphs.cached, {
+    packed: integers!.packed,
+    grids: candidate.grids!,
+    corrections,
+  });
+  await writeGraph(lab.work, variant.full, full);
+  await writeGraph(lab.work, variant.cached!.graph, cached);
+  return { variant, psnr: await calibrationPsnr(lab, 'try correction', variant, study.references) };
+}
+
+async function correctedLayers({ graphs, integers }: Study): Promise<CorrectedLayer[]> {
+  const ids = layersReadingCache(graphs.cached).filter((id) => integers!.packed.compute.has(id));
+  const found: CorrectedLayer[] = [];
+  for (const id of ids) {
+    const layer = graphs.cached.layers.find((candidate) => candidate.id === id)!;
+    found.push({ layer, bias: layer.bias && ((await readWeight(layer.bias)).data as Float32Array) });
+  }
+  return found;
+}
+
+/** A copy whose tensors of these names are outputs, so that no rewriting passes over them. */
+function withOutputs(model: OnnxModel, names: readonly string[]): OnnxModel {
+  const copy = { ...model, graph: { ...model.graph, outputs: [...model.graph.outputs] } };
+  exposeTensors(copy.graph, names);
+  return copy;
+}

@@ -1,0 +1,83 @@
+import { type Denoiser, initialNoise, sampleLatents } from '@cachequant/pipeline/internals';
+import { createSampler } from '@cachequant/samplers';
+import { memoryStorage, type Tensor, tensor } from '@cachequant/tensor';
+import { describe, expect, it } from 'vitest';
+import type { Laboratory } from '../laboratory.js';
+import { TrajectoryRecorder } from '../observe/trajectory.js';
+import { type FloatRun, fitReach } from './fit-guidance-reach.js';
+
+const CONFIG = { _class_name: 'DDIMScheduler', num_train_timesteps: 1000, clip_sample: false };
+const DIMS = [1, 2, 2] as const;
+const REFRESHES = new Set([0, 3, 6]);
+const EMPTY = { text: tensor('float32', [1, 1]) };
+
+/** Predicts a part of the sample; guidance adds what grows by the same from call to call. */
+function denoiser(
+  cached: boolean,
+  seen?: (sample: Tensor<'float32'>, both: Tensor<'float32'>) => void,
+): Denoiser {
+  return {
+    sampleInput: { name: 'sample', dtype: 'float32', dims: [null, ...DIMS] },
+    stats: { fullCalls: 0, cachedCalls: 0 },
+    kindOf: () => 'full',
+    ...(cached && { conditionalAlone: (call: number) => !REFRESHES.has(call) }),
+    async predict({ call, sample, half }) {
+      const conditionalFrom = half === 'conditional' ? 0 : sample.data.length / 2;
+      const data = sample.data.map((value, i) => 0.1 * value - (i < conditionalFrom ? 0.2 + 0.1 * call : 0));
+      const made = tensor('float32', sample.dims, data);
+      seen?.(sample, made);
+      return made;
+    },
+    reset() {},
+    dispose: async () => {},
+  };
+}
+
+async function floatRun(): Promise<FloatRun> {
+  const sampler = createSampler(CONFIG, { steps: 9 });
+  const calibration = [1, 2].map((seed) => ({ prompt: '', seed, conditioning: EMPTY, unconditional: EMPTY }));
+  const lab = {
+    work: memoryStorage(),
+    sampler,
+    guidanceScale: 3,
+    latentDims: DIMS,
+    calibration,
+  } as unknown as Laboratory;
+  const recorder = new TrajectoryRecorder(lab);
+  const latents: number[] = [];
+  for (const [i, { seed }] of calibration.entries()) {
+    recorder.begin(i);
+    const calls: [Tensor<'float32'>, Tensor<'float32'>][] = [];
+    const float = denoiser(false, (...call) => calls.push(call));
+    latents.push(...(await sampled(lab, float, seed)));
+    for (const [sample, prediction] of calls) await recorder.add(sample, prediction, prediction);
+    await recorder.end();
+  }
+  return { lab, trajectory: recorder.finish(), latents: Float32Array.from(latents) };
+}
+
+async function sampled({ sampler, guidanceScale }: Laboratory, from: Denoiser, seed: number) {
+  const noise = initialNoise([seed], DIMS);
+  const guidance = { conditioning: EMPTY, unconditional: EMPTY, guidanceScale };
+  return (await sampleLatents({ denoiser: from, sampler, ...noise, ...guidance })).latents.data;
+}
+
+describe('fitReach', () => {
+  it('follows a difference that goes on as it went, and ends nearer to the float model than half of the line', async () => {
+    const run = await floatRun();
+    const reach = await fitReach(run, denoiser(true));
+    // Before the second refresh nothing changed yet, and refreshes compute both halves.
+    expect([0, 1, 2, 3, 6].map((call) => reach[call])).toEqual([0, 0, 0, 0, 0]);
+    for (const call of [4, 5, 7, 8]) expect(reach[call]).toBeGreaterThan((0.5 * (call % 3)) / 3);
+    const distance = async (fitted: boolean) => {
+      const cached = denoiser(true);
+      const made = await sampled(
+        run.lab,
+        fitted ? { ...cached, guidanceReach: (call) => reach[call] } : cached,
+        1,
+      );
+      return made.reduce((sum, value, i) => sum + Math.abs(value - run.latents[i]!), 0);
+    };
+    expect(await distance(true)).toBeLessThan(0.5 * (await distance(false)));
+  });
+});

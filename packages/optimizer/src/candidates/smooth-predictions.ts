@@ -1,0 +1,71 @@
+import {
+  combine,
+  type Guidance,
+  GuidanceForecast,
+  guidedPrediction,
+  isGuided,
+} from '@cachequant/pipeline/internals';
+import { replay } from '../observe/trajectory.js';
+import type { Study } from '../study.js';
+import type { Candidate } from './candidate.js';
+import { imageGuidance } from './image-guidance.js';
+import { calibrationPsnr, loadVariant, type Variant } from './variant.js';
+
+/** A variant whose predictions take in a part of those before them, and what that brings. */
+export interface SmoothedPredictions {
+  readonly variant: Variant;
+  /** With it, in decibels, one for each calibration image. */
+  readonly psnr: readonly number[];
+}
+
+/** Fits the smoothing of a candidate's predictions and measures it, or reads back what was measured before. */
+export function smoothPredictions(study: Study, { name, variant }: Candidate): Promise<SmoothedPredictions> {
+  return study.runner.stage(`smooth-${name}`, async () => {
+    const smoothing = await fitSmoothing(study, variant);
+    const smoothed = { ...variant, cached: { ...variant.cached!, smoothing } };
+    const psnr = await calibrationPsnr(study.lab, 'try smoothing', smoothed, study.references);
+    return { variant: smoothed, psnr };
+  });
+}
+
+/**
+ * Least squares, one weight for each call: what share of the prediction before brings that of the integer model
+ * nearest to the float model's, both on the float model's trajectory.
+ * @returns by call; 0 at the first one
+ */
+async function fitSmoothing({ lab, trajectory }: Study, variant: Variant): Promise<number[]> {
+  const { calls } = lab.sampler;
+  const [power, product] = [new Float64Array(calls), new Float64Array(calls)];
+  const denoiser = await loadVariant(lab, variant);
+  const options = lab.signal ? { signal: lab.signal } : {};
+  let guidance: Guidance | undefined;
+  let before: Float32Array | undefined;
+  try {
+    for await (const { image, call, sample, prediction } of replay(lab, trajectory, 'fit smoothing')) {
+      if (call.call === 0) {
+        denoiser.reset();
+        const forecast = new GuidanceForecast(denoiser.guidanceReach);
+        guidance = imageGuidance(lab, lab.calibration[image]!, forecast);
+        before = undefined;
+      }
+      const { data } = await guidedPrediction(denoiser, { ...call, sample }, guidance!, options);
+      const truth = guidedTruth(prediction.data, guidance!);
+      for (const [i, earlier] of (before ?? []).entries()) {
+        const difference = earlier - data[i]!;
+        power[call.call]! += difference * difference;
+        product[call.call]! += difference * (truth[i]! - data[i]!);
+      }
+      before = data;
+    }
+  } finally {
+    await denoiser.dispose();
+  }
+  return Array.from(power, (value, call) => (value > 0 ? product[call]! / value : 0));
+}
+
+/** The float model's prediction with guidance, from both halves of it where there are two. */
+function guidedTruth(recorded: Float32Array, { scale }: Guidance): Float32Array {
+  if (!isGuided(scale)) return recorded;
+  const half = recorded.length / 2;
+  return combine(recorded.subarray(0, half), recorded.subarray(half), scale);
+}

@@ -1,0 +1,94 @@
+import {
+  applyCut,
+  type CutCandidate,
+  countMultiplyAdds,
+  findCuts,
+  freezeShapes,
+  fuseAttention,
+  inferShapes,
+  type OnnxModel,
+  type TensorFacts,
+} from '@cachequant/onnx';
+import { detachBiases, findLayers, floatReason, type Layer } from '@cachequant/quantizer';
+import { CacheQuantError } from '@cachequant/tensor';
+import { CACHE_NAME } from '../laboratory.js';
+
+/** A graph whose sizes are fixed (but for the batch), with what is known about it. */
+export interface StudiedGraph {
+  readonly model: OnnxModel;
+  readonly layers: readonly Layer[];
+  /** Static, at the batch that calibration runs. */
+  readonly shapes: ReadonlyMap<string, TensorFacts>;
+  /** Multiply-adds by layer id, at that batch. */
+  readonly layerMacs: ReadonlyMap<string, number>;
+  /** Of everything, attention's own products included. */
+  readonly totalMacs: number;
+}
+
+/** The two graphs that a cut makes of a denoiser. */
+export interface DenoiserGraphs {
+  readonly cut: CutCandidate;
+  readonly cuts: readonly CutCandidate[];
+  readonly full: StudiedGraph;
+  readonly cached: StudiedGraph;
+}
+
+export interface GraphSizes {
+  /** By graph input, at the batch that calibration runs. */
+  readonly inputDims: Readonly<Record<string, readonly number[]>>;
+}
+
+/**
+ * Cuts a denoiser in two and fixes everything about its sizes but the batch.
+ * @param cutId left out: the first of the ranked candidates
+ */
+export function makeDenoiserGraphs(model: OnnxModel, sizes: GraphSizes, cutId?: string): DenoiserGraphs {
+  const cuts = findCuts(model, { inputDims: sizes.inputDims });
+  const cut = cutId === undefined ? cuts[0] : cuts.find((candidate) => candidate.id === cutId);
+  if (!cut) {
+    throw new CacheQuantError('unsupported', 'the denoiser has no place to cut', {
+      where: cutId ?? 'denoiser',
+      expected:
+        cuts.length > 0
+          ? `one of ${cuts.map((candidate) => candidate.id).join(', ')}`
+          : 'a U-Net or a transformer',
+      hint: 'Run `cachequant inspect` to see what was found.',
+    });
+  }
+  const { full, cached, cacheName } = applyCut(model, cut);
+  const cacheDims = inferShapes(full, { inputDims: sizes.inputDims }).get(cacheName)?.dims;
+  if (cacheName !== CACHE_NAME || !cacheDims?.every((dim) => typeof dim === 'number')) {
+    throw new CacheQuantError('internal', 'the cached tensor has no fixed shape', { where: cacheName });
+  }
+  const cachedDims = { ...sizes.inputDims, [CACHE_NAME]: cacheDims as number[] };
+  return { cut, cuts, full: study(full, sizes.inputDims), cached: study(cached, cachedDims) };
+}
+
+function study(model: OnnxModel, inputDims: Readonly<Record<string, readonly number[]>>): StudiedGraph {
+  const used = new Set(model.graph.inputs.map((input) => input.name));
+  const dims = Object.fromEntries(Object.entries(inputDims).filter(([name]) => used.has(name)));
+  const openBatch = Object.fromEntries(
+    Object.entries(dims).map(([name, sizes]) => [
+      name,
+      sizes.map((size, axis) => (axis === 0 ? null : size)),
+    ]),
+  );
+  const plain = freezeShapes(model, openBatch);
+  const fused = fuseAttention(plain, inferShapes(plain, { inputDims: dims }));
+  const fusedShapes = inferShapes(fused, { inputDims: dims });
+  const frozen = detachBiases(
+    fused,
+    fusedShapes,
+    (layer) => floatReason(fused.graph, fusedShapes, layer) === undefined,
+  );
+  const shapes = inferShapes(frozen, { inputDims: dims });
+  const macs = countMultiplyAdds(frozen, shapes);
+  const layers = findLayers(frozen.graph);
+  return {
+    model: frozen,
+    layers,
+    shapes,
+    layerMacs: new Map(layers.map((layer) => [layer.id, macs.byNode.get(layer.node)?.macs ?? 0])),
+    totalMacs: macs.total,
+  };
+}

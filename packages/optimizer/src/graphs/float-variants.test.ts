@@ -1,0 +1,93 @@
+import { meanOf, psnr } from '@cachequant/evaluate';
+import { readModel } from '@cachequant/onnx';
+import { createBundleGenerator, createGenerator } from '@cachequant/pipeline/internals';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type OptimizedModel, optimizedModel, SMALL_RUN } from '../__fixtures__/optimized-model.js';
+
+const REQUEST = { prompt: 'a photo of a red sneaker', seed: 7, steps: 5, guidanceScale: 4 };
+
+/** Enough for the largest weight, and less than all of them. */
+const SHARD_BYTES = 1_000_000;
+
+let made: OptimizedModel;
+beforeAll(async () => {
+  made = await optimizedModel({ ...SMALL_RUN, schedule: 'uniform' }, undefined, SHARD_BYTES);
+}, 300_000);
+afterAll(() => made?.dispose());
+
+describe('the float graphs of an integer bundle', () => {
+  it('are named by the manifest, for the backend that needs them', () => {
+    const { variants } = made.summary.manifest.denoiser;
+    expect(variants.map(({ backends, precision }) => [backends, precision])).toEqual([
+      [['webgpu'], 'float32'],
+      [['webgpu'], 'float16'],
+    ]);
+    for (const { corrections, calibrationPsnr } of variants) {
+      expect(corrections).toEqual({ cache: made.summary.choice.chosen.correction, quantization: false });
+      // The integers were measured on the same images; five steps leave little of either.
+      expect(calibrationPsnr).toBeGreaterThan(meanOf(made.summary.choice.chosen.psnr) - 1);
+    }
+  });
+
+  it('are small, hold no integer operators, and read the weights of the integer graphs', async () => {
+    const { denoiser, files } = made.summary.manifest;
+    const integers = await readModel(made.out, denoiser.full.file);
+    const places = new Set([...integers.graph.initializers.values()].map(({ data }) => JSON.stringify(data)));
+    for (const { full, cached } of denoiser.variants) {
+      for (const { file } of [full, cached]) {
+        expect(files[file]!.bytes).toBeLessThan(0.15 * weightBytes(files));
+        const { graph } = await readModel(made.out, file);
+        expect(graph.nodes.filter(({ opType }) => /Quantize|QLinear|Integer|NBits/.test(opType))).toEqual([]);
+        const weights = [...graph.initializers.values()].filter(({ dtype }) => dtype === 'int8');
+        expect(weights.length).toBeGreaterThan(15);
+        expect(weights.every(({ data }) => places.has(JSON.stringify(data)))).toBe(true);
+      }
+    }
+  });
+
+  it('lie in files of the size that was asked for, each numbered', () => {
+    const shards = shardsOf(made.summary.manifest.files);
+    expect(shards.length).toBeGreaterThan(3);
+    expect(shards[0]![0]).toBe(`denoiser/weights-1-of-${shards.length}.bin`);
+    for (const [, { bytes }] of shards) expect(bytes).toBeLessThanOrEqual(SHARD_BYTES);
+  });
+
+  it('draw what the integer graphs draw, on the processor', async () => {
+    const { runtime, out, source } = made;
+    const draw = async (open: Parameters<typeof createBundleGenerator>[0] | undefined) => {
+      const generator = await (open
+        ? createBundleGenerator(open)
+        : createGenerator({ storage: source, runtime }));
+      const { images } = await generator.generate(REQUEST);
+      await generator.dispose();
+      return images[0]!;
+    };
+    const original = await draw(undefined);
+    const integers = psnr(original, await draw({ storage: out, runtime }));
+    const single = await draw({ storage: out, runtime, precision: 'float32' });
+    const half = await draw({ storage: out, runtime, precision: 'float16' });
+    expect(psnr(original, single)).toBeGreaterThan(integers - 1);
+    expect(psnr(original, half)).toBeGreaterThan(integers - 1);
+    expect(psnr(single, half)).toBeGreaterThan(35);
+  });
+
+  it('are refused by name where there are none', async () => {
+    const { runtime, out } = made;
+    const manifest = JSON.parse(new TextDecoder().decode(await out.read('cachequant.json')));
+    manifest.denoiser.variants = undefined;
+    const older = {
+      ...out,
+      read: (path: string) => (path === 'cachequant.json' ? encode(manifest) : out.read(path)),
+    };
+    const opening = createBundleGenerator({ storage: older, runtime, check: 'sizes', precision: 'float32' });
+    await expect(opening).rejects.toMatchObject({ code: 'bundle', where: 'precision' });
+  });
+});
+
+const weightBytes = (files: OptimizedModel['summary']['manifest']['files']) =>
+  shardsOf(files).reduce((sum, [, { bytes }]) => sum + bytes, 0);
+
+const shardsOf = (files: OptimizedModel['summary']['manifest']['files']) =>
+  Object.entries(files).filter(([path]) => path.startsWith('denoiser/weights'));
+
+const encode = async (value: unknown) => new TextEncoder().encode(JSON.stringify(value));

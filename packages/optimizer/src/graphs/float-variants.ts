@@ -1,0 +1,120 @@
+import { meanOf } from '@cachequant/evaluate';
+import {
+  CALL_INDEX_INPUT,
+  inferShapes,
+  type OnnxModel,
+  toHalfPrecision,
+  unfuseAttention,
+} from '@cachequant/onnx';
+import { fitCache } from '@cachequant/pipeline/internals';
+import { toFloatGraph } from '@cachequant/quantizer';
+import type { Choice } from '../candidates/choose.js';
+import { calibrationPsnr, type Variant } from '../candidates/variant.js';
+import { CACHE_NAME, PREVIOUS_CACHE_NAME } from '../laboratory.js';
+import type { Study } from '../study.js';
+import { FLOAT_CACHED, FLOAT_FULL } from '../work/graph-files.js';
+import { foldCorrection } from './cached-graphs.js';
+import type { StudiedGraph } from './denoiser-graphs.js';
+import { readGraph, writeGraph } from './float-graphs.js';
+
+export const FLOAT_PRECISIONS = ['float32', 'float16'] as const;
+export type FloatPrecision = (typeof FLOAT_PRECISIONS)[number];
+
+/** Graphs that compute in float over the weights of the chosen variant, for backends without integer kernels. */
+export interface FloatVariant {
+  readonly precision: FloatPrecision;
+  readonly variant: Variant;
+  /** On the runtime of the optimization, in decibels, mean over a few calibration images. */
+  readonly psnr: number;
+  /** Of the largest weight or activation of both graphs. */
+  readonly largestTensorBytes: number;
+}
+
+/** As many calibration images as tell a graph that is wrong from one that is right. */
+const CHECKED_IMAGES = 2;
+
+/**
+ * Writes float graphs over the weights of the bundle and checks them. The cache correction is fitted to the float
+ * model's own features, since activations are not rounded; for the same reason there is no quantization correction.
+ * A bundle in float runs everywhere as it is, and gets graphs in half precision alone.
+ */
+export function makeFloatVariants(study: Study, choice: Choice): Promise<readonly FloatVariant[]> {
+  return study.runner.stage(`${study.view}float-variants`, async () => {
+    const graphs = await floatGraphs(study, choice);
+    const made: FloatVariant[] = [];
+    for (const precision of study.integers ? FLOAT_PRECISIONS : (['float16'] as const)) {
+      made.push(await makeVariant(study, choice, graphs, precision));
+    }
+    return made;
+  });
+}
+
+interface FloatGraphs {
+  readonly full: OnnxModel;
+  readonly cached: OnnxModel;
+  readonly anchors: 1 | 2;
+}
+
+async function floatGraphs(
+  { lab, graphs, integers, features }: Study,
+  { chosen }: Choice,
+): Promise<FloatGraphs> {
+  const tables = fitCache(chosen.correction, chosen.refreshSteps, { features, anchors: features });
+  const anchors = tables.a1.some((value) => value !== 0) ? 2 : 1;
+  if (!integers) {
+    const full = await readGraph(lab.work, FLOAT_FULL);
+    return { full, cached: foldCorrection(await readGraph(lab.work, FLOAT_CACHED), tables), anchors };
+  }
+  const full = toFloatGraph(graphs.full.model, integers.packed);
+  const cached = toFloatGraph(foldCorrection(graphs.cached.model, tables), integers.packed);
+  return { full, cached, anchors };
+}
+
+async function makeVariant(
+  study: Study,
+  { chosen }: Choice,
+  { anchors, ...graphs }: FloatGraphs,
+  precision: FloatPrecision,
+): Promise<FloatVariant> {
+  const { lab } = study;
+  // Beside the weights that they refer to.
+  const folder = study.integers ? 'int8' : 'float';
+  const paths = { full: `${folder}/full-${precision}.onnx`, cached: `${folder}/cached-${precision}.onnx` };
+  for (const name of ['full', 'cached'] as const) {
+    // WebGPU's own operator for attention is not relied on.
+    const model = unfuseAttention(graphs[name]);
+    const form = precision === 'float32' ? model : toHalfPrecision(model, factsOf(model, study.graphs[name]));
+    await writeGraph(lab.work, paths[name], form);
+  }
+  const variant: Variant = {
+    full: paths.full,
+    cached: { ...chosen.variant.cached!, graph: paths.cached, anchors },
+  };
+  const elements = Math.max(largestTensor(study.graphs.full), largestTensor(study.graphs.cached));
+  const largestTensorBytes = elements * (precision === 'float32' ? 4 : 2);
+  const few = { ...lab, calibration: lab.calibration.slice(0, CHECKED_IMAGES) };
+  const psnr = await calibrationPsnr(few, `check ${precision}`, variant, study.references);
+  const mean = meanOf(psnr.map((value) => Math.min(value, 100)));
+  return { precision, variant, psnr: mean, largestTensorBytes };
+}
+
+/** Elements of a graph's largest tensor, weights among them. */
+function largestTensor({ model, shapes }: StudiedGraph): number {
+  const all = [...shapes.values(), ...model.graph.initializers.values()];
+  return all.reduce((most, { dims }) => Math.max(most, sizeOf(dims)), 0);
+}
+
+function sizeOf(dims: readonly unknown[] | undefined): number {
+  if (!dims?.every((dim) => typeof dim === 'number')) return 0;
+  return (dims as readonly number[]).reduce((product, dim) => product * dim, 1);
+}
+
+/** Shapes and types of a graph's tensors, from those that its inputs had when it was studied. */
+function factsOf(model: OnnxModel, { shapes }: StudiedGraph) {
+  const dimsOf = (name: string) => {
+    if (name === CALL_INDEX_INPUT) return [];
+    return shapes.get(name === PREVIOUS_CACHE_NAME ? CACHE_NAME : name)?.dims as readonly number[];
+  };
+  const inputDims = Object.fromEntries(model.graph.inputs.map(({ name }) => [name, dimsOf(name)]));
+  return inferShapes(model, { inputDims });
+}

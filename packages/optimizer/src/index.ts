@@ -1,0 +1,14 @@
+export type { Choice, QuantizationCorrection } from './candidates/choose.js';
+export type { SmoothedPredictions } from './candidates/smooth-predictions.js';
+export type { ComponentDecision } from './components/component.js';
+export type { StageProgress } from './laboratory.js';
+export type { LayerChoice } from './layers/choose-layers.js';
+export type { LayerDecision, LayerMeasurement } from './layers/layer-plan.js';
+export type { MeasuredPoint, OperatingPoints } from './operating-points/explore.js';
+export type { OperatingPoint, OperatingTarget } from './operating-points/point.js';
+export { type OptimizeRequest, type OptimizeSummary, optimize } from './optimize.js';
+export { type BundlePlan, PLAN, parsePlan } from './plan-file.js';
+export { type OptimizationPlan, planOptimization } from './plan-optimization.js';
+export type { GivenConditioning } from './prepare/given-conditioning.js';
+export { type OptimizeOptions, parseRecipe, type Recipe } from './recipe.js';
+export type { VerifiedPicture } from './verify/verify.js';

@@ -1,0 +1,171 @@
+import type { RgbImage } from '@cachequant/evaluate';
+import {
+  type Conditioning,
+  type Denoiser,
+  type DenoiserCall,
+  denoiserFeeds,
+  findDenoiserInputs,
+  initialNoise,
+  loadGraph as loadModel,
+  type SampledLatents,
+  type SampleLatentsOptions,
+  sampleLatents,
+} from '@cachequant/pipeline/internals';
+import type { Sampler } from '@cachequant/samplers';
+import {
+  CacheQuantError,
+  isDeviceTensor,
+  type Runtime,
+  type Session,
+  type Storage,
+  type Tensor,
+} from '@cachequant/tensor';
+import type { Recipe } from './recipe.js';
+
+/** The cached tensor: an output of the full graph, an input of the cached one. */
+export const CACHE_NAME = 'cached_features';
+export const PREVIOUS_CACHE_NAME = 'cached_features_previous';
+
+/** One image of calibration or verification, ready to be sampled. */
+export interface PreparedImage {
+  readonly prompt: string;
+  readonly seed: number;
+  readonly conditioning: Conditioning;
+  readonly unconditional: Conditioning | undefined;
+}
+
+/** What happens inside a stage. */
+export interface StageProgress {
+  readonly stage: string;
+  readonly done: number;
+  readonly total: number;
+}
+
+/** What the stages of an optimization share. */
+export interface Laboratory {
+  readonly runtime: Runtime;
+  /** Intermediate results. */
+  readonly work: Storage;
+  readonly recipe: Recipe;
+  readonly sampler: Sampler;
+  readonly guidanceScale: number;
+  /** [C, H, W] of one image's latents. */
+  readonly latentDims: readonly [number, number, number];
+  readonly refreshes: number;
+  /** Name of the denoiser's prediction. */
+  readonly output: string;
+  readonly calibration: readonly PreparedImage[];
+  readonly verification: readonly PreparedImage[];
+  /** Median time to encode a prompt; 0 without text. */
+  readonly textEncoderMs: number;
+  /** Turns final latents of one image into a picture. */
+  readonly toPicture: (latents: Tensor<'float32'>) => Promise<RgbImage>;
+  readonly onProgress?: ((progress: StageProgress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Denoises one image from its seed; the same seed gives the same start as torch on CPU. */
+export function sampleImage(
+  lab: Laboratory,
+  denoiser: Denoiser,
+  image: PreparedImage,
+  { sampler = lab.sampler, onStep }: Partial<Pick<SampleLatentsOptions, 'sampler' | 'onStep'>> = {},
+): Promise<SampledLatents> {
+  return sampleLatents({
+    denoiser,
+    sampler,
+    ...initialNoise([image.seed], lab.latentDims),
+    conditioning: image.conditioning,
+    unconditional: image.unconditional,
+    guidanceScale: lab.guidanceScale,
+    signal: lab.signal,
+    ...(onStep && { onStep }),
+  });
+}
+
+/** Runs every calibration image through a denoiser. */
+export async function sampleCalibration(
+  lab: Laboratory,
+  stage: string,
+  denoiser: Denoiser,
+  around: {
+    before?: (image: number) => void;
+    /** Waited for, so that nothing of an image is under way when the pass ends or fails. */
+    after?: (image: number, latents: Tensor<'float32'>) => void | Promise<void>;
+  } = {},
+): Promise<void> {
+  const total = lab.calibration.length;
+  lab.onProgress?.({ stage, done: 0, total });
+  for (const [i, image] of lab.calibration.entries()) {
+    around.before?.(i);
+    const { latents } = await sampleImage(lab, denoiser, image);
+    await around.after?.(i, latents);
+    lab.onProgress?.({ stage, done: i + 1, total });
+  }
+}
+
+/** Runs a denoiser's graph, with further feeds, and returns the outputs asked for in memory. */
+export async function runGraph(
+  lab: Laboratory,
+  session: Session,
+  call: DenoiserCall,
+  outputs: readonly string[],
+  extra: Readonly<Record<string, Tensor>> = {},
+): Promise<Record<string, Tensor<'float32'>>> {
+  const inputs = findDenoiserInputs(session.inputs, [CACHE_NAME, PREVIOUS_CACHE_NAME]);
+  const declared = new Set(session.inputs.map((input) => input.name));
+  const known = Object.entries(extra).filter(([name]) => declared.has(name));
+  const feeds = { ...denoiserFeeds(session, inputs, call), ...Object.fromEntries(known) };
+  const results = await session.run(feeds, { outputs, ...(lab.signal && { signal: lab.signal }) });
+  const read: Record<string, Tensor<'float32'>> = {};
+  for (const name of outputs) {
+    const value = results[name]!;
+    read[name] = requireFloat(name, isDeviceTensor(value) ? await value.read() : value);
+  }
+  return read;
+}
+
+function requireFloat(name: string, value: Tensor): Tensor<'float32'> {
+  if (value.dtype === 'float32') return value as Tensor<'float32'>;
+  throw new CacheQuantError('unsupported', 'only float32 denoisers can be optimized', {
+    where: name,
+    got: value.dtype,
+    hint: 'Export the model in float32; the integer graphs are made from it.',
+  });
+}
+
+/** A denoiser made of a function, for passes that look at what happens during sampling. */
+export function observingDenoiser(
+  session: Session,
+  predict: (call: DenoiserCall) => Promise<Tensor<'float32'>>,
+): Denoiser {
+  const { sample } = findDenoiserInputs(session.inputs, [CACHE_NAME, PREVIOUS_CACHE_NAME]);
+  return {
+    sampleInput: session.inputs.find((input) => input.name === sample)!,
+    stats: { fullCalls: 0, cachedCalls: 0 },
+    kindOf: () => 'float',
+    predict,
+    reset() {},
+    dispose: async () => {},
+  };
+}
+
+/** Loads a graph of the work folder. */
+export async function loadGraph(lab: Laboratory, path: string, profiling = false): Promise<Session> {
+  return loadModel(lab.runtime, lab.work, path, { profiling, ...(lab.signal && { signal: lab.signal }) });
+}
+
+/** Loads graphs of the work folder for as long as `use` takes; those that were loaded are freed in any case. */
+export async function withGraphs<K extends string, T>(
+  lab: Laboratory,
+  paths: Readonly<Record<K, string>>,
+  use: (sessions: Readonly<Record<K, Session>>) => Promise<T>,
+): Promise<T> {
+  const sessions = {} as Record<K, Session>;
+  try {
+    for (const name of Object.keys(paths) as K[]) sessions[name] = await loadGraph(lab, paths[name]);
+    return await use(sessions);
+  } finally {
+    await Promise.all(Object.values<Session>(sessions).map((session) => session.dispose()));
+  }
+}

@@ -1,0 +1,107 @@
+import { floatReason, type Layer } from '@cachequant/quantizer';
+import { CacheQuantError } from '@cachequant/tensor';
+import type { DenoiserGraphs, StudiedGraph } from '../graphs/denoiser-graphs.js';
+import { type BundlePlan, wrongPlan } from '../plan-file.js';
+import type { LayerChoice } from './choose-layers.js';
+import type { LayerTimes } from './measure-times.js';
+
+/** What was measured of a layer before it was decided. */
+export interface LayerMeasurement extends LayerTimes {
+  /** Signal to noise of the layer by itself, integer against float on the same inputs, in decibels. */
+  readonly sqnr: number;
+  /** Signal to noise of the network's prediction with only this layer in float; of the worst layers. */
+  readonly networkDb?: number | undefined;
+}
+
+/** What becomes of a layer, and why. */
+export interface LayerDecision {
+  readonly id: string;
+  readonly kind: Layer['kind'];
+  readonly macs: number;
+  readonly compute: 'integer' | 'float';
+  readonly storage: 'int4' | 'int8' | 'float32';
+  /** Empty where there is nothing to say. */
+  readonly reason: string;
+  /** Left out for layers that were never meant for integers. */
+  readonly measured?: LayerMeasurement | undefined;
+}
+
+/**
+ * Decides for every layer of the full graph whether it can run in integers.
+ * @param keepFloat parts of layer ids, for example "time_embedding"
+ * @throws CacheQuantError `invalid-argument` for a part that no layer's id has
+ */
+export function planLayers(
+  { full }: Pick<DenoiserGraphs, 'full'>,
+  keepFloat: readonly string[],
+): LayerDecision[] {
+  requireKnown(full, keepFloat);
+  return full.layers.map((layer) => {
+    const decide = (
+      compute: LayerDecision['compute'],
+      storage: LayerDecision['storage'],
+      reason: string,
+    ) => ({
+      id: layer.id,
+      kind: layer.kind,
+      macs: full.layerMacs.get(layer.id) ?? 0,
+      compute,
+      storage,
+      reason,
+    });
+    if (keepFloat.some((part) => layer.id.includes(part)))
+      return decide('float', 'float32', 'kept in float on request');
+    const reason = floatReason(full.model.graph, full.shapes, layer);
+    if (reason === undefined) return decide('integer', 'int8', '');
+    return decide('float', reason === 'too few rows to gain' ? 'int8' : 'float32', reason);
+  });
+}
+
+/** What the measurements make of a plan; a layer's numbers go with its decision. */
+export function settleLayers(
+  decisions: readonly LayerDecision[],
+  {
+    times,
+    errors,
+    choice,
+  }: {
+    readonly times: Readonly<Record<string, LayerTimes>>;
+    readonly errors: Readonly<Record<string, number>>;
+    readonly choice: LayerChoice;
+  },
+): LayerDecision[] {
+  return decisions.map((decision) => {
+    const { id } = decision;
+    if (!times[id] || errors[id] === undefined) return decision;
+    const networkDb = choice.confirmed.find((layer) => layer.id === id)?.networkDb;
+    const measured = { sqnr: errors[id], ...times[id], ...(networkDb !== undefined && { networkDb }) };
+    if (choice.slow.includes(id))
+      return { ...decision, compute: 'float', storage: 'int8', reason: 'slower in integers', measured };
+    if (!choice.sensitive.includes(id)) return { ...decision, measured };
+    const storage = choice.sensitiveStored ? 'int8' : 'float32';
+    return { ...decision, compute: 'float', storage, reason: 'sensitive to rounding', measured };
+  });
+}
+
+/**
+ * The decisions of a plan that was given, for a graph with the same layers.
+ * @throws CacheQuantError `invalid-argument` when the layers are others
+ */
+export function plannedLayers({ full }: DenoiserGraphs, { layers }: BundlePlan): LayerDecision[] {
+  const missing = full.layers.find(({ id }, i) => layers[i]?.id !== id);
+  if (missing) throw wrongPlan('plan, layers', 'the plan lacks a layer of the model', missing.id);
+  const [extra] = layers.slice(full.layers.length);
+  if (extra)
+    throw wrongPlan('plan, layers', 'the plan has a layer that the model lacks', undefined, extra.id);
+  return [...layers];
+}
+
+function requireKnown({ layers }: StudiedGraph, keepFloat: readonly string[]): void {
+  const unknown = keepFloat.find((part) => !layers.some(({ id }) => id.includes(part)));
+  if (unknown === undefined) return;
+  throw new CacheQuantError('invalid-argument', 'no layer has this name', {
+    where: 'option keepFloat',
+    expected: `parts of layer names such as ${layers[0]?.id}`,
+    got: unknown,
+  });
+}

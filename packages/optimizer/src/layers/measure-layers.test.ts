@@ -1,0 +1,188 @@
+import type { ProfiledNode, Runtime, Session } from '@cachequant/tensor';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type OptimizedModel, optimizedModel, SMALL_RUN } from '../__fixtures__/optimized-model.js';
+import { readGraph } from '../graphs/float-graphs.js';
+import { FLOAT_FULL } from '../study.js';
+import { chooseLayers } from './choose-layers.js';
+import { planLayers, settleLayers } from './layer-plan.js';
+import { localErrors } from './local-errors.js';
+import { type LayerTimes, measureTimes } from './measure-times.js';
+import { packWeights, sortPacked } from './pack-weights.js';
+import { removeTrial, TRIAL_WEIGHTS, type Trial } from './trial.js';
+
+let made: OptimizedModel;
+let trial: Trial;
+let errors: Record<string, number>;
+let times: Record<string, LayerTimes>;
+beforeAll(async () => {
+  made = await optimizedModel({ ...SMALL_RUN, layers: 'all', components: 'keep' });
+  const { study } = made.summary;
+  const possible = planLayers(study.graphs, []);
+  const { records } = await packWeights(study.lab, study.graphs, possible, { path: TRIAL_WEIGHTS, bits: 7 });
+  trial = {
+    lab: study.lab,
+    graph: study.graphs.full,
+    float: await readGraph(study.lab.work, FLOAT_FULL),
+    packed: sortPacked(records),
+    grids: study.integers!.grids,
+    trajectory: study.trajectory,
+  };
+  errors = await localErrors(trial);
+  times = await measureTimes(trial);
+}, 900_000);
+afterAll(() => made.dispose());
+
+const ids = () => [...trial.packed.compute.keys()];
+
+/** A session in which something is changed. */
+function changed(session: Session, changes: Partial<Session>): Session {
+  return {
+    inputs: session.inputs,
+    outputs: session.outputs,
+    run: (...run) => session.run(...run),
+    endProfiling: () => session.endProfiling(),
+    dispose: () => session.dispose(),
+    ...changes,
+  };
+}
+
+function withRuntime(load: (session: Session, path: string) => Session): Trial {
+  const runtime: Runtime = {
+    ...made.runtime,
+    load: async (source, options) =>
+      load(await made.runtime.load(source, options), 'path' in source ? source.path : ''),
+  };
+  return { ...trial, lab: { ...trial.lab, runtime } };
+}
+
+describe('localErrors', () => {
+  it('gives every integer layer its own signal to noise, as 8 bits leave it', () => {
+    expect(Object.keys(errors).sort()).toEqual(ids().sort());
+    for (const decibels of Object.values(errors)) {
+      expect(decibels).toBeGreaterThan(15);
+      expect(decibels).toBeLessThan(60);
+    }
+  });
+
+  it('finds the one layer whose input is rounded too coarsely, and chooseLayers keeps it in float', async () => {
+    const { grids } = trial;
+    const layer = trial.graph.layers.find(({ id }) => id.includes('up_blocks.1.resnets.1.conv2.weight'))!;
+    const sharing = trial.graph.layers.filter(({ input }) => input === layer.input);
+    const scales = grids.scales.slice();
+    const zeroPoints = grids.zeroPoints.slice();
+    const column = grids.sites.indexOf(layer.input);
+    for (let at = column; at < scales.length; at += grids.sites.length) {
+      scales[at]! *= 16;
+      zeroPoints[at] = 128 + Math.round((zeroPoints[at]! - 128) / 16);
+    }
+    const coarse: Trial = { ...trial, grids: { ...grids, scales, zeroPoints } };
+    const found = await localErrors(coarse);
+    for (const { id } of sharing) expect(errors[id]! - found[id]!).toBeGreaterThan(12);
+    for (const id of ids().filter((other) => !sharing.some((one) => one.id === other))) {
+      expect(found[id]).toBe(errors[id]);
+    }
+
+    const noTimes = Object.fromEntries(ids().map((id) => [id, { floatMs: 1, integerMs: 0.5 }]));
+    const untouched = await chooseLayers(trial, noTimes, errors);
+    expect(untouched.sensitive).toEqual([]);
+    expect(untouched.confirmed).toHaveLength(10);
+    const floor = untouched.networkDb.allInteger - 0.5;
+    const choice = await chooseLayers(withFloor(coarse, floor), noTimes, found);
+    expect(choice.networkDb.allInteger).toBeLessThan(floor);
+    expect(choice.sensitive.length).toBeGreaterThan(0);
+    for (const id of choice.sensitive) expect(sharing.map((one) => one.id)).toContain(id);
+    expect(choice.networkDb.chosen).toBeGreaterThan(choice.networkDb.allInteger);
+    // It was the activation that was coarse: 8-bit weights do no harm.
+    expect(choice.sensitiveStored).toBe(true);
+    const decisions = settleLayers(planLayers(made.summary.study.graphs, []), {
+      times: noTimes,
+      errors: found,
+      choice,
+    });
+    expect(decisions.find(({ id }) => id === choice.sensitive[0])).toMatchObject({
+      compute: 'float',
+      storage: 'int8',
+      reason: 'sensitive to rounding',
+      measured: { sqnr: found[choice.sensitive[0]!] },
+    });
+  }, 600_000);
+
+  function withFloor(given: Trial, qualityFloor: number): Trial {
+    return { ...given, lab: { ...given.lab, recipe: { ...given.lab.recipe, qualityFloor } } };
+  }
+});
+
+describe('measureTimes', () => {
+  it('gives every integer layer a time in both forms, alike layers the same', () => {
+    expect(Object.keys(times).sort()).toEqual(ids().sort());
+    for (const { floatMs, integerMs } of Object.values(times)) {
+      expect(floatMs).toBeGreaterThan(0);
+      expect(integerMs).toBeGreaterThan(0);
+    }
+    const of = (name: string) => Object.entries(times).find(([id]) => id.includes(name))![1];
+    expect(of('mid_block.resnets.0.conv1.weight')).toBe(of('mid_block.resnets.1.conv2.weight'));
+    expect(of('mid_block.resnets.0.conv1.weight')).not.toBe(of('up_blocks.0.upsamplers.0.conv.weight'));
+  });
+
+  it('finds a planted slow layer, which goes back to float with its weight stored as integers', async () => {
+    const planted = trial.graph.layers.find(({ id }) => id.includes('up_blocks.0.upsamplers.0.conv.weight'))!;
+    const slower = (node: ProfiledNode) =>
+      node.opType === 'QLinearConv' && node.name.startsWith(kernelName)
+        ? { ...node, runMs: node.runMs.map((ms) => ms + 50) }
+        : node;
+    const kernelName = await numberedKernel(planted.id);
+    const slow = withRuntime((session, path) => {
+      const endProfiling = async () => (await session.endProfiling()).map(slower);
+      const delayed: Session['run'] = async (...run) => {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        return session.run(...run);
+      };
+      return changed(session, { endProfiling, ...(path.endsWith('trial-whole.onnx') && { run: delayed }) });
+    });
+    const found = await measureTimes(slow);
+    expect(found[planted.id]!.integerMs).toBeGreaterThan(50);
+    expect(found[planted.id]!.floatMs).toBeLessThan(20);
+    const onlyPlanted = Object.fromEntries(
+      ids().map((id) => [id, id === planted.id ? found[id]! : { floatMs: 1, integerMs: 0.5 }]),
+    );
+    const choice = await chooseLayers(slow, onlyPlanted, errors);
+    expect(choice.slow).toEqual([planted.id]);
+    const possible = planLayers(made.summary.study.graphs, []);
+    const decisions = settleLayers(possible, { times: onlyPlanted, errors, choice });
+    expect(decisions.filter(({ reason }) => reason === 'slower in integers')).toEqual([
+      expect.objectContaining({ id: planted.id, compute: 'float', storage: 'int8' }),
+    ]);
+  }, 600_000);
+
+  it('leaves layers in integers with which in float the whole network is slower after all', async () => {
+    const [id] = ids();
+    const seemsSlow = Object.fromEntries(ids().map((other) => [other, { floatMs: 1, integerMs: 0.5 }]));
+    seemsSlow[id!] = { floatMs: 1, integerMs: 2 };
+    const slowWithout = withRuntime((session, path) => {
+      const delayed: Session['run'] = async (...run) => {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        return session.run(...run);
+      };
+      return changed(session, path.endsWith('trial-whole-without.onnx') ? { run: delayed } : {});
+    });
+    const choice = await chooseLayers(slowWithout, seemsSlow, errors);
+    expect(choice.slow).toEqual([]);
+    expect(choice.wholeMs!.withoutSlow).toBeGreaterThan(choice.wholeMs!.allInteger);
+  }, 600_000);
+
+  /** The name that the kernel of a layer has in the graph that is profiled. */
+  async function numberedKernel(id: string): Promise<string> {
+    const { graph } = await readGraph(trial.lab.work, 'float/trial-integer.onnx');
+    const weight = trial.packed.compute.get(id)!.integers.name;
+    return graph.nodes.find(({ inputs }) => inputs.includes(weight))!.name;
+  }
+});
+
+describe('removeTrial', () => {
+  it('leaves the graphs of the study', async () => {
+    await removeTrial(trial.lab);
+    const left = await trial.lab.work.list('float');
+    expect(left.filter((path) => /trial|int8/.test(path))).toEqual([]);
+    expect(left).toContain(FLOAT_FULL);
+  });
+});

@@ -1,0 +1,120 @@
+import { medianOf } from '@cachequant/evaluate';
+import type { OnnxModel, OnnxNode } from '@cachequant/onnx';
+import { integerKernels } from '@cachequant/pipeline/internals';
+import { findLayers, type Layer } from '@cachequant/quantizer';
+import type { ProfiledNode, Session } from '@cachequant/tensor';
+import { writeGraph } from '../graphs/float-graphs.js';
+import { loadGraph, runGraph } from '../laboratory.js';
+import { layerCosts } from './layer-costs.js';
+import { layerNodes } from './layer-nodes.js';
+import { originFinder, withNumberedNodes } from './numbered-nodes.js';
+import { sampledCalls } from './sample-calls.js';
+import { type Trial, trialForm, trialPath } from './trial.js';
+
+/** Milliseconds of a layer in one call of the full graph. */
+export interface LayerTimes {
+  readonly floatMs: number;
+  readonly integerMs: number;
+}
+
+/** How often each graph is loaded and profiled, in turn. */
+const ROUNDS = 2;
+/** Runs of a round take about this long, and are no fewer and no more than these. */
+const ROUND_MS = 1500;
+const LEAST_RUNS = 3;
+const MOST_RUNS = 20;
+
+/**
+ * What every layer takes in float and in integers on this machine, at the shapes it has, by the runtime's own
+ * profile of both graphs; alike layers share the median of theirs.
+ */
+export async function measureTimes(trial: Trial): Promise<Record<string, LayerTimes>> {
+  const { lab, packed } = trial;
+  const float = withNumberedNodes(trial.float);
+  const integer = withNumberedNodes(trialForm(trial));
+  const weights = new Map([...packed.compute].map(([id, { integers }]) => [integers.name, id]));
+  const forms = [
+    { path: trialPath('float'), model: float, kernels: floatKernels(float, packed.compute) },
+    { path: trialPath('integer'), model: integer, kernels: integerKernels(integer.graph, weights) },
+  ] as const;
+  for (const { path, model } of forms) await writeGraph(lab.work, path, model);
+  const profiles: ProfiledNode[][][] = [[], []];
+  const total = ROUNDS * forms.length;
+  for (let done = 0; done < total; done++) {
+    lab.onProgress?.({ stage: 'layer-times', done, total });
+    const form = done % forms.length;
+    profiles[form]!.push([...(await profile(trial, forms[form]!.path))]);
+  }
+  lab.onProgress?.({ stage: 'layer-times', done: total, total });
+  const layers = findLayers(trial.float.graph).filter(({ id }) => packed.compute.has(id));
+  const convolutions = new Set(layers.filter(({ kind }) => kind !== 'linear').map(({ id }) => id));
+  const costs = forms.map(({ model, kernels }, form) => {
+    const nodes = layerNodes(model.graph, kernels, forms[1 - form]!.model.graph);
+    return layerCosts(
+      { nodes, kernels, originOf: originFinder(model), convolutions },
+      medians(profiles[form]!),
+    );
+  });
+  return shareAlike(trial, layers, costs[0]!, costs[1]!);
+}
+
+function floatKernels({ graph }: OnnxModel, ids: { has(id: string): boolean }): Map<OnnxNode, string> {
+  const layers = findLayers(graph).filter(({ id }) => ids.has(id));
+  return new Map(layers.map(({ node, id }) => [node, id]));
+}
+
+/** The first run of a session allocates and packs, and is left out. */
+async function profile(trial: Trial, path: string): Promise<readonly ProfiledNode[]> {
+  const { lab, trajectory } = trial;
+  const [sample] = await sampledCalls(lab, trajectory, 1);
+  const session = await loadGraph(lab, path, true);
+  try {
+    const run = () => timed(() => runGraph(lab, session, sample!.call, outputsOf(session)));
+    await run();
+    const runs = Math.min(MOST_RUNS, Math.max(LEAST_RUNS, Math.ceil(ROUND_MS / (await run()))));
+    for (let i = 1; i < runs; i++) await run();
+    return await session.endProfiling();
+  } finally {
+    await session.dispose();
+  }
+}
+
+function outputsOf({ outputs }: Session): string[] {
+  return outputs.map(({ name }) => name);
+}
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
+}
+
+/** Per node, over the runs of all rounds. */
+function medians(rounds: readonly (readonly ProfiledNode[])[]) {
+  const [first, ...others] = rounds.map((nodes) => new Map(nodes.map((node) => [node.name, node])));
+  return [...first!.values()].map(({ name, opType, runMs }) => {
+    const all = [runMs, ...others.map((nodes) => nodes.get(name)?.runMs ?? [])];
+    return { name, opType, ms: medianOf(all.flatMap((runs) => runs.slice(runs.length > 1 ? 1 : 0))) };
+  });
+}
+
+function shareAlike(
+  { graph }: Trial,
+  layers: readonly Layer[],
+  float: ReadonlyMap<string, number>,
+  integer: ReadonlyMap<string, number>,
+): Record<string, LayerTimes> {
+  const alike = new Map<string, string[]>();
+  for (const { id, kind, weight, bias, output } of layers) {
+    const key = JSON.stringify([kind, weight.dims, bias !== undefined, graph.shapes.get(output)?.dims]);
+    alike.set(key, [...(alike.get(key) ?? []), id]);
+  }
+  const times: Record<string, LayerTimes> = {};
+  for (const ids of alike.values()) {
+    // Of a run's first kernel, waking the threads is part of the time; the others of its kind outvote it.
+    const middle = (costs: ReadonlyMap<string, number>) => medianOf(ids.map((id) => costs.get(id) ?? 0));
+    const shared = { floatMs: middle(float), integerMs: middle(integer) };
+    for (const id of ids) times[id] = shared;
+  }
+  return times;
+}

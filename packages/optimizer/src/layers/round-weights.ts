@@ -1,0 +1,86 @@
+import { createWeightFile } from '@cachequant/onnx';
+import { type Layer, type PackedWeight, packWeight } from '@cachequant/quantizer';
+import { throwIfAborted } from '@cachequant/tensor';
+import type { DenoiserGraphs } from '../graphs/denoiser-graphs.js';
+import { readGraph } from '../graphs/float-graphs.js';
+import type { Laboratory } from '../laboratory.js';
+import { type MomentWave, momentWaves } from '../observe/moment-waves.js';
+import { observeMoments } from '../observe/observe-moments.js';
+import type { FloatTrajectory } from '../observe/trajectory.js';
+import type { StageRunner } from '../work/stages.js';
+import type { LayerDecision } from './layer-plan.js';
+import { type PackOptions, weightIn } from './pack-weights.js';
+
+/** A weight that was rounded, and its file in the work folder. */
+export interface RoundedWeight {
+  readonly path: string;
+  readonly packed: PackedWeight;
+}
+
+/**
+ * Rounds the 4-bit weights by the second moments of their layers' inputs, wave by wave; each wave is a stage, which
+ * a stopped run does not repeat. Layers whose inputs cannot be observed are left to plain rounding.
+ * @returns by layer id
+ */
+export async function roundWeights(
+  lab: Laboratory,
+  runner: StageRunner,
+  graphs: DenoiserGraphs,
+  decisions: readonly LayerDecision[],
+  floatGraph: string,
+  trajectory: FloatTrajectory,
+): Promise<Record<string, RoundedWeight>> {
+  const chosen = new Set(decisions.filter(({ storage }) => storage === 'int4').map(({ id }) => id));
+  const layers = graphs.full.layers.filter(({ id }) => chosen.has(id));
+  const rounded: Record<string, RoundedWeight> = {};
+  for (const [i, wave] of momentWaves(layers, graphs.full.shapes).entries()) {
+    const made = await runner.stage(`round-${i}`, async () => {
+      const path = `rounded/${i}.bin`;
+      return roundWave(lab, layers, wave, path, floatGraph, trajectory);
+    });
+    Object.assign(rounded, made);
+  }
+  return rounded;
+}
+
+/** The rounded weights for `packWeights`. */
+export function roundedWeights(
+  { work }: Pick<Laboratory, 'work'>,
+  rounded: Readonly<Record<string, RoundedWeight>>,
+): NonNullable<PackOptions['known']> {
+  return async ({ id }) => {
+    const weight = rounded[id];
+    return weight && weightIn(work, weight.path, weight.packed);
+  };
+}
+
+async function roundWave(
+  lab: Laboratory,
+  layers: readonly Layer[],
+  wave: MomentWave,
+  path: string,
+  floatGraph: string,
+  trajectory: FloatTrajectory,
+): Promise<Record<string, RoundedWeight>> {
+  const moments = await observeMoments(lab, trajectory, await readGraph(lab.work, floatGraph), wave);
+  const file = await createWeightFile(lab.work, path, { location: 'weights.bin' });
+  const rounded: Record<string, RoundedWeight> = {};
+  try {
+    for (const [id, site] of wave.siteOf) {
+      throwIfAborted(lab.signal);
+      const layer = layers.find((candidate) => candidate.id === id)!;
+      const packed = await packWeight(layer, {
+        bits: 4,
+        purpose: 'compute',
+        sink: (weight) => file.add(weight),
+        moments: moments[site]!,
+      });
+      rounded[id] = { path, packed };
+    }
+    await file.commit();
+    return rounded;
+  } catch (error) {
+    await file.abort();
+    throw error;
+  }
+}

@@ -1,0 +1,96 @@
+import { channelLayout, FeatureMoments, type MomentsSnapshot } from '@cachequant/correction';
+import { type ActivationGridTable, ActivationStatistics, OBSERVATIONS_OUTPUT } from '@cachequant/quantizer';
+import {
+  CACHE_NAME,
+  type Laboratory,
+  loadGraph,
+  observingDenoiser,
+  runGraph,
+  sampleCalibration,
+} from '../laboratory.js';
+import { type FloatTrajectory, TrajectoryRecorder } from './trajectory.js';
+
+/** What one float pass over the calibration images leaves behind. */
+export interface FullObservation {
+  /** Of the cached tensor; even and odd images apart, so that a fit can be checked on what it has not seen. */
+  readonly moments: readonly [MomentsSnapshot, MomentsSnapshot];
+  readonly grids: ActivationGridTable | undefined;
+  /** Final latents of the calibration images, one behind another. */
+  readonly latents: Float32Array;
+  readonly trajectory: FloatTrajectory;
+}
+
+/**
+ * Runs the float model once over the calibration images, gathering the moments of the cached tensor and
+ * the activations that the integer graph needs, and recording what later passes replay.
+ * @param sites tensors whose activations the graph's observers report; none in float
+ */
+export async function observeFull(
+  lab: Laboratory,
+  graph: string,
+  sites: readonly string[],
+  window: number,
+  samplesKept: number,
+): Promise<FullObservation> {
+  const session = await loadGraph(lab, graph);
+  const { calls } = lab.sampler;
+  const statistics = sites.length > 0 ? new ActivationStatistics(calls, sites, samplesKept) : undefined;
+  let halves: [FeatureMoments, FeatureMoments] | undefined;
+  let current = 0;
+  const latents: Float32Array[] = [];
+  const recorder = new TrajectoryRecorder(lab);
+  const outputs = [lab.output, CACHE_NAME, ...(statistics ? [OBSERVATIONS_OUTPUT] : [])];
+  const denoiser = observingDenoiser(session, async (call) => {
+    const results = await runGraph(lab, session, call, outputs);
+    const features = results[CACHE_NAME]!;
+    const layout = channelLayout(features.dims);
+    halves ??= [momentsFor(calls, layout.channels, window), momentsFor(calls, layout.channels, window)];
+    if (call.call === 0) halves[current % 2]!.begin();
+    halves[current % 2]!.observe(call.call, features.data, layout);
+    statistics?.record(call.call, results[OBSERVATIONS_OUTPUT]!.data);
+    const prediction = results[lab.output]!;
+    await recorder.add(call.sample, features, prediction);
+    return prediction;
+  });
+  try {
+    await sampleCalibration(lab, 'observe', denoiser, {
+      before: (image) => {
+        current = image;
+        recorder.begin(image);
+      },
+      after: async (image, result) => {
+        halves![image % 2]!.end();
+        latents.push(result.data);
+        await recorder.end();
+      },
+    });
+  } finally {
+    await recorder.abort();
+    await session.dispose();
+  }
+  return {
+    moments: [halves![0].snapshot(), halves![1].snapshot()],
+    grids: statistics?.grids(),
+    latents: joined(latents),
+    trajectory: recorder.finish(),
+  };
+}
+
+export function momentsFor(
+  calls: number,
+  channels: number,
+  window: number,
+  separateAnchors = false,
+): FeatureMoments {
+  return new FeatureMoments({ calls, channels, window: Math.min(window, calls), separateAnchors });
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    all.set(part, offset);
+    offset += part.length;
+  }
+  return all;
+}

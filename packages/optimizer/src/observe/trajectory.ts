@@ -1,0 +1,144 @@
+import {
+  type Conditioning,
+  concatConditioning,
+  type DenoiserCall,
+  isGuided,
+} from '@cachequant/pipeline/internals';
+import type { Tensor } from '@cachequant/tensor';
+import { tensor, throwIfAborted } from '@cachequant/tensor';
+import type { Laboratory } from '../laboratory.js';
+import { readRecord, recordBytes, TensorRecorder, type TensorRecords } from '../work/tensor-records.js';
+
+/**
+ * What the float model was given, cached and predicted, at every call of the first calibration images, on disk.
+ *
+ * All later passes replay it, so that none of them has to load the float model beside another one, and the
+ * float model runs over the calibration images once.
+ */
+export interface FloatTrajectory {
+  /** One file for each image; a record is the sample, the cached tensor and the prediction of one call. */
+  readonly images: readonly TensorRecords[];
+}
+
+type Floats = Tensor<'float32'>;
+
+/** Files of trajectories take no more disk than this, unless two images need more. */
+const DISK_LIMIT = 4 * 2 ** 30;
+/** A fit is made on even images and checked on odd ones. */
+const LEAST_IMAGES = 2;
+
+/** Records the trajectories of as many images as the disk limit allows. */
+export class TrajectoryRecorder {
+  readonly #images: TensorRecords[] = [];
+  #recorder: TensorRecorder | undefined;
+  #bytes = 0;
+
+  constructor(
+    private readonly lab: Laboratory,
+    private readonly limit = DISK_LIMIT,
+  ) {}
+
+  begin(image: number): void {
+    const average = this.#bytes / Math.max(1, this.#images.length);
+    const fits = image < LEAST_IMAGES || this.#bytes + average <= this.limit;
+    const path = `float/trajectory/${image}.bin`;
+    this.#recorder = fits ? new TensorRecorder(this.lab.work, path) : undefined;
+  }
+
+  async add(...record: readonly [sample: Floats, features: Floats, prediction: Floats]): Promise<void> {
+    await this.#recorder?.add(record);
+  }
+
+  async end(): Promise<void> {
+    if (!this.#recorder) return;
+    const records = await this.#recorder.finish();
+    this.#images.push(records);
+    this.#bytes += records.count * recordBytes(records);
+  }
+
+  finish(): FloatTrajectory {
+    return { images: this.#images };
+  }
+
+  abort(): Promise<void> {
+    return this.#recorder?.abort() ?? Promise.resolve();
+  }
+}
+
+/** One call of the float model, as it was. */
+export interface ReplayedCall {
+  readonly image: number;
+  /** With both halves of guidance as one batch. */
+  readonly call: DenoiserCall;
+  /** What each half was given, [1, C, H, W]. */
+  readonly sample: Floats;
+  /** The float model's cached tensor. */
+  readonly features: Floats;
+  /** The float model's prediction, before guidance. */
+  readonly prediction: Floats;
+}
+
+/**
+ * Replays calls of the recorded images, image by image, in order.
+ * @param calls left out: all of them
+ */
+export async function* replay(
+  lab: Laboratory,
+  { images }: FloatTrajectory,
+  stage: string,
+  calls: readonly number[] = lab.sampler.timesteps.map((_, call) => call),
+): AsyncGenerator<ReplayedCall> {
+  for (const image of images.keys()) {
+    lab.onProgress?.({ stage, done: image, total: images.length });
+    for (const call of calls) yield recordedCall(lab, { images }, image, call);
+  }
+  lab.onProgress?.({ stage, done: images.length, total: images.length });
+}
+
+/** Reads one recorded call. */
+export async function recordedCall(
+  lab: Laboratory,
+  { images }: FloatTrajectory,
+  image: number,
+  call: number,
+): Promise<ReplayedCall> {
+  throwIfAborted(lab.signal);
+  const [sample, features, prediction] = (await readRecord(lab.work, images[image]!, call)) as [
+    Floats,
+    Floats,
+    Floats,
+  ];
+  const timestep = lab.sampler.timesteps[call]!;
+  return {
+    image,
+    call: { call, timestep, sample, conditioning: conditioningOf(lab, image) },
+    sample: firstOf(sample),
+    features,
+    prediction,
+  };
+}
+
+/** The first of a batch, as a view. */
+function firstOf({ dims, data }: Floats): Floats {
+  return tensor('float32', [1, ...dims.slice(1)], data.subarray(0, data.length / dims[0]!));
+}
+
+function conditioningOf({ calibration, guidanceScale }: Laboratory, image: number): Conditioning {
+  const { conditioning, unconditional } = calibration[image]!;
+  return isGuided(guidanceScale) && unconditional
+    ? concatConditioning(unconditional, conditioning)
+    : conditioning;
+}
+
+/** Calls that are no refreshes, ascending. */
+export function cachedCalls(lab: Laboratory, refreshSteps: readonly number[]): number[] {
+  const refreshes = new Set(refreshSteps);
+  return Array.from({ length: lab.sampler.calls }, (_, call) => call).filter((call) => !refreshes.has(call));
+}
+
+/** The last refresh before a call and the one before that; the first stands for both until there are two. */
+export function anchorCalls(refreshSteps: readonly number[], call: number): readonly [number, number] {
+  const earlier = refreshSteps.filter((step) => step < call);
+  const newest = earlier.at(-1)!;
+  return [newest, earlier.at(-2) ?? newest];
+}

@@ -1,0 +1,173 @@
+import { interval95, meanOf, medianOf, psnr, type RgbImage } from '@cachequant/evaluate';
+import type { Sampler } from '@cachequant/samplers';
+import { CacheQuantError, storageFolder, writeFile } from '@cachequant/tensor';
+import { chooseVariant } from '../candidates/choose.js';
+import { floatStudy, studyAt } from '../candidates/study-views.js';
+import { loadVariant, type Variant } from '../candidates/variant.js';
+import { type LaboratoryOptions, type OpenLaboratory, openLaboratory } from '../prepare/open-laboratory.js';
+import type { OptimizeOptions } from '../recipe.js';
+import { type Study, studyDenoiser } from '../study.js';
+import { measureImage } from '../verify/measure.js';
+import { choosePoint, type OperatingPoint, type OperatingTarget, paretoPoints } from './point.js';
+import { type SamplerSetting, samplerSettings } from './settings.js';
+
+/** Everything that was measured, and what of it was taken. */
+export interface OperatingPoints {
+  /** As the options or the model say. */
+  readonly original: Sampler;
+  readonly target: OperatingTarget;
+  readonly points: readonly MeasuredPoint[];
+  /** What no other point beats, fastest first. */
+  readonly front: readonly MeasuredPoint[];
+  readonly chosen: MeasuredPoint;
+}
+
+/** A point and the setting in whose laboratory it was measured. */
+export interface MeasuredPoint extends OperatingPoint {
+  readonly setting: SamplerSetting;
+  readonly psnrInterval: readonly [number, number];
+}
+
+/** The target of some options; undefined where they have none. */
+export function targetOf({ maxLatency, minPsnr }: OptimizeOptions = {}): OperatingTarget | undefined {
+  return maxLatency === undefined && minPsnr === undefined ? undefined : { maxLatency, minPsnr };
+}
+
+/**
+ * Measures samplers, steps, intervals and precisions on the calibration images, against the pictures of the model
+ * with the sampler and the steps of the options, and chooses the point that keeps to the target.
+ * @throws CacheQuantError `infeasible-schedule` when none does, naming the nearest
+ */
+export async function exploreOperatingPoints(
+  request: LaboratoryOptions,
+  target: OperatingTarget,
+): Promise<OperatingPoints> {
+  await writeFile(request.work, 'fingerprint.txt', 'operating points');
+  const points: MeasuredPoint[] = [];
+  let references: readonly RgbImage[] | undefined;
+  const { original, settings } = await settingsOf(request);
+  for (const setting of settings) {
+    const opened = await openPoint(request, setting);
+    try {
+      const study = await studyOf(opened);
+      references ??= study.references;
+      points.push(...(await measureSetting(study, setting, references, points.length === 0)));
+    } finally {
+      await opened.dispose();
+    }
+  }
+  const chosen = choosePoint(points, target);
+  const front = paretoPoints(points);
+  if (chosen) return { original, target, points, front, chosen };
+  throw nothingFits(front, target);
+}
+
+/** The laboratory of a point, with everything that was measured in it. */
+export function openPoint(
+  request: LaboratoryOptions,
+  { sampler, steps, intervals }: SamplerSetting,
+): Promise<OpenLaboratory> {
+  const { maxLatency: _, minPsnr: __, ...options } = request.options ?? {};
+  return openLaboratory({
+    ...request,
+    work: storageFolder(request.work, `points/${sampler ?? 'own'}-${steps}`),
+    options: { ...options, steps, interval: Math.max(...intervals), ...(sampler && { sampler }) },
+  });
+}
+
+async function settingsOf(
+  request: LaboratoryOptions,
+): Promise<{ original: Sampler; settings: readonly SamplerSetting[] }> {
+  const { maxLatency: _, minPsnr: __, ...options } = request.options ?? {};
+  const opened = await openLaboratory({
+    ...request,
+    options: { ...options, interval: 1 },
+    work: storageFolder(request.work, 'points/settings'),
+  });
+  await opened.dispose();
+  const { prepared } = opened;
+  return { original: prepared.sampler, settings: samplerSettings(prepared, options.sampler) };
+}
+
+function studyOf({ lab, runner, inputDims, prepared }: OpenLaboratory): Promise<Study> {
+  return studyDenoiser(lab, runner, { inputDims, model: prepared.model });
+}
+
+/**
+ * Every interval in the precision that was asked for. Where that is integers, float too: the original's sampler with
+ * every interval, the others without a cache.
+ */
+async function measureSetting(
+  study: Study,
+  setting: SamplerSetting,
+  references: readonly RgbImage[],
+  isOriginal: boolean,
+): Promise<MeasuredPoint[]> {
+  const { sampler, intervals } = setting;
+  const points: MeasuredPoint[] = [];
+  for (const view of [study, ...(study.integers ? [floatStudy(study)] : [])]) {
+    for (const interval of view === study || isOriginal ? intervals : [1]) {
+      const at = studyAt(view, interval);
+      const { variant } = await chooseVariant(at);
+      const measured = await at.runner.stage(`${at.view}point`, () => measurePoint(at, variant, references));
+      const { steps } = study.lab.sampler;
+      const { bits } = at.lab.recipe;
+      points.push({
+        setting,
+        sampler: sampler ?? study.lab.sampler.name,
+        steps,
+        interval,
+        bits,
+        ...measured,
+      });
+    }
+  }
+  return points;
+}
+
+async function measurePoint(
+  { lab }: Study,
+  variant: Variant,
+  references: readonly RgbImage[],
+): Promise<
+  Pick<OperatingPoint, 'psnr' | 'milliseconds'> & { readonly psnrInterval: readonly [number, number] }
+> {
+  const denoiser = await loadVariant(lab, variant);
+  try {
+    await measureImage(lab, denoiser, lab.calibration[0]!);
+    const quality: number[] = [];
+    const times: number[] = [];
+    for (const [i, image] of lab.calibration.entries()) {
+      const { picture, seconds } = await measureImage(lab, denoiser, image);
+      quality.push(Math.min(psnr(references[i]!, picture), MAX_PSNR));
+      times.push(1000 * seconds);
+    }
+    return { psnr: meanOf(quality), psnrInterval: interval95(quality), milliseconds: medianOf(times) };
+  } finally {
+    await denoiser.dispose();
+  }
+}
+
+/** PSNR of equal pictures, so that means stay finite. */
+const MAX_PSNR = 100;
+
+function nothingFits(
+  front: readonly OperatingPoint[],
+  { maxLatency, minPsnr }: OperatingTarget,
+): CacheQuantError {
+  const describe = ({ sampler, steps, interval, milliseconds, psnr: quality }: OperatingPoint) =>
+    `${milliseconds.toFixed(0)} ms at ${quality.toFixed(1)} dB (${steps} steps of ${sampler}, interval ${interval})`;
+  return new CacheQuantError('infeasible-schedule', 'no way to run the model keeps to the target', {
+    where: [maxLatency === undefined ? '' : 'maxLatency', minPsnr === undefined ? '' : 'minPsnr']
+      .filter(Boolean)
+      .join(', '),
+    expected: [
+      maxLatency === undefined ? '' : `${maxLatency} ms at most`,
+      minPsnr === undefined ? '' : `${minPsnr} dB at least`,
+    ]
+      .filter(Boolean)
+      .join(', '),
+    got: `from ${describe(front[0]!)} to ${describe(front.at(-1)!)}`,
+    hint: 'Take a target in between.',
+  });
+}

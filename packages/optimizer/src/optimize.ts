@@ -1,0 +1,259 @@
+import {
+  type BundleManifest,
+  chooseShrinkage,
+  fitLatentPreview,
+  mergedMoments,
+  type OffCalibration,
+  VERIFICATION,
+  type Verification,
+  wordsOf,
+  writePlanningData,
+} from '@cachequant/pipeline/internals';
+import type { Sampler } from '@cachequant/samplers';
+import type { Runtime, Storage } from '@cachequant/tensor';
+import { throwIfAborted, writeFile } from '@cachequant/tensor';
+import { planSchedule } from './candidates/candidate.js';
+import { type Choice, chooseVariant } from './candidates/choose.js';
+import { floatStudy, studyAt } from './candidates/study-views.js';
+import { type ComponentDecision, componentFolder } from './components/component.js';
+import { optimizeComponents } from './components/optimize-components.js';
+import { type FloatVariant, makeFloatVariants } from './graphs/float-variants.js';
+import type { StageProgress } from './laboratory.js';
+import {
+  exploreOperatingPoints,
+  type OperatingPoints,
+  openPoint,
+  targetOf,
+} from './operating-points/explore.js';
+import { type BundlePlan, PLAN } from './plan-file.js';
+import type { GivenConditioning } from './prepare/given-conditioning.js';
+import { type OpenLaboratory, openLaboratory } from './prepare/open-laboratory.js';
+import type { OptimizeOptions } from './recipe.js';
+import { type Study, studyDenoiser } from './study.js';
+import { measureOffCalibration } from './verify/off-calibration.js';
+import { type VerifiedPicture, verify } from './verify/verify.js';
+import { describeGraphs, describePlan, describeRecipe } from './write/describe-bundle.js';
+import {
+  copyComponents,
+  denoiserBytes,
+  finishBundle,
+  requireBundlePlace,
+  startBundle,
+  writeDenoiser,
+} from './write/write-bundle.js';
+
+export interface OptimizeRequest {
+  /** The model folder. */
+  readonly source: Storage;
+  /** Intermediate results; a stopped run goes on from what it finds here. */
+  readonly work: Storage;
+  /** Takes the bundle; its manifest is written last. */
+  readonly out: Storage;
+  readonly runtime: Runtime;
+  readonly options?: OptimizeOptions;
+  /** For a denoiser whose folder has no text encoder. */
+  readonly conditioning?: GivenConditioning;
+  /**
+   * Of an earlier bundle of the same model, as `parsePlan` reads it: its options hold and its decisions stand in for
+   * measurements, so that everything under denoiser/ comes out the same.
+   */
+  readonly plan?: BundlePlan;
+  /** For the manifest: a name for the source, and the version of the program. */
+  readonly sourceName?: string;
+  readonly createdBy?: string;
+  readonly now?: () => Date;
+  /** Bytes that a file of the denoiser's weights may have, for hosts with a limit; left out: one file. */
+  readonly shardBytes?: number;
+  readonly onProgress?: (progress: StageProgress) => void;
+  readonly onStage?: (name: string, reused: boolean) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** A finished optimization: the bundle's manifest, what was measured, and what led there. */
+export interface OptimizeSummary {
+  readonly manifest: BundleManifest;
+  readonly verification: Verification;
+  readonly pictures: readonly VerifiedPicture[];
+  readonly choice: Choice;
+  readonly study: Study;
+  /** What became of the decoder and the text encoder; none where they were to stay as they are. */
+  readonly components: readonly ComponentDecision[];
+  readonly textEncoderMs: number;
+  /** What was measured to keep to a latency or a quality; undefined without such a target. */
+  readonly operatingPoints: OperatingPoints | undefined;
+  /** Summed L1 distances of the float model's cached tensor, [calls, window]. */
+  readonly distances: { readonly calls: number; readonly window: number; readonly distance: Float64Array };
+}
+
+/**
+ * Makes a bundle of a model: cuts, observes, quantizes, plans, corrects and verifies. Every stage that was
+ * finished in an earlier attempt with the same model and options is read back from the work folder.
+ *
+ * Source: Liu et al., CacheQuant, CVPR 2025, https://arxiv.org/abs/2503.01323. Differs: integers that run as
+ * integers, a forecast from two refreshes, and the schedule that measured best.
+ * @throws CacheQuantError saying what in the model, the options or the storage stands in the way; `aborted`
+ * within one network call after the signal
+ */
+export async function optimize(request: OptimizeRequest): Promise<OptimizeSummary> {
+  // A plan has chosen its point; options that ask for another contradict it.
+  const target = request.plan ? undefined : targetOf(request.options);
+  if (target) return optimizeFor(await exploreOperatingPoints(request, target), request);
+  const opened = await openLaboratory(request);
+  try {
+    return await optimizeIn(opened, request);
+  } finally {
+    await opened.dispose();
+  }
+}
+
+/** Makes the bundle of the point that was chosen, with what was measured to choose it. */
+async function optimizeFor(points: OperatingPoints, request: OptimizeRequest): Promise<OptimizeSummary> {
+  const { chosen, original } = points;
+  const opened = await openPoint(request, chosen.setting);
+  try {
+    const { steps, name } = opened.lab.sampler;
+    const samplesAlike = steps === original.steps && name === original.name;
+    return await optimizeIn(opened, request, {
+      view: (study) =>
+        studyAt(chosen.bits === 'none' && study.integers ? floatStudy(study) : study, chosen.interval),
+      original: samplesAlike ? undefined : original,
+      operatingPoints: points,
+    });
+  } finally {
+    await opened.dispose();
+  }
+}
+
+/** How the bundle differs from what the laboratory's recipe says, when an operating point was chosen. */
+export interface ChosenOperation {
+  readonly view: (study: Study) => Study;
+  /** The sampler that the original is verified with; left out: that of the bundle. */
+  readonly original: Sampler | undefined;
+  readonly operatingPoints: OperatingPoints;
+}
+
+/**
+ * `optimize` in a laboratory that is open already, and stays so: for comparisons that go on from the study.
+ * @param request what the laboratory was opened with, and where the bundle goes
+ */
+export async function optimizeIn(
+  opened: OpenLaboratory,
+  request: OptimizeRequest,
+  operation?: ChosenOperation,
+): Promise<OptimizeSummary> {
+  await requireBundlePlace(request.out);
+  const { runner, prepared, inputDims, plan } = opened;
+  const whole = await studyDenoiser(opened.lab, runner, { inputDims, model: prepared.model, plan });
+  const study = operation ? operation.view(whole) : whole;
+  const { lab } = study;
+  const operatingPoints = operation?.operatingPoints;
+  const choice = await chooseVariant(study);
+  const floatVariants = await makeFloatVariants(study, choice);
+  const components = await optimizeComponents(lab, runner, prepared.folder, study.latents);
+  const { verification, pictures } = await runner.stage(`${study.view}verify`, () =>
+    verify(study, prepared.folder, choice.variant, {
+      plain: choice.plain,
+      components,
+      original: operation?.original,
+    }),
+  );
+  const offCalibration =
+    lab.recipe.offCalibrationImages === 0
+      ? []
+      : await runner.stage(`${study.view}off-calibration`, () =>
+          measureOffCalibration(study, prepared.folder, choice.variant),
+        );
+  const manifest = await writeBundle(request, opened, study, choice, {
+    verification,
+    offCalibration,
+    components,
+    floatVariants,
+    operatingPoints,
+  });
+  const distances = mergedMoments(study.features).distanceTable();
+  const { textEncoderMs } = lab;
+  return {
+    manifest,
+    verification,
+    pictures,
+    choice,
+    study,
+    components,
+    textEncoderMs,
+    operatingPoints,
+    distances,
+  };
+}
+
+interface Finished extends Pick<OptimizeSummary, 'verification' | 'components' | 'operatingPoints'> {
+  readonly offCalibration: readonly OffCalibration[];
+  readonly floatVariants: readonly FloatVariant[];
+}
+
+async function writeBundle(
+  request: OptimizeRequest,
+  { lab, prepared, sourceFingerprint, conditioningFingerprint }: OpenLaboratory,
+  study: Study,
+  choice: Choice,
+  { verification, offCalibration, components, floatVariants, operatingPoints }: Finished,
+): Promise<BundleManifest> {
+  const { source, out, signal } = request;
+  const { model } = prepared.folder.denoiser;
+  request.onStage?.('bundle', false);
+  throwIfAborted(signal);
+  await startBundle(out);
+  const replaced = components.filter(({ form }) => form !== 'as in the source');
+  await copyComponents(source, out, model, {
+    signal,
+    work: lab.work,
+    replaced: new Map(replaced.map(({ name, form }) => [name, componentFolder(name, form)])),
+  });
+  const inputs = await writeDenoiser(lab.work, out, {
+    full: choice.variant.full,
+    cached: choice.variant.cached!.graph,
+    weights: study.integers ? 'int8/weights.bin' : 'float/weights.bin',
+    shardBytes: request.shardBytes,
+    variants: floatVariants.map(({ precision, variant }) => ({
+      precision,
+      full: variant.full,
+      cached: variant.cached!.graph,
+    })),
+  });
+  const planSource = { fingerprint: sourceFingerprint, conditioning: conditioningFingerprint };
+  const plan = { ...describePlan(study, choice, planSource), components, operatingPoints };
+  await writeFile(out, PLAN, `${JSON.stringify(plan, null, 2)}\n`);
+  await writePlanningData(out, {
+    moments: mergedMoments(study.anchors),
+    distances: mergedMoments(study.features).distanceTable(),
+    shrinkage: {
+      schedule: chooseShrinkage(planSchedule(study, 'uniform', lab.refreshes), study.anchors),
+      fit: chooseShrinkage(choice.chosen.refreshSteps, study.anchors),
+    },
+  });
+  await writeFile(out, VERIFICATION, `${JSON.stringify(verification, null, 2)}\n`);
+  throwIfAborted(signal);
+  return finishBundle(out, {
+    createdBy: request.createdBy ?? 'cachequant',
+    createdAt: (request.now ?? (() => new Date()))().toISOString(),
+    source: {
+      name: request.sourceName ?? 'model',
+      fingerprint: sourceFingerprint,
+      denoiserBytes: await denoiserBytes(source, model),
+    },
+    ...describeGraphs(study, choice, inputs, { floatVariants, components }),
+    ...describeRecipe(study, choice),
+    preview: fitLatentPreview(study.latents, lab.latentDims, study.references).map((row) => [...row]),
+    calibration: {
+      negativePrompt: lab.recipe.negativePrompt,
+      words: wordsOf(lab.calibration.map(({ prompt }) => prompt)),
+    },
+    offCalibration: [...offCalibration],
+    components: components.map(({ name, form, reason, sourceBytes, bytes }) => ({
+      name,
+      form,
+      reason,
+      sourceBytes,
+      bytes,
+    })),
+  });
+}

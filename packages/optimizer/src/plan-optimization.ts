@@ -1,0 +1,139 @@
+import { floatDenoiser, loadGraph } from '@cachequant/pipeline/internals';
+import { CacheQuantError, type Runtime, type Storage } from '@cachequant/tensor';
+import { type DenoiserGraphs, makeDenoiserGraphs } from './graphs/denoiser-graphs.js';
+import { planLayers } from './layers/layer-plan.js';
+import { momentWaves, roundingMultiplyAdds } from './observe/moment-waves.js';
+import { MOMENT_CALLS } from './observe/observe-moments.js';
+import type { BundlePlan } from './plan-file.js';
+import type { GivenConditioning } from './prepare/given-conditioning.js';
+import { type OpenLaboratory, openLaboratory } from './prepare/open-laboratory.js';
+import type { OptimizeOptions, Recipe } from './recipe.js';
+import { measureImage } from './verify/measure.js';
+
+/** What an optimization will take, before it starts. */
+export interface OptimizationPlan {
+  readonly seconds: number;
+  readonly diskBytes: number;
+  readonly peakMemoryBytes: number;
+  readonly calls: number;
+  readonly refreshes: number;
+  readonly cut: { readonly id: string; readonly cachedShare: number };
+  /** Calls counted in full float ones. */
+  readonly stages: readonly { readonly name: string; readonly networkCalls: number }[];
+}
+
+/** A call with observers, or of both precisions, against a plain one; measured on U-Nets. */
+const OBSERVED = 1.3;
+const BOTH = 1.7;
+/** Profiles of both precisions, inputs of all layers, and whole-network runs of about twenty graphs. */
+const MEASURED = 100;
+/**
+ * Ways to ask that the calibration has not seen, and the way that it has, in images of as many calls: half and twice the
+ * steps count as a half and as two.
+ */
+const CONDITIONS = 7.5;
+
+/** Estimates time, disk and memory from one timed image and the sizes of the files. */
+export async function planOptimization(request: {
+  readonly source: Storage;
+  readonly runtime: Runtime;
+  readonly options?: OptimizeOptions;
+  readonly conditioning?: GivenConditioning;
+  readonly plan?: BundlePlan;
+  readonly signal?: AbortSignal;
+}): Promise<OptimizationPlan> {
+  const opened = await openLaboratory({ ...request, work: nowhere });
+  try {
+    const { lab, prepared, inputDims } = opened;
+    const { recipe } = lab;
+    const graphs = makeDenoiserGraphs(prepared.model, { inputDims }, recipe.cut);
+    const { cut } = graphs;
+    const rounding = planRounding(graphs, recipe);
+    const perCall = await secondsPerCall(opened);
+    const { calls } = lab.sampler;
+    const share = (lab.refreshes + (calls - lab.refreshes) * cut.cachedShare) / calls;
+    const images = lab.calibration.length;
+    const schedules = request.plan ? 2 : recipe.schedules.length + 1;
+    const measures = recipe.bits !== 'none' && recipe.layers === 'measured' && !request.plan;
+    const stages = [
+      { name: 'observe', networkCalls: images * calls * OBSERVED },
+      ...(measures ? [{ name: 'layers', networkCalls: MEASURED }] : []),
+      ...(recipe.bits !== 'none' ? [{ name: 'anchors', networkCalls: images * calls * BOTH }] : []),
+      ...(rounding.passes > 0
+        ? [{ name: 'round', networkCalls: images * rounding.passes * MOMENT_CALLS }]
+        : []),
+      { name: 'schedules', networkCalls: schedules * images * calls * share * (1 + OBSERVED) },
+      { name: 'correct', networkCalls: images * calls * (1 + 2 * share) },
+      { name: 'verify', networkCalls: lab.verification.length * calls * (1 + 2 * share) },
+      {
+        name: 'off-calibration',
+        networkCalls: CONDITIONS * recipe.offCalibrationImages * calls * (1 + share),
+      },
+    ];
+    const sourceBytes = (await request.source.stat(prepared.folder.denoiser.model))?.size ?? 0;
+    const weights = Math.max(sourceBytes, weightBytes(prepared.model));
+    return {
+      seconds: stages.reduce((sum, { networkCalls }) => sum + networkCalls, 0) * perCall + rounding.seconds,
+      diskBytes: weights * (measures ? 1.9 : 1.6),
+      peakMemoryBytes: weights * 2.6 + 400e6,
+      calls,
+      refreshes: lab.refreshes,
+      cut: { id: cut.id, cachedShare: cut.cachedShare },
+      stages,
+    };
+  } finally {
+    await opened.dispose();
+  }
+}
+
+/** Multiply-adds a second of rounding in JavaScript, on one core; measured. */
+const ROUNDING_SPEED = 0.8e9;
+
+/** Passes over the calibration images that second-order rounding makes, and what it takes beside them. */
+function planRounding(
+  { full }: DenoiserGraphs,
+  { bits, rounding, keepFloat }: Recipe,
+): { readonly passes: number; readonly seconds: number } {
+  if (bits !== 'w4a8' || rounding !== 'second-order') return { passes: 0, seconds: 0 };
+  const chosen = new Set(
+    planLayers({ full }, keepFloat)
+      .filter(({ compute }) => compute === 'integer')
+      .map(({ id }) => id),
+  );
+  const layers = full.layers.filter(({ id }) => chosen.has(id));
+  return {
+    passes: momentWaves(layers, full.shapes).length,
+    seconds: roundingMultiplyAdds(layers) / ROUNDING_SPEED,
+  };
+}
+
+/** A work folder that keeps nothing, so that an estimate leaves a stopped run as it is. */
+const nowhere: Storage = {
+  stat: async () => undefined,
+  read: async (path) => {
+    throw new CacheQuantError('storage', 'the file is missing', { where: path });
+  },
+  create: async () => ({ write: async () => {}, commit: async () => {}, abort: async () => {} }),
+  list: async () => [],
+  remove: async () => {},
+};
+
+async function secondsPerCall({ lab, prepared }: OpenLaboratory): Promise<number> {
+  const denoiser = floatDenoiser(
+    await loadGraph(lab.runtime, prepared.folder.storage, prepared.folder.denoiser.model),
+  );
+  try {
+    const { calls } = await measureImage(lab, denoiser, lab.calibration[0]!);
+    return calls.reduce((sum, { ms }) => sum + ms, 0) / calls.length / 1000;
+  } finally {
+    await denoiser.dispose();
+  }
+}
+
+function weightBytes({ graph }: OpenLaboratory['prepared']['model']): number {
+  let total = 0;
+  for (const { data } of graph.initializers.values()) {
+    total += data.kind === 'bytes' ? data.bytes.byteLength : data.length;
+  }
+  return total;
+}

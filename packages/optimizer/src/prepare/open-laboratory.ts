@@ -1,0 +1,111 @@
+import {
+  hashModel,
+  hashText,
+  type LatentDecoder,
+  latentView,
+  loadDecoder,
+} from '@cachequant/pipeline/internals';
+import { CacheQuantError, type Runtime, type Storage } from '@cachequant/tensor';
+import type { Laboratory, StageProgress } from '../laboratory.js';
+import { type BundlePlan, optionsOfPlan, requirePlanOf } from '../plan-file.js';
+import { type OptimizeOptions, parseRecipe, type Recipe } from '../recipe.js';
+import { openStages, type StageRunner } from '../work/stages.js';
+import type { GivenConditioning } from './given-conditioning.js';
+import { denoiserDims, type PreparedSource, prepareSource } from './prepare.js';
+import { prepareImages } from './prepare-images.js';
+
+/** Raised whenever results of the same options may differ from those of an earlier version. */
+const RESULTS_VERSION = 8;
+
+export interface LaboratoryOptions {
+  /** The model folder. */
+  readonly source: Storage;
+  /** Takes intermediate results, and lets a stopped run go on. */
+  readonly work: Storage;
+  readonly runtime: Runtime;
+  readonly options?: OptimizeOptions;
+  /** For a denoiser whose folder has no text encoder. */
+  readonly conditioning?: GivenConditioning;
+  /** Its options hold, and its decisions, in place of measurements. */
+  readonly plan?: BundlePlan;
+  readonly onProgress?: (progress: StageProgress) => void;
+  readonly onStage?: (name: string, reused: boolean) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface OpenLaboratory {
+  readonly lab: Laboratory;
+  readonly runner: StageRunner;
+  readonly prepared: PreparedSource;
+  readonly inputDims: Readonly<Record<string, readonly number[]>>;
+  readonly sourceFingerprint: string;
+  /** Of conditioning that was given. */
+  readonly conditioningFingerprint: string | undefined;
+  readonly plan: BundlePlan | undefined;
+  dispose(): Promise<void>;
+}
+
+/** Reads the source, prepares its images, and opens the work folder. */
+export async function openLaboratory(options: LaboratoryOptions): Promise<OpenLaboratory> {
+  const { source, work, runtime, conditioning, plan, signal } = options;
+  const given = options.options ?? {};
+  const recipe = parseRecipe(plan ? optionsOfPlan(plan, given) : given);
+  await requireProfile(runtime, recipe, plan);
+  const prepared = await prepareSource(source, recipe, conditioning);
+  const sourceFingerprint = await hashModel(source, prepared.folder.denoiser.model, signal);
+  if (plan) requirePlanOf(plan, { fingerprint: sourceFingerprint, conditioning: conditioning?.fingerprint });
+  const runner = await openStages(
+    work,
+    hashText(JSON.stringify([RESULTS_VERSION, recipe, sourceFingerprint, conditioning?.fingerprint, plan])),
+    {
+      signal,
+      ...(options.onStage && { onStage: options.onStage }),
+    },
+  );
+  const images = await prepareImages(prepared, runtime, recipe, { signal, given: conditioning });
+  const decoder = await openDecoder(prepared, runtime);
+  const lab: Laboratory = {
+    runtime,
+    work,
+    recipe,
+    sampler: prepared.sampler,
+    guidanceScale: prepared.guidanceScale,
+    latentDims: prepared.latentDims,
+    refreshes: prepared.refreshes,
+    output: prepared.model.graph.outputs[0]!.name,
+    ...images,
+    toPicture: async (latents) => (await decoder.decode(latents))[0]!,
+    onProgress: options.onProgress,
+    signal,
+  };
+  const inputDims = denoiserDims(prepared, images.calibration[0]!);
+  return {
+    lab,
+    runner,
+    prepared,
+    inputDims,
+    sourceFingerprint,
+    conditioningFingerprint: conditioning?.fingerprint,
+    plan,
+    dispose: () => decoder.dispose(),
+  };
+}
+
+/** Without an autoencoder, samples are pixels, or latents that are judged as they are. */
+function openDecoder({ folder, latentDims }: PreparedSource, runtime: Runtime): Promise<LatentDecoder> {
+  const [channels] = latentDims;
+  const pixels = channels === 1 || channels === 3;
+  return folder.vaeDecoder || pixels ? loadDecoder(folder, runtime) : Promise.resolve(latentView());
+}
+
+/** Without a profile no layer can be timed, and to leave them all in integers is not for us to decide. */
+async function requireProfile(runtime: Runtime, { bits, layers }: Recipe, plan: BundlePlan | undefined) {
+  if (bits === 'none' || layers === 'all' || plan) return;
+  if ((await runtime.capabilities()).profiling) return;
+  throw new CacheQuantError('unsupported', 'this runtime cannot measure layers', {
+    where: 'option layers',
+    expected: 'a runtime that keeps a profile',
+    got: runtime.name,
+    hint: "Take layers: 'all', or a plan that was measured elsewhere",
+  });
+}

@@ -1,0 +1,151 @@
+import { type OnnxModel, readModel } from '@cachequant/onnx';
+import {
+  type DenoiserInputs,
+  findDenoiserInputs,
+  isGuided,
+  type ModelFolder,
+  openModelFolder,
+  sampleGeometry,
+  sampleShape,
+  vaeFactor,
+} from '@cachequant/pipeline/internals';
+import { createSampler, type Sampler } from '@cachequant/samplers';
+import { CacheQuantError, type Storage, type TensorInfo } from '@cachequant/tensor';
+import { refreshesAt } from '../candidates/study-views.js';
+import type { PreparedImage } from '../laboratory.js';
+import type { Recipe } from '../recipe.js';
+import type { GivenConditioning } from './given-conditioning.js';
+
+/** Everything about the source model that the stages need, read but not run. */
+export interface PreparedSource {
+  readonly folder: ModelFolder;
+  readonly model: OnnxModel;
+  readonly sampler: Sampler;
+  readonly guidanceScale: number;
+  readonly latentDims: readonly [number, number, number];
+  readonly refreshes: number;
+  readonly inputs: DenoiserInputs;
+  /** 2 with guidance, which runs both halves as one batch. */
+  readonly batch: number;
+}
+
+const DEFAULT_GUIDANCE = 7.5;
+const BUNDLED_DENOISER = 'denoiser/full.onnx';
+
+/** @throws CacheQuantError for a folder that is no model, a sampler that is not there, sizes that cannot be */
+export async function prepareSource(
+  source: Storage,
+  recipe: Recipe,
+  given?: GivenConditioning,
+): Promise<PreparedSource> {
+  const folder = await openModelFolder(source);
+  requireFloatSource(folder);
+  const model = await readModel(source, folder.denoiser.model);
+  const declared = model.graph.inputs
+    .filter((input) => !model.graph.initializers.has(input.name))
+    .map(({ name, dtype, dims }) => ({ name, dtype: dtype ?? 'float32', dims: dims ?? [] }) as const);
+  const inputs = findDenoiserInputs(declared);
+  requireConditioning(folder, inputs, given);
+  requireText(folder, recipe);
+  const steps = recipe.steps ?? folder.index?.num_inference_steps ?? 50;
+  const sampler = createSampler(folder.scheduler ?? {}, {
+    steps,
+    ...(recipe.sampler && { sampler: recipe.sampler }),
+  });
+  const guided = given ? given.unconditional !== undefined : folder.textEncoder !== undefined;
+  const guidanceScale = guided
+    ? (recipe.guidanceScale ?? folder.index?.guidance_scale ?? DEFAULT_GUIDANCE)
+    : 1;
+  const refreshes = recipe.refreshes ?? refreshesAt(sampler, recipe.interval);
+  requireFeasible(recipe, sampler, refreshes);
+  const batch = isGuided(guidanceScale) ? 2 : 1;
+  const sample = declared.find(({ name }) => name === inputs.sample)!;
+  requireBatch(sample, batch);
+  const factor = folder.vaeDecoder ? vaeFactor(folder.vaeDecoder.config) : 1;
+  const geometry = sampleGeometry(sample, folder.denoiser.config, factor);
+  return {
+    folder,
+    model,
+    sampler,
+    guidanceScale,
+    latentDims: sampleShape(geometry, recipe.width, recipe.height),
+    refreshes,
+    inputs,
+    batch,
+  };
+}
+
+/** Refuses what none of the recipe's schedules could keep to, before hours are spent on calibration. */
+function requireFeasible(
+  { interval, refreshes: asked, schedules }: Recipe,
+  { steps, calls }: Sampler,
+  refreshes: number,
+): void {
+  if (interval === 1 && refreshes === calls) return;
+  const shortest = schedules.includes('dp') ? Math.ceil(interval / 2) : 1;
+  const longest = schedules.includes('quadratic') ? interval : 2 * interval;
+  const least = Math.ceil((schedules.includes('quadratic') ? steps : calls) / longest);
+  const most = Math.min(calls - 1, Math.floor(calls / shortest));
+  if (2 * interval <= calls && refreshes >= least && refreshes <= most) return;
+  throw new CacheQuantError('infeasible-schedule', 'no schedule fits the number of network calls', {
+    where: asked === undefined ? 'option interval' : 'option refreshes',
+    expected:
+      2 * interval > calls || least > most
+        ? `an interval up to ${Math.max(1, Math.floor(calls / 2))} for ${steps} steps (${calls} calls)`
+        : `${least} to ${most} refreshes for ${steps} steps (${calls} calls) at interval ${interval}`,
+    got: `interval ${interval}, ${refreshes} refreshes`,
+    hint: 'Take more steps, or another interval.',
+  });
+}
+
+function requireFloatSource({ denoiser, storage }: ModelFolder): void {
+  if (denoiser.model !== BUNDLED_DENOISER) return;
+  throw new CacheQuantError('invalid-argument', 'the folder is a bundle, which is optimized already', {
+    where: storage.locate?.(denoiser.model) ?? denoiser.model,
+    hint: 'Give the model folder that the bundle was made from.',
+  });
+}
+
+function requireConditioning(
+  { textEncoder }: ModelFolder,
+  { conditioning }: DenoiserInputs,
+  given: GivenConditioning | undefined,
+): void {
+  if (given) return;
+  if (conditioning.length <= (textEncoder ? 1 : 0)) return;
+  throw new CacheQuantError('unsupported', 'the denoiser is conditioned on what nothing here makes', {
+    where: 'denoiser inputs',
+    expected: textEncoder ? 'one input for the hidden states of a prompt' : 'none without a text encoder',
+    got: conditioning.join(', '),
+  });
+}
+
+function requireBatch({ name, dims }: TensorInfo, batch: number): void {
+  if (typeof dims[0] !== 'number' || dims[0] === batch) return;
+  throw new CacheQuantError('unsupported', 'the denoiser takes another number of images at once', {
+    where: `denoiser input ${name}`,
+    expected: `an open batch, or ${batch}${batch === 2 ? ' for both halves of guidance' : ''}`,
+    got: String(dims[0]),
+    hint: 'Export the model with a dynamic batch.',
+  });
+}
+
+function requireText({ textEncoder }: ModelFolder, { prompts, verificationPrompts }: Recipe): void {
+  if (textEncoder || !(prompts ?? verificationPrompts)) return;
+  throw new CacheQuantError('invalid-argument', 'the model takes no text', { where: 'option prompts' });
+}
+
+/** Shapes of the denoiser's inputs at the batch that calibration runs. */
+export function denoiserDims(
+  { model, inputs, latentDims, batch }: PreparedSource,
+  image: PreparedImage,
+): Record<string, number[]> {
+  const dims: Record<string, number[]> = { [inputs.sample]: [batch, ...latentDims] };
+  for (const { name, dims: declared } of model.graph.inputs) {
+    if (name === inputs.timestep)
+      dims[name] = (declared ?? []).map((dim) => (typeof dim === 'number' ? dim : batch));
+    const conditioning = image.conditioning[name];
+    if (conditioning) dims[name] = [batch, ...conditioning.dims.slice(1)];
+  }
+  return dims;
+}

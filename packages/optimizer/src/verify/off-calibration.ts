@@ -1,0 +1,137 @@
+import { interval95, meanOf, psnr, type RgbImage } from '@cachequant/evaluate';
+import {
+  type Denoiser,
+  floatDenoiser,
+  isGuided,
+  loadGraph,
+  loadPromptEncoder,
+  type ModelFolder,
+  type OffCalibration,
+  possibleSampler,
+} from '@cachequant/pipeline/internals';
+import type { Sampler } from '@cachequant/samplers';
+import { loadVariant, type Variant } from '../candidates/variant.js';
+import { type Laboratory, type PreparedImage, sampleImage } from '../laboratory.js';
+import type { Study } from '../study.js';
+
+/** Requests of one kind that the calibration has not seen. */
+interface Condition extends Pick<OffCalibration, 'kind' | 'value'> {
+  readonly guidanceScale: number;
+  readonly sampler: Sampler;
+  readonly images: readonly PreparedImage[];
+}
+
+const NEGATIVE_PROMPT = 'blurry, low quality';
+const ADDED_WORDS = 'highly detailed, studio lighting';
+const LEAST_STEPS = 2;
+/** PSNR of equal pictures, so that means stay finite. */
+const MAX_PSNR = 100;
+
+/**
+ * Measures a bundle's graphs against the original where the calibration has not been: at half and at twice the
+ * steps, at half and at twice the guidance scale, with a negative prompt, and with other words in the prompts. The
+ * original takes as many steps. It and the bundle are never in memory together.
+ */
+export async function measureOffCalibration(
+  { lab }: Study,
+  folder: ModelFolder,
+  variant: Variant,
+): Promise<OffCalibration[]> {
+  const images = lab.verification.slice(0, lab.recipe.offCalibrationImages);
+  if (images.length === 0) return [];
+  const { guidanceScale, sampler } = lab;
+  const calibrated = { kind: 'wording', value: '', guidanceScale, sampler, images } as const;
+  const conditions = [calibrated, ...(await conditionsOf(lab, folder, images))];
+  if (conditions.length === 1) return [];
+  const original = async () =>
+    floatDenoiser(await loadGraph(lab.runtime, folder.storage, folder.denoiser.model));
+  const references = await draw(lab, conditions, original);
+  const pictures = await draw(lab, conditions, () => loadVariant(lab, variant));
+  const quality = pictures.map((made, i) =>
+    made.map((picture, j) => Math.min(psnr(references[i]![j]!, picture), MAX_PSNR)),
+  );
+  const psnrCalibrated = meanOf(quality[0]!);
+  return conditions.slice(1).map(({ kind, value }, i) => ({
+    kind,
+    value,
+    images: images.length,
+    psnr: meanOf(quality[i + 1]!),
+    psnrInterval: interval95(quality[i + 1]!),
+    psnrCalibrated,
+  }));
+}
+
+async function conditionsOf(
+  lab: Laboratory,
+  folder: ModelFolder,
+  images: readonly PreparedImage[],
+): Promise<Condition[]> {
+  const { guidanceScale, sampler } = lab;
+  const asCalibrated = { guidanceScale, sampler, images };
+  const guided = isGuided(guidanceScale) && images[0]!.unconditional !== undefined;
+  const conditions: Condition[] = otherSteps(lab, folder).map((other) => ({
+    ...asCalibrated,
+    kind: 'steps',
+    value: other.steps,
+    sampler: other,
+  }));
+  for (const value of guided ? [guidanceScale / 2, guidanceScale * 2] : []) {
+    conditions.push({ ...asCalibrated, kind: 'guidance scale', value, guidanceScale: value });
+  }
+  const [name] = Object.keys(images[0]!.conditioning);
+  const encoder = name === undefined ? undefined : await loadPromptEncoder(folder, lab.runtime);
+  if (!encoder || name === undefined) return conditions;
+  try {
+    const encode = async (text: string) => ({
+      [name]: (await encoder.encode(text, lab.signal)).hiddenStates,
+    });
+    if (guided) {
+      const unconditional = await encode(NEGATIVE_PROMPT);
+      const negative = images.map((image) => ({ ...image, unconditional }));
+      conditions.push({ ...asCalibrated, kind: 'negative prompt', value: NEGATIVE_PROMPT, images: negative });
+    }
+    const reworded: PreparedImage[] = [];
+    for (const image of images) {
+      const prompt = `${image.prompt}, ${ADDED_WORDS}`;
+      reworded.push({ ...image, prompt, conditioning: await encode(prompt) });
+    }
+    conditions.push({ ...asCalibrated, kind: 'wording', value: ADDED_WORDS, images: reworded });
+    return conditions;
+  } finally {
+    await encoder.dispose();
+  }
+}
+
+/** The same sampler at half and at twice the steps, as far as it can take them. */
+function otherSteps({ sampler, recipe }: Laboratory, { scheduler }: ModelFolder): Sampler[] {
+  const others = new Set([Math.max(LEAST_STEPS, Math.floor(sampler.steps / 2)), 2 * sampler.steps]);
+  return [...others]
+    .filter((steps) => steps !== sampler.steps)
+    .flatMap((steps) => possibleSampler(scheduler ?? {}, recipe.sampler, steps) ?? []);
+}
+
+/** Pictures of every condition, in their order. */
+async function draw(
+  lab: Laboratory,
+  conditions: readonly Condition[],
+  load: () => Promise<Denoiser>,
+): Promise<RgbImage[][]> {
+  const denoiser = await load();
+  const total = conditions.reduce((sum, { images }) => sum + images.length, 0);
+  let done = 0;
+  try {
+    const all: RgbImage[][] = [];
+    for (const { guidanceScale, sampler, images } of conditions) {
+      const pictures: RgbImage[] = [];
+      for (const image of images) {
+        const { latents } = await sampleImage({ ...lab, guidanceScale, sampler }, denoiser, image);
+        pictures.push(await lab.toPicture(latents));
+        lab.onProgress?.({ stage: 'off-calibration', done: ++done, total });
+      }
+      all.push(pictures);
+    }
+    return all;
+  } finally {
+    await denoiser.dispose();
+  }
+}

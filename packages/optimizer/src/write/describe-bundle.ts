@@ -1,0 +1,152 @@
+import { CALL_INDEX_INPUT } from '@cachequant/onnx';
+import type { BundleManifest } from '@cachequant/pipeline/internals';
+import type { Choice } from '../candidates/choose.js';
+import { type ComponentDecision, FLOAT_GRAPH } from '../components/component.js';
+import type { FloatVariant } from '../graphs/float-variants.js';
+import { CACHE_NAME, PREVIOUS_CACHE_NAME } from '../laboratory.js';
+import type { BundlePlan } from '../plan-file.js';
+import type { Study } from '../study.js';
+import { type DenoiserInputNames, variantPaths } from './write-bundle.js';
+
+/** The manifest's words on both graphs: where each input comes from, what each output is. */
+export function describeGraphs(
+  { graphs, lab }: Study,
+  { chosen }: Choice,
+  inputs: DenoiserInputNames,
+  { floatVariants, components }: Besides,
+): Pick<BundleManifest, 'cut' | 'denoiser'> {
+  const { cut } = graphs;
+  const batch = graphs.full.shapes.get(graphs.full.model.graph.inputs[0]!.name)?.dims?.[0];
+  const describe = (
+    names: DenoiserInputNames['variants'][number],
+    files: { full: string; cached: string },
+  ) => ({
+    full: {
+      file: files.full,
+      inputs: describeInputs(names.full),
+      outputs: { [lab.output]: 'prediction' as const, [CACHE_NAME]: 'cache' as const },
+    },
+    cached: {
+      file: files.cached,
+      inputs: describeInputs(names.cached),
+      outputs: { [lab.output]: 'prediction' as const },
+    },
+  });
+  const integerDecoder = components.some(({ name, form }) => name === 'vae_decoder' && form === 'integers');
+  return {
+    cut: { id: cut.id, kind: cut.kind, cachedShare: cut.cachedShare, dims: cut.cacheDims.map(Number) },
+    denoiser: {
+      batch: Number(batch),
+      ...describe(inputs, { full: 'denoiser/full.onnx', cached: 'denoiser/cached.onnx' }),
+      variants: floatVariants.map(({ precision, variant, psnr, largestTensorBytes }, i) => ({
+        backends: ['webgpu'],
+        precision,
+        ...describe(inputs.variants[i]!, variantPaths(precision)),
+        anchors: variant.cached!.anchors,
+        corrections: { cache: chosen.correction, quantization: false as const },
+        largestTensorBytes,
+        ...(integerDecoder && { vaeDecoder: `vae_decoder/${FLOAT_GRAPH}` }),
+        calibrationPsnr: Number.isFinite(psnr) ? psnr : null,
+      })),
+    },
+  };
+}
+
+/** What is described beside the denoiser's own graphs. */
+export interface Besides {
+  readonly floatVariants: readonly FloatVariant[];
+  readonly components: readonly ComponentDecision[];
+}
+
+type InputOrigin = BundleManifest['denoiser']['full']['inputs'][string];
+
+function describeInputs(names: readonly string[]): Record<string, InputOrigin> {
+  const origins: Record<string, InputOrigin> = {
+    [CALL_INDEX_INPUT]: 'call_index',
+    [CACHE_NAME]: 'cache:newest',
+    [PREVIOUS_CACHE_NAME]: 'cache:previous',
+  };
+  return Object.fromEntries(names.map((name) => [name, origins[name] ?? 'request']));
+}
+
+/** The manifest's words on how the bundle was made. */
+export function describeRecipe(
+  { lab, decisions }: Study,
+  { chosen, quantization, quantizationKept, variant }: Choice,
+): Pick<
+  BundleManifest,
+  'sampler' | 'guidanceScale' | 'latentDims' | 'schedule' | 'corrections' | 'bits' | 'layers'
+> {
+  const { recipe, sampler } = lab;
+  const cached = variant.cached!;
+  const integers = recipe.bits !== 'none';
+  return {
+    sampler: { name: sampler.name, steps: sampler.steps, calls: sampler.calls },
+    guidanceScale: lab.guidanceScale,
+    latentDims: [...lab.latentDims],
+    schedule: { kind: chosen.schedule, interval: recipe.interval, refreshSteps: [...chosen.refreshSteps] },
+    corrections: {
+      cache: chosen.correction,
+      anchors: cached.anchors,
+      guidance: cached.guidance ?? 'computed',
+      ...(cached.guidanceReach && { guidanceReach: [...cached.guidanceReach] }),
+      quantization: quantizationKept && quantization?.kind === 'outputs',
+      ...(cached.smoothing && { smoothing: [...cached.smoothing] }),
+    },
+    bits: {
+      weights: weightBits(recipe),
+      activations: integers ? 8 : 32,
+      target: integers ? recipe.target : ('float' as const),
+    },
+    layers: decisions.map(({ id, kind, macs, compute, storage, reason }) => ({
+      id,
+      kind,
+      macs,
+      compute,
+      storage,
+      reason,
+    })),
+  };
+}
+
+function weightBits({ bits, target }: Study['lab']['recipe']): number {
+  if (bits === 'none') return 32;
+  if (bits === 'w4a8') return 4;
+  return target === 'vnni' ? 8 : 7;
+}
+
+/** Every decision and the numbers it was made on. */
+export function describePlan(
+  { lab, graphs, decisions, layerChoice, plan, integers }: Study,
+  { candidates, chosen, quantization, quantizationKept }: Choice,
+  source: BundlePlan['source'],
+): BundlePlan {
+  return {
+    formatVersion: 1,
+    source,
+    recipe: { ...lab.recipe },
+    cut: graphs.cut.id,
+    layers: decisions.map((decision) => ({
+      ...decision,
+      rounding: integers?.packed.compute.get(decision.id)?.rounding,
+    })),
+    layerChoice: layerChoice
+      ? {
+          floor: lab.recipe.qualityFloor,
+          networkDb: layerChoice.networkDb,
+          wholeMs: layerChoice.wholeMs,
+        }
+      : plan?.layerChoice,
+    schedules: candidates.map((candidate) => ({
+      schedule: candidate.schedule,
+      correction: candidate.correction,
+      guidance: candidate.variant.cached?.guidance ?? 'computed',
+      refreshSteps: [...candidate.refreshSteps],
+      calibrationPsnr: [...candidate.psnr],
+      chosen: candidate === chosen,
+    })),
+    quantizationCorrection: quantization
+      ? { calibrationPsnr: [...quantization.psnr], kept: quantizationKept }
+      : plan?.quantizationCorrection,
+  };
+}

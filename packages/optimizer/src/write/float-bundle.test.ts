@@ -1,0 +1,297 @@
+import { psnr } from '@cachequant/evaluate';
+import {
+  createBundleGenerator,
+  createGenerator,
+  type Denoiser,
+  type DenoiserCall,
+  floatDenoiser,
+  type GeneratedImage,
+  isBundle,
+  loadCachedDenoiser,
+  loadGraph,
+  openBundle,
+} from '@cachequant/pipeline/internals';
+import { readText, type Session, type Storage, type Tensor, writeFile } from '@cachequant/tensor';
+import { memoryStorage } from '@cachequant/tensor/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type OptimizedModel, optimizedModel, SMALL_RUN } from '../__fixtures__/optimized-model.js';
+import { type Laboratory, observingDenoiser, runGraph, sampleImage } from '../laboratory.js';
+import { FLOAT_CACHED, FLOAT_FULL } from '../study.js';
+
+const PROMPT = 'a green handbag';
+
+let made: OptimizedModel;
+let lab: Laboratory;
+beforeAll(async () => {
+  made = await optimizedModel({
+    ...SMALL_RUN,
+    bits: 'none',
+    schedule: 'uniform',
+    cacheCorrection: 'forecast',
+  });
+  lab = made.summary.study.lab;
+}, 180_000);
+afterAll(() => made.dispose());
+
+describe('openBundle', () => {
+  async function copyOf(changes: Readonly<Record<string, Uint8Array | string | undefined>> = {}) {
+    const copy = memoryStorage();
+    for (const path of await made.out.list()) {
+      const content = path in changes ? changes[path] : await made.out.read(path);
+      if (content !== undefined) await writeFile(copy, path, content);
+    }
+    return copy;
+  }
+
+  async function manifestWith(changes: object): Promise<Storage> {
+    const manifest = JSON.parse(await readText(made.out, 'cachequant.json')) as object;
+    return copyOf({ 'cachequant.json': JSON.stringify({ ...manifest, ...changes }) });
+  }
+
+  it('gives what was written', async () => {
+    const { manifest, verification } = await openBundle(made.out);
+    expect(manifest).toEqual(made.summary.manifest);
+    expect(verification).toEqual(JSON.parse(JSON.stringify(made.summary.verification)));
+    expect(await isBundle(made.out)).toBe(true);
+    expect(await isBundle(made.source)).toBe(false);
+  });
+
+  it('does not look at what was measured, nor at reports', async () => {
+    const copy = await copyOf({ 'verification.json': undefined });
+    await writeFile(copy, 'report.html', '<html>');
+    expect((await openBundle(copy)).verification).toBeUndefined();
+  });
+
+  it.each(['denoiser/weights.bin', 'denoiser/tables.bin', 'denoiser/full.onnx', 'vae_decoder/model.onnx'])(
+    'refuses another %s',
+    async (path) => {
+      const altered = (await made.out.read(path)).slice();
+      altered[altered.length >> 1]! ^= 1;
+      const copy = await copyOf({ [path]: altered });
+      await expect(openBundle(copy)).rejects.toMatchObject({ code: 'bundle', where: path });
+      await expect(openBundle(copy, { check: 'sizes' })).resolves.toBeDefined();
+      const shorter = await copyOf({ [path]: altered.subarray(1) });
+      await expect(openBundle(shorter, { check: 'sizes' })).rejects.toMatchObject({
+        code: 'bundle',
+        where: path,
+      });
+    },
+  );
+
+  it('refuses one with a missing file', async () => {
+    const opening = openBundle(await copyOf({ 'denoiser/cached.onnx': undefined }));
+    await expect(opening).rejects.toMatchObject({ code: 'bundle', where: 'denoiser/cached.onnx' });
+    await expect(opening).rejects.toThrow('no such file');
+  });
+
+  it('refuses a newer format, and says what to do', async () => {
+    const opening = openBundle(await manifestWith({ formatVersion: 2 }));
+    await expect(opening).rejects.toMatchObject({ code: 'bundle', got: 'format 2' });
+    await expect(opening).rejects.toThrow(/newer.*Update cachequant/s);
+  });
+
+  it('reads a manifest with fields that it does not know', async () => {
+    const { manifest } = await openBundle(await manifestWith({ mood: 'good' }));
+    expect(manifest).toEqual(made.summary.manifest);
+  });
+
+  it.each([
+    ['{"formatVersion": 1,', /no JSON/],
+    ['[]', /damaged/],
+    ['null', /damaged/],
+    ['{"formatVersion": "1"}', /damaged/],
+  ])('refuses the manifest %s', async (text, message) => {
+    const opening = openBundle(await copyOf({ 'cachequant.json': text }));
+    await expect(opening).rejects.toMatchObject({ code: 'bundle' });
+    await expect(opening).rejects.toThrow(message);
+  });
+
+  it('refuses graphs that are not among the files whose hashes are known', async () => {
+    const { denoiser } = made.summary.manifest;
+    const copy = await manifestWith({
+      denoiser: { ...denoiser, full: { ...denoiser.full, file: 'other.onnx' } },
+    });
+    await expect(openBundle(copy)).rejects.toMatchObject({ code: 'bundle', got: 'other.onnx' });
+  });
+
+  it('refuses measurements that are no JSON, and folders that are no bundle', async () => {
+    const damaged = openBundle(await copyOf({ 'verification.json': '{' }));
+    await expect(damaged).rejects.toMatchObject({ code: 'bundle', where: 'verification.json' });
+    await expect(openBundle(made.source)).rejects.toThrow(/holds no bundle.*cachequant optimize/s);
+  });
+});
+
+describe('createBundleGenerator', () => {
+  const bundle = () => createBundleGenerator({ storage: made.out, runtime: made.runtime });
+
+  it('draws what the variant in the work folder draws', async () => {
+    const [image] = lab.verification;
+    const generator = await bundle();
+    const { images, warnings, timings } = await generator.generate({
+      prompt: image!.prompt,
+      seed: image!.seed,
+    });
+    await generator.dispose();
+    expect(warnings).toEqual([]);
+    expect(timings.runs[0]!.calls.filter(({ kind }) => kind === 'full')).toHaveLength(3);
+    const { optimized } = made.summary.pictures[0]!;
+    expect(psnr(optimized, images[0]!)).toBeGreaterThan(60);
+  });
+
+  it('has measured what it is worth at other steps and guidance, with a negative prompt and with other words', () => {
+    const { offCalibration, calibration } = made.summary.manifest;
+    expect(offCalibration.map(({ kind, value }) => [kind, value])).toEqual([
+      ['steps', 2],
+      ['steps', 10],
+      ['guidance scale', 2],
+      ['guidance scale', 8],
+      ['negative prompt', 'blurry, low quality'],
+      ['wording', 'highly detailed, studio lighting'],
+    ]);
+    for (const { kind, images, psnr: away, psnrCalibrated } of offCalibration) {
+      expect(images).toBeGreaterThan(0);
+      // Three refreshes are far too few for twice the steps; what that measured is drawn again below.
+      expect(away).toBeGreaterThan(kind === 'steps' ? 5 : 10);
+      expect(psnrCalibrated).toBeGreaterThan(10);
+    }
+    expect(calibration?.words).toContain('sneaker');
+  });
+
+  it('refuses samplers with other numbers of calls and other sizes, and warns of what was not measured', async () => {
+    const generator = await bundle();
+    const other = generator.generate({ prompt: PROMPT, sampler: 'ddim', steps: 5 });
+    await expect(other).rejects.toMatchObject({ code: 'bundle', where: 'sampler' });
+    await expect(other).rejects.toThrow(/PNDMScheduler, or 6 network calls.*5 steps of DDIMScheduler/s);
+    await expect(generator.generate({ prompt: PROMPT, width: 64 })).rejects.toMatchObject({
+      code: 'invalid-argument',
+      where: 'width',
+    });
+    const { warnings } = await generator.generate({ prompt: PROMPT, guidanceScale: 5 });
+    expect(warnings).toEqual([expect.stringContaining('guidance scale 4; at 5')]);
+    const sampler = await generator.generate({ prompt: PROMPT, sampler: 'ddim', steps: 6 });
+    expect(sampler.warnings).toEqual([expect.stringContaining('DDIMScheduler')]);
+    await generator.dispose();
+  });
+
+  it('makes other numbers of steps in turn, each as if it were alone, and warns with what was measured', async () => {
+    const [image] = lab.verification;
+    const { offCalibration } = made.summary.manifest;
+    const generator = await bundle();
+    const original = await createGenerator({ storage: made.source, runtime: made.runtime });
+    const drawn = new Map<number, GeneratedImage>();
+    for (const steps of [5, 10, 3, 2, 5]) {
+      const request = { prompt: image!.prompt, seed: image!.seed, steps, guidanceScale: 4 };
+      const { images, warnings, timings } = await generator.generate(request);
+      const { calls } = timings.runs[0]!;
+      expect(calls).toHaveLength(steps + 1);
+      expect(calls[0]!.kind).toBe('full');
+      expect(calls.filter(({ kind }) => kind === 'full').length).toBeLessThanOrEqual(3);
+      const unlike = expect.stringMatching(/^The bundle was calibrated at 5 steps; at \d+.* measured \d/);
+      expect(warnings).toEqual(steps === 5 ? [] : [unlike]);
+      const reference = (await original.generate(request)).images[0]!;
+      const quality = psnr(reference, images[0]!);
+      const measured = offCalibration.find(({ kind, value }) => kind === 'steps' && value === steps);
+      // The bundle's own decoder computes in integers, that of the measurement in float.
+      if (measured) expect(Math.abs(quality - measured.psnr), `${steps} steps`).toBeLessThan(1);
+      if (drawn.has(steps)) expect(images[0]!.rgb).toEqual(drawn.get(steps)!.rgb);
+      drawn.set(steps, images[0]!);
+    }
+    await generator.dispose();
+    await original.dispose();
+  });
+
+  it('refuses a damaged bundle before anything is loaded', async () => {
+    const storage = memoryStorage();
+    await writeFile(storage, 'cachequant.json', '{}');
+    const runtime = { ...made.runtime, load: () => Promise.reject(new Error('loaded')) };
+    await expect(createBundleGenerator({ storage, runtime })).rejects.toMatchObject({ code: 'bundle' });
+  });
+});
+
+describe('the graphs of a cut', () => {
+  /** Final latents of the first verification image. */
+  const latentsOf = async (denoiser: Denoiser) =>
+    (await sampleImage(lab, denoiser, lab.verification[0]!)).latents;
+
+  function largestDifference(a: Tensor<'float32'>, b: Tensor<'float32'>): number {
+    return a.data.reduce((most, value, i) => Math.max(most, Math.abs(value - b.data[i]!)), 0);
+  }
+
+  async function withSessions<T>(paths: [Storage, string][], use: (sessions: Session[]) => Promise<T>) {
+    const sessions = await Promise.all(
+      paths.map(([storage, path]) => loadGraph(made.runtime, storage, path)),
+    );
+    const result = await use(sessions);
+    await Promise.all(sessions.map((session) => session.dispose()));
+    return result;
+  }
+
+  it('give what the float model gives when every call is a refresh', async () => {
+    const files = {
+      full: FLOAT_FULL,
+      cached: FLOAT_CACHED,
+      refreshSteps: [0, 1, 2, 3, 4, 5],
+      anchors: 1,
+    } as const;
+    const cached = await loadCachedDenoiser(made.runtime, made.work, files);
+    const original = floatDenoiser(await loadGraph(made.runtime, made.source, 'unet/model.onnx'));
+    expect(largestDifference(await latentsOf(cached), await latentsOf(original))).toBeLessThan(1e-4);
+    expect(cached.stats).toEqual({ fullCalls: 6, cachedCalls: 0 });
+    await Promise.all([cached.dispose(), original.dispose()]);
+  });
+
+  it('give what the full graph gives when the cached tensor is fresh', async () => {
+    const paths: [Storage, string][] = [FLOAT_FULL, FLOAT_CACHED].map((path) => [made.work, path]);
+    let most = 0;
+    await withSessions(paths, async ([full, cached]) => {
+      const denoiser = observingDenoiser(full!, async (call) => {
+        const fresh = await runGraph(lab, full!, call, [lab.output, 'cached_features']);
+        const reused = await runGraph(lab, cached!, call, [lab.output], fresh);
+        most = Math.max(most, largestDifference(fresh[lab.output]!, reused[lab.output]!));
+        return fresh[lab.output]!;
+      });
+      return latentsOf(denoiser);
+    });
+    expect(most).toBeLessThan(1e-4);
+  });
+
+  it('are given the features of the last two refreshes, on the device as by hand', async () => {
+    const { denoiser, schedule, corrections } = made.summary.manifest;
+    expect(corrections).toMatchObject({ cache: 'forecast', anchors: 2 });
+    const { refreshSteps } = schedule;
+    const byHand = await withSessions(
+      [
+        [made.out, denoiser.full.file],
+        [made.out, denoiser.cached.file],
+      ],
+      async ([full, cached]) => {
+        const features: Tensor[] = [];
+        const predict = async (call: DenoiserCall) => {
+          if (refreshSteps.includes(call.call)) {
+            const made = await runGraph(lab, full!, call, [lab.output, 'cached_features']);
+            features.push(made.cached_features!);
+            return made[lab.output]!;
+          }
+          const anchors = {
+            cached_features: features.at(-1)!,
+            cached_features_previous: features.at(-2) ?? features.at(-1)!,
+          };
+          return (await runGraph(lab, cached!, call, [lab.output], anchors))[lab.output]!;
+        };
+        return latentsOf(observingDenoiser(full!, predict));
+      },
+    );
+    const files = {
+      full: denoiser.full.file,
+      cached: denoiser.cached.file,
+      refreshSteps,
+      anchors: 2,
+    } as const;
+    const onDevice = await loadCachedDenoiser(made.runtime, made.out, files);
+    expect(largestDifference(await latentsOf(onDevice), byHand)).toBeLessThan(1e-5);
+    const reuse = { ...files, refreshSteps: [0] };
+    const stale = await loadCachedDenoiser(made.runtime, made.out, reuse);
+    expect(largestDifference(await latentsOf(stale), byHand)).toBeGreaterThan(1e-3);
+    await Promise.all([onDevice.dispose(), stale.dispose()]);
+  });
+});

@@ -1,0 +1,160 @@
+import { readModel } from '@cachequant/onnx';
+import { createNodeRuntime } from '@cachequant/runtime-node';
+import { CacheQuantError, type Runtime, readText, type Storage, writeFile } from '@cachequant/tensor';
+import { memoryStorage } from '@cachequant/tensor/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { modelCopy, modelStorage } from './__fixtures__/models.js';
+import { writeGraph, writeSharedWeights } from './graphs/float-graphs.js';
+import { optimize } from './optimize.js';
+import type { OptimizeOptions } from './recipe.js';
+
+const QUICK: OptimizeOptions = { steps: 4, interval: 2, calibrationImages: 1, verificationImages: 1 };
+
+describe('optimize refuses', () => {
+  let runtime: Runtime;
+  beforeAll(async () => {
+    runtime = await createNodeRuntime();
+  });
+  afterAll(() => runtime.dispose());
+
+  /** The error, once it is clear that nothing was written where the bundle goes. */
+  async function refusal(source: Storage, options: OptimizeOptions = {}): Promise<CacheQuantError> {
+    const out = memoryStorage();
+    try {
+      await optimize({ source, work: memoryStorage(), out, runtime, options: { ...QUICK, ...options } });
+    } catch (error) {
+      expect(await out.list()).toEqual([]);
+      if (CacheQuantError.is(error)) return error;
+      throw error;
+    }
+    throw new Error('it was not refused');
+  }
+
+  const fashion = modelStorage('fashion-sd');
+
+  it('a folder that is no model', async () => {
+    const source = memoryStorage();
+    await writeFile(source, 'notes.txt', 'nothing');
+    const error = await refusal(source);
+    expect(error).toMatchObject({ code: 'invalid-argument', hint: expect.stringContaining('optimum-cli') });
+    expect(error.message).toContain('holds no diffusion model');
+  });
+
+  it('a bundle', async () => {
+    const source = await modelCopy('fashion-sd', { 'unet/model.onnx': undefined, 'denoiser/full.onnx': 'x' });
+    const error = await refusal(source);
+    expect(error.message).toMatch(/bundle.*optimized already.*model folder/s);
+  });
+
+  it('a denoiser that was cut short', async () => {
+    const source = await modelCopy('fashion-sd');
+    const whole = await source.read('unet/model.onnx');
+    await writeFile(source, 'unet/model.onnx', whole.subarray(0, Math.floor(whole.length / 2)));
+    const error = await refusal(source);
+    expect(error.code).toBe('onnx-format');
+    expect(error.message).toContain('unet/model.onnx');
+  });
+
+  it('a file that is not ONNX', async () => {
+    const source = await modelCopy('fashion-sd', {
+      'unet/model.onnx': 'version https://git-lfs.github.com/spec/v1',
+    });
+    expect((await refusal(source)).code).toBe('onnx-format');
+  });
+
+  it('a sampler that there is none of, in the folder and in the options', async () => {
+    const config = await readText(fashion, 'scheduler/scheduler_config.json');
+    const changed = config.replace(/"_class_name": "\w+"/, '"_class_name": "LCMScheduler"');
+    const source = await modelCopy('fashion-sd', { 'scheduler/scheduler_config.json': changed });
+    const error = await refusal(source);
+    expect(error).toMatchObject({ code: 'unsupported', hint: expect.stringContaining('sampler') });
+    expect(error.message).toContain('LCMScheduler');
+    expect((await refusal(fashion, { sampler: 'warp' })).message).toContain('"warp"');
+  });
+
+  it.each([
+    [{ steps: 4, interval: 3 }, /option interval.*interval up to 2 for 4 steps \(5 calls\).*interval 3/],
+    [{ steps: 4, interval: 2, refreshes: 5 }, /option refreshes.*2 to 4 refreshes.*5 refreshes/],
+    [{ steps: 4, interval: 2, refreshes: 9 }, /got interval 2, 9 refreshes/],
+    [{ steps: 20, interval: 2, refreshes: 2 }, /6 to 20 refreshes for 20 steps \(21 calls\)/],
+    [{ steps: 20, interval: 5, refreshes: 10, schedule: 'dp' }, /3 to 7 refreshes/],
+    [{ steps: 1, interval: 2 }, /interval up to 1 for 1 steps/],
+  ] as const)('%j, which no schedule fits', async (options, message) => {
+    const error = await refusal(fashion, options);
+    expect(error.code).toBe('infeasible-schedule');
+    expect(error.message).toMatch(message);
+  });
+
+  it('a cut that the denoiser does not have, and names those that it has', async () => {
+    const error = await refusal(fashion, { cut: 'mid-block' });
+    expect(error).toMatchObject({ code: 'unsupported', where: 'mid-block' });
+    expect(error.message).toMatch(/one of up-concat-\d/);
+  });
+
+  it('a layer to keep in float that is not there', async () => {
+    const error = await refusal(fashion, { keepFloat: ['conv_in', 'no_such_layer'] });
+    expect(error).toMatchObject({
+      code: 'invalid-argument',
+      where: 'option keepFloat',
+      got: 'no_such_layer',
+    });
+  });
+
+  it('a size that the model cannot make', async () => {
+    const error = await refusal(fashion, { width: 33 });
+    expect(error.code).toBe('invalid-argument');
+    expect(error.message).toMatch(/width.*multiple of/);
+  });
+
+  it('an option of the wrong type', async () => {
+    const error = await refusal(fashion, { interval: '5' as unknown as number });
+    expect(error).toMatchObject({ code: 'invalid-argument', where: 'option interval' });
+    expect(error.message).toContain('expected number');
+  });
+
+  it('prompts for a model that takes none', async () => {
+    const error = await refusal(modelStorage('tiny/ddpm-unet'), { sampler: 'ddim', prompts: ['a shoe'] });
+    expect(error.message).toContain('takes no text');
+  });
+
+  it('a denoiser whose conditioning nothing makes', async () => {
+    const error = await refusal(modelStorage('tiny/sdxl-unet'), { sampler: 'ddim' });
+    expect(error.code).toBe('unsupported');
+    expect(error.message).toMatch(/conditioned.*text_embeds/);
+  });
+
+  it('a single denoiser without a sampler', async () => {
+    const error = await refusal(modelStorage('tiny/ddpm-unet'));
+    expect(error.message).toMatch(/sampler/);
+  });
+
+  it('places with files that it would have to delete', async () => {
+    const full = memoryStorage();
+    await writeFile(full, 'thesis.txt', 'years of work');
+    const request = { source: fashion, runtime, options: QUICK };
+    const wrongOut = optimize({ ...request, work: memoryStorage(), out: full });
+    await expect(wrongOut).rejects.toMatchObject({ code: 'storage', where: 'thesis.txt' });
+    const wrongWork = optimize({ ...request, work: full, out: memoryStorage() });
+    await expect(wrongWork).rejects.toMatchObject({ code: 'storage', where: 'thesis.txt' });
+    expect(await full.list()).toEqual(['thesis.txt']);
+  });
+
+  it('external weights that are shorter than the graph says', async () => {
+    const source = await modelCopy('fashion-sd');
+    const model = await readModel(source, 'unet/model.onnx');
+    const [moved] = await writeSharedWeights(source, 'unet/model.onnx_data', 'model.onnx_data', [model]);
+    const copy = await copyOf(source);
+    await writeGraph(copy, 'unet/model.onnx', moved!);
+    const weights = await source.read('unet/model.onnx_data');
+    await writeFile(copy, 'unet/model.onnx_data', weights.subarray(0, 1000));
+    const error = await refusal(copy);
+    expect(error.code).toBe('onnx-format');
+    expect(error.message).toContain('model.onnx_data');
+  });
+});
+
+async function copyOf(source: Storage): Promise<Storage> {
+  const copy = memoryStorage();
+  for (const path of await source.list()) await writeFile(copy, path, await source.read(path));
+  return copy;
+}

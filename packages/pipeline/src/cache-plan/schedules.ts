@@ -1,0 +1,62 @@
+import { FeatureMoments, forecastResidualTable } from '@cachequant/correction';
+import {
+  type DistanceTable,
+  planForecastSteps,
+  planRefreshSteps,
+  quadraticSchedule,
+  tabulatedResiduals,
+  uniformSchedule,
+} from '@cachequant/scheduler';
+import type { ScheduleKind } from './kinds.js';
+
+export interface ScheduleRequest {
+  readonly calls: number;
+  readonly interval: number;
+  readonly refreshes: number;
+  /** Summed L1 distances of the float model's cached tensor, for the paper's cost. */
+  readonly distances: DistanceTable;
+  /** Of what a cached call is really given, for the residual of the forecast. */
+  readonly anchors: FeatureMoments;
+  readonly shrinkage: number;
+}
+
+/** Refresh steps of one kind of schedule; the first is 0. */
+export function makeSchedule(kind: ScheduleKind, request: ScheduleRequest): number[] {
+  const { calls, refreshes } = request;
+  switch (kind) {
+    case 'uniform':
+      return uniformSchedule(calls, refreshes);
+    case 'quadratic':
+      return quadraticSchedule(calls, refreshes);
+    case 'dp':
+      return distanceSchedule(request);
+    case 'forecast-dp':
+      return forecastSchedule(request);
+  }
+}
+
+function distanceSchedule({ calls, interval, refreshes, distances, anchors }: ScheduleRequest): number[] {
+  // A forecast reaches back over two groups, and the moments over one window.
+  const reach = anchors.window < calls ? Math.floor(anchors.window / 2) : calls;
+  const maxLength = Math.min(2 * interval, reach);
+  const minLength = Math.min(Math.ceil(interval / 2), maxLength);
+  return planRefreshSteps(distances, { interval, refreshes, minLength, maxLength }).refreshSteps;
+}
+
+function forecastSchedule({ calls, interval, refreshes, anchors, shrinkage }: ScheduleRequest): number[] {
+  const longest = Math.min(calls, 2 * interval, anchors.window);
+  const table = forecastResidualTable(anchors, { window: longest, prior: 'extrapolation', shrinkage });
+  const { refreshSteps } = planForecastSteps(tabulatedResiduals(table), {
+    refreshes,
+    minLength: 1,
+    maxLength: longest,
+  });
+  return refreshSteps;
+}
+
+/** One set of moments out of two halves. */
+export function mergedMoments(halves: readonly [FeatureMoments, FeatureMoments]): FeatureMoments {
+  const merged = FeatureMoments.restore(halves[0].snapshot());
+  merged.merge(halves[1]);
+  return merged;
+}

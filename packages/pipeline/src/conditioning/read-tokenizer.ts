@@ -1,0 +1,77 @@
+import { CacheQuantError, readText, type Storage } from '@cachequant/tensor';
+import { z } from 'zod';
+import { type TokenizerConfig, tokenizerConfigSchema } from '../model/component-configs.js';
+import { readJson, readOptionalJson } from '../model/read-json.js';
+import { clipTokenizerJson, parseMerges } from './clip-tokenizer-json.js';
+import { createTokenizer, type Tokenizer } from './tokenizer.js';
+
+const CLIP_START = '<|startoftext|>';
+const CLIP_END = '<|endoftext|>';
+const CLIP_LENGTH = 77;
+
+const vocabSchema = z.record(z.string(), z.number().int().nonnegative());
+
+/**
+ * Reads a tokenizer from `tokenizer.json`, or from `vocab.json` and `merges.txt` as CLIP's.
+ * @param folder in the storage, without a slash at its end
+ * @param maxLength of the text encoder, for a tokenizer that does not say its own
+ * @throws CacheQuantError `storage` when files are missing, `invalid-argument` when they are not what they
+ * should be
+ */
+export async function readTokenizer(
+  storage: Storage,
+  folder: string,
+  maxLength?: number,
+): Promise<Tokenizer> {
+  const config = await readConfig(storage, folder);
+  const ownLength = config.model_max_length ?? Number.POSITIVE_INFINITY;
+  const padToken = config.pad_token ?? config.eos_token ?? CLIP_END;
+  return createTokenizer(await readDefinition(storage, folder, config), {
+    // Python writes 10^30 for a tokenizer without a limit.
+    length: Math.min(ownLength, maxLength ?? (ownLength > 1e6 ? CLIP_LENGTH : ownLength)),
+    padToken,
+    config,
+    where: `${folder}/`,
+  });
+}
+
+async function readConfig(storage: Storage, folder: string): Promise<TokenizerConfig> {
+  const special = await readOptionalJson(storage, `${folder}/special_tokens_map.json`, tokenizerConfigSchema);
+  const config = await readOptionalJson(storage, `${folder}/tokenizer_config.json`, tokenizerConfigSchema);
+  return { ...special, ...config };
+}
+
+async function readDefinition(storage: Storage, folder: string, config: TokenizerConfig): Promise<object> {
+  const whole = await readOptionalJson(
+    storage,
+    `${folder}/tokenizer.json`,
+    z.looseObject({ model: z.looseObject({}) }),
+  );
+  if (whole !== undefined) return whole;
+  const mergesPath = `${folder}/merges.txt`;
+  if ((await storage.stat(mergesPath)) === undefined) {
+    throw new CacheQuantError('storage', 'the tokenizer is missing', {
+      where: `${folder}/`,
+      expected: 'tokenizer.json, or vocab.json and merges.txt',
+    });
+  }
+  const vocab = await readJson(storage, `${folder}/vocab.json`, vocabSchema);
+  const startToken = config.bos_token ?? CLIP_START;
+  const endToken = config.eos_token ?? CLIP_END;
+  const missing = [startToken, endToken].filter((token) => vocab[token] === undefined);
+  if (missing.length > 0) {
+    throw new CacheQuantError('unsupported', `the vocabulary has no ${missing.join(' and no ')}`, {
+      where: `${folder}/vocab.json`,
+      expected: "a vocabulary of CLIP's form",
+      hint: 'Save the tokenizer as tokenizer.json with transformers (use_fast=True)',
+    });
+  }
+  const merges = parseMerges(await readText(storage, mergesPath));
+  return clipTokenizerJson({
+    vocab,
+    merges,
+    startToken,
+    endToken,
+    unknownToken: config.unk_token ?? endToken,
+  });
+}

@@ -1,0 +1,78 @@
+import {
+  CacheQuantError,
+  type DeviceTensor,
+  type Session,
+  type Tensor,
+  type TensorInfo,
+  tensor,
+} from '@cachequant/tensor';
+import type { FeedConversion } from '../conditioning/placed-conditioning.js';
+import { convertTensor } from '../model/convert-tensor.js';
+import type { DenoiserCall } from './denoiser.js';
+import type { DenoiserInputs } from './denoiser-inputs.js';
+
+/** The feeds of one call, in the element types and shapes that the session declares. */
+export function denoiserFeeds(
+  session: Session,
+  inputs: DenoiserInputs,
+  { call, timestep, sample, conditioning }: DenoiserCall,
+): Record<string, Tensor> {
+  const feeds: Record<string, Tensor> = {
+    [inputs.sample]: convertTensor(sample, declared(session, inputs.sample).dtype),
+  };
+  if (inputs.timestep !== undefined) {
+    feeds[inputs.timestep] = repeated(timestep, declared(session, inputs.timestep), sample.dims[0]!);
+  }
+  if (inputs.callIndex !== undefined) {
+    feeds[inputs.callIndex] = repeated(call, declared(session, inputs.callIndex), 1);
+  }
+  for (const name of inputs.conditioning) {
+    feeds[name] = convertTensor(conditioningFor(conditioning, name), declared(session, name).dtype);
+  }
+  return feeds;
+}
+
+/** The session's declaration of an input. */
+export function declared(session: Session, name: string): TensorInfo {
+  const info = session.inputs.find((input) => input.name === name);
+  if (info !== undefined) return info;
+  throw new CacheQuantError('invalid-argument', `the graph has no input ${name}`, {
+    where: 'denoiser',
+    expected: session.inputs.map((input) => input.name).join(', '),
+  });
+}
+
+/** The same, with the conditioning as it was placed. */
+export async function placedFeeds(
+  session: Session,
+  inputs: DenoiserInputs,
+  call: DenoiserCall,
+  feed: FeedConversion,
+): Promise<Record<string, Tensor | DeviceTensor>> {
+  const feeds: Record<string, Tensor | DeviceTensor> = denoiserFeeds(
+    session,
+    { ...inputs, conditioning: [] },
+    call,
+  );
+  for (const name of inputs.conditioning) {
+    feeds[name] = await feed(conditioningFor(call.conditioning, name), declared(session, name).dtype);
+  }
+  return feeds;
+}
+
+/** A number as a scalar, or once for each image where the graph wants a vector. */
+function repeated(value: number, { dtype, dims }: TensorInfo, batch: number): Tensor {
+  const length = dims.map((dim) => (typeof dim === 'number' ? dim : batch));
+  const count = length.reduce((product, dim) => product * dim, 1);
+  return convertTensor(tensor('float64', length, new Float64Array(count).fill(value)), dtype);
+}
+
+function conditioningFor(conditioning: DenoiserCall['conditioning'], name: string): Tensor {
+  const value = conditioning[name];
+  if (value !== undefined) return value;
+  throw new CacheQuantError('invalid-argument', `the model wants ${name}, which was not given`, {
+    where: 'conditioning',
+    got: Object.keys(conditioning).join(', ') || 'nothing',
+    hint: 'createGenerator makes encoder_hidden_states alone; give sampleLatents a tensor [B, …] of that name',
+  });
+}

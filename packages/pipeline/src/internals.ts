@@ -1,0 +1,59 @@
+// What @cachequant/optimizer builds on. Not part of the public interface: it may change in any version.
+
+export { loadArtifact, saveArtifact } from './bundle/artifact.js';
+export { createBundleGenerator } from './bundle/bundle-generator.js';
+export { possibleSampler } from './bundle/calibrated-sampler.js';
+export { hashFile, hashModel, hashText } from './bundle/fingerprint.js';
+export { integerKernels } from './bundle/integer-kernels.js';
+export {
+  type BundleManifest,
+  FORMAT_VERSION,
+  MANIFEST,
+  readManifest,
+  VERIFICATION,
+} from './bundle/manifest.js';
+export { type OffCalibration, wordsOf } from './bundle/off-calibration.js';
+export { isBundle, openBundle } from './bundle/open-bundle.js';
+export { writePlanningData } from './bundle/planning-data.js';
+export { type BundlePlanner, openPlanner, type ReplanOptions } from './bundle/replan.js';
+export type { Coverage, ImageTimes, Verification } from './bundle/verification.js';
+export { chooseShrinkage, fitCache } from './cache-plan/cache-fit.js';
+export {
+  CACHE_CORRECTIONS,
+  type CacheCorrectionKind,
+  SCHEDULE_KINDS,
+  type ScheduleKind,
+} from './cache-plan/kinds.js';
+export { makeSchedule, mergedMoments } from './cache-plan/schedules.js';
+export { PromptEncoder, promptFeeds } from './conditioning/prompt-encoder.js';
+export { readTokenizer } from './conditioning/read-tokenizer.js';
+export type { CallKind, Conditioning, Denoiser, DenoiserCall } from './denoise/denoiser.js';
+export { denoiserFeeds } from './denoise/denoiser-feeds.js';
+export { type DenoiserInputs, findDenoiserInputs } from './denoise/denoiser-inputs.js';
+export { floatDenoiser } from './denoise/float-denoiser.js';
+export {
+  combine,
+  concatConditioning,
+  type Guidance,
+  guidedPrediction,
+  isGuided,
+  withJoinedConditioning,
+} from './denoise/guidance.js';
+export { GuidanceForecast } from './denoise/guidance-forecast.js';
+export { initialNoise } from './denoise/initial-noise.js';
+export { loadCachedDenoiser } from './denoise/load-cached-denoiser.js';
+export {
+  type SampledLatents,
+  type SampleLatentsOptions,
+  type SamplingStep,
+  sampleLatents,
+} from './denoise/sample-latents.js';
+export { createGenerator } from './generate/generator.js';
+export { loadDecoder, loadPromptEncoder } from './generate/generator-parts.js';
+export type { GeneratedImage } from './generate/run-images.js';
+export { sampleGeometry, sampleShape } from './generate/sample-geometry.js';
+export { type LatentDecoder, latentView, vaeDecoder, vaeFactor } from './images/latent-decoder.js';
+export { fitLatentPreview } from './images/latent-preview.js';
+export { toRgbImages } from './images/rgb-image.js';
+export { loadGraph } from './model/load-graph.js';
+export { type ModelFolder, openModelFolder } from './model/model-folder.js';
