@@ -14,6 +14,7 @@ export const allowedImports = new Map([
   ['@cachequant/onnx', ['@cachequant/tensor']],
   ['@cachequant/scheduler', ['@cachequant/tensor']],
   ['@cachequant/samplers', ['@cachequant/tensor']],
+  ['@cachequant/checkpoint', ['@cachequant/tensor']],
   ['@cachequant/evaluate', ['@cachequant/tensor']],
   ['@cachequant/runtime-node', ['@cachequant/tensor']],
   ['@cachequant/runtime-web', ['@cachequant/tensor']],

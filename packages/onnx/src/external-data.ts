@@ -1,5 +1,5 @@
-import { CacheQuantError } from '@cachequant/tensor';
-import type { ByteSource, OnnxGraph, OnnxModel, Weight } from './model.js';
+import { type ByteSource, CacheQuantError } from '@cachequant/tensor';
+import type { OnnxGraph, OnnxModel, Weight } from './model.js';
 import { visitGraphs } from './subgraph.js';
 
 /**

@@ -1,4 +1,4 @@
-export { bytesSource, openSource } from './byte-source.js';
+export { type ByteSource, bytesSource, openSource } from '@cachequant/tensor';
 export { CALL_INDEX_INPUT, CallTableBuilder, TABLE_PREFIX } from './call-tables.js';
 export { cloneGraph, cloneModel, cloneNode } from './clone-model.js';
 export { constantOf } from './constant-of.js';
@@ -21,7 +21,6 @@ export { liftOpset } from './lift-opset.js';
 export { DEFAULT_LIMITS, type Limits } from './limits.js';
 export type {
   AttributeValue,
-  ByteSource,
   Dim,
   OnnxFunction,
   OnnxGraph,

@@ -1,12 +1,4 @@
-import type { DType } from '@cachequant/tensor';
-
-/** Bytes that are read in ranges, so that a model's weights need not be in memory. */
-export interface ByteSource {
-  /** For messages: the file's path, or where the bytes came from. */
-  readonly name: string;
-  readonly size: number;
-  read(offset: number, length: number): Promise<Uint8Array>;
-}
+import type { ByteSource, DType } from '@cachequant/tensor';
 
 /** Where an initializer's elements are (little-endian, packed as ONNX raw_data). */
 export type WeightData =

@@ -1,4 +1,4 @@
-import { plainBytes } from './byte-source.js';
+import { plainBytes } from '@cachequant/tensor';
 import { checkModel } from './check-model.js';
 import type { Context } from './convert/context.js';
 import { modelFromProto } from './convert/model.js';

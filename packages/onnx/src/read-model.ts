@@ -1,8 +1,7 @@
-import type { Storage } from '@cachequant/tensor';
-import { openSource } from './byte-source.js';
+import { type ByteSource, openSource, type Storage } from '@cachequant/tensor';
 import { resolveExternalData } from './external-data.js';
 import { DEFAULT_LIMITS, type Limits } from './limits.js';
-import type { ByteSource, OnnxModel } from './model.js';
+import type { OnnxModel } from './model.js';
 import { parseFile } from './parse-model.js';
 import { scanModel } from './scan.js';
 

@@ -1,5 +1,4 @@
-import { CacheQuantError, fromBytes, type Tensor, tensor, toBytes } from '@cachequant/tensor';
-import { readExactly } from './byte-source.js';
+import { CacheQuantError, fromBytes, readExactly, type Tensor, tensor, toBytes } from '@cachequant/tensor';
 import { elementTypeOf } from './element-types.js';
 import type { Weight } from './model.js';
 

@@ -1,7 +1,5 @@
-import { throwIfAborted } from '@cachequant/tensor';
-import { readExactly } from './byte-source.js';
+import { type ByteSource, readExactly, throwIfAborted } from '@cachequant/tensor';
 import type { Limits } from './limits.js';
-import type { ByteSource } from './model.js';
 import { concatBytes } from './proto/decode.js';
 import { ATTRIBUTE, FUNCTION, GRAPH, MODEL, NODE, TENSOR } from './proto/messages.js';
 import { type Gap, ProtoReader, type SparseFile, WIRE } from './proto/reader.js';

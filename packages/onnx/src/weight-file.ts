@@ -1,7 +1,12 @@
-import { CacheQuantError, type Storage, type StorageWriter } from '@cachequant/tensor';
-import { readExactly } from './byte-source.js';
+import {
+  type ByteSource,
+  CacheQuantError,
+  readExactly,
+  type Storage,
+  type StorageWriter,
+} from '@cachequant/tensor';
 import { normalizeLocation } from './external-data.js';
-import type { ByteSource, Weight, WeightData } from './model.js';
+import type { Weight, WeightData } from './model.js';
 
 export type ExternalData = Extract<WeightData, { kind: 'external' }>;
 

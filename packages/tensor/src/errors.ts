@@ -6,6 +6,8 @@ export type ErrorCode =
   | 'dtype'
   | 'invalid-argument'
   | 'onnx-format'
+  | 'checkpoint-format'
+  | 'hub'
   | 'unsupported'
   | 'infeasible-schedule'
   | 'calibration'

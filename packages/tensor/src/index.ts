@@ -1,3 +1,4 @@
+export { type ByteSource, bytesSource, openSource, plainBytes, readExactly } from './byte-source.js';
 export {
   allocate,
   bitsOf,

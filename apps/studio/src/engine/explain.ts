@@ -15,6 +15,7 @@ const TITLES: Partial<Record<string, string>> = {
   runtime: 'The computation failed',
   'invalid-argument': 'That cannot be computed',
   'onnx-format': 'A model file is damaged',
+  'checkpoint-format': 'A file of weights is damaged',
   'infeasible-schedule': 'There is no such schedule',
 };
 

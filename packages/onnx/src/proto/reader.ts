@@ -1,6 +1,5 @@
-import { CacheQuantError } from '@cachequant/tensor';
+import { type ByteSource, CacheQuantError } from '@cachequant/tensor';
 import type { Limits } from '../limits.js';
-import type { ByteSource } from '../model.js';
 
 /** Bytes of a source that were not read. */
 export interface ByteRange {

@@ -1,5 +1,13 @@
-import { CacheQuantError, type Storage } from '@cachequant/tensor';
-import type { ByteSource } from './model.js';
+import { CacheQuantError } from './errors.js';
+import type { Storage } from './storage.js';
+
+/** Bytes that are read in ranges, so that a model's weights need not be in memory. */
+export interface ByteSource {
+  /** For messages: the file's path, or where the bytes came from. */
+  readonly name: string;
+  readonly size: number;
+  read(offset: number, length: number): Promise<Uint8Array>;
+}
 
 /**
  * A file of a storage, read in ranges.
