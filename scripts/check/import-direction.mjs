@@ -4,6 +4,7 @@ import { builtinModules } from 'node:module';
 import path from 'node:path';
 import { members } from '../workspace/members.mjs';
 import { readJson } from '../workspace/paths.mjs';
+import { circlesIn } from './circles.mjs';
 import { importsIn, packageOf } from './imports.mjs';
 import { allowedImports, nodePackages, runtimePackages, topPackages } from './layers.mjs';
 
@@ -36,6 +37,7 @@ export function findViolations(repository) {
   return all.flatMap((member) => [
     ...manifestViolations(member, workspace),
     ...sourceViolations(member, workspace),
+    ...circleViolations(member),
   ]);
 }
 
@@ -78,6 +80,13 @@ function sourceViolations(member, workspace) {
     const where = path.relative(workspace.repository, file).replaceAll(path.sep, '/');
     return reason === undefined ? [] : [`${where}: ${reason}`];
   });
+}
+
+/** @param {Member} member */
+function circleViolations(member) {
+  const sources = path.join(member.path, 'src');
+  if (!existsSync(sources)) return [];
+  return circlesIn(sources).map((files) => `${member.folder}/src: ${files.join(', ')} import each other`);
 }
 
 /**

@@ -90,6 +90,17 @@ describe('findViolations', () => {
     ]);
   });
 
+  test('findViolations reports files that import each other, imports of types included', () => {
+    addPackage('packages/onnx', '@cachequant/onnx');
+    write('packages/onnx/src/a.ts', "import { b } from './deep/b.js';");
+    write('packages/onnx/src/deep/b.ts', "export * from './c.js';");
+    write('packages/onnx/src/deep/c.ts', "import type { A } from '../a.js';\nimport './d.js';");
+    write('packages/onnx/src/deep/d.ts', 'export const d = 1;');
+    expect(findViolations(repository)).toEqual([
+      'packages/onnx/src: a.ts, deep/b.ts, deep/c.ts import each other',
+    ]);
+  });
+
   test('findViolations reports Node modules and runtimes in packages that run in browsers', () => {
     addPackage('packages/pipeline', '@cachequant/pipeline', { 'onnxruntime-web': '1' });
     write('packages/pipeline/src/index.ts', "import 'node:fs';\nimport path from 'path';");

@@ -1,5 +1,5 @@
 import { CacheQuantError } from '@cachequant/tensor';
-import type { DataOf } from './convert/graph.js';
+import type { DataOf } from './convert/data-of.js';
 import { modelToProto } from './convert/model.js';
 import type { OnnxModel } from './model.js';
 import { encode, joinPieces } from './proto/encode.js';

@@ -1,5 +1,5 @@
 import { type Storage, throwIfAborted } from '@cachequant/tensor';
-import type { DataOf } from './convert/graph.js';
+import type { DataOf } from './convert/data-of.js';
 import { STRING_TYPE } from './element-types.js';
 import { modelPieces } from './encode-model.js';
 import type { OnnxModel, Weight, WeightData } from './model.js';

@@ -6,11 +6,12 @@ import { integerForm, SAMPLES_KEPT, sitesOf, withObservers } from './graphs/cach
 import { type DenoiserGraphs, makeDenoiserGraphs } from './graphs/denoiser-graphs.js';
 import { writeGraph, writeSharedWeights } from './graphs/float-graphs.js';
 import type { Laboratory } from './laboratory.js';
-import type { LayerChoice } from './layers/choose-layers.js';
+import type { LayerChoice, LayerDecision } from './layers/decision.js';
 import { withFourBits } from './layers/four-bit-layers.js';
-import { type LayerDecision, planLayers, plannedLayers } from './layers/layer-plan.js';
+import { planLayers, plannedLayers } from './layers/layer-plan.js';
 import { measureLayers } from './layers/measure-layers.js';
-import { type PackedWeights, packWeights, sortPacked, withPackedFloats } from './layers/pack-weights.js';
+import { packWeights, withPackedFloats } from './layers/pack-weights.js';
+import { type PackedWeights, sortPacked } from './layers/packed-weights.js';
 import { roundedWeights, roundWeights } from './layers/round-weights.js';
 import { removeTrial, trialWeights } from './layers/trial.js';
 import { observeAnchors } from './observe/observe-anchors.js';

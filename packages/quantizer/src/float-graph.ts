@@ -6,7 +6,7 @@ import {
   removeDeadNodes,
   topologicalSort,
 } from '@cachequant/onnx';
-import type { IntegerGraphPlan } from './integer-graph.js';
+import type { IntegerGraphPlan } from './integer-graph-plan.js';
 import { findLayers } from './layers.js';
 import { storeAsIntegers } from './stored-weight.js';
 

@@ -3,13 +3,8 @@ export { type ActivationGridTable, ActivationStatistics } from './activation-sta
 export { detachBiases } from './detach-biases.js';
 export { toFloatGraph } from './float-graph.js';
 export { type FloatReason, floatReason } from './float-reason.js';
-export {
-  activationSites,
-  convolutionInputs,
-  type IntegerGraphPlan,
-  type OutputCorrection,
-  toIntegerGraph,
-} from './integer-graph.js';
+export { activationSites, convolutionInputs, toIntegerGraph } from './integer-graph.js';
+export type { IntegerGraphPlan, OutputCorrection } from './integer-graph-plan.js';
 export { findLayers, type Layer, type LayerKind } from './layers.js';
 export { addObservers, OBSERVATIONS_OUTPUT, type ObserverOptions } from './observe.js';
 export {

@@ -1,7 +1,7 @@
 import type { CallTableBuilder } from '@cachequant/onnx';
 import { CacheQuantError } from '@cachequant/tensor';
 import type { GridRows } from './grid-rows.js';
-import type { IntegerGraphPlan, OutputCorrection } from './integer-graph.js';
+import type { IntegerGraphPlan, OutputCorrection } from './integer-graph-plan.js';
 import { integerWeight } from './integer-weight.js';
 import type { Layer } from './layers.js';
 import type { PackedWeight } from './packed-weight.js';

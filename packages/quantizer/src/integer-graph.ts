@@ -5,37 +5,16 @@ import {
   type OnnxModel,
   removeDeadNodes,
   setOpset,
-  type TensorFacts,
   topologicalSort,
 } from '@cachequant/onnx';
 import { CacheQuantError } from '@cachequant/tensor';
-import type { ActivationGridTable } from './activation-statistics.js';
 import { GridRows } from './grid-rows.js';
 import { integerConvolutions } from './integer-convolution.js';
+import type { IntegerGraphPlan } from './integer-graph-plan.js';
 import { integerProduct } from './integer-product.js';
 import { findLayers, type Layer } from './layers.js';
-import type { PackedWeight } from './packed-weight.js';
 import { shareZeroPoints } from './shared-zero-point.js';
 import { storeAsIntegers } from './stored-weight.js';
-
-/** A correction of a layer's output per (call, output channel): y = scale · (W x) + bias + offset; scale > 0. */
-export interface OutputCorrection {
-  /** [calls, O] */
-  readonly scale: Float32Array;
-  /** [calls, O] */
-  readonly offset: Float32Array;
-}
-
-export interface IntegerGraphPlan {
-  /** By layer id: computed in integers. */
-  readonly compute: ReadonlyMap<string, PackedWeight>;
-  /** By layer id: computed in float, its weight stored as integers. */
-  readonly store: ReadonlyMap<string, PackedWeight>;
-  readonly grids: ActivationGridTable;
-  readonly corrections: ReadonlyMap<string, OutputCorrection>;
-  /** Shapes with height, width and sequence length static. */
-  readonly shapes: ReadonlyMap<string, TensorFacts>;
-}
 
 /** The tensors whose grids an integer graph needs: inputs of integer layers, outputs of integer convolutions. */
 export function activationSites(layers: readonly Layer[]): string[] {

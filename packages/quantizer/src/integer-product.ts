@@ -1,7 +1,7 @@
 import { type CallTableBuilder, GraphIndex } from '@cachequant/onnx';
 import type { GridRows } from './grid-rows.js';
 import { correctedBias, correctedScales } from './integer-convolution.js';
-import type { IntegerGraphPlan } from './integer-graph.js';
+import type { IntegerGraphPlan } from './integer-graph-plan.js';
 import { integerWeight } from './integer-weight.js';
 import type { Layer } from './layers.js';
 import { type OutputSlice, type OutputSlices, outputSlices } from './output-slices.js';

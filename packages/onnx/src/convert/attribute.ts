@@ -1,9 +1,9 @@
 import { CacheQuantError } from '@cachequant/tensor';
-import type { AttributeValue } from '../model.js';
+import type { AttributeValue, OnnxGraph } from '../model.js';
 import { encode, joinPieces } from '../proto/encode.js';
-import { ATTRIBUTE, type AttributeProto } from '../proto/messages.js';
+import { ATTRIBUTE, type AttributeProto, type GraphProto } from '../proto/messages.js';
 import type { Context } from './context.js';
-import { type DataOf, graphFromProto, graphToProto } from './graph.js';
+import type { DataOf } from './data-of.js';
 import { weightFromProto, weightToProto } from './weight.js';
 
 /** AttributeProto.AttributeType of ONNX. */
@@ -27,11 +27,17 @@ const TYPE_NAMES: ReadonlyMap<number, Interpreted> = new Map(
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-export function attributeFromProto(proto: AttributeProto, context: Context, node: string): AttributeValue {
+/** @param toGraph reads the graphs of attributes, which consist of nodes with attributes again */
+export function attributeFromProto(
+  proto: AttributeProto,
+  context: Context,
+  node: string,
+  toGraph: (graph: GraphProto) => OnnxGraph,
+): AttributeValue {
   // A documentation string has no place in AttributeValue and no meaning to a runtime.
   const type = proto.unknown === undefined ? typeOf(proto) : undefined;
   return (
-    (type && interpret(proto, type, context, node)) ?? {
+    (type && interpret(proto, type, context, node, toGraph)) ?? {
       type: 'raw',
       value: joinPieces(
         encode(ATTRIBUTE, proto).finish(),
@@ -61,6 +67,7 @@ function interpret(
   type: Interpreted,
   context: Context,
   node: string,
+  toGraph: (graph: GraphProto) => OnnxGraph,
 ): AttributeValue | undefined {
   switch (type) {
     case 'float':
@@ -74,7 +81,7 @@ function interpret(
     case 'tensor':
       return proto.t && { type, value: weightFromProto(proto.t, context, `${node}, tensor`) };
     case 'graph':
-      return proto.g && { type, value: graphFromProto(proto.g, context) };
+      return proto.g && { type, value: toGraph(proto.g) };
     case 'floats':
       return { type, value: proto.floats };
     case 'ints':
@@ -84,7 +91,7 @@ function interpret(
       return value.every((text) => text !== undefined) ? { type, value } : undefined;
     }
     case 'graphs':
-      return { type, value: proto.graphs.map((graph) => graphFromProto(graph, context)) };
+      return { type, value: proto.graphs.map(toGraph) };
   }
 }
 
@@ -98,14 +105,26 @@ function decodeText(bytes: Uint8Array): string | undefined {
 
 const EMPTY = { floats: [], ints: [], strings: [], graphs: [] };
 
-export function attributeToProto(name: string, attribute: AttributeValue, dataOf: DataOf): AttributeProto {
+/** @param fromGraph writes the graphs of attributes */
+export function attributeToProto(
+  name: string,
+  attribute: AttributeValue,
+  dataOf: DataOf,
+  fromGraph: (graph: OnnxGraph) => GraphProto,
+): AttributeProto {
   if (attribute.type === 'raw') return { ...EMPTY, unknown: attribute.value };
-  return { ...EMPTY, name, ...valueToProto(attribute, dataOf), type: BigInt(TYPES[attribute.type]) };
+  return {
+    ...EMPTY,
+    name,
+    ...valueToProto(attribute, dataOf, fromGraph),
+    type: BigInt(TYPES[attribute.type]),
+  };
 }
 
 function valueToProto(
   attribute: Exclude<AttributeValue, { type: 'raw' }>,
   dataOf: DataOf,
+  fromGraph: (graph: OnnxGraph) => GraphProto,
 ): Partial<AttributeProto> {
   switch (attribute.type) {
     case 'float':
@@ -117,7 +136,7 @@ function valueToProto(
     case 'tensor':
       return { t: weightToProto(attribute.value, dataOf(attribute.value)) };
     case 'graph':
-      return { g: graphToProto(attribute.value, dataOf) };
+      return { g: fromGraph(attribute.value) };
     case 'floats':
       return { floats: attribute.value };
     case 'ints':
@@ -125,7 +144,7 @@ function valueToProto(
     case 'strings':
       return { strings: attribute.value.map((text) => new TextEncoder().encode(text)) };
     case 'graphs':
-      return { graphs: attribute.value.map((graph) => graphToProto(graph, dataOf)) };
+      return { graphs: attribute.value.map(fromGraph) };
     default:
       throw new CacheQuantError('invalid-argument', 'no attribute of ONNX', {
         got: JSON.stringify(attribute),

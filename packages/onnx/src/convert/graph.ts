@@ -1,12 +1,10 @@
-import type { AttributeValue, OnnxGraph, OnnxNode, ValueInfo, Weight, WeightData } from '../model.js';
+import type { AttributeValue, OnnxGraph, OnnxNode, ValueInfo, Weight } from '../model.js';
 import type { GraphProto, NodeProto } from '../proto/messages.js';
 import { attributeFromProto, attributeToProto } from './attribute.js';
 import { type Context, refuse } from './context.js';
+import type { DataOf } from './data-of.js';
 import { valueInfoFromProto, valueInfoToProto } from './value-info.js';
 import { weightFromProto, weightToProto } from './weight.js';
-
-/** Where a weight's elements are to be found in the file that is being written. */
-export type DataOf = (weight: Weight) => WeightData;
 
 export function graphFromProto(proto: GraphProto, context: Context): OnnxGraph {
   const name = proto.name ?? '';
@@ -59,11 +57,12 @@ export function nodeFromProto(proto: NodeProto, context: Context): OnnxNode {
   if (proto.attribute.length > context.limits.attributes) {
     refuse(context, what, "the model goes past the limit 'attributes'", { got: `${proto.attribute.length}` });
   }
+  const toGraph = (graph: GraphProto) => graphFromProto(graph, context);
   const attributes = new Map<string, AttributeValue>();
   for (const attribute of proto.attribute) {
     const key = attribute.name ?? '';
     if (attributes.has(key)) refuse(context, what, `the attribute '${key}' comes twice`);
-    attributes.set(key, attributeFromProto(attribute, context, what));
+    attributes.set(key, attributeFromProto(attribute, context, what, toGraph));
   }
   return {
     name,
@@ -96,12 +95,13 @@ export function graphToProto(graph: OnnxGraph, dataOf: DataOf): GraphProto {
 }
 
 export function nodeToProto(node: OnnxNode, dataOf: DataOf): NodeProto {
+  const fromGraph = (graph: OnnxGraph) => graphToProto(graph, dataOf);
   return {
     input: node.inputs,
     output: node.outputs,
     ...(node.name === '' ? {} : { name: node.name }),
     opType: node.opType,
-    attribute: [...node.attributes].map(([name, value]) => attributeToProto(name, value, dataOf)),
+    attribute: [...node.attributes].map(([name, value]) => attributeToProto(name, value, dataOf, fromGraph)),
     ...(node.domain === '' ? {} : { domain: node.domain }),
     ...(node.unknown === undefined ? {} : { unknown: node.unknown }),
   };

@@ -1,14 +1,8 @@
 import type { OnnxFunction, OnnxModel } from '../model.js';
 import type { FunctionProto, ModelProto, OperatorSetIdProto } from '../proto/messages.js';
 import { type Context, refuse, toNumber } from './context.js';
-import {
-  canonicalDomain,
-  type DataOf,
-  graphFromProto,
-  graphToProto,
-  nodeFromProto,
-  nodeToProto,
-} from './graph.js';
+import type { DataOf } from './data-of.js';
+import { canonicalDomain, graphFromProto, graphToProto, nodeFromProto, nodeToProto } from './graph.js';
 
 export function modelFromProto(proto: ModelProto, context: Context): OnnxModel {
   if (proto.graph === undefined) {

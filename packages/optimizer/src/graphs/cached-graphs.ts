@@ -10,7 +10,7 @@ import {
 } from '@cachequant/quantizer';
 import { MersenneTwister } from '@cachequant/tensor';
 import { CACHE_NAME, PREVIOUS_CACHE_NAME } from '../laboratory.js';
-import type { PackedWeights } from '../layers/pack-weights.js';
+import type { PackedWeights } from '../layers/packed-weights.js';
 import type { StudiedGraph } from './denoiser-graphs.js';
 
 /** Elements of each activation that are kept for each call, over all calibration images. */

@@ -1,26 +1,10 @@
 import { type PackedWeight, packWeight } from '@cachequant/quantizer';
+import type { LayerChoice, LayerTimes } from './decision.js';
 import { keepForQuality } from './keep-for-quality.js';
-import type { LayerTimes } from './measure-times.js';
 import { type NetworkErrors, networkErrors } from './network-errors.js';
 import { slowerLayers } from './slower-layers.js';
 import type { Trial } from './trial.js';
-import { type WholeTimes, wholeTimes } from './whole-times.js';
-
-/** What was measured of layers, and what became of it. */
-export interface LayerChoice {
-  /** Layers that took longer in integers, and with which in float the whole network is no slower. */
-  readonly slow: readonly string[];
-  /** Layers whose rounding the network cannot take. */
-  readonly sensitive: readonly string[];
-  /** Whether those are as good with weights stored as 8-bit integers. */
-  readonly sensitiveStored: boolean;
-  /** Milliseconds of a full call, with all layers in integers and with the slow ones in float. */
-  readonly wholeMs: WholeTimes | undefined;
-  /** Signal to noise of the network's prediction in decibels. */
-  readonly networkDb: { readonly allInteger: number; readonly chosen: number };
-  /** The layers with the least signal to noise, and that of the whole network where only this one is in float. */
-  readonly confirmed: readonly { readonly id: string; readonly networkDb: number }[];
-}
+import { wholeTimes } from './whole-times.js';
 
 /**
  * Layers that whole-network runs confirm, and for how long others follow where the floor is not reached: the error of

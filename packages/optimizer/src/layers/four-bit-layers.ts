@@ -1,5 +1,5 @@
 import type { Recipe } from '../recipe.js';
-import type { LayerDecision } from './layer-plan.js';
+import type { LayerDecision } from './decision.js';
 
 /**
  * With 4-bit weights, the layers that compute in integers store theirs so. The first and the last layer stay in

@@ -1,30 +1,8 @@
-import { floatReason, type Layer } from '@cachequant/quantizer';
+import { floatReason } from '@cachequant/quantizer';
 import { CacheQuantError } from '@cachequant/tensor';
 import type { DenoiserGraphs, StudiedGraph } from '../graphs/denoiser-graphs.js';
 import { type BundlePlan, wrongPlan } from '../plan-file.js';
-import type { LayerChoice } from './choose-layers.js';
-import type { LayerTimes } from './measure-times.js';
-
-/** What was measured of a layer before it was decided. */
-export interface LayerMeasurement extends LayerTimes {
-  /** Signal to noise of the layer by itself, integer against float on the same inputs, in decibels. */
-  readonly sqnr: number;
-  /** Signal to noise of the network's prediction with only this layer in float; of the worst layers. */
-  readonly networkDb?: number | undefined;
-}
-
-/** What becomes of a layer, and why. */
-export interface LayerDecision {
-  readonly id: string;
-  readonly kind: Layer['kind'];
-  readonly macs: number;
-  readonly compute: 'integer' | 'float';
-  readonly storage: 'int4' | 'int8' | 'float32';
-  /** Empty where there is nothing to say. */
-  readonly reason: string;
-  /** Left out for layers that were never meant for integers. */
-  readonly measured?: LayerMeasurement | undefined;
-}
+import type { LayerChoice, LayerDecision, LayerTimes } from './decision.js';
 
 /**
  * Decides for every layer of the full graph whether it can run in integers.

@@ -4,10 +4,12 @@ import { type OptimizedModel, optimizedModel, SMALL_RUN } from '../__fixtures__/
 import { readGraph } from '../graphs/float-graphs.js';
 import { FLOAT_FULL } from '../study.js';
 import { chooseLayers } from './choose-layers.js';
+import type { LayerTimes } from './decision.js';
 import { planLayers, settleLayers } from './layer-plan.js';
 import { localErrors } from './local-errors.js';
-import { type LayerTimes, measureTimes } from './measure-times.js';
-import { packWeights, sortPacked } from './pack-weights.js';
+import { measureTimes } from './measure-times.js';
+import { packWeights } from './pack-weights.js';
+import { sortPacked } from './packed-weights.js';
 import { removeTrial, TRIAL_WEIGHTS, type Trial } from './trial.js';
 
 let made: OptimizedModel;

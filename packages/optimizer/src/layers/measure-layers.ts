@@ -4,11 +4,13 @@ import type { Laboratory } from '../laboratory.js';
 import type { FullObservation } from '../observe/observe-full.js';
 import { FLOAT_FULL } from '../work/graph-files.js';
 import type { StageRunner } from '../work/stages.js';
-import { chooseLayers, type LayerChoice } from './choose-layers.js';
-import { type LayerDecision, settleLayers } from './layer-plan.js';
+import { chooseLayers } from './choose-layers.js';
+import type { LayerChoice, LayerDecision } from './decision.js';
+import { settleLayers } from './layer-plan.js';
 import { localErrors } from './local-errors.js';
 import { measureTimes } from './measure-times.js';
-import { type PackedRecord, packWeights, sortPacked } from './pack-weights.js';
+import { packWeights } from './pack-weights.js';
+import { type PackedRecord, sortPacked } from './packed-weights.js';
 import { TRIAL_WEIGHTS, type Trial } from './trial.js';
 
 /** What the measurements of layers lead to. */

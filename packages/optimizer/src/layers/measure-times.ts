@@ -5,17 +5,12 @@ import { findLayers, type Layer } from '@cachequant/quantizer';
 import type { ProfiledNode, Session } from '@cachequant/tensor';
 import { writeGraph } from '../graphs/float-graphs.js';
 import { loadGraph, runGraph } from '../laboratory.js';
+import type { LayerTimes } from './decision.js';
 import { layerCosts } from './layer-costs.js';
 import { layerNodes } from './layer-nodes.js';
 import { originFinder, withNumberedNodes } from './numbered-nodes.js';
 import { sampledCalls } from './sample-calls.js';
 import { type Trial, trialForm, trialPath } from './trial.js';
-
-/** Milliseconds of a layer in one call of the full graph. */
-export interface LayerTimes {
-  readonly floatMs: number;
-  readonly integerMs: number;
-}
 
 /** How often each graph is loaded and profiled, in turn. */
 const ROUNDS = 2;

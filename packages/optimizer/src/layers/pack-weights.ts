@@ -1,21 +1,10 @@
-import { createWeightFile, type OnnxModel, openSource, type WeightData } from '@cachequant/onnx';
+import { createWeightFile, type OnnxModel, type WeightData } from '@cachequant/onnx';
 import { type PackedWeight, packWeight, type WeightBits } from '@cachequant/quantizer';
-import { type Storage, throwIfAborted } from '@cachequant/tensor';
+import { throwIfAborted } from '@cachequant/tensor';
 import type { DenoiserGraphs } from '../graphs/denoiser-graphs.js';
 import type { Laboratory } from '../laboratory.js';
-import type { LayerDecision } from './layer-plan.js';
-
-/** Weights of a denoiser as the integer graphs use them, in one file on disk. */
-export interface PackedWeights {
-  readonly compute: ReadonlyMap<string, PackedWeight>;
-  readonly store: ReadonlyMap<string, PackedWeight>;
-}
-
-/** What `packWeights` saves: by layer id. */
-export interface PackedRecord {
-  readonly purpose: 'compute' | 'storage';
-  readonly packed: PackedWeight;
-}
+import type { LayerDecision } from './decision.js';
+import type { PackedRecord } from './packed-weights.js';
 
 /** Where everything of the layers lies in the file. */
 export interface PackedFile {
@@ -83,28 +72,8 @@ export function withPackedFloats(model: OnnxModel, { floats }: PackedFile): Onnx
   return { ...model, graph: { ...model.graph, initializers } };
 }
 
-/** A weight of a file in the work folder as one that can be read from there, a piece at a time. */
-export async function weightIn(work: Storage, path: string, packed: PackedWeight): Promise<PackedWeight> {
-  const { integers } = packed;
-  if (integers.data.kind !== 'external') return packed;
-  const { offset, length } = integers.data;
-  const source = await openSource(work, path);
-  return { ...packed, integers: { ...integers, data: { kind: 'range', source, offset, length } } };
-}
-
 /** Products of a few vectors compute in float, so that the limits of integer kernels are not theirs. */
 function bitsOf({ compute, storage }: LayerDecision, bits: WeightBits): WeightBits {
   if (storage === 'int4') return 4;
   return compute === 'integer' ? bits : 8;
-}
-
-/** Takes saved records apart by what they are for. */
-export function sortPacked(records: Readonly<Record<string, PackedRecord>>): PackedWeights {
-  const of = (purpose: PackedRecord['purpose']) =>
-    new Map(
-      Object.entries(records)
-        .filter(([, record]) => record.purpose === purpose)
-        .map(([id, record]) => [id, record.packed]),
-    );
-  return { compute: of('compute'), store: of('storage') };
 }

@@ -8,8 +8,9 @@ import { type MomentWave, momentWaves } from '../observe/moment-waves.js';
 import { observeMoments } from '../observe/observe-moments.js';
 import type { FloatTrajectory } from '../observe/trajectory.js';
 import type { StageRunner } from '../work/stages.js';
-import type { LayerDecision } from './layer-plan.js';
-import { type PackOptions, weightIn } from './pack-weights.js';
+import type { LayerDecision } from './decision.js';
+import type { PackOptions } from './pack-weights.js';
+import { weightIn } from './packed-weights.js';
 
 /** A weight that was rounded, and its file in the work folder. */
 export interface RoundedWeight {

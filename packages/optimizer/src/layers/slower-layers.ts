@@ -1,4 +1,4 @@
-import type { LayerTimes } from './measure-times.js';
+import type { LayerTimes } from './decision.js';
 
 /** A layer goes back to float when integers take this much longer: less is the noise of measuring. */
 const MARGIN = 1.1;

@@ -4,7 +4,8 @@ import { integerForm } from '../graphs/cached-graphs.js';
 import type { StudiedGraph } from '../graphs/denoiser-graphs.js';
 import type { Laboratory } from '../laboratory.js';
 import type { FloatTrajectory } from '../observe/trajectory.js';
-import { type PackedRecord, type PackedWeights, type PackOptions, weightIn } from './pack-weights.js';
+import type { PackOptions } from './pack-weights.js';
+import { type PackedRecord, type PackedWeights, weightIn } from './packed-weights.js';
 
 /** Beside the float graphs, so that graphs made of both need no copies of weights. */
 export const TRIAL_WEIGHTS = 'float/int8.bin';

@@ -1,20 +1,13 @@
 import { medianOf } from '@cachequant/evaluate';
 import { writeGraph } from '../graphs/float-graphs.js';
 import { runGraph, withGraphs } from '../laboratory.js';
+import type { WholeTimes } from './decision.js';
 import { sampledCalls } from './sample-calls.js';
 import { type Trial, trialForm, trialPath } from './trial.js';
 
 const TOTAL_MS = 6000;
 const LEAST_RUNS = 5;
 const MOST_RUNS = 50;
-
-/** Of a full call; medians of runs in turn. */
-export interface WholeTimes {
-  readonly allInteger: number;
-  readonly withoutSlow: number;
-  /** The second over the first, run by run, so that a machine whose speed drifts slows both. */
-  readonly ratio: number;
-}
 
 /** Milliseconds of a full call in integers, and with some layers in float. */
 export async function wholeTimes(trial: Trial, slow: ReadonlySet<string>): Promise<WholeTimes> {

@@ -1,6 +1,6 @@
 import { readWeight } from '@cachequant/onnx';
 import type { ActivationGridTable } from '../activation-statistics.js';
-import type { OutputCorrection } from '../integer-graph.js';
+import type { OutputCorrection } from '../integer-graph-plan.js';
 import type { Layer } from '../layers.js';
 import type { PackedWeight } from '../packed-weight.js';
 

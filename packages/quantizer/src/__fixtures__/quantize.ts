@@ -2,13 +2,8 @@ import { inferShapes, type OnnxModel } from '@cachequant/onnx';
 import { MersenneTwister, type Runtime, type Tensor } from '@cachequant/tensor';
 import { type ActivationGridTable, ActivationStatistics } from '../activation-statistics.js';
 import { detachBiases } from '../detach-biases.js';
-import {
-  activationSites,
-  convolutionInputs,
-  type IntegerGraphPlan,
-  type OutputCorrection,
-  toIntegerGraph,
-} from '../integer-graph.js';
+import { activationSites, convolutionInputs, toIntegerGraph } from '../integer-graph.js';
+import type { IntegerGraphPlan, OutputCorrection } from '../integer-graph-plan.js';
 import { findLayers, type Layer } from '../layers.js';
 import { addObservers, OBSERVATIONS_OUTPUT } from '../observe.js';
 import { type PackedWeight, packWeight } from '../packed-weight.js';

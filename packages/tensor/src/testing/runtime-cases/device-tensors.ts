@@ -1,6 +1,6 @@
 import { type DeviceTensor, isDeviceTensor, type Runtime, tensor } from '../../index.js';
-import type { RuntimeSuite } from '../describe-runtime.js';
 import { doubleModel } from '../models.js';
+import type { RuntimeSuite } from '../runtime-suite.js';
 import { failure } from '../test-api.js';
 
 const X = tensor('float32', [1], Float32Array.of(4));

@@ -1,6 +1,6 @@
 import { type Tensor, tensor } from '../../index.js';
-import type { RuntimeSuite } from '../describe-runtime.js';
 import { convModel, doubleModel, repeatModel } from '../models.js';
+import type { RuntimeSuite } from '../runtime-suite.js';
 
 const REPEATED: readonly (readonly [given: Tensor, twice: Tensor])[] = [
   [

@@ -1,6 +1,6 @@
 import { CacheQuantError, type Feeds, tensor } from '../../index.js';
-import type { RuntimeSuite } from '../describe-runtime.js';
 import { productModel, sumModel } from '../models.js';
+import type { RuntimeSuite } from '../runtime-suite.js';
 import { failure } from '../test-api.js';
 
 const A = tensor('float32', [1, 3], Float32Array.of(1, 2, 3));

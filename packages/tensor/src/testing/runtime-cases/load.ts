@@ -1,6 +1,6 @@
 import { tensor, toBytes } from '../../index.js';
-import type { RuntimeSuite } from '../describe-runtime.js';
 import { externalProductModel, productModel, sumModel, WEIGHT } from '../models.js';
+import type { RuntimeSuite } from '../runtime-suite.js';
 import { failure } from '../test-api.js';
 
 const X = tensor('float32', [1, 2], Float32Array.of(10, 1));

@@ -1,6 +1,6 @@
 import { tensor } from '../../index.js';
-import type { RuntimeSuite } from '../describe-runtime.js';
 import { doubleModel, productModel, slowModel, sumModel } from '../models.js';
+import type { RuntimeSuite } from '../runtime-suite.js';
 import { failure } from '../test-api.js';
 
 const SIZE = 384;

@@ -1,0 +1,21 @@
+import type { ModelSource, Runtime } from '../index.js';
+import type { TestApi } from './test-api.js';
+
+export interface RuntimeSuiteOptions {
+  /**
+   * Puts files, by name, where the runtime can open them, and returns the source of `model.onnx`. Without
+   * it, only models in memory are tried.
+   */
+  readonly place?: (files: ReadonlyMap<string, Uint8Array>) => Promise<ModelSource>;
+  /** Whether the runtime can profile; true when left out. */
+  readonly profiling?: boolean;
+  /** Products of 384 × 384 matrices that take the runtime a few tenths of a second; 60 when left out. */
+  readonly slowDepth?: number;
+}
+
+/** What the cases share. */
+export interface RuntimeSuite extends RuntimeSuiteOptions, TestApi {
+  /** The runtime of the whole suite; only inside a test. */
+  readonly runtime: () => Runtime;
+  readonly factory: () => Promise<Runtime>;
+}
