@@ -135,11 +135,28 @@ export interface ChosenOperation {
 /**
  * `optimize` in a laboratory that is open already, and stays so: for comparisons that go on from the study.
  * @param request what the laboratory was opened with, and where the bundle goes
+ * @throws CacheQuantError `storage` while another run makes a bundle there
  */
 export async function optimizeIn(
   opened: OpenLaboratory,
   request: OptimizeRequest,
   operation?: ChosenOperation,
+): Promise<OptimizeSummary> {
+  const lock = await request.out.lock(BUNDLE_LOCK);
+  try {
+    return await optimizeLocked(opened, request, operation);
+  } finally {
+    await lock.release();
+  }
+}
+
+/** Held by whoever makes a bundle in a folder. */
+const BUNDLE_LOCK = 'bundle';
+
+async function optimizeLocked(
+  opened: OpenLaboratory,
+  request: OptimizeRequest,
+  operation: ChosenOperation | undefined,
 ): Promise<OptimizeSummary> {
   await requireBundlePlace(request.out);
   const { runner, prepared, inputDims, plan } = opened;

@@ -116,6 +116,7 @@ const nowhere: Storage = {
   create: async () => ({ write: async () => {}, commit: async () => {}, abort: async () => {} }),
   list: async () => [],
   remove: async () => {},
+  lock: async () => ({ release: async () => {} }),
 };
 
 async function secondsPerCall({ lab, prepared }: OpenLaboratory): Promise<number> {

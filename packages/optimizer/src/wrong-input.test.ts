@@ -11,6 +11,7 @@ import type { OptimizeOptions } from './recipe.js';
 const QUICK: OptimizeOptions = { steps: 4, interval: 2, calibrationImages: 1, verificationImages: 1 };
 
 describe('optimize refuses', () => {
+  const controller = new AbortController();
   let runtime: Runtime;
   beforeAll(async () => {
     runtime = await createNodeRuntime();
@@ -44,6 +45,23 @@ describe('optimize refuses', () => {
     const source = await modelCopy('fashion-sd', { 'unet/model.onnx': undefined, 'denoiser/full.onnx': 'x' });
     const error = await refusal(source);
     expect(error.message).toMatch(/bundle.*optimized already.*model folder/s);
+  });
+
+  it('a work folder or a place for the bundle where another run is, and takes them when that has ended', async () => {
+    const [work, out] = [memoryStorage(), memoryStorage()];
+    const request = { source: fashion, work, out, runtime, options: QUICK };
+    for (const lock of [await work.lock('work'), await out.lock('bundle')]) {
+      await expect(optimize(request)).rejects.toMatchObject({
+        code: 'storage',
+        message: expect.stringContaining('another run is at work here'),
+      });
+      expect(await out.list()).toEqual([]);
+      await lock.release();
+    }
+    // The refused runs have given back what they held.
+    const stopped = optimize({ ...request, onStage: () => controller.abort(), signal: controller.signal });
+    await expect(stopped).rejects.toMatchObject({ code: 'aborted' });
+    for (const lock of [await work.lock('work'), await out.lock('bundle')]) await lock.release();
   });
 
   it('a denoiser that was cut short', async () => {

@@ -1,7 +1,10 @@
 import { mkdir, open, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { checkStoragePrefix, checkStorageRange, type Storage } from '@cachequant/tensor';
+import { checkStoragePrefix, checkStorageRange, type FileStat, type Storage } from '@cachequant/tensor';
+import { lockFile } from './file-lock.js';
 import { FileWriter } from './file-writer.js';
+import { hashFile } from './hash-file.js';
+import { leadsOutside, refuseLinkedFolders } from './links.js';
 import { listFiles } from './list-files.js';
 import { storageError } from './storage-error.js';
 import { checkPath } from './storage-path.js';
@@ -24,8 +27,7 @@ export function nodeStorage(root: string): Storage {
 
     async stat(path) {
       const place = locate(path);
-      const found = await attempt('stat', place, () => statOrNothing(place));
-      return found?.isFile() ? { size: found.size } : undefined;
+      return attempt('stat', place, () => describeFile(base, place));
     },
 
     async read(path, range) {
@@ -36,6 +38,7 @@ export function nodeStorage(root: string): Storage {
     async create(path) {
       const place = locate(path);
       return attempt('create', place, async () => {
+        await refuseLinkedFolders(base, path, 'create');
         await mkdir(dirname(place), { recursive: true });
         const temporary = temporaryName(place);
         return new FileWriter(await open(temporary, 'wx'), temporary, place);
@@ -50,7 +53,23 @@ export function nodeStorage(root: string): Storage {
 
     async remove(path) {
       const place = locate(path);
-      await attempt('remove', place, () => rm(place, { recursive: true, force: true }));
+      await attempt('remove', place, async () => {
+        await refuseLinkedFolders(base, path, 'remove');
+        await rm(place, { recursive: true, force: true });
+      });
+    },
+
+    async lock(name) {
+      const place = locate(name);
+      return attempt('lock', place, async () => {
+        await refuseLinkedFolders(base, name, 'lock');
+        return lockFile(place);
+      });
+    },
+
+    async hash(path) {
+      const place = locate(path);
+      return attempt('read', place, () => hashFile(place));
     },
   };
 }
@@ -63,9 +82,20 @@ async function attempt<T>(where: string, path: string, action: () => Promise<T>)
   }
 }
 
+async function describeFile(base: string, place: string): Promise<FileStat | undefined> {
+  const found = await statOrNothing(place);
+  if (!found?.isFile()) return undefined;
+  const { dev, ino, size, mtimeNs, ctimeNs } = found;
+  return {
+    size: Number(size),
+    version: [dev, ino, size, mtimeNs, ctimeNs].join('-'),
+    ...((await leadsOutside(base, place)) && { outside: true }),
+  };
+}
+
 async function statOrNothing(path: string) {
   try {
-    return await stat(path);
+    return await stat(path, { bigint: true });
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;

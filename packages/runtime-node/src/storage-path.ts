@@ -1,14 +1,14 @@
 import { CacheQuantError, checkStoragePath } from '@cachequant/tensor';
-import { isTemporary } from './temporary-name.js';
+import { isReserved } from './temporary-name.js';
 
 /**
- * Checks a path, and that it is not the name of an unfinished file.
+ * Checks a path, and that it is not the name of an unfinished file or of a lock.
  *
  * @throws CacheQuantError `storage`
  */
 export function checkPath(path: string): string {
-  if (!checkStoragePath(path).split('/').some(isTemporary)) return path;
-  throw new CacheQuantError('storage', 'names of this form are kept for unfinished files', {
+  if (!checkStoragePath(path).split('/').some(isReserved)) return path;
+  throw new CacheQuantError('storage', 'names of this form are kept for unfinished files and locks', {
     where: 'path',
     got: JSON.stringify(path),
     hint: 'Choose another name',

@@ -2,6 +2,9 @@ import { randomUUID } from 'node:crypto';
 
 const ENDING = '.cachequant-partial';
 
+/** Ends the name of a file that is there only to be locked. */
+export const LOCK_ENDING = '.cachequant-lock';
+
 /** An hour without a write: whoever wrote it is gone. */
 const ABANDONED_AFTER_MS = 3_600_000;
 
@@ -12,6 +15,11 @@ export function temporaryName(path: string): string {
 
 export function isTemporary(name: string): boolean {
   return name.endsWith(ENDING);
+}
+
+/** Whether a name is that of no file of a storage: unfinished, or a lock. */
+export function isReserved(name: string): boolean {
+  return isTemporary(name) || name.endsWith(LOCK_ENDING);
 }
 
 export function isAbandoned(file: { mtimeMs: number }, nowMs: number): boolean {

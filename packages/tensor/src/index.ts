@@ -25,7 +25,15 @@ export type {
   RuntimeCapabilities,
   Session,
 } from './runtime.js';
-export { readText, type Storage, type StorageWriter, writeFile } from './storage.js';
+export {
+  type FileStat,
+  lockedError,
+  readText,
+  type Storage,
+  type StorageLock,
+  type StorageWriter,
+  writeFile,
+} from './storage.js';
 export { storageFolder } from './storage-folder.js';
 export { checkStoragePath, checkStoragePrefix, checkStorageRange } from './storage-path.js';
 export {

@@ -1,5 +1,5 @@
 import { CacheQuantError } from './errors.js';
-import type { Storage, StorageWriter } from './storage.js';
+import { lockedError, type Storage, type StorageWriter } from './storage.js';
 import { checkStoragePath, checkStoragePrefix, checkStorageRange } from './storage-path.js';
 
 /** What is to go wrong. Sizes in bytes; nothing goes wrong when left out. */
@@ -27,7 +27,7 @@ export function memoryStorage(faults: StorageFaults = {}): MemoryStorage {
     setFaults: (next) => disk.setFaults(next),
     async stat(path) {
       const file = disk.files.get(checkStoragePath(path));
-      return file && { size: file.byteLength };
+      return file && { size: file.byteLength, version: String(disk.versions.get(path)) };
     },
     async read(path, range) {
       const file = disk.files.get(checkStoragePath(path));
@@ -47,14 +47,27 @@ export function memoryStorage(faults: StorageFaults = {}): MemoryStorage {
     async remove(path) {
       for (const name of disk.under(checkStoragePath(path))) disk.remove(name);
     },
+    async lock(name) {
+      if (disk.locks.has(checkStoragePath(name))) throw lockedError(name);
+      const mine = {};
+      disk.locks.set(name, mine);
+      return {
+        async release() {
+          if (disk.locks.get(name) === mine) disk.locks.delete(name);
+        },
+      };
+    },
   };
 }
 
 class Disk {
   readonly files = new Map<string, Uint8Array>();
+  readonly versions = new Map<string, number>();
+  readonly locks = new Map<string, object>();
   usedBytes = 0;
   #faults: StorageFaults;
   #writtenBytes = 0;
+  #lastVersion = 0;
 
   constructor(faults: StorageFaults) {
     this.#faults = faults;
@@ -72,6 +85,12 @@ class Disk {
   remove(path: string): void {
     this.usedBytes -= this.files.get(path)?.byteLength ?? 0;
     this.files.delete(path);
+  }
+
+  put(path: string, file: Uint8Array): void {
+    this.remove(path);
+    this.files.set(path, file);
+    this.versions.set(path, ++this.#lastVersion);
   }
 
   take(bytes: number, path: string): void {
@@ -115,8 +134,7 @@ class MemoryWriter implements StorageWriter {
       file.set(chunk, offset);
       offset += chunk.byteLength;
     }
-    this.#disk.remove(this.#path);
-    this.#disk.files.set(this.#path, file);
+    this.#disk.put(this.#path, file);
   }
 
   async abort(): Promise<void> {

@@ -16,6 +16,8 @@ export function storageFolder(storage: Storage, folder: string): Storage {
       return paths.map((path) => path.slice(folder.length + 1));
     },
     remove: async (path) => storage.remove(inside(path)),
+    lock: async (name) => storage.lock(inside(name)),
+    ...(storage.hash && { hash: async (path: string) => storage.hash!(inside(path)) }),
     ...(storage.locate && { locate: (path: string) => storage.locate!(inside(path)) }),
   };
 }

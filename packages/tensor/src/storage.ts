@@ -1,3 +1,5 @@
+import { CacheQuantError } from './errors.js';
+
 /** A file being written. Nothing is visible under its name until `commit` has returned. */
 export interface StorageWriter {
   write(chunk: Uint8Array): Promise<void>;
@@ -7,20 +9,54 @@ export interface StorageWriter {
   abort(): Promise<void>;
 }
 
+/** What is known of a file without reading it. */
+export interface FileStat {
+  /** Bytes. */
+  readonly size: number;
+  /**
+   * Differs from that of every earlier content; equal versions mean equal content. Left out where a storage cannot
+   * tell, or never changes.
+   */
+  readonly version?: string;
+  /** Whether a link leads out of the storage to the file; left out: no. */
+  readonly outside?: true;
+}
+
+/** A name that one holder has; `release` gives it back, and so does the end of the holder's process or page. */
+export interface StorageLock {
+  /** A second call does nothing. */
+  release(): Promise<void>;
+}
+
 /**
  * Named files with ranges and atomic writes: a folder in Node, OPFS in a browser, memory in tests.
  * Paths are relative, with `/` between folders; absolute paths and `..` are refused.
+ *
+ * Links, where there are any: reading follows them, wherever they lead (`stat` says when that is outside); writing and
+ * removing never pass through one.
  */
 export interface Storage {
   /** @returns undefined when there is no such file */
-  stat(path: string): Promise<{ size: number } | undefined>;
+  stat(path: string): Promise<FileStat | undefined>;
   /** @throws CacheQuantError `storage` when the file is missing or shorter than the range */
   read(path: string, range?: { offset: number; length: number }): Promise<Uint8Array>;
   create(path: string): Promise<StorageWriter>;
   /** Paths of all files at or under the prefix, sorted. */
   list(prefix?: string): Promise<string[]>;
-  /** Removes a file, or a folder with everything in it; nothing happens if it is not there. */
+  /**
+   * Removes a file, or a folder with everything in it; nothing happens if it is not there. A link is removed itself,
+   * never what it points to.
+   */
   remove(path: string): Promise<void>;
+  /**
+   * Takes a name for as long as the work on some files goes on, against everyone who opens the same place: other
+   * processes, other tabs, other storages. Nobody holds it who has ended, however that came about.
+   *
+   * @throws CacheQuantError `storage` when another holds it
+   */
+  lock(name: string): Promise<StorageLock>;
+  /** SHA-256 of a file in hexadecimal, where the storage computes it faster than from what `read` gives. */
+  hash?(path: string): Promise<string>;
   /** The path by which a runtime on this machine can open the file itself, where there is one. */
   locate?(path: string): string | undefined;
 }
@@ -39,4 +75,13 @@ export async function writeFile(storage: Storage, path: string, content: Uint8Ar
 
 export async function readText(storage: Storage, path: string): Promise<string> {
   return new TextDecoder().decode(await storage.read(path));
+}
+
+/** @returns the error of `Storage.lock` for a name that another holds */
+export function lockedError(where: string, holder?: string): CacheQuantError {
+  return new CacheQuantError('storage', 'another run is at work here', {
+    where,
+    ...(holder !== undefined && { got: holder }),
+    hint: 'Wait until it has ended, or choose another folder',
+  });
 }

@@ -1,4 +1,4 @@
-import { CacheQuantError, type Storage, type StorageWriter } from '@cachequant/tensor';
+import { CacheQuantError, type Storage, type StorageLock, type StorageWriter } from '@cachequant/tensor';
 
 /** Files in memory, for tests. */
 export class MemoryStorage implements Storage {
@@ -46,5 +46,9 @@ export class MemoryStorage implements Storage {
 
   async remove(path: string): Promise<void> {
     this.files.delete(path);
+  }
+
+  async lock(): Promise<StorageLock> {
+    return { release: async () => undefined };
   }
 }

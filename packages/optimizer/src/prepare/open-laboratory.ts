@@ -45,8 +45,30 @@ export interface OpenLaboratory {
   dispose(): Promise<void>;
 }
 
-/** Reads the source, prepares its images, and opens the work folder. */
+/**
+ * Reads the source, prepares its images, and opens the work folder, which is this laboratory's alone until it is
+ * disposed.
+ * @throws CacheQuantError `storage` while another run works in the folder
+ */
 export async function openLaboratory(options: LaboratoryOptions): Promise<OpenLaboratory> {
+  const lock = await options.work.lock(WORK_LOCK);
+  try {
+    const opened = await openLocked(options);
+    const dispose = async () => {
+      await opened.dispose();
+      await lock.release();
+    };
+    return { ...opened, dispose };
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+/** Held by whoever writes into a work folder. */
+const WORK_LOCK = 'work';
+
+async function openLocked(options: LaboratoryOptions): Promise<OpenLaboratory> {
   const { source, work, runtime, conditioning, plan, signal } = options;
   const given = options.options ?? {};
   const recipe = parseRecipe(plan ? optionsOfPlan(plan, given) : given);

@@ -43,6 +43,21 @@ describe('openStages', () => {
     expect(await other.stage('one', async () => 2)).toBe(2);
   });
 
+  it('does not take over a stage that another run has saved, nor save into a folder that is another’s', async () => {
+    const work = memoryStorage();
+    const first = await openStages(work, 'a', {});
+    await first.stage('one', async () => 'of a');
+    // A run that keeps to no lock.
+    await writeFile(work, 'fingerprint.txt', 'b');
+    const second = await openStages(work, 'b', {});
+    expect(await second.stage('one', async () => 'of b')).toBe('of b');
+    expect(second.reused).toEqual([]);
+    await expect(first.stage('two', async () => 'of a')).rejects.toMatchObject({
+      code: 'storage',
+      where: 'fingerprint.txt',
+    });
+  });
+
   it('starts anew after a folder was emptied halfway', async () => {
     const work = memoryStorage();
     await (await openStages(work, 'a', {})).stage('one', async () => 1);

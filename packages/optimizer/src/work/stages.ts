@@ -32,17 +32,36 @@ export async function openStages(
     async stage<T>(name: string, run: () => Promise<T>): Promise<T> {
       throwIfAborted(options.signal);
       const path = `stages/${name}`;
-      const saved = await loadArtifact<{ value: T }>(work, path);
+      const found = await loadArtifact<SavedStage<T>>(work, path);
+      // What another run has left there is as good as nothing.
+      const saved = found?.fingerprint === fingerprint ? found : undefined;
       options.onStage?.(name, saved !== undefined);
       if (saved) {
         reused.push(name);
         return saved.value;
       }
       const value = await run();
-      await saveArtifact(work, path, { value });
+      await requireOwn(work, fingerprint);
+      await saveArtifact(work, path, { fingerprint, value } satisfies SavedStage<T>);
       return value;
     },
   };
+}
+
+/** A stage's result, and the optimization that it belongs to. */
+interface SavedStage<T> {
+  readonly fingerprint: string;
+  readonly value: T;
+}
+
+/** @throws CacheQuantError `storage` when the folder was taken for another optimization since it was opened */
+async function requireOwn(work: Storage, fingerprint: string): Promise<void> {
+  const known = (await work.stat(FINGERPRINT)) ? await readText(work, FINGERPRINT) : undefined;
+  if (known === fingerprint) return;
+  throw new CacheQuantError('storage', 'the work folder is no longer that of this run', {
+    where: work.locate?.(FINGERPRINT) ?? FINGERPRINT,
+    hint: 'Give every run a work folder of its own.',
+  });
 }
 
 /** Makes the folder that of this optimization; what is in it stays only if it was before. */

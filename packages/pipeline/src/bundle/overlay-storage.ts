@@ -9,5 +9,6 @@ export function overlayStorage(base: Storage, top: Storage): Storage {
     list: async (prefix) => [...new Set([...(await base.list(prefix)), ...(await top.list(prefix))])].sort(),
     create: (path) => top.create(path),
     remove: (path) => top.remove(path),
+    lock: (name) => top.lock(name),
   };
 }

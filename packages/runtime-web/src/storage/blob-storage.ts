@@ -40,6 +40,10 @@ export function blobStorage(files: ReadonlyMap<string, Blob>): Storage {
     async remove(path) {
       throw readOnly('remove', checkStoragePath(path));
     },
+
+    async lock(path) {
+      throw readOnly('lock', checkStoragePath(path));
+    },
   };
 }
 

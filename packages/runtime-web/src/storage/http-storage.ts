@@ -159,6 +159,10 @@ export function httpStorage(url: string | URL, options: HttpStorageOptions = {})
     async remove(path) {
       throw readOnly('remove', base + checkStoragePath(path));
     },
+
+    async lock(path) {
+      throw readOnly('lock', base + checkStoragePath(path));
+    },
   };
 }
 

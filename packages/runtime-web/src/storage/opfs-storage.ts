@@ -1,6 +1,7 @@
 import { checkStoragePath, checkStoragePrefix, checkStorageRange, type Storage } from '@cachequant/tensor';
 import { browserStorageError, missingFile } from './browser-storage-error.js';
 import { OpfsWriter } from './opfs-writer.js';
+import { webLock } from './web-lock.js';
 
 /** Where files are until they are whole; a name that no path of a storage has. */
 const UNFINISHED = '.unfinished';
@@ -87,6 +88,10 @@ export function opfsStorage(folder = 'cachequant'): Storage {
       } catch (error) {
         if (!isMissing(error)) throw browserStorageError(error, 'remove', path);
       }
+    },
+
+    async lock(name) {
+      return webLock(`${folder}/${checkPath(name).join('/')}`);
     },
   };
 }
