@@ -7,6 +7,7 @@ import { dpmSolver } from './dpm-solver.js';
 import { euler } from './euler.js';
 import { eulerAncestral } from './euler-ancestral.js';
 import { pndm } from './pndm.js';
+import { requireFiniteSteps } from './require-finite-steps.js';
 import type { Sampler } from './sampler.js';
 
 const DEFINITIONS: readonly SamplerDefinition[] = [ddim, pndm, dpmSolver, euler, eulerAncestral, ddpm];
@@ -34,7 +35,7 @@ export interface SamplerOptions {
  * @param config the content of a diffusers `scheduler_config.json`; missing fields have diffusers' defaults, and
  * fields that the class does not know are ignored, as in diffusers
  * @throws CacheQuantError `unsupported` (a class or a field's value that there is none of here),
- * `invalid-argument` (a malformed configuration, a wrong number of steps)
+ * `invalid-argument` (a malformed configuration, a wrong number of steps, a noise schedule that a step divides by zero at)
  * @example createSampler(config, { steps: 20, sampler: 'dpm-solver++' })
  */
 export function createSampler(config: unknown, options: SamplerOptions): Sampler {
@@ -44,7 +45,12 @@ export function createSampler(config: unknown, options: SamplerOptions): Sampler
   checkOverrides(definition, options.overrides ?? {});
   const own = record._class_name === definition.name ? record : convertedConfig(record, definition);
   const named = options.sampler === 'plms' ? { skip_prk_steps: true } : {};
-  return definition.create({ ...own, ...named, ...options.overrides }, { steps: options.steps, images });
+  const sampler = definition.create(
+    { ...own, ...named, ...options.overrides },
+    { steps: options.steps, images },
+  );
+  requireFiniteSteps(sampler, images);
+  return sampler;
 }
 
 function findDefinition(name: unknown): SamplerDefinition {

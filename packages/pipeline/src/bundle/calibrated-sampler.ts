@@ -18,7 +18,7 @@ export async function calibratedSampler(
   storage: Storage,
   { sampler }: Pick<BundleManifest, 'sampler'>,
 ): Promise<CalibratedSampler | undefined> {
-  const config = (await openScheduler(storage)) ?? {};
+  const config = (await openScheduler(storage))?.config ?? {};
   const known = SAMPLER_NAMES.find(({ name }) => name === sampler.name);
   for (const name of [sampler.name, ...(known?.shortNames ?? [])]) {
     const made = possibleSampler(config, name, sampler.steps);

@@ -36,17 +36,20 @@ async function encodeAll(
   return states;
 }
 
-/** Collects warnings without repeating them. */
+/** Collects warnings without repeating them; a note is one that no strict request is refused for. */
 export function warningCollector(
   strict: boolean,
   onWarning: Warn | undefined,
-): { warn: Warn; warnings: readonly string[] } {
+): { warn: Warn; note: Warn; warnings: readonly string[] } {
   const warnings: string[] = [];
-  const warn = (message: string) => {
-    if (strict) throw new CacheQuantError('invalid-argument', message, { where: 'generate, strict' });
+  const note = (message: string) => {
     if (warnings.includes(message)) return;
     warnings.push(message);
     onWarning?.(message);
   };
-  return { warn, warnings };
+  const warn = (message: string) => {
+    if (strict) throw new CacheQuantError('invalid-argument', message, { where: 'generate, strict' });
+    note(message);
+  };
+  return { warn, note, warnings };
 }

@@ -1,5 +1,5 @@
 import { createNodeRuntime } from '@cachequant/runtime-node';
-import type { Runtime } from '@cachequant/tensor';
+import { type Runtime, readText } from '@cachequant/tensor';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { modelCopy, modelStorage } from '../__fixtures__/models.js';
 import type { GenerationRequest } from './generation-request.js';
@@ -108,6 +108,28 @@ describe('createGenerator(options)', () => {
     const { warnings } = await generator.generate(request);
     expect(warnings).toEqual([expect.stringContaining('negative prompt has no effect')]);
     await expect(generator.generate({ ...request, strict: true })).rejects.toThrow('has no effect');
+  });
+
+  it('clips no latents for a configuration without clip_sample, and says so once, strict or not', async () => {
+    const scheduler = JSON.parse(
+      await readText(modelStorage('fashion-sd'), 'scheduler/scheduler_config.json'),
+    ) as Record<string, unknown>;
+    const picture = async (changes: Record<string, unknown>) => {
+      const config = JSON.stringify({ ...scheduler, _class_name: 'DDIMScheduler', ...changes });
+      const storage = await modelCopy('fashion-sd', { 'scheduler/scheduler_config.json': config });
+      const own = await createGenerator({ storage, runtime });
+      const { images, warnings } = await own.generate({ prompt: PROMPT, steps: 4, count: 2, strict: true });
+      await own.dispose();
+      return { rgb: images[0]!.rgb, warnings };
+    };
+    const explicit = await picture({ clip_sample: false, steps_offset: 1 });
+    const outdated = await picture({ clip_sample: undefined, steps_offset: undefined });
+    expect(outdated.rgb).toEqual(explicit.rgb);
+    expect(outdated.warnings).toEqual([
+      expect.stringContaining('clip_sample'),
+      expect.stringContaining('steps_offset'),
+    ]);
+    expect(explicit.warnings).toEqual([]);
   });
 
   it('warns of a prompt that is cut, and refuses it when strict', async () => {

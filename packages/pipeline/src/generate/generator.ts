@@ -128,7 +128,8 @@ async function generate(settings: Settings, request: GenerationRequest): Promise
   const guidanceScale =
     parts.promptEncoder === undefined ? 1 : (request.guidanceScale ?? settings.defaults.guidanceScale);
   const negative = isGuided(guidanceScale) ? [request.negativePrompt] : [];
-  const { warn, warnings } = warningCollector(request.strict ?? false, settings.onWarning);
+  const { warn, note, warnings } = warningCollector(request.strict ?? false, settings.onWarning);
+  parts.folder.warnings.forEach(note);
   const [height, width] = [shape[1] * parts.decoder.factor, shape[2] * parts.decoder.factor];
   const plan: GenerationPlan = {
     sampler,

@@ -13,6 +13,7 @@ import {
   type VaeConfig,
   vaeConfigSchema,
 } from './component-configs.js';
+import { type PipelineScheduler, pipelineScheduler } from './pipeline-scheduler.js';
 import { readJson, readOptionalJson } from './read-json.js';
 
 /** An ONNX file and what its `config.json` says. */
@@ -34,7 +35,10 @@ export interface ModelFolder {
   readonly textEncoder: ModelComponent<TextEncoderConfig> | undefined;
   /** The folder of the tokenizer's files. */
   readonly tokenizer: string | undefined;
+  /** As the pipeline uses it (see `pipelineScheduler`). */
   readonly scheduler: SchedulerConfig | undefined;
+  /** What the user should know of how the folder is read. */
+  readonly warnings: readonly string[];
 }
 
 /** Where a denoiser may lie: as optimum writes it, in a bundle, and alone. */
@@ -46,8 +50,9 @@ const DENOISER_PLACES = ['unet/model.onnx', 'transformer/model.onnx', 'denoiser/
  * `storage` when a file is missing that others refer to
  */
 export async function openModelFolder(storage: Storage): Promise<ModelFolder> {
-  const index = await readOptionalJson(storage, 'model_index.json', modelIndexSchema);
+  const index = await openIndex(storage);
   const denoiser = await findDenoiser(storage, index);
+  const scheduler = await openScheduler(storage);
   const folder = {
     storage,
     index,
@@ -55,10 +60,15 @@ export async function openModelFolder(storage: Storage): Promise<ModelFolder> {
     vaeDecoder: await openComponent(storage, 'vae_decoder', vaeConfigSchema),
     textEncoder: await openComponent(storage, 'text_encoder', textEncoderConfigSchema),
     tokenizer: (await storage.list('tokenizer')).length > 0 ? 'tokenizer' : undefined,
-    scheduler: await openScheduler(storage),
+    scheduler: scheduler?.config,
+    warnings: scheduler?.warnings ?? [],
   };
   checkParts(folder);
   return folder;
+}
+
+function openIndex(storage: Storage): Promise<ModelIndex | undefined> {
+  return readOptionalJson(storage, 'model_index.json', modelIndexSchema);
 }
 
 async function findDenoiser(storage: Storage, index: ModelIndex | undefined): Promise<string> {
@@ -107,10 +117,12 @@ async function openComponent<S extends z.ZodType>(
 }
 
 /** What the folder says of its sampler; undefined where it says nothing. */
-export async function openScheduler(storage: Storage): Promise<SchedulerConfig | undefined> {
+export async function openScheduler(storage: Storage): Promise<PipelineScheduler | undefined> {
+  const index = await openIndex(storage);
   const path = 'scheduler/scheduler_config.json';
   if ((await storage.stat(path)) === undefined) return undefined;
-  return readJson(storage, path, schedulerConfigSchema, parseSchedulerConfig);
+  const config = await readJson(storage, path, schedulerConfigSchema, parseSchedulerConfig);
+  return pipelineScheduler(config, index?._class_name);
 }
 
 function checkParts({ index, textEncoder, tokenizer, scheduler }: ModelFolder): void {
