@@ -57,3 +57,4 @@ export { fitLatentPreview } from './images/latent-preview.js';
 export { toRgbImages } from './images/rgb-image.js';
 export { loadGraph } from './model/load-graph.js';
 export { type ModelFolder, openModelFolder } from './model/model-folder.js';
+export { requireReadDecoder } from './model/unread-decoder.js';

@@ -114,10 +114,18 @@ async function openLocked(options: LaboratoryOptions): Promise<OpenLaboratory> {
 }
 
 /** Without an autoencoder, samples are pixels, or latents that are judged as they are. */
-function openDecoder({ folder, latentDims }: PreparedSource, runtime: Runtime): Promise<LatentDecoder> {
+async function openDecoder({ folder, latentDims }: PreparedSource, runtime: Runtime): Promise<LatentDecoder> {
   const [channels] = latentDims;
   const pixels = channels === 1 || channels === 3;
-  return folder.vaeDecoder || pixels ? loadDecoder(folder, runtime) : Promise.resolve(latentView());
+  if (!folder.vaeDecoder && !pixels) return latentView();
+  const decoder = await loadDecoder(folder, runtime);
+  try {
+    decoder.requireChannels(channels);
+    return decoder;
+  } catch (error) {
+    await decoder.dispose();
+    throw error;
+  }
 }
 
 /** Without a profile no layer can be timed, and to leave them all in integers is not for us to decide. */

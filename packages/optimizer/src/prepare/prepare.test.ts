@@ -1,11 +1,16 @@
 import { createNodeRuntime } from '@cachequant/runtime-node';
 import { describe, expect, it } from 'vitest';
-import { modelStorage } from '../__fixtures__/models.js';
+import { modelCopy, modelStorage } from '../__fixtures__/models.js';
 import { parseRecipe } from '../recipe.js';
 import { prepareSource } from './prepare.js';
 import { prepareImages } from './prepare-images.js';
 
 describe('prepareSource(source, recipe)', () => {
+  it('takes no latents for pixels', async () => {
+    const source = await modelCopy('tiny/ddpm-unet', { 'vqvae/model.onnx': 'x' });
+    await expect(prepareSource(source, parseRecipe({}))).rejects.toThrow('the pictures are made by vqvae');
+  });
+
   it.each([
     [0, 1],
     [0.5, 1],

@@ -5,6 +5,7 @@ import {
   isGuided,
   type ModelFolder,
   openModelFolder,
+  requireReadDecoder,
   sampleGeometry,
   sampleShape,
   vaeFactor,
@@ -40,6 +41,7 @@ export async function prepareSource(
 ): Promise<PreparedSource> {
   const folder = await openModelFolder(source);
   requireFloatSource(folder);
+  requireReadDecoder(folder);
   const model = await readModel(source, folder.denoiser.model);
   const declared = model.graph.inputs
     .filter((input) => !model.graph.initializers.has(input.name))

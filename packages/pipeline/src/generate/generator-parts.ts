@@ -6,6 +6,7 @@ import { floatDenoiser } from '../denoise/float-denoiser.js';
 import { type LatentDecoder, pixelDecoder, vaeDecoder } from '../images/latent-decoder.js';
 import { loadGraph } from '../model/load-graph.js';
 import { type ModelFolder, openModelFolder } from '../model/model-folder.js';
+import { requireReadDecoder } from '../model/unread-decoder.js';
 
 /** Makes the denoiser of a folder; the generator disposes it. */
 export type DenoiserLoader = (folder: ModelFolder, runtime: Runtime) => Promise<Denoiser>;
@@ -46,14 +47,26 @@ export async function loadParts(
   };
   try {
     const folder = await openModelFolder(storage);
+    requireReadDecoder(folder);
     const promptEncoder = keep(await loadPromptEncoder(folder, runtime));
     const decoder = keep(await loadDecoder(withDecoder(folder, decoderGraph), runtime));
     const denoiser = keep(await loadDenoiser(folder, runtime));
+    requireChannels(folder, denoiser, decoder);
     return { folder, promptEncoder, decoder, denoiser, dispose };
   } catch (error) {
     await dispose();
     throw error;
   }
+}
+
+function requireChannels(
+  { denoiser: { config } }: ModelFolder,
+  { sampleInput }: Denoiser,
+  decoder: LatentDecoder,
+) {
+  const [, channels] = sampleInput.dims;
+  const known = typeof channels === 'number' ? channels : config.in_channels;
+  if (typeof known === 'number') decoder.requireChannels(known);
 }
 
 function withDecoder(folder: ModelFolder, model: string | undefined): ModelFolder {

@@ -235,6 +235,41 @@ describe('createGenerator(options)', () => {
     await own.dispose();
   });
 
+  it.each([
+    [{ 'vqvae/model.onnx': 'x' }, 'the pictures are made by vqvae'],
+    [
+      { 'model_index.json': '{"unet": ["diffusers", "UNet2DModel"], "movq": ["diffusers", "VQModel"]}' },
+      'made by movq',
+    ],
+    [
+      { 'model_index.json': '{"unet": ["diffusers", "X"], "vae": ["diffusers", "AutoencoderKL"]}' },
+      'the decoder is missing',
+    ],
+  ])('takes no latents for pixels: %j', async (files, message) => {
+    const scheduler = { 'scheduler/scheduler_config.json': '{"_class_name": "DDPMScheduler"}' };
+    const storage = await modelCopy('tiny/ddpm-unet', { ...scheduler, ...files });
+    await expect(createGenerator({ storage, runtime })).rejects.toThrow(message);
+  });
+
+  it('takes a denoiser of pixels for one whatever parts its index leaves out', async () => {
+    const index =
+      '{"_class_name": "DDPMPipeline", "unet": ["diffusers", "UNet2DModel"], "vae": [null, null]}';
+    const storage = await modelCopy('tiny/ddpm-unet', {
+      'scheduler/scheduler_config.json': '{"_class_name": "DDPMScheduler"}',
+      'model_index.json': index,
+    });
+    const own = await createGenerator({ storage, runtime });
+    await own.dispose();
+  });
+
+  it('refuses latents that nothing decodes, before anything runs', async () => {
+    const storage = await modelCopy('tiny/sd-unet-float-timestep');
+    await expect(createGenerator({ storage, runtime })).rejects.toMatchObject({
+      code: 'unsupported',
+      message: expect.stringContaining('the samples are no pictures, and there is no decoder'),
+    });
+  });
+
   it('makes pixels with a model that has neither text nor autoencoder', async () => {
     const storage = await modelCopy('tiny/ddpm-unet', {
       'scheduler/scheduler_config.json': '{"_class_name": "DDPMScheduler"}',

@@ -31,6 +31,19 @@ describe('vaeDecoder(session, config)', () => {
   });
 });
 
+it('vaeDecoder refuses a graph that makes no pictures, and latents of other channels than it takes', () => {
+  const session = (channels: number, latents: number) => ({
+    ...fakeSession([input('latent_sample', 'float32', [null, latents, null, null])], [], () => ({})),
+    outputs: [input('sample', 'float32', [null, channels, null, null])],
+  });
+  expect(() => vaeDecoder(session(8, 4), CONFIG)).toThrow('the decoder makes no pictures');
+  const decoder = vaeDecoder(session(3, 4), CONFIG);
+  decoder.requireChannels(4);
+  expect(() => decoder.requireChannels(16)).toThrow('expected 16 channels, got 4');
+  pixelDecoder().requireChannels(1);
+  expect(() => pixelDecoder().requireChannels(2)).toThrow('the samples are no pictures');
+});
+
 it('pixelDecoder takes samples for pixels', async () => {
   const [image] = await pixelDecoder().decode(floats([1, 3, 1, 1], -1, 0.2, 1));
   expect([...image!.rgb]).toEqual([0, 153, 255]);

@@ -1,13 +1,21 @@
 import type { RgbImage } from '@cachequant/evaluate';
-import { CacheQuantError, type Session, type Tensor, tensor } from '@cachequant/tensor';
+import { CacheQuantError, type Session, type Tensor, type TensorInfo, tensor } from '@cachequant/tensor';
 import type { VaeConfig } from '../model/component-configs.js';
 import { convertTensor, readFloat32 } from '../model/convert-tensor.js';
 import { toRgbImages } from './rgb-image.js';
+
+/** In color and in gray. */
+const PICTURE_CHANNELS = [3, 1];
 
 /** Turns clean latents into pictures. */
 export interface LatentDecoder {
   /** Pixels per latent in each direction. */
   readonly factor: number;
+  /**
+   * Looks whether it makes pictures of what a denoiser gives, before anything runs.
+   * @throws CacheQuantError `unsupported` for samples of another number of channels
+   */
+  requireChannels(channels: number): void;
   /**
    * @param latents [B, C, h, w], as the sampler leaves them
    * @throws CacheQuantError `runtime`, `shape`, `aborted`
@@ -23,8 +31,19 @@ export function vaeDecoder(session: Session, config: VaeConfig): LatentDecoder {
   if (input === undefined || output === undefined) {
     throw new CacheQuantError('unsupported', 'the graph has no input or no output', { where: 'vae_decoder' });
   }
+  requirePictures(output);
   return {
     factor: vaeFactor(config),
+    requireChannels(channels) {
+      const [, wanted] = input.dims;
+      if (typeof wanted !== 'number' || wanted === channels) return;
+      throw new CacheQuantError('unsupported', 'the decoder takes other latents than the denoiser gives', {
+        where: `vae_decoder input ${input.name}`,
+        expected: `${channels} channels`,
+        got: String(wanted),
+        hint: 'Export denoiser and decoder from the same model',
+      });
+    },
     async decode(latents, signal) {
       const scaled = latents.data.map(
         (value) => Math.fround(value / config.scaling_factor) + (config.shift_factor ?? 0),
@@ -40,10 +59,28 @@ export function vaeDecoder(session: Session, config: VaeConfig): LatentDecoder {
   };
 }
 
+function requirePictures({ name, dims }: TensorInfo): void {
+  const [, channels] = dims;
+  if (typeof channels !== 'number' || PICTURE_CHANNELS.includes(channels)) return;
+  throw new CacheQuantError('unsupported', 'the decoder makes no pictures', {
+    where: `vae_decoder output ${name}`,
+    expected: '3 channels, or 1',
+    got: String(channels),
+  });
+}
+
 /** For models whose samples are pixels. */
 export function pixelDecoder(): LatentDecoder {
   return {
     factor: 1,
+    requireChannels(channels) {
+      if (PICTURE_CHANNELS.includes(channels)) return;
+      throw new CacheQuantError('unsupported', 'the samples are no pictures, and there is no decoder', {
+        where: 'model folder',
+        expected: 'a decoder in vae_decoder/, or samples of 3 channels or 1',
+        got: `${channels} channels`,
+      });
+    },
     decode: async (pixels) => toRgbImages(pixels),
     dispose: async () => {},
   };
@@ -59,6 +96,7 @@ const LATENT_RANGE = 4;
 export function latentView(): LatentDecoder {
   return {
     factor: 1,
+    requireChannels() {},
     async decode({ dims, data }) {
       const [batch, channels, height, width] = dims as [number, number, number, number];
       const tiled = tensor('float32', [batch, 1, height, width * channels]);

@@ -15,6 +15,7 @@ import {
 } from './component-configs.js';
 import { type PipelineScheduler, pipelineScheduler } from './pipeline-scheduler.js';
 import { readJson, readOptionalJson } from './read-json.js';
+import { unreadDecoder } from './unread-decoder.js';
 
 /** An ONNX file and what its `config.json` says. */
 export interface ModelComponent<Config> {
@@ -31,6 +32,8 @@ export interface ModelFolder {
   readonly denoiser: ModelComponent<DenoiserConfig>;
   /** Undefined where samples are pixels. */
   readonly vaeDecoder: ModelComponent<VaeConfig> | undefined;
+  /** A part that turns samples into pictures and that nothing here runs; undefined where there is none. */
+  readonly unreadDecoder: string | undefined;
   /** Undefined where there is no text to condition on. */
   readonly textEncoder: ModelComponent<TextEncoderConfig> | undefined;
   /** The folder of the tokenizer's files. */
@@ -53,11 +56,13 @@ export async function openModelFolder(storage: Storage): Promise<ModelFolder> {
   const index = await openIndex(storage);
   const denoiser = await findDenoiser(storage, index);
   const scheduler = await openScheduler(storage);
+  const vaeDecoder = await openComponent(storage, 'vae_decoder', vaeConfigSchema);
   const folder = {
     storage,
     index,
     denoiser: { model: denoiser, config: await denoiserConfig(storage, denoiser) },
-    vaeDecoder: await openComponent(storage, 'vae_decoder', vaeConfigSchema),
+    vaeDecoder,
+    unreadDecoder: vaeDecoder ? undefined : await unreadDecoder(storage, index),
     textEncoder: await openComponent(storage, 'text_encoder', textEncoderConfigSchema),
     tokenizer: (await storage.list('tokenizer')).length > 0 ? 'tokenizer' : undefined,
     scheduler: scheduler?.config,
