@@ -8,10 +8,18 @@ export function pipelineLines({ pipeline, sampler, guidanceScale, ...parts }: Pi
     ...tableLines([
       ['kind', pipeline ?? 'unknown'],
       ['text', parts.textEncoder ? 'yes' : 'none'],
-      ['samples', parts.vaeDecoder ? 'latents, decoded by a VAE' : 'pixels'],
+      ['samples', samplesOf(parts)],
       ['sampler', `${sampler.name ?? 'unknown'}, ${sampler.steps} steps${calls}`],
       ...(sampler.problem === null ? [] : [['', sampler.problem]]),
       ['guidance scale', guidanceScale === null ? 'none' : String(guidanceScale)],
     ]),
   ];
+}
+
+function samplesOf({
+  vaeDecoder,
+  unreadDecoder,
+}: Pick<PipelineParts, 'vaeDecoder' | 'unreadDecoder'>): string {
+  if (vaeDecoder) return 'latents, decoded by a VAE';
+  return unreadDecoder === null ? 'pixels' : `latents, decoded by ${unreadDecoder}, which cannot be run here`;
 }

@@ -7,6 +7,8 @@ export interface PipelineParts {
   readonly pipeline: string | null;
   readonly textEncoder: boolean;
   readonly vaeDecoder: boolean;
+  /** A decoder that nothing here runs; null where there is none. */
+  readonly unreadDecoder: string | null;
   readonly sampler: {
     /** As `scheduler_config.json` names it. */
     readonly name: string | null;
@@ -23,13 +25,20 @@ export interface PipelineParts {
 const DEFAULT_STEPS = 50;
 const DEFAULT_GUIDANCE_SCALE = 7.5;
 
-export function pipelineParts({ index, textEncoder, vaeDecoder, scheduler }: ModelFolder): PipelineParts {
+export function pipelineParts({
+  index,
+  textEncoder,
+  vaeDecoder,
+  unreadDecoder,
+  scheduler,
+}: ModelFolder): PipelineParts {
   const steps = index?.num_inference_steps ?? DEFAULT_STEPS;
   const name = scheduler?._class_name ?? null;
   return {
     pipeline: index?._class_name ?? null,
     textEncoder: textEncoder !== undefined,
     vaeDecoder: vaeDecoder !== undefined,
+    unreadDecoder: unreadDecoder ?? null,
     sampler: { name, steps, ...samplerCalls(scheduler, steps) },
     guidanceScale: textEncoder === undefined ? null : (index?.guidance_scale ?? DEFAULT_GUIDANCE_SCALE),
   };

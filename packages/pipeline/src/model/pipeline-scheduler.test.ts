@@ -2,6 +2,7 @@ import { createSampler } from '@cachequant/samplers';
 import { describe, expect, it } from 'vitest';
 import { modelCopy } from '../__fixtures__/models.js';
 import golden from './__fixtures__/pipeline-schedulers.json' with { type: 'json' };
+import type { SchedulerConfig } from './component-configs.js';
 import { openModelFolder } from './model-folder.js';
 import { pipelineScheduler } from './pipeline-scheduler.js';
 
@@ -26,7 +27,7 @@ describe('pipelineScheduler(config, pipeline)', () => {
   );
 
   it('says what it changes, and nothing where the file is right or nothing comes of it', () => {
-    const warningsOf = (config: object) => pipelineScheduler(config, SD).warnings;
+    const warningsOf = (config: SchedulerConfig) => pipelineScheduler(config, SD).warnings;
     expect(warningsOf({ _class_name: 'DDIMScheduler' })).toEqual([
       'scheduler_config.json leaves out clip_sample; it is taken as false, as StableDiffusionPipeline of diffusers does.',
       'scheduler_config.json leaves out steps_offset; it is taken as 1, as StableDiffusionPipeline of diffusers does.',
