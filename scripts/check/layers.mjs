@@ -1,6 +1,6 @@
 // @ts-check
 
-const algorithms = ['onnx', 'scheduler', 'quantizer', 'correction', 'samplers', 'evaluate'].map(
+const algorithms = ['onnx', 'architectures', 'scheduler', 'quantizer', 'correction', 'samplers', 'evaluate'].map(
   (name) => `@cachequant/${name}`,
 );
 
@@ -19,6 +19,7 @@ export const allowedImports = new Map([
   ['@cachequant/runtime-node', ['@cachequant/tensor']],
   ['@cachequant/runtime-web', ['@cachequant/tensor']],
   ['@cachequant/report', ['@cachequant/tensor']],
+  ['@cachequant/architectures', ['@cachequant/tensor', '@cachequant/onnx']],
   ['@cachequant/quantizer', ['@cachequant/tensor', '@cachequant/onnx']],
   ['@cachequant/correction', ['@cachequant/tensor', '@cachequant/onnx']],
   [
