@@ -1,8 +1,14 @@
 // @ts-check
 
-const algorithms = ['onnx', 'architectures', 'scheduler', 'quantizer', 'correction', 'samplers', 'evaluate'].map(
-  (name) => `@cachequant/${name}`,
-);
+const algorithms = [
+  'onnx',
+  'architectures',
+  'scheduler',
+  'quantizer',
+  'correction',
+  'samplers',
+  'evaluate',
+].map((name) => `@cachequant/${name}`);
 
 /**
  * What each package may import from the workspace: arrows point only downwards.
@@ -19,7 +25,7 @@ export const allowedImports = new Map([
   ['@cachequant/runtime-node', ['@cachequant/tensor']],
   ['@cachequant/runtime-web', ['@cachequant/tensor']],
   ['@cachequant/report', ['@cachequant/tensor']],
-  ['@cachequant/architectures', ['@cachequant/tensor', '@cachequant/onnx']],
+  ['@cachequant/architectures', ['@cachequant/tensor', '@cachequant/checkpoint', '@cachequant/onnx']],
   ['@cachequant/quantizer', ['@cachequant/tensor', '@cachequant/onnx']],
   ['@cachequant/correction', ['@cachequant/tensor', '@cachequant/onnx']],
   [

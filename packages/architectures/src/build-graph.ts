@@ -1,3 +1,4 @@
+import type { WeightSource } from '@cachequant/checkpoint';
 import type { OnnxModel } from '@cachequant/onnx';
 import { CacheQuantError } from '@cachequant/tensor';
 import type { Architecture, DefineGraph, GraphOptions, Part } from './architectures/architecture.js';
@@ -6,7 +7,6 @@ import { Configuration } from './builder/configuration.js';
 import { GraphAssembly } from './builder/graph-assembly.js';
 import { Parameters, type WeightPlacement } from './builder/parameters.js';
 import { Scope } from './builder/scope.js';
-import type { WeightSource } from './builder/weight-source.js';
 
 export interface BuildOptions extends GraphOptions {
   /** The model's `config.json`. */
@@ -15,6 +15,8 @@ export interface BuildOptions extends GraphOptions {
   readonly weights?: WeightSource;
   /** Where the graph takes its weights from; `in-place` unless given. */
   readonly placement?: WeightPlacement;
+  /** Where the graph's file will lie in the checkpoint's storage; its root unless given. */
+  readonly folder?: string;
   /** Which part of an autoencoder; other models have one part alone. */
   readonly part?: Part;
   /** The class, where the configuration does not name it. */
@@ -33,18 +35,19 @@ export interface BuiltGraph {
  * Builds the ONNX graph of a model of diffusers or transformers from its configuration. Sizes of batches, images and
  * texts stay open; `freezeShapes` of `@cachequant/onnx` fixes them. No weight is read.
  * @throws CacheQuantError `unsupported` for a class, a key or a value that is not known, with its name;
- * `invalid-argument` and `shape` for weights that do not fit
+ * `checkpoint-format` and `shape` for weights that do not fit
  */
 export function buildGraph(options: BuildOptions): BuiltGraph {
   const className = options.className ?? classOf(options.config);
   const define = definitionOf(className, options.part);
-  const parameters = new Parameters(options.weights, options.placement ?? 'in-place');
+  const { weights, placement = 'in-place', folder = '' } = options;
+  const parameters = new Parameters({ weights, placement, folder });
   const assembly = new GraphAssembly(className, parameters);
   const config = new Configuration(className, options.config);
   define(new Scope(assembly), config, options);
   config.finish();
   const { declared } = parameters;
-  const unused = [...(options.weights?.names() ?? [])].filter((name) => !declared.has(name));
+  const unused = [...(weights?.names() ?? [])].filter((name) => !declared.has(name));
   return { model: assembly.finish(), parameters: declared, unused };
 }
 

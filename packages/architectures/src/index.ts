@@ -2,4 +2,3 @@ export type { Architecture, GraphOptions, Part } from './architectures/architect
 export { ARCHITECTURES } from './architectures/index.js';
 export { type BuildOptions, type BuiltGraph, buildGraph, classOf, findArchitecture } from './build-graph.js';
 export type { WeightPlacement } from './builder/parameters.js';
-export type { WeightLocation, WeightSource } from './builder/weight-source.js';

@@ -6,7 +6,7 @@ import { fromBytes } from '@cachequant/tensor';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { feedsOf, readCase, relativeError, runOnce } from './__fixtures__/cases.js';
 import { formula, formulaWeights } from './__fixtures__/formula.js';
-import { safetensorsOf } from './__fixtures__/safetensors.js';
+import { type FileType, safetensorsOf } from './__fixtures__/safetensors.js';
 import { type BuildOptions, buildGraph } from './build-graph.js';
 
 let folder: string;
@@ -30,7 +30,7 @@ describe('buildGraph in place', () => {
       const options = optionsOf(name);
       const { parameters } = buildGraph(options);
       const file = `${name}-${dtype}.safetensors`;
-      const { bytes, source } = safetensorsOf(file, dtype as 'float32', parameters);
+      const { bytes, source } = await safetensorsOf(file, dtype as FileType, parameters);
       const { model } = buildGraph({ ...options, weights: source });
       const encoded = encodeModel(model);
       await writeFile(join(folder, file), bytes);
@@ -44,9 +44,9 @@ describe('buildGraph in place', () => {
     },
   );
 
-  test('writes graphs whose size does not grow with the weights', () => {
+  test('writes graphs whose size does not grow with the weights', async () => {
     const { parameters } = buildGraph(optionsOf('unet-sd15'));
-    const { source } = safetensorsOf('model.safetensors', 'float32', parameters);
+    const { source } = await safetensorsOf('model.safetensors', 'float32', parameters);
     const built = buildGraph({ ...optionsOf('unet-sd15'), weights: source });
     const inMemory = [...built.model.graph.initializers.values()].flatMap(({ data }) =>
       data.kind === 'bytes' ? data.bytes.byteLength : [],
@@ -60,7 +60,7 @@ describe('buildGraph with float32 weights', () => {
 
   test('converts 16-bit weights when they are read', async () => {
     const { parameters } = buildGraph(optionsOf('kl-sd15-decoder'));
-    const { source } = safetensorsOf('model.safetensors', 'float16', parameters);
+    const { source } = await safetensorsOf('model.safetensors', 'float16', parameters);
     const { model } = buildGraph({ ...optionsOf('kl-sd15-decoder'), weights: source, placement: 'float32' });
     expect(model.graph.nodes.map(({ opType }) => opType)).not.toContain('Cast');
     const weight = model.graph.initializers.get('decoder.conv_in.weight')!;
@@ -83,7 +83,7 @@ describe('buildGraph with float32 weights', () => {
 
   test('reads a weight in pieces, in any order', async () => {
     const { parameters } = buildGraph(optionsOf('kl-sd15-decoder'));
-    const { source } = safetensorsOf('model.safetensors', 'bfloat16', parameters);
+    const { source } = await safetensorsOf('model.safetensors', 'bfloat16', parameters);
     const { model } = buildGraph({ ...optionsOf('kl-sd15-decoder'), weights: source, placement: 'float32' });
     const weight = model.graph.initializers.get('decoder.conv_in.weight')!;
     const whole = fromBytes('float32', (await readWeightBytes(weight)).slice());
@@ -96,10 +96,10 @@ describe('buildGraph with float32 weights', () => {
 });
 
 describe('buildGraph refuses weights that do not fit', () => {
-  const build = (change: (shapes: Map<string, readonly number[]>) => void, dtype = 'float32') => {
+  const build = (change: (shapes: Map<string, readonly number[]>) => void) => {
     const shapes = new Map(buildGraph(optionsOf('unet-classes')).parameters);
     change(shapes);
-    const weights = { ...formulaWeights(shapes), dtypeOf: () => dtype };
+    const weights = formulaWeights(shapes);
     return buildGraph({ ...optionsOf('unet-classes'), weights, placement: 'float32' });
   };
 
@@ -115,8 +115,21 @@ describe('buildGraph refuses weights that do not fit', () => {
     );
   });
 
-  test('names a parameter of a type that is not read', () => {
-    expect(() => build(() => {}, 'float8e4m3fn')).toThrow(/'conv_in.weight'|'time_embedding/);
+  test('names a parameter whose type no graph takes in place', async () => {
+    const shapes = new Map(buildGraph(optionsOf('unet-classes')).parameters);
+    const weights = { ...formulaWeights(shapes), dtypeOf: () => 'float8e5m2' as const };
+    expect(() => buildGraph({ ...optionsOf('unet-classes'), weights })).toThrow(
+      /parameter '.*': a graph cannot take weights of this type where they lie.*got float8e5m2/,
+    );
+  });
+
+  test('names a file that lies outside the folder of the graph', async () => {
+    const { parameters } = buildGraph(optionsOf('unet-classes'));
+    const { source } = await safetensorsOf('unet/model.safetensors', 'float32', parameters);
+    const options = { ...optionsOf('unet-classes'), weights: source };
+    expect(() => buildGraph({ ...options, folder: 'vae' })).toThrow("a file in 'vae/'");
+    const { initializers } = buildGraph({ ...options, folder: 'unet' }).model.graph;
+    expect(initializers.get('conv_in.bias')!.data).toMatchObject({ location: 'model.safetensors' });
   });
 
   test('lists what it did not use', () => {

@@ -1,5 +1,5 @@
+import type { WeightSource } from '@cachequant/checkpoint';
 import { elementCount, toBytes } from '@cachequant/tensor';
-import type { WeightSource } from '../builder/weight-source.js';
 
 /**
  * Elements of a tensor, from its name alone: a hash of name and index, scaled by what the tensor is for. The same
@@ -8,10 +8,11 @@ import type { WeightSource } from '../builder/weight-source.js';
 export function formula(name: string, dims: readonly number[]): Float32Array {
   const seed = hashName(name);
   const scale = scaleOf(name, dims);
-  return Float32Array.from({ length: elementCount(dims) }, (_, i) => {
-    const uniform = (mix((Math.imul(i, 2654435769) + seed) >>> 0) >>> 8) / 2 ** 23 - 1;
-    return scale(uniform);
-  });
+  const values = new Float32Array(elementCount(dims));
+  for (let i = 0; i < values.length; i++) {
+    values[i] = scale((mix((Math.imul(i, 2654435769) + seed) >>> 0) >>> 8) / 2 ** 23 - 1);
+  }
+  return values;
 }
 
 function hashName(name: string): number {
@@ -39,9 +40,13 @@ function scaleOf(name: string, dims: readonly number[]): (u: number) => number {
 export function formulaWeights(shapes: ReadonlyMap<string, readonly number[]>): WeightSource {
   return {
     names: () => shapes.keys(),
-    shapeOf: (name) => shapes.get(name),
-    dtypeOf: (name) => (shapes.has(name) ? 'float32' : undefined),
-    locationOf: () => undefined,
-    read: async (name) => toBytes(formula(name, shapes.get(name)!)),
+    has: (name) => shapes.has(name),
+    shapeOf: (name) => shapes.get(name)!,
+    dtypeOf: () => 'float32',
+    location: () => undefined,
+    read: async (name, range) => {
+      const values = formula(name, shapes.get(name)!);
+      return toBytes(range ? values.slice(range.start, range.start + range.count) : values);
+    },
   };
 }

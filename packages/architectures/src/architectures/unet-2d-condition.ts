@@ -4,7 +4,7 @@ import { activation } from '../layers/activation.js';
 import { convolution } from '../layers/convolution.js';
 import { groupNorm } from '../layers/normalization.js';
 import { upBlock } from '../layers/unet-blocks.js';
-import { type UNetLevels, UP_BLOCKS, unetLevels } from '../layers/unet-levels.js';
+import { skipChannels, type UNetLevels, UP_BLOCKS, unetLevels } from '../layers/unet-levels.js';
 import type { Architecture, DefineGraph } from './architecture.js';
 
 /**
@@ -79,14 +79,6 @@ function addControl(
     ),
     middle: g.add(middle, residual('mid_block_additional_residual', levels.channels.at(-1)!)),
   };
-}
-
-/** Channels of all skip connections, in the order of the way down. */
-export function skipChannels({ channels, layers }: UNetLevels): number[] {
-  const byLevel = channels.map((count, level) =>
-    Array<number>(layers[level]! + (level < channels.length - 1 ? 1 : 0)).fill(count),
-  );
-  return [channels[0]!, ...byLevel.flat()];
 }
 
 export const unet2DCondition: Architecture = {

@@ -1,13 +1,13 @@
-import { type ByteSource, elementTypeOf, type Weight } from '@cachequant/onnx';
-import { CacheQuantError, elementCount } from '@cachequant/tensor';
-import { asFloatType, bytesOf, type FloatType, toFloat32Bytes } from './float-types.js';
-import type { WeightSource } from './weight-source.js';
+import { readFloat32, type WeightDType, type WeightSource } from '@cachequant/checkpoint';
+import { elementTypeOf, type Weight } from '@cachequant/onnx';
+import { type ByteSource, CacheQuantError, type DType, elementCount, toBytes } from '@cachequant/tensor';
+import { locationWithin } from './location-within.js';
 
 /**
  * How a graph refers to its weights.
  *
- * - `in-place`: as external data in the checkpoint's own files, by offset, in their own type; a Cast after a 16-bit
- *   weight makes it float32, which ONNX Runtime does once, when it loads the model.
+ * - `in-place`: as external data in the checkpoint's own files, by offset, in their own type; a Cast after a weight
+ *   that is not float32 makes it so, which ONNX Runtime does once, when it loads the model.
  * - `float32`: as float32 weights that are read from the checkpoint, and converted, when somebody asks for them.
  */
 export type WeightPlacement = 'in-place' | 'float32';
@@ -27,95 +27,111 @@ export interface ParameterRequest {
   readonly seenAs?: readonly number[];
 }
 
+export interface ParametersOptions {
+  /** Undefined to build a graph for its structure alone; its weights have no bytes. */
+  readonly weights: WeightSource | undefined;
+  readonly placement: WeightPlacement;
+  /** Where the graph's file will lie in the storage; '' is its root. */
+  readonly folder: string;
+}
+
 /** Turns named parameters into initializers, and keeps a list of all that were asked for. */
 export class Parameters {
   /** Name → shape, of every parameter that the architecture has. */
   readonly declared = new Map<string, readonly number[]>();
-  readonly #source: WeightSource | undefined;
-  readonly #placement: WeightPlacement;
+  readonly #options: ParametersOptions;
 
-  /** @param source undefined to build a graph for its structure alone; its weights have no bytes */
-  constructor(source: WeightSource | undefined, placement: WeightPlacement) {
-    this.#source = source;
-    this.#placement = placement;
+  constructor(options: ParametersOptions) {
+    this.#options = options;
   }
 
   /** Whether the checkpoint has a parameter; true when there is no checkpoint. */
   has(name: string): boolean {
-    return this.#source === undefined || this.#source.shapeOf(name) !== undefined;
+    return this.#options.weights?.has(name) ?? true;
   }
 
   /**
    * An initializer that holds (part of) a parameter.
-   * @throws CacheQuantError `invalid-argument` for a parameter that the checkpoint lacks, `shape` for one of
-   * another shape, `unsupported` for one of another type
+   * @throws CacheQuantError `checkpoint-format` for a parameter that the checkpoint lacks, `shape` for one of
+   * another shape, `unsupported` for one of a type that no graph can take
    */
   weight(name: string, initializer: string, request: ParameterRequest): Weight {
     const { dims, rows } = request;
     this.declared.set(name, dims);
-    const dtype = this.#check(name, dims);
+    const { weights, placement } = this.#options;
+    if (weights !== undefined) checkShape(weights, name, dims);
     const rowElements = elementCount(dims.slice(1));
     const start = (rows?.start ?? 0) * rowElements;
     const count = (rows?.count ?? dims[0] ?? 1) * rowElements;
     const seenAs = request.seenAs ?? (rows ? [rows.count, ...dims.slice(1)] : dims);
-    const stored = this.#placement === 'in-place' ? dtype : 'float32';
+    const stored = weights !== undefined && placement === 'in-place' ? storedType(weights, name) : 'float32';
     return {
       name: initializer,
       dtype: stored,
       elementType: elementTypeOf(stored),
       dims: [...seenAs],
-      data: this.#data(name, dtype, start, count),
+      data: this.#data(name, start, count),
     };
   }
 
-  #check(name: string, dims: readonly number[]): FloatType {
-    if (this.#source === undefined) return 'float32';
-    const shape = this.#source.shapeOf(name);
-    if (shape === undefined) {
-      throw new CacheQuantError('invalid-argument', 'the checkpoint lacks a parameter', {
-        where: `parameter '${name}'`,
-        expected: `[${dims}]`,
-        hint: 'The configuration and the weights are of two different models, or a file is missing',
-      });
+  #data(name: string, start: number, count: number): Weight['data'] {
+    const { weights, placement, folder } = this.#options;
+    if (weights === undefined) return { kind: 'range', source: NOTHING, offset: 0, length: count * 4 };
+    if (placement === 'float32') {
+      const source = new Float32Bytes(weights, name, start, count);
+      return { kind: 'range', source, offset: 0, length: source.size };
     }
-    if (withoutOnes(shape) !== withoutOnes(dims)) {
-      throw new CacheQuantError('shape', 'a parameter has another shape than its configuration says', {
-        where: `parameter '${name}'`,
-        expected: `[${dims}]`,
-        got: `[${shape}]`,
-      });
-    }
-    return asFloatType(this.#source.dtypeOf(name) ?? 'nothing', name);
-  }
-
-  #data(name: string, dtype: FloatType, start: number, count: number): Weight['data'] {
-    const source = this.#source;
-    if (source === undefined) return { kind: 'range', source: NOTHING, offset: 0, length: count * 4 };
-    const size = bytesOf(dtype);
-    if (this.#placement === 'float32') {
-      const length = count * 4;
-      return {
-        kind: 'range',
-        source: new Float32Bytes(source, name, dtype, start, count),
-        offset: 0,
-        length,
-      };
-    }
-    const location = source.locationOf(name);
-    if (location === undefined) {
+    const whole = weights.location(name);
+    if (whole === undefined) {
       throw new CacheQuantError('invalid-argument', 'a parameter lies in no file', {
         where: `parameter '${name}'`,
         hint: "Build with the placement 'float32'",
       });
     }
-    const offset = location.offset + start * size;
-    return { kind: 'external', location: location.file, offset, length: count * size };
+    const size = whole.length / elementCount(weights.shapeOf(name));
+    return {
+      kind: 'external',
+      location: locationWithin(folder, whole.source.name),
+      offset: whole.offset + start * size,
+      length: count * size,
+    };
   }
+}
+
+/** @throws CacheQuantError `checkpoint-format` when there is no such parameter, `shape` when it has another shape */
+function checkShape(weights: WeightSource, name: string, dims: readonly number[]): void {
+  if (!weights.has(name)) {
+    throw new CacheQuantError('checkpoint-format', 'the checkpoint lacks a parameter', {
+      where: `parameter '${name}'`,
+      expected: `[${dims}]`,
+      hint: 'The configuration and the weights are of two different models, or a file is missing',
+    });
+  }
+  const shape = weights.shapeOf(name);
+  if (withoutOnes(shape) === withoutOnes(dims)) return;
+  throw new CacheQuantError('shape', 'a parameter has another shape than its configuration says', {
+    where: `parameter '${name}'`,
+    expected: `[${dims}]`,
+    got: `[${shape}]`,
+  });
 }
 
 /** Checkpoints of older code keep linear layers as 1×1 convolutions; their elements are the same. */
 function withoutOnes(dims: readonly number[]): string {
   return dims.filter((dim) => dim !== 1).join();
+}
+
+const CASTABLE: readonly WeightDType[] = ['float32', 'float16', 'bfloat16', 'float64'];
+
+function storedType(weights: WeightSource, name: string): DType {
+  const dtype = weights.dtypeOf(name);
+  if (CASTABLE.includes(dtype)) return dtype as DType;
+  throw new CacheQuantError('unsupported', 'a graph cannot take weights of this type where they lie', {
+    where: `parameter '${name}'`,
+    expected: CASTABLE.join(', '),
+    got: dtype,
+    hint: "Build with the placement 'float32'",
+  });
 }
 
 const NOTHING: ByteSource = {
@@ -124,27 +140,27 @@ const NOTHING: ByteSource = {
   read: async () => new Uint8Array(0),
 };
 
-/** Some elements of a parameter as float32. The whole parameter is kept while it is read through in order. */
+/** Some elements of a parameter as the bytes of float32. */
 class Float32Bytes implements ByteSource {
   readonly name: string;
   readonly size: number;
-  readonly #load: () => Promise<Uint8Array>;
-  #loaded: Promise<Uint8Array> | undefined;
+  readonly #weights: WeightSource;
+  readonly #parameter: string;
+  readonly #start: number;
 
-  constructor(source: WeightSource, parameter: string, dtype: FloatType, start: number, count: number) {
+  constructor(weights: WeightSource, parameter: string, start: number, count: number) {
     this.name = `parameter '${parameter}'`;
     this.size = count * 4;
-    const size = bytesOf(dtype);
-    this.#load = async () => {
-      const bytes = await source.read(parameter);
-      return toFloat32Bytes(bytes.subarray(start * size, (start + count) * size), dtype);
-    };
+    this.#weights = weights;
+    this.#parameter = parameter;
+    this.#start = start;
   }
 
   async read(offset: number, length: number): Promise<Uint8Array> {
-    this.#loaded ??= this.#load();
-    const bytes = await this.#loaded;
-    if (offset + length >= this.size) this.#loaded = undefined;
-    return bytes.subarray(offset, offset + length);
+    const first = Math.floor(offset / 4);
+    const end = Math.ceil(Math.min(offset + length, this.size) / 4);
+    const range = { start: this.#start + first, count: end - first };
+    const bytes = toBytes(await readFloat32(this.#weights, this.#parameter, range));
+    return bytes.subarray(offset - first * 4, offset - first * 4 + length);
   }
 }

@@ -31,6 +31,17 @@ export function sinusoids(g: Scope, times: Tensor, options: SinusoidOptions): Te
     : g.node('Pad', [g.concat(-1, ...both), g.ints(0, 0, 0, 1)]);
 }
 
+/**
+ * Sines and cosines of the logarithm of noise levels [N] at frequencies that are parameters: [N, 2 · channels].
+ * Source: Tancik et al., 2020, https://arxiv.org/abs/2006.10739
+ */
+export function fourierFeatures(g: Scope, levels: Tensor, channels: number): Tensor {
+  const frequencies = g.parameter('weight', [channels]);
+  const phases = g.multiply(g.unsqueeze(g.node('Log', [levels]), 1), frequencies);
+  const turned = g.multiply(phases, g.scalar(2 * Math.PI));
+  return g.concat(-1, g.node('Sin', [turned]), g.node('Cos', [turned]));
+}
+
 export interface TimeEmbeddingOptions {
   readonly in: number;
   readonly out: number;

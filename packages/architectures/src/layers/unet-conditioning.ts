@@ -28,9 +28,9 @@ export function conditionalEmbedding(g: Scope, config: Configuration, act: Activ
   };
   const out = config.integer('time_embedding_dim', base * 4);
   config.only('time_embedding_type', 'positional');
-  const features = sinusoids(g.at('time_proj'), timestepInput(g), { channels: base, ...time });
+  const projected = (times: Tensor) => sinusoids(g.at('time_proj'), times, { channels: base, ...time });
   const conditionChannels = config.optionalInteger('time_cond_proj_dim');
-  let value = timeEmbedding(g.at('time_embedding'), features, {
+  let value = timeEmbedding(g.at('time_embedding'), projected(timestepInput(g)), {
     in: base,
     out,
     act,
@@ -44,7 +44,7 @@ export function conditionalEmbedding(g: Scope, config: Configuration, act: Activ
           },
   });
   let channels = out;
-  const classes = classEmbedding(g, config, { base, out, act, time });
+  const classes = classEmbedding(g, config, { base, out, act, projected });
   const joined = config.flag('class_embeddings_concat', false);
   if (classes !== undefined) {
     value = joined ? g.concat(-1, broadcast(g, value, classes), classes) : g.add(value, classes);
@@ -66,7 +66,8 @@ interface ClassOptions {
   readonly base: number;
   readonly out: number;
   readonly act: ActivationName;
-  readonly time: { readonly cosineFirst: boolean; readonly frequencyShift: number };
+  /** Features of times [N]: [N, base]. */
+  readonly projected: (times: Tensor) => Tensor;
 }
 
 const CLASS_EMBEDDINGS = ['timestep', 'identity', 'projection', 'simple_projection'] as const;
@@ -75,7 +76,7 @@ const CLASS_EMBEDDINGS = ['timestep', 'identity', 'projection', 'simple_projecti
 export function classEmbedding(
   g: Scope,
   config: Configuration,
-  { base, out, act, time }: ClassOptions,
+  { base, out, act, projected }: ClassOptions,
   known: readonly (typeof CLASS_EMBEDDINGS)[number][] = CLASS_EMBEDDINGS,
 ): Tensor | undefined {
   const kind = config.optionalChoice('class_embed_type', known);
@@ -89,8 +90,7 @@ export function classEmbedding(
     }
     case 'timestep': {
       const labels = g.input('class_labels', 'float32', ['batch_size']);
-      const features = sinusoids(g.at('time_proj'), labels, { channels: base, ...time });
-      return timeEmbedding(module, features, { in: base, out, act });
+      return timeEmbedding(module, projected(labels), { in: base, out, act });
     }
     case 'identity':
       return given(out);
@@ -114,7 +114,7 @@ function textAndSizeEmbedding(
   g: Scope,
   config: Configuration,
   out: number,
-  time: ClassOptions['time'],
+  time: { readonly cosineFirst: boolean; readonly frequencyShift: number },
 ): Tensor | undefined {
   config.ignore('addition_embed_type_num_heads');
   const timeChannels = config.optionalInteger('addition_time_embed_dim');

@@ -8,7 +8,7 @@ import { spatialTransformer } from './spatial-transformer.js';
 import { type Attend, downBlock, midBlock } from './unet-blocks.js';
 import { conditionalEmbedding, textContext } from './unet-conditioning.js';
 
-export const DOWN_BLOCKS = ['CrossAttnDownBlock2D', 'DownBlock2D', 'AttnDownBlock2D'] as const;
+const DOWN_BLOCKS = ['CrossAttnDownBlock2D', 'DownBlock2D', 'AttnDownBlock2D'] as const;
 export const UP_BLOCKS = ['CrossAttnUpBlock2D', 'UpBlock2D', 'AttnUpBlock2D'] as const;
 const MIDDLE_BLOCKS = ['UNetMidBlock2DCrossAttn', 'UNetMidBlock2D'] as const;
 type BlockType = (typeof DOWN_BLOCKS)[number] | (typeof UP_BLOCKS)[number];
@@ -23,6 +23,14 @@ export interface UNetLevels {
   /** From the first convolution's output to the last level's. */
   down(x: Tensor): { x: Tensor; skips: Tensor[] };
   middle(x: Tensor): Tensor;
+}
+
+/** Channels of all skip connections, in the order of the way down. */
+export function skipChannels({ channels, layers }: UNetLevels): number[] {
+  const byLevel = channels.map((count, level) =>
+    Array<number>(layers[level]! + (level < channels.length - 1 ? 1 : 0)).fill(count),
+  );
+  return [channels[0]!, ...byLevel.flat()];
 }
 
 /** Reads the common part of a configuration and adds the inputs that condition the model. */
