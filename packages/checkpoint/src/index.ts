@@ -1,5 +1,18 @@
+export { findWeightFiles, type WeightFiles } from './find-weight-files.js';
 export { fromFloat8 } from './float8.js';
+export { openWeightFile, openWeights } from './open-weights.js';
 export { float32Chunks, readFloat32 } from './read-float32.js';
 export { openSafetensors, type SafetensorsFile } from './safetensors/open-safetensors.js';
+export { openSharded } from './safetensors/open-sharded.js';
+export type { Family } from './single-file/family.js';
+export {
+  type Component,
+  openSingleFile,
+  type SingleFileModel,
+  type SingleFileOptions,
+  type SingleFilePart,
+} from './single-file/open-single-file.js';
+export type { Prediction, PredictionType } from './single-file/prediction-type.js';
 export type { ElementRange, WeightDType, WeightLocation, WeightSource } from './weight-source.js';
 export { bytesPerElement } from './weight-types.js';
+export { type ViewedWeight, WeightView } from './weight-view.js';

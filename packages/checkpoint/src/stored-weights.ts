@@ -52,7 +52,7 @@ export class StoredWeights implements WeightSource {
 }
 
 /** @throws CacheQuantError `checkpoint-format` */
-function missingWeight(name: string): never {
+export function missingWeight(name: string): never {
   throw new CacheQuantError('checkpoint-format', 'there is no such weight', {
     where: `weight '${name}'`,
     hint: 'The checkpoint belongs to another model, or a part of it is missing',
@@ -63,7 +63,7 @@ function missingWeight(name: string): never {
  * The range to read of a weight: all of it when none was asked for.
  * @throws CacheQuantError `invalid-argument` when the weight does not hold it
  */
-function checkRange(name: string, dims: readonly number[], range?: ElementRange): ElementRange {
+export function checkRange(name: string, dims: readonly number[], range?: ElementRange): ElementRange {
   const total = countOf(dims);
   const { start, count } = range ?? { start: 0, count: total };
   const whole = Number.isSafeInteger(start) && Number.isSafeInteger(count) && start >= 0 && count >= 0;
