@@ -1,5 +1,8 @@
 export { findWeightFiles, type WeightFiles } from './find-weight-files.js';
 export { fromFloat8 } from './float8.js';
+export type { AdapterSettings } from './lora/adapter-settings.js';
+export { type MergedModel, mergeLoras, type WeightedLora } from './lora/merge-loras.js';
+export { type Lora, type LoraLayer, openLora } from './lora/open-lora.js';
 export { openWeightFile, openWeights } from './open-weights.js';
 export { float32Chunks, readFloat32 } from './read-float32.js';
 export { openSafetensors, type SafetensorsFile } from './safetensors/open-safetensors.js';
@@ -13,6 +16,7 @@ export {
   type SingleFilePart,
 } from './single-file/open-single-file.js';
 export type { Prediction, PredictionType } from './single-file/prediction-type.js';
+export { addTokens, openTextualInversion, type TextualInversion } from './textual-inversion.js';
 export type { ElementRange, WeightDType, WeightLocation, WeightSource } from './weight-source.js';
 export { bytesPerElement } from './weight-types.js';
 export { type ViewedWeight, WeightView } from './weight-view.js';

@@ -10,7 +10,7 @@ export function readFixture<T>(name: string): T {
 }
 
 /** The elements that `fixtures/checkpoints/formula.py` gives a weight of this name. */
-export function fill(name: string, count: number): Float32Array {
+function fill(name: string, count: number): Float32Array {
   const seed = crc32(name);
   return Float32Array.from({ length: count }, (_, i) => {
     const mixed = (Math.imul(i, 2654435761) + seed) >>> 0;

@@ -1,5 +1,5 @@
+import { countWhile } from '../count-while.js';
 import type { WeightSource } from '../weight-source.js';
-import { countWhile } from './count-while.js';
 import type { Family } from './family.js';
 
 /** All text encoders of these models have heads of this size. */

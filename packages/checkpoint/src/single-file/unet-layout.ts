@@ -1,6 +1,6 @@
 import { CacheQuantError } from '@cachequant/tensor';
+import { countWhile } from '../count-while.js';
 import type { WeightSource } from '../weight-source.js';
-import { countWhile } from './count-while.js';
 
 /** What the names and shapes of an original U-Net tell of it. */
 export interface UnetLayout {

@@ -1,8 +1,8 @@
 import { CacheQuantError } from '@cachequant/tensor';
+import { countWhile } from '../count-while.js';
 import type { WeightSource } from '../weight-source.js';
 import { countOf } from '../weight-types.js';
 import type { ViewedWeight } from '../weight-view.js';
-import { countWhile } from './count-while.js';
 import type { Family } from './family.js';
 import { becomesLinear, vaeLayerName } from './vae-names.js';
 
