@@ -1,41 +1,17 @@
 import { CacheQuantError } from '@cachequant/tensor';
-import { linearCombination } from './linear-combination.js';
-import type { PredictionType, Sampler, SamplerState } from './sampler.js';
+import type { Method, ModelOutput } from './method.js';
+import type { Sampler, SamplerState } from './sampler.js';
+import { sensitivityOf } from './sensitivity.js';
+import { linearCombination } from './solvers/linear-combination.js';
 
-/** What the network said: the prediction, and the variance where it predicts one. */
-export interface ModelOutput {
-  readonly prediction: Float32Array;
-  /** In [−1, 1], between the smallest and the largest variance on a logarithmic scale. */
-  readonly variance: Float32Array | undefined;
-}
-
-/** The next state without its call index; what is left out is empty. */
-export type Advance = Pick<SamplerState, 'sample'> &
-  Partial<Pick<SamplerState, 'history' | 'stages' | 'anchor'>>;
-
-/** What is particular to a sampling method; everything else is the same for all. */
-export interface Method {
-  readonly name: string;
-  readonly steps: number;
-  readonly timesteps: readonly number[];
-  readonly sigmas?: readonly number[];
-  readonly initNoiseSigma?: number;
-  readonly predictionType: PredictionType;
-  readonly stochastic?: boolean;
-  /** Images in one state, one after another. */
-  readonly images: number;
-  readonly trainSteps: number;
-  /** Whether the network's output may be twice as large, with the variance in each image's second half. */
-  readonly predictsVariance?: boolean;
-  /** What the sample is multiplied by before a call. */
-  inputScale?(call: number): number;
-  advance(state: SamplerState, output: ModelOutput, drawNoise: () => Float32Array): Advance;
-}
-
-/** Puts checks and bookkeeping around a method. */
+/**
+ * Puts checks and bookkeeping around a method.
+ * @throws CacheQuantError `invalid-argument` for a timestep out of range
+ */
 export function buildSampler(method: Method): Sampler {
   const { name, timesteps, initNoiseSigma = 1 } = method;
   checkTimesteps(method);
+  const sensitivity = sensitivityOf(method);
 
   return {
     name,
@@ -46,6 +22,9 @@ export function buildSampler(method: Method): Sampler {
     initNoiseSigma,
     predictionType: method.predictionType,
     stochastic: method.stochastic ?? false,
+    callsPerStep: method.callsPerStep ?? timesteps.map(() => 1),
+    lookback: Math.min(method.lookback, timesteps.length - 1),
+    sensitivity,
     start(noise) {
       checkImages(method, noise);
       return { call: 0, sample: linearCombination([initNoiseSigma, noise]), history: [], stages: [] };
@@ -65,6 +44,7 @@ export function buildSampler(method: Method): Sampler {
 }
 
 function checkTimesteps({ name, timesteps, trainSteps, steps }: Method): void {
+  if (trainSteps === undefined) return;
   const outside = timesteps.find((timestep) => !(timestep >= 0 && timestep <= trainSteps - 1));
   if (outside === undefined) return;
   throw new CacheQuantError('invalid-argument', `${steps} steps lead to timestep ${outside}`, {

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { createSampler } from './create-sampler.js';
-import { dpmSolverUpdate } from './dpm-solver-update.js';
-import { alphaBars, type NoiseConfig, type NoiseLevel, noiseLevelOfRatio } from './noise-schedule.js';
+import {
+  alphaBars,
+  type NoiseConfig,
+  type NoiseLevel,
+  noiseLevelOfRatio,
+} from './schedules/noise-schedule.js';
+import { dpmSolverUpdate } from './solvers/dpm-solver-update.js';
 
 /** Standard deviation of the data, which are normal; the best denoiser and the solution are known exactly then. */
 const SPREAD = 0.5;

@@ -36,7 +36,13 @@ describe('createSampler', () => {
   it.each(
     SAMPLER_NAMES.flatMap(({ name, shortNames }) => [name, ...shortNames].map((given) => [given, name])),
   )('takes %s for %s', (sampler, name) => {
-    expect(createSampler(STABLE_DIFFUSION, { steps: 5, sampler }).name).toBe(name);
+    const { _class_name, ...classless } = STABLE_DIFFUSION;
+    expect(createSampler(classless, { steps: 5, sampler }).name).toBe(name);
+  });
+
+  it('gives every name to one sampler alone', () => {
+    const names = SAMPLER_NAMES.flatMap(({ name, shortNames }) => [name, ...shortNames]);
+    expect(new Set(names).size).toBe(names.length);
   });
 
   it('keeps the noise schedule and the offset when it changes the class', () => {
@@ -115,9 +121,10 @@ describe('createSampler', () => {
     ['beta_schedule', 'sigmoid', 'ddim', /"linear" or "scaled_linear" or "squaredcos_cap_v2"/],
     ['prediction_type', 'sample', 'plms', /"epsilon" or "v_prediction"/],
     ['algorithm_type', 'dpmsolver', 'dpm-solver++', /"dpmsolver\+\+" or "sde-dpmsolver\+\+"/],
-    ['use_beta_sigmas', true, 'euler', /expected false/],
-    ['timestep_type', 'continuous', 'euler', /expected "discrete"/],
-    ['interpolation_type', 'log_linear', 'euler', /expected "linear"/],
+    ['timestep_type', 'other', 'euler', /expected "discrete" or "continuous"/],
+    ['interpolation_type', 'cubic', 'euler', /expected "linear" or "log_linear"/],
+    ['time_shift_type', 'linear', 'dpm-solver++', /expected "exponential"/],
+    ['solver_type', 'bh3', 'unipc', /expected "midpoint" or "heun" or "logrho" or "bh1" or "bh2"/],
     [
       'variance_type',
       'learned',

@@ -1,64 +1,58 @@
 import { CacheQuantError } from '@cachequant/tensor';
+import { CATALOGUE } from './catalogue.js';
 import { asRecord } from './config.js';
-import { ddim } from './ddim.js';
-import { ddpm } from './ddpm.js';
 import type { SamplerDefinition } from './definition.js';
-import { dpmSolver } from './dpm-solver.js';
-import { euler } from './euler.js';
-import { eulerAncestral } from './euler-ancestral.js';
-import { pndm } from './pndm.js';
+import { checkKnownFields } from './known-fields.js';
 import { requireFiniteSteps } from './require-finite-steps.js';
+import { type RunOptions, runRequest } from './run-request.js';
 import type { Sampler } from './sampler.js';
-
-const DEFINITIONS: readonly SamplerDefinition[] = [ddim, pndm, dpmSolver, euler, eulerAncestral, ddpm];
 
 /** Every sampler there is: the class in diffusers, and the short names that `createSampler` takes for it. */
 export const SAMPLER_NAMES: readonly { readonly name: string; readonly shortNames: readonly string[] }[] =
-  DEFINITIONS.map(({ name, shortNames }) => ({ name, shortNames }));
+  CATALOGUE.map(({ name, shortNames }) => ({ name, shortNames }));
 
-export interface SamplerOptions {
-  /** Steps of the sampler, from 1 to the configuration's `num_train_timesteps`. */
-  readonly steps: number;
+export interface SamplerOptions extends RunOptions {
   /** A class or short name to use in place of the configuration's own class, with the same noise schedule. */
-  readonly sampler?: string;
+  readonly sampler?: string | undefined;
   /** Configuration fields to set; only fields that the class has. */
-  readonly overrides?: Readonly<Record<string, unknown>>;
-  /**
-   * Images in one state, one after another; 1 when left out. It matters for dynamic thresholding and for
-   * networks that predict the variance alone.
-   */
-  readonly images?: number;
+  readonly overrides?: Readonly<Record<string, unknown>> | undefined;
+  /** Samplers of your own, of `defineSampler`, that configurations and `sampler` may name beside those there are. */
+  readonly definitions?: readonly SamplerDefinition[] | undefined;
 }
 
 /**
  * Lays out a run of a sampler.
  * @param config the content of a diffusers `scheduler_config.json`; missing fields have diffusers' defaults, and
- * fields that the class does not know are ignored, as in diffusers
- * @throws CacheQuantError `unsupported` (a class or a field's value that there is none of here),
- * `invalid-argument` (a malformed configuration, a wrong number of steps, a noise schedule that a step divides by zero at)
+ * fields of other classes are ignored, as in diffusers
+ * @throws CacheQuantError `unsupported` (a class, a field or a field's value that there is none of here, a model that
+ * the class does not fit), `invalid-argument` (a malformed configuration, a wrong number of steps, a noise schedule that a
+ * step divides by zero at)
  * @example createSampler(config, { steps: 20, sampler: 'dpm-solver++' })
+ * @example createSampler(config, { timesteps: 'align-your-steps-sd15' })
  */
 export function createSampler(config: unknown, options: SamplerOptions): Sampler {
   const record = asRecord(config);
-  const definition = findDefinition(options.sampler ?? record._class_name);
-  const images = checkImages(options.images ?? 1);
+  const definitions = [...(options.definitions ?? []), ...CATALOGUE];
+  const definition = findDefinition(options.sampler ?? record._class_name, definitions);
+  const request = runRequest(options);
+  checkKnownFields(record, definitions);
   checkOverrides(definition, options.overrides ?? {});
-  const own = record._class_name === definition.name ? record : convertedConfig(record, definition);
+  const own =
+    record._class_name === definition.name
+      ? record
+      : convertedConfig(record, definition, definitions, options);
   const named = options.sampler === 'plms' ? { skip_prk_steps: true } : {};
-  const sampler = definition.create(
-    { ...own, ...named, ...options.overrides },
-    { steps: options.steps, images },
-  );
-  requireFiniteSteps(sampler, images);
+  const sampler = definition.create({ ...own, ...named, ...options.overrides }, request);
+  requireFiniteSteps(sampler, request.images);
   return sampler;
 }
 
-function findDefinition(name: unknown): SamplerDefinition {
-  const found = DEFINITIONS.find(
+function findDefinition(name: unknown, definitions: readonly SamplerDefinition[]): SamplerDefinition {
+  const found = definitions.find(
     (known) => known.name === name || known.shortNames.some((short) => short === name),
   );
   if (found !== undefined) return found;
-  const available = DEFINITIONS.map((known) => `${known.name} (${known.shortNames.join(', ')})`).join(', ');
+  const available = definitions.map((known) => `${known.name} (${known.shortNames.join(', ')})`).join(', ');
   if (typeof name === 'string') {
     throw new CacheQuantError('unsupported', `there is no sampler ${JSON.stringify(name)} here`, {
       where: 'createSampler',
@@ -81,12 +75,41 @@ function findDefinition(name: unknown): SamplerDefinition {
 function convertedConfig(
   record: Record<string, unknown>,
   definition: SamplerDefinition,
+  definitions: readonly SamplerDefinition[],
+  { overrides }: SamplerOptions,
 ): Record<string, unknown> {
-  const source = DEFINITIONS.find((known) => known.name === record._class_name);
+  const source = definitions.find((known) => known.name === record._class_name);
+  if (source !== undefined) checkProcess(source, definition, overrides);
   const clipsAlready = record._class_name === undefined || source?.fields.includes('clip_sample');
   return definition.fields.includes('clip_sample') && !clipsAlready
     ? { clip_sample: false, ...record }
     : record;
+}
+
+const PROCESSES = {
+  betas: 'noise by a table of betas',
+  flow: 'flow matching',
+  edm: 'EDM preconditioning',
+  consistency: 'a consistency model',
+} as const;
+
+/** @throws CacheQuantError `unsupported` where a model was trained for what another class cannot undo */
+function checkProcess(
+  source: SamplerDefinition,
+  target: SamplerDefinition,
+  overrides: SamplerOptions['overrides'],
+): void {
+  const flows = overrides?.use_flow_sigmas === true;
+  if (source.process === (flows ? 'flow' : target.process)) return;
+  throw new CacheQuantError('unsupported', `${target.name} does not fit a model of ${source.name}`, {
+    where: 'createSampler',
+    expected: `a sampler for ${PROCESSES[source.process]}`,
+    got: `${target.name}, for ${PROCESSES[flows ? 'flow' : target.process]}`,
+    hint:
+      source.process === 'flow'
+        ? 'UniPC, DEIS and DPM-Solver++ take flows with the overrides use_flow_sigmas true, prediction_type "flow_prediction" and flow_shift'
+        : 'Leave the option sampler out, or choose one for the same kind of model',
+  });
 }
 
 function checkOverrides(definition: SamplerDefinition, overrides: Readonly<Record<string, unknown>>): void {
@@ -95,14 +118,5 @@ function checkOverrides(definition: SamplerDefinition, overrides: Readonly<Recor
   throw new CacheQuantError('invalid-argument', `${definition.name} has no field ${unknown}`, {
     where: 'createSampler overrides',
     expected: `one of ${definition.fields.join(', ')}`,
-  });
-}
-
-function checkImages(images: number): number {
-  if (Number.isInteger(images) && images >= 1) return images;
-  throw new CacheQuantError('invalid-argument', 'the number of images is not possible', {
-    where: 'createSampler',
-    expected: 'an integer of at least 1',
-    got: String(images),
   });
 }

@@ -1,47 +1,73 @@
 import { CacheQuantError } from '@cachequant/tensor';
 import type { z } from 'zod';
 import { validateConfig } from './config.js';
+import type { RunLayout, RunOption, RunRequest } from './run-layout.js';
 import type { Sampler } from './sampler.js';
+import { alignYourSteps, SCHEDULE_NAMES } from './schedules/align-your-steps.js';
+import { alphaBars, type NoiseConfig, noiseToSignal } from './schedules/noise-schedule.js';
 
-/** What a run is laid out for. */
-export interface RunLayout {
-  readonly steps: number;
-  /** Images in one state, one after another. */
-  readonly images: number;
-}
+/**
+ * What a model was trained to undo: Gaussian noise by a table of betas, straight paths to noise, noise of any level
+ * added to the data, or the last made into a consistency model. Configurations of one do not fit another.
+ */
+export type NoiseProcess = 'betas' | 'flow' | 'edm' | 'consistency';
 
 /** A sampler class as the catalogue knows it. */
 export interface SamplerDefinition {
-  /** diffusers' class name. */
+  /** diffusers' class name, or one of your own: `_class_name` in a configuration. */
   readonly name: string;
   readonly shortNames: readonly string[];
+  readonly process: NoiseProcess;
   /** The configuration fields it reads. */
   readonly fields: readonly string[];
-  create(record: Record<string, unknown>, layout: RunLayout): Sampler;
+  create(record: Record<string, unknown>, request: RunRequest): Sampler;
 }
 
 interface DefinitionSource<S extends z.ZodObject> {
   readonly name: string;
   readonly shortNames: readonly string[];
+  /** `betas` when left out. */
+  readonly process?: NoiseProcess;
+  readonly takes?: readonly RunOption[];
+  /** A zod object of the configuration's fields with their defaults. */
   readonly schema: S;
   create(config: z.output<S>, layout: RunLayout): Sampler;
 }
 
-/** Ties a class's configuration to its method. */
-export function defineSampler<S extends z.ZodObject<{ num_train_timesteps: z.ZodDefault<z.ZodInt> }>>(
+/**
+ * Ties a class's configuration to its method. `create` mostly ends in `buildSampler`.
+ * @example defineSampler({ name: 'MyScheduler', shortNames: [], schema: z.object(noiseFields), create: … })
+ */
+export function defineSampler<S extends z.ZodObject<{ num_train_timesteps: z.ZodType<number> }>>(
   source: DefinitionSource<S>,
 ): SamplerDefinition {
-  const { name, shortNames, schema } = source;
+  const { name, shortNames, schema, process = 'betas', takes = [] } = source;
   return {
     name,
     shortNames,
+    process,
     fields: Object.keys(schema.shape),
-    create(record, layout) {
-      const config = validateConfig(name, schema, record);
-      checkSteps(name, layout.steps, config.num_train_timesteps);
-      return source.create(config, layout);
+    create(record, request) {
+      const config = validateConfig(name, schema, record) as z.output<S> & { num_train_timesteps: number };
+      checkSteps(name, request.steps, config.num_train_timesteps);
+      checkOptions(name, takes, request);
+      return source.create(config, withTimesteps(name, config, request));
     },
   };
+}
+
+function withTimesteps(name: string, config: object, { timesteps, ...layout }: RunRequest): RunLayout {
+  if (timesteps === undefined) return layout;
+  if (typeof timesteps !== 'string') return { ...layout, timesteps };
+  if (!SCHEDULE_NAMES.includes(timesteps) || !('beta_schedule' in config)) {
+    throw new CacheQuantError('unsupported', `there are no timesteps by the name ${timesteps} for ${name}`, {
+      where: 'createSampler timesteps',
+      expected: `a list of timesteps, or with a schedule of betas ${SCHEDULE_NAMES.join(' or ')}`,
+      got: JSON.stringify(timesteps),
+    });
+  }
+  const trainSigmas = noiseToSignal(alphaBars(config as NoiseConfig));
+  return { ...layout, timesteps: alignYourSteps(timesteps, layout.steps, trainSigmas) };
 }
 
 function checkSteps(name: string, steps: number, trainSteps: number): void {
@@ -50,5 +76,19 @@ function checkSteps(name: string, steps: number, trainSteps: number): void {
     where: name,
     expected: `an integer from 1 to ${trainSteps} (num_train_timesteps)`,
     got: String(steps),
+  });
+}
+
+function checkOptions(name: string, takes: readonly RunOption[], request: RunRequest): void {
+  const options: readonly RunOption[] = ['timesteps', 'sigmas', 'mu', 'eta'];
+  const refused = options.find((option) => request[option] !== undefined && !takes.includes(option));
+  if (refused === undefined) return;
+  throw new CacheQuantError('unsupported', `${name} takes no ${refused}`, {
+    where: 'createSampler',
+    expected:
+      takes.length === 0
+        ? 'neither timesteps nor sigmas nor mu nor eta'
+        : `of these only ${takes.join(', ')}`,
+    got: `${refused} ${JSON.stringify(request[refused])}`,
   });
 }

@@ -1,4 +1,12 @@
+export { buildSampler } from './build-sampler.js';
 export { parseSchedulerConfig } from './config.js';
 export { createSampler, SAMPLER_NAMES, type SamplerOptions } from './create-sampler.js';
+export { defineSampler, type NoiseProcess, type SamplerDefinition } from './definition.js';
+export type { Advance, Method, ModelOutput } from './method.js';
 export { outputSensitivity } from './output-sensitivity.js';
-export type { PredictionType, Sampler, SamplerState } from './sampler.js';
+export type { RunLayout, RunOption, RunRequest } from './run-layout.js';
+export type { RunOptions } from './run-request.js';
+export type { PredictionType, Sampler, SamplerProperties, SamplerState } from './sampler.js';
+export { SCHEDULE_NAMES, type ScheduleName } from './schedules/align-your-steps.js';
+export { evenFlowSigmas } from './schedules/flow-shift.js';
+export { linearCombination, type Term } from './solvers/linear-combination.js';

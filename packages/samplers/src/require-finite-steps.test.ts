@@ -1,6 +1,7 @@
 import { CacheQuantError } from '@cachequant/tensor';
 import { describe, expect, it } from 'vitest';
-import { createSampler, SAMPLER_NAMES } from './create-sampler.js';
+import { CATALOGUE } from './catalogue.js';
+import { createSampler } from './create-sampler.js';
 
 const SCHEDULES = [
   { beta_start: 0 },
@@ -13,7 +14,7 @@ const SCHEDULES = [
 const SPACINGS = [undefined, 'leading', 'linspace', 'trailing'];
 
 describe('createSampler(config)', () => {
-  it.each(SAMPLER_NAMES.map(({ name }) => name))(
+  it.each(CATALOGUE.filter(({ process }) => process === 'betas').map(({ name }) => name))(
     'of %s gives numbers at any noise schedule, or is refused before the first call',
     (name) => {
       let refused = 0;

@@ -22,7 +22,7 @@ export function requireFiniteSteps(sampler: Sampler, images: number): void {
       where: `scheduler config, call ${call} (timestep ${timestep})`,
       expected: 'a noise level above 0 and below 1 at every timestep',
       got: `${state.sample[0]}`,
-      hint: 'Look at beta_start, beta_end and trained_betas: a beta of 0 adds no noise',
+      hint: 'Look at beta_start, beta_end and trained_betas: a beta of 0 adds no noise. A run that ends without noise needs lower_order_final',
     });
   }
 }

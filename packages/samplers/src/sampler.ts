@@ -1,5 +1,8 @@
-/** What the network's output means; x0 is the clean sample, ε the noise, v = α·ε − σ·x0. */
-export type PredictionType = 'epsilon' | 'v_prediction' | 'sample';
+/**
+ * What the network's output means; x0 is the clean sample, ε the noise, v = α·ε − σ·x0, a flow ε − x0, and the output
+ * of a consistency model what is added to a share of the sample to give x0.
+ */
+export type PredictionType = 'epsilon' | 'v_prediction' | 'sample' | 'flow_prediction' | 'consistency';
 
 /** Where a run stands. Plain data that is never changed: a state can be kept, cloned, and stepped from twice. */
 export interface SamplerState {
@@ -11,26 +14,50 @@ export interface SamplerState {
   readonly history: readonly Float32Array[];
   /** Outputs of the earlier calls of the same step, for methods that make several. */
   readonly stages: readonly Float32Array[];
-  /** The sample at which a step of several calls began. */
+  /** The sample at which a step of several calls began, or that a corrector starts from. */
   readonly anchor?: Float32Array;
+  /** Noise that an earlier call of the same step has drawn. */
+  readonly drawn?: Float32Array;
+}
+
+/** What a cache has to know of a sampler. The suite `describeSampler` measures each of it. */
+export interface SamplerProperties {
+  /**
+   * Calls of the network in each step from one point of the path to the next, in order; they sum to `calls`. Methods
+   * that count calls for steps (DPM-Solver single step) have fewer entries than `steps`.
+   */
+  readonly callsPerStep: readonly number[];
+  /**
+   * How many calls back lies the oldest prediction that a call uses beside its own, through the state's `history` or
+   * `stages`; 0 where the sample is all that is handed on.
+   */
+  readonly lookback: number;
+  /**
+   * How far the sample after each call moves per unit of that call's prediction, [calls]; later calls may use the
+   * prediction once more. Exact as long as nothing is clipped or thresholded, a bound otherwise.
+   */
+  readonly sensitivity: readonly number[];
+  /** Whether `step` draws noise. */
+  readonly stochastic: boolean;
 }
 
 /** A diffusion sampler with its steps laid out: pure functions from state to state. */
-export interface Sampler {
+export interface Sampler extends SamplerProperties {
   /** The class in diffusers that it follows. */
   readonly name: string;
   readonly steps: number;
-  /** One for every call of the network, in order; fractional with Karras sigmas. */
+  /** One for every call of the network, in order, as the network is told them; fractional with Karras sigmas. */
   readonly timesteps: readonly number[];
-  /** Calls of the network: `timesteps.length`, which differs from `steps` for PNDM. */
+  /** Calls of the network: `timesteps.length`, which differs from `steps` where a step makes several. */
   readonly calls: number;
-  /** Noise levels σ/α at the calls and after the last one; undefined where the class has none. */
+  /**
+   * Noise levels at the calls and after the last one; undefined where the class has none. σ/α, but σ itself with flow
+   * matching, where α = 1 − σ.
+   */
   readonly sigmas: readonly number[] | undefined;
   /** What unit normal noise is multiplied by to start. */
   readonly initNoiseSigma: number;
   readonly predictionType: PredictionType;
-  /** Whether `step` draws noise. */
-  readonly stochastic: boolean;
   /**
    * The state before the first call.
    * @param noise unit normal, of the sample's size

@@ -4,13 +4,13 @@ import { describe, expect, it } from 'vitest';
 import { landingError } from './landing-error.js';
 
 const CONFIG = {
-  _class_name: 'DDIMScheduler',
   num_train_timesteps: 1000,
   beta_start: 0.00085,
   beta_end: 0.012,
   beta_schedule: 'scaled_linear',
   prediction_type: 'epsilon',
   clip_sample: false,
+  clip_denoised: false,
   set_alpha_to_one: true,
 };
 const SIZE = 6;

@@ -1,0 +1,36 @@
+import type { PredictionType, SamplerState } from './sampler.js';
+
+/** What the network said: the prediction, and the variance where it predicts one. */
+export interface ModelOutput {
+  readonly prediction: Float32Array;
+  /** In [−1, 1], between the smallest and the largest variance on a logarithmic scale. */
+  readonly variance: Float32Array | undefined;
+}
+
+/** The next state without its call index; what is left out is empty. */
+export type Advance = Pick<SamplerState, 'sample'> &
+  Partial<Pick<SamplerState, 'history' | 'stages' | 'anchor' | 'drawn'>>;
+
+/** What is particular to a sampling method; everything else is the same for all. */
+export interface Method {
+  readonly name: string;
+  readonly steps: number;
+  readonly timesteps: readonly number[];
+  readonly sigmas?: readonly number[];
+  readonly initNoiseSigma?: number;
+  readonly predictionType: PredictionType;
+  readonly stochastic?: boolean;
+  /** Calls of each step; 1 each when left out. */
+  readonly callsPerStep?: readonly number[];
+  /** As in `SamplerProperties`, for a run of many calls. */
+  readonly lookback: number;
+  /** Images in one state, one after another. */
+  readonly images: number;
+  /** Where timesteps are those of training, from 0 to one less than this. */
+  readonly trainSteps?: number;
+  /** Whether the network's output may be twice as large, with the variance in each image's second half. */
+  readonly predictsVariance?: boolean;
+  /** What the sample is multiplied by before a call. */
+  inputScale?(call: number): number;
+  advance(state: SamplerState, output: ModelOutput, drawNoise: () => Float32Array): Advance;
+}

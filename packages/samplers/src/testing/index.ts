@@ -1,0 +1,1 @@
+export { describeSampler } from './describe-sampler.js';
