@@ -12,7 +12,7 @@ import { SMALL_RUN } from './__fixtures__/optimized-model.js';
 /** The compiled packages in a process of their own; tells every stage, in its own words, as it begins. */
 const PROGRAM = `
   import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
-  import { optimize, parsePlan } from '@cachequant/pipeline';
+  import { optimize, parsePlan } from '@cachequant/optimizer';
   const [source, folder, options, held, plan] = process.argv.slice(1);
   const runtime = await createNodeRuntime();
   await optimize({
@@ -29,8 +29,8 @@ const PROGRAM = `
   });
   await runtime.dispose();
 `;
-const PACKAGE = fileURLToPath(new URL('../..', import.meta.url));
-const MODEL = fileURLToPath(new URL('../../../../models/fashion-sd', import.meta.url));
+const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
+const MODEL = fileURLToPath(new URL('../../../models/fashion-sd', import.meta.url));
 const OPTIONS = JSON.stringify({ ...SMALL_RUN, layers: 'measured', steps: 4 });
 /** A stage is killed in its middle; a short one is held at its beginning, so that the kill does not miss it. */
 const SHORT_STAGE_MS = 400;
