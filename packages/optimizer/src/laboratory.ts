@@ -20,6 +20,7 @@ import {
   type Storage,
   type Tensor,
 } from '@cachequant/tensor';
+import type { ImageConditioning } from './prepare/image-conditioning.js';
 import type { Recipe } from './recipe.js';
 
 /** The cached tensor: an output of the full graph, an input of the cached one. */
@@ -54,6 +55,8 @@ export interface Laboratory {
   readonly refreshes: number;
   /** Name of the denoiser's prediction. */
   readonly output: string;
+  /** Encodes other prompts than the prepared ones; undefined where the conditioning was given. */
+  readonly conditioning: ImageConditioning | undefined;
   readonly calibration: readonly PreparedImage[];
   readonly verification: readonly PreparedImage[];
   /** Median time to encode a prompt; 0 without text. */
@@ -139,9 +142,10 @@ export function observingDenoiser(
   session: Session,
   predict: (call: DenoiserCall) => Promise<Tensor<'float32'>>,
 ): Denoiser {
-  const { sample } = findDenoiserInputs(session.inputs, [CACHE_NAME, PREVIOUS_CACHE_NAME]);
+  const { sample, conditioning } = findDenoiserInputs(session.inputs, [CACHE_NAME, PREVIOUS_CACHE_NAME]);
   return {
     sampleInput: session.inputs.find((input) => input.name === sample)!,
+    conditioningInputs: session.inputs.filter(({ name }) => conditioning.includes(name)),
     stats: { fullCalls: 0, cachedCalls: 0 },
     kindOf: () => 'float',
     predict,

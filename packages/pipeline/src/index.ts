@@ -18,7 +18,15 @@ export { PLANNING_FOLDER } from './bundle/planning-data.js';
 export { type BundlePlanner, openPlanner, type Replan, type ReplanOptions } from './bundle/replan.js';
 export type { Coverage, ImageTimes, Verification } from './bundle/verification.js';
 export type { CacheCorrectionKind, ScheduleKind } from './cache-plan/kinds.js';
-export { promptConditioning } from './conditioning/prompt-conditioning.js';
+export { batchConditioning } from './conditioning/batch-conditioning.js';
+export type {
+  ConditionedModel,
+  ConditioningEncoder,
+  ConditioningFamily,
+  ConditioningRequest,
+  OpenConditioningContext,
+} from './conditioning/conditioning-encoder.js';
+export { conditioningFamily, openConditioning } from './conditioning/open-conditioning.js';
 export { type EncodedPrompt, PromptEncoder } from './conditioning/prompt-encoder.js';
 export { readTokenizer } from './conditioning/read-tokenizer.js';
 export type { TokenizedPrompt, Tokenizer } from './conditioning/tokenizer.js';
@@ -46,7 +54,6 @@ export {
   type DenoiserLoader,
   loadDecoder,
   loadFloatDenoiser,
-  loadPromptEncoder,
 } from './generate/generator-parts.js';
 export type { GeneratedImage, RunTiming } from './generate/run-images.js';
 export { type SampleGeometry, sampleGeometry, sampleShape } from './generate/sample-geometry.js';

@@ -25,7 +25,14 @@ export {
   type ScheduleKind,
 } from './cache-plan/kinds.js';
 export { makeSchedule, mergedMoments } from './cache-plan/schedules.js';
-export { PromptEncoder, promptFeeds } from './conditioning/prompt-encoder.js';
+export type {
+  ConditionedModel,
+  ConditioningEncoder,
+  ConditioningFamily,
+  OpenConditioningContext,
+} from './conditioning/conditioning-encoder.js';
+export { conditioningFamily, openConditioning } from './conditioning/open-conditioning.js';
+export { promptFeeds } from './conditioning/prompt-encoder.js';
 export { readTokenizer } from './conditioning/read-tokenizer.js';
 export type { CallKind, Conditioning, Denoiser, DenoiserCall } from './denoise/denoiser.js';
 export { denoiserFeeds } from './denoise/denoiser-feeds.js';
@@ -49,7 +56,7 @@ export {
   sampleLatents,
 } from './denoise/sample-latents.js';
 export { createGenerator } from './generate/generator.js';
-export { loadDecoder, loadPromptEncoder } from './generate/generator-parts.js';
+export { loadDecoder } from './generate/generator-parts.js';
 export type { GeneratedImage } from './generate/run-images.js';
 export { sampleGeometry, sampleShape } from './generate/sample-geometry.js';
 export { type LatentDecoder, latentView, vaeDecoder, vaeFactor } from './images/latent-decoder.js';

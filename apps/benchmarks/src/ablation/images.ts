@@ -1,12 +1,13 @@
 import type { RgbImage } from '@cachequant/evaluate';
 import {
+  batchConditioning,
   type Conditioning,
+  conditioningFamily,
   initialNoise,
   type LatentDecoder,
   loadDecoder,
-  loadPromptEncoder,
+  openConditioning,
   openModelFolder,
-  promptConditioning,
   type SampleLatentsOptions,
   sampleLatents,
 } from '@cachequant/pipeline';
@@ -18,6 +19,8 @@ import { GUIDANCE_SCALE } from './studies.js';
 export const FIRST_SEED = 3_000_000;
 
 const LATENT_DIMS = [4, 16, 16] as const;
+const SIZE = { width: 32, height: 32 } as const;
+const TEXT_INPUT = { name: 'encoder_hidden_states', dtype: 'float32', dims: [null, null, null] } as const;
 
 /** Makes held-out images: image i has prompt i, from the start again at the end, and seed FIRST_SEED + i. */
 export interface ImageMaker {
@@ -39,11 +42,21 @@ export async function createImageMaker(
   signal: AbortSignal,
 ): Promise<ImageMaker> {
   const folder = await openModelFolder(model);
-  const encoder = await loadPromptEncoder(folder, runtime);
+  const conditioned = { folder, inputs: [TEXT_INPUT] };
+  const encoder = await openConditioning(
+    { ...conditioned, family: conditioningFamily(conditioned) },
+    runtime,
+  );
+  const warn = (message: string) => console.warn(message);
+  const encode = async (texts: readonly string[]) => {
+    const each: Conditioning[] = [];
+    for (const prompt of texts) {
+      each.push(await encoder.encode({ prompt, ...SIZE }, 'conditional', { warn, signal }));
+    }
+    return batchConditioning(each);
+  };
   const decoder = await loadDecoder(folder, runtime);
   const promptOf = (image: number) => prompts[image % prompts.length]!;
-  const encode = (texts: readonly string[]): Promise<Conditioning> =>
-    promptConditioning(encoder, texts, (message) => console.warn(message), signal);
   return {
     promptOf,
     async make({ denoiser, sampler }, first, count, onStep) {
@@ -64,7 +77,7 @@ export async function createImageMaker(
       return decodeEach(decoder, latents.data, count);
     },
     async dispose() {
-      await Promise.all([encoder?.dispose(), decoder.dispose()]);
+      await Promise.all([encoder.dispose(), decoder.dispose()]);
     },
   };
 }

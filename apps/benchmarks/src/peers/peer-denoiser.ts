@@ -13,6 +13,7 @@ export function peerDenoiser(
   let sent: Tensor | undefined;
   return {
     sampleInput: { name: 'sample', dtype: 'float32', dims: [2, ...latentDims] },
+    conditioningInputs: [],
     get stats() {
       return { ...stats };
     },

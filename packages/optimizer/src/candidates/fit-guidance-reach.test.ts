@@ -18,6 +18,7 @@ function denoiser(
 ): Denoiser {
   return {
     sampleInput: { name: 'sample', dtype: 'float32', dims: [null, ...DIMS] },
+    conditioningInputs: [],
     stats: { fullCalls: 0, cachedCalls: 0 },
     kindOf: () => 'full',
     ...(cached && { conditionalAlone: (call: number) => !REFRESHES.has(call) }),

@@ -1,11 +1,6 @@
-import {
-  loadGraph,
-  type ModelFolder,
-  PromptEncoder,
-  readTokenizer,
-  vaeDecoder,
-} from '@cachequant/pipeline/internals';
+import { loadGraph, type ModelFolder, openConditioning, vaeDecoder } from '@cachequant/pipeline/internals';
 import type { Laboratory, PreparedImage } from '../laboratory.js';
+import { imageEncoder } from '../prepare/image-conditioning.js';
 import { type ComponentDecision, type ComponentName, componentFolder } from './component.js';
 
 /** Decoder and text encoder as the bundle will have them. */
@@ -22,38 +17,25 @@ export async function openParts(
   folder: ModelFolder,
   components: readonly ComponentDecision[],
 ): Promise<BundleParts> {
-  const load = async (name: ComponentName) => {
-    const decision = components.find((each) => each.name === name && each.form !== 'as in the source');
-    return decision && loadGraph(lab.runtime, lab.work, `${componentFolder(name, decision.form)}/model.onnx`);
-  };
-  const decoderSession = await load('vae_decoder');
-  const decoder = decoderSession && vaeDecoder(decoderSession, folder.vaeDecoder!.config);
+  const replaced = (name: ComponentName) =>
+    components.find((each) => each.name === name && each.form !== 'as in the source');
+  const load = ({ name, form }: ComponentDecision) =>
+    loadGraph(lab.runtime, lab.work, `${componentFolder(name, form)}/model.onnx`);
+  const newDecoder = replaced('vae_decoder');
+  const decoder = newDecoder && vaeDecoder(await load(newDecoder), folder.vaeDecoder!.config);
+  const newEncoder = replaced('text_encoder');
   // Conditioning that was given is not this encoder's to replace.
-  const encoderSession = lab.textEncoderMs > 0 ? await load('text_encoder') : undefined;
-  const length = folder.textEncoder?.config.max_position_embeddings ?? undefined;
+  const { conditioning } = lab;
   const encoder =
-    encoderSession &&
-    new PromptEncoder(encoderSession, await readTokenizer(folder.storage, folder.tokenizer!, length));
+    newEncoder && conditioning && (await openConditioning(conditioning, lab.runtime, () => load(newEncoder)));
+  const encode = encoder && imageEncoder(conditioning!, encoder, lab.signal);
   return {
     toPicture: decoder ? async (latents) => (await decoder.decode(latents))[0]! : lab.toPicture,
-    encode: encoder ? (image) => encodeAnew(lab, encoder, image) : async (image) => image,
+    encode: encode
+      ? async (image) => ({ ...image, ...(await encode(image.prompt)) })
+      : async (image) => image,
     dispose: async () => {
       await Promise.all([decoder?.dispose(), encoder?.dispose()]);
     },
-  };
-}
-
-async function encodeAnew(
-  lab: Laboratory,
-  encoder: PromptEncoder,
-  image: PreparedImage,
-): Promise<PreparedImage> {
-  const [name] = Object.keys(image.conditioning);
-  if (name === undefined) return image;
-  const encode = async (text: string) => ({ [name]: (await encoder.encode(text, lab.signal)).hiddenStates });
-  return {
-    ...image,
-    conditioning: await encode(image.prompt),
-    unconditional: image.unconditional && (await encode(lab.recipe.negativePrompt)),
   };
 }

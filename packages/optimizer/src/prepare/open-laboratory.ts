@@ -95,6 +95,7 @@ async function openLocked(options: LaboratoryOptions): Promise<OpenLaboratory> {
     latentDims: prepared.latentDims,
     refreshes: prepared.refreshes,
     output: prepared.model.graph.outputs[0]!.name,
+    conditioning: prepared.conditioning,
     ...images,
     toPicture: async (latents) => (await decoder.decode(latents))[0]!,
     onProgress: options.onProgress,

@@ -1,15 +1,15 @@
 import { medianOf } from '@cachequant/evaluate';
-import { isGuided, loadPromptEncoder } from '@cachequant/pipeline/internals';
-import { type Runtime, type Tensor, throwIfAborted } from '@cachequant/tensor';
+import { type Runtime, throwIfAborted } from '@cachequant/tensor';
 import type { Laboratory, PreparedImage } from '../laboratory.js';
 import type { Recipe } from '../recipe.js';
 import { DEFAULT_PROMPTS } from './default-prompts.js';
 import type { GivenConditioning } from './given-conditioning.js';
+import { type ImageEncoder, withImageEncoder } from './image-conditioning.js';
 import type { PreparedSource } from './prepare.js';
 
-/** Conditioning of the calibration and verification images; the text encoder is freed before it returns. */
+/** Conditioning of the calibration and verification images; the text encoders are freed before it returns. */
 export async function prepareImages(
-  { folder, inputs, guidanceScale }: PreparedSource,
+  { conditioning }: Pick<PreparedSource, 'conditioning'>,
   runtime: Runtime,
   recipe: Recipe,
   {
@@ -17,44 +17,40 @@ export async function prepareImages(
     given,
   }: { readonly signal?: AbortSignal | undefined; readonly given?: GivenConditioning | undefined },
 ): Promise<Pick<Laboratory, 'calibration' | 'verification' | 'textEncoderMs'>> {
-  if (given) return givenImages(given, recipe);
-  const { seen, heldOut } = folder.textEncoder ? splitPrompts(recipe) : { seen: [''], heldOut: [''] };
-  const encoder = await loadPromptEncoder(folder, runtime);
+  if (given || !conditioning) return givenImages(given!, recipe);
+  const { takesText } = conditioning.family;
+  const { seen, heldOut } = takesText ? splitPrompts(recipe) : { seen: [''], heldOut: [''] };
   const times = new Map<string, number>();
-  const conditioningName = inputs.conditioning[0];
-  const encode = async (text: string): Promise<Record<string, Tensor>> => {
-    if (!encoder || conditioningName === undefined) return {};
-    throwIfAborted(signal);
-    const start = performance.now();
-    const { hiddenStates } = await encoder.encode(text, signal);
-    if (!times.has(text)) times.set(text, performance.now() - start);
-    return { [conditioningName]: hiddenStates };
-  };
-  try {
-    const unconditional = isGuided(guidanceScale) ? await encode(recipe.negativePrompt) : undefined;
-    const images = async (
-      count: number,
-      list: readonly string[],
-      firstSeed: number,
-    ): Promise<PreparedImage[]> => {
+  const prepare = async (encode: ImageEncoder) => {
+    const images = async ({ count, seed }: Count, prompts: readonly string[]): Promise<PreparedImage[]> => {
       const made: PreparedImage[] = [];
       for (let i = 0; i < count; i++) {
-        const prompt = list[i % list.length]!;
-        made.push({ prompt, seed: firstSeed + i, conditioning: await encode(prompt), unconditional });
+        throwIfAborted(signal);
+        const prompt = prompts[i % prompts.length]!;
+        const start = performance.now();
+        made.push({ prompt, seed: seed + i, ...(await encode(prompt)) });
+        if (!times.has(prompt)) times.set(prompt, performance.now() - start);
       }
       return made;
     };
-    const { calibration: first, verification: second } = countsOf(recipe);
-    const calibration = await images(first.count, seen, first.seed);
-    const verification = await images(second.count, heldOut, second.seed);
-    return { calibration, verification, textEncoderMs: times.size > 0 ? medianOf([...times.values()]) : 0 };
-  } finally {
-    await encoder?.dispose();
-  }
+    const counts = countsOf(recipe);
+    return {
+      calibration: await images(counts.calibration, seen),
+      verification: await images(counts.verification, heldOut),
+    };
+  };
+  const prepared = await withImageEncoder(conditioning, runtime, prepare, { signal });
+  return { ...prepared, textEncoderMs: takesText ? medianOf([...times.values()]) : 0 };
+}
+
+/** Images to prepare, and the seed of the first. */
+interface Count {
+  readonly count: number;
+  readonly seed: number;
 }
 
 function givenImages({ forSeed, unconditional }: GivenConditioning, recipe: Recipe) {
-  const images = ({ count, seed: first }: { count: number; seed: number }): PreparedImage[] =>
+  const images = ({ count, seed: first }: Count): PreparedImage[] =>
     Array.from({ length: count }, (_, i) => {
       const seed = first + i;
       return { prompt: '', seed, conditioning: forSeed(seed), unconditional };

@@ -1,5 +1,6 @@
 import { type OnnxModel, readModel } from '@cachequant/onnx';
 import {
+  conditioningFamily,
   type DenoiserInputs,
   findDenoiserInputs,
   isGuided,
@@ -16,6 +17,7 @@ import { refreshesAt } from '../candidates/study-views.js';
 import type { PreparedImage } from '../laboratory.js';
 import type { Recipe } from '../recipe.js';
 import type { GivenConditioning } from './given-conditioning.js';
+import type { ImageConditioning } from './image-conditioning.js';
 
 /** Everything about the source model that the stages need, read but not run. */
 export interface PreparedSource {
@@ -26,6 +28,8 @@ export interface PreparedSource {
   readonly latentDims: readonly [number, number, number];
   readonly refreshes: number;
   readonly inputs: DenoiserInputs;
+  /** Undefined where the conditioning is given. */
+  readonly conditioning: ImageConditioning | undefined;
   /** 2 with guidance, which runs both halves as one batch. */
   readonly batch: number;
 }
@@ -47,14 +51,18 @@ export async function prepareSource(
     .filter((input) => !model.graph.initializers.has(input.name))
     .map(({ name, dtype, dims }) => ({ name, dtype: dtype ?? 'float32', dims: dims ?? [] }) as const);
   const inputs = findDenoiserInputs(declared);
-  requireConditioning(folder, inputs, given);
+  const conditioned = {
+    folder,
+    inputs: declared.filter(({ name }) => inputs.conditioning.includes(name)),
+  };
+  const family = given ? undefined : conditioningFamily(conditioned);
   requireText(folder, recipe);
   const steps = recipe.steps ?? folder.index?.num_inference_steps ?? 50;
   const sampler = createSampler(folder.scheduler ?? {}, {
     steps,
     ...(recipe.sampler && { sampler: recipe.sampler }),
   });
-  const guided = given ? given.unconditional !== undefined : folder.textEncoder !== undefined;
+  const guided = given ? given.unconditional !== undefined : family!.guided;
   const guidanceScale = guided
     ? (recipe.guidanceScale ?? folder.index?.guidance_scale ?? DEFAULT_GUIDANCE)
     : 1;
@@ -65,12 +73,22 @@ export async function prepareSource(
   requireBatch(sample, batch);
   const factor = folder.vaeDecoder ? vaeFactor(folder.vaeDecoder.config) : 1;
   const geometry = sampleGeometry(sample, folder.denoiser.config, factor);
+  const latentDims = sampleShape(geometry, recipe.width, recipe.height);
+  const [, height, width] = latentDims.map((dim) => dim * factor) as [number, number, number];
   return {
     folder,
     model,
     sampler,
     guidanceScale,
-    latentDims: sampleShape(geometry, recipe.width, recipe.height),
+    latentDims,
+    conditioning: family && {
+      ...conditioned,
+      family,
+      width,
+      height,
+      guided: isGuided(guidanceScale),
+      negativePrompt: recipe.negativePrompt,
+    },
     refreshes,
     inputs,
     batch,
@@ -105,20 +123,6 @@ function requireFloatSource({ denoiser, storage }: ModelFolder): void {
   throw new CacheQuantError('invalid-argument', 'the folder is a bundle, which is optimized already', {
     where: storage.locate?.(denoiser.model) ?? denoiser.model,
     hint: 'Give the model folder that the bundle was made from.',
-  });
-}
-
-function requireConditioning(
-  { textEncoder }: ModelFolder,
-  { conditioning }: DenoiserInputs,
-  given: GivenConditioning | undefined,
-): void {
-  if (given) return;
-  if (conditioning.length <= (textEncoder ? 1 : 0)) return;
-  throw new CacheQuantError('unsupported', 'the denoiser is conditioned on what nothing here makes', {
-    where: 'denoiser inputs',
-    expected: textEncoder ? 'one input for the hidden states of a prompt' : 'none without a text encoder',
-    got: conditioning.join(', '),
   });
 }
 

@@ -4,7 +4,6 @@ import {
   floatDenoiser,
   isGuided,
   loadGraph,
-  loadPromptEncoder,
   type ModelFolder,
   type OffCalibration,
   possibleSampler,
@@ -12,6 +11,7 @@ import {
 import type { Sampler } from '@cachequant/samplers';
 import { loadVariant, type Variant } from '../candidates/variant.js';
 import { type Laboratory, type PreparedImage, sampleImage } from '../laboratory.js';
+import { type ImageEncoder, withImageEncoder } from '../prepare/image-conditioning.js';
 import type { Study } from '../study.js';
 
 /** Requests of one kind that the calibration has not seen. */
@@ -78,28 +78,33 @@ async function conditionsOf(
   for (const value of guided ? [guidanceScale / 2, guidanceScale * 2] : []) {
     conditions.push({ ...asCalibrated, kind: 'guidance scale', value, guidanceScale: value });
   }
-  const [name] = Object.keys(images[0]!.conditioning);
-  const encoder = name === undefined ? undefined : await loadPromptEncoder(folder, lab.runtime);
-  if (!encoder || name === undefined) return conditions;
-  try {
-    const encode = async (text: string) => ({
-      [name]: (await encoder.encode(text, lab.signal)).hiddenStates,
-    });
-    if (guided) {
-      const unconditional = await encode(NEGATIVE_PROMPT);
-      const negative = images.map((image) => ({ ...image, unconditional }));
-      conditions.push({ ...asCalibrated, kind: 'negative prompt', value: NEGATIVE_PROMPT, images: negative });
-    }
-    const reworded: PreparedImage[] = [];
-    for (const image of images) {
-      const prompt = `${image.prompt}, ${ADDED_WORDS}`;
-      reworded.push({ ...image, prompt, conditioning: await encode(prompt) });
-    }
-    conditions.push({ ...asCalibrated, kind: 'wording', value: ADDED_WORDS, images: reworded });
-    return conditions;
-  } finally {
-    await encoder.dispose();
+  if (!lab.conditioning?.family.takesText) return conditions;
+  return withImageEncoder(
+    lab.conditioning,
+    lab.runtime,
+    async (encode) => [...conditions, ...(await otherTexts(encode, asCalibrated, guided))],
+    { signal: lab.signal },
+  );
+}
+
+/** The images with a negative prompt, and with other words. */
+async function otherTexts(
+  encode: ImageEncoder,
+  asCalibrated: Omit<Condition, 'kind' | 'value'>,
+  guided: boolean,
+): Promise<Condition[]> {
+  const negative: PreparedImage[] = [];
+  const reworded: PreparedImage[] = [];
+  for (const image of asCalibrated.images) {
+    const { unconditional } = await encode(image.prompt, NEGATIVE_PROMPT);
+    negative.push({ ...image, unconditional });
+    const prompt = `${image.prompt}, ${ADDED_WORDS}`;
+    const { conditioning } = await encode(prompt);
+    reworded.push({ ...image, prompt, conditioning });
   }
+  const wording: Condition = { ...asCalibrated, kind: 'wording', value: ADDED_WORDS, images: reworded };
+  if (!guided) return [wording];
+  return [{ ...asCalibrated, kind: 'negative prompt', value: NEGATIVE_PROMPT, images: negative }, wording];
 }
 
 /** The same sampler at half and at twice the steps, as far as it can take them. */

@@ -101,6 +101,7 @@ export function cachedDenoiser(options: CachedDenoiserOptions): Denoiser {
     const calibratedCall = (call: number) => served.calibrated?.[call] ?? call;
     return {
       sampleInput: declared(full, fullInputs.sample),
+      conditioningInputs: fullInputs.conditioning.map((name) => declared(full, name)),
       get stats() {
         return { ...stats };
       },

@@ -73,6 +73,6 @@ function conditioningFor(conditioning: DenoiserCall['conditioning'], name: strin
   throw new CacheQuantError('invalid-argument', `the model wants ${name}, which was not given`, {
     where: 'conditioning',
     got: Object.keys(conditioning).join(', ') || 'nothing',
-    hint: 'createGenerator makes encoder_hidden_states alone; give sampleLatents a tensor [B, …] of that name',
+    hint: 'Give sampleLatents a tensor [B, …] of that name.',
   });
 }

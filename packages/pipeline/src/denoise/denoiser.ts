@@ -30,6 +30,8 @@ export interface DenoiserCall {
 export interface Denoiser {
   /** The graph's input for the sample, for the shapes that it takes. */
   readonly sampleInput: TensorInfo;
+  /** The graph's inputs for the conditioning, which tell the model's family. */
+  readonly conditioningInputs: readonly TensorInfo[];
   /** Calls so far by how they were computed; a float model's calls count as full. */
   readonly stats: { readonly fullCalls: number; readonly cachedCalls: number };
   kindOf(call: number): CallKind;

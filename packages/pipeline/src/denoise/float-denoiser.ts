@@ -21,6 +21,7 @@ export function floatDenoiser(
   let calls = 0;
   return {
     sampleInput: declared(session, inputs.sample),
+    conditioningInputs: inputs.conditioning.map((name) => declared(session, name)),
     get stats() {
       return { fullCalls: calls, cachedCalls: 0 };
     },

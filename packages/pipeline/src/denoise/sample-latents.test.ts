@@ -16,6 +16,7 @@ function fakeDenoiser(predict: (value: number, bias: number) => number) {
   let resets = 0;
   const denoiser: Denoiser = {
     sampleInput: { name: 'sample', dtype: 'float32', dims: [null, 1, null, null] },
+    conditioningInputs: [],
     stats: { fullCalls: 0, cachedCalls: 0 },
     kindOf: (call) => (call % 2 === 0 ? 'full' : 'cached'),
     async predict(call) {

@@ -1,6 +1,6 @@
 import type { Runtime, Storage } from '@cachequant/tensor';
-import { PromptEncoder } from '../conditioning/prompt-encoder.js';
-import { readTokenizer } from '../conditioning/read-tokenizer.js';
+import type { ConditioningEncoder, ConditioningFamily } from '../conditioning/conditioning-encoder.js';
+import { conditioningFamily, openConditioning } from '../conditioning/open-conditioning.js';
 import type { Denoiser } from '../denoise/denoiser.js';
 import { floatDenoiser } from '../denoise/float-denoiser.js';
 import { type LatentDecoder, pixelDecoder, vaeDecoder } from '../images/latent-decoder.js';
@@ -16,8 +16,8 @@ export interface GeneratorParts {
   readonly folder: ModelFolder;
   readonly denoiser: Denoiser;
   readonly decoder: LatentDecoder;
-  /** Undefined for a model that takes no text. */
-  readonly promptEncoder: PromptEncoder | undefined;
+  readonly family: ConditioningFamily;
+  readonly conditioning: ConditioningEncoder;
   dispose(): Promise<void>;
 }
 
@@ -29,13 +29,15 @@ export interface PartOptions {
   readonly loadDenoiser?: DenoiserLoader | undefined;
   /** Path of the decoder's graph, where it is not the usual one. */
   readonly decoderGraph?: string | undefined;
+  /** Families of models beyond those that are known. */
+  readonly families?: readonly ConditioningFamily[] | undefined;
 }
 
 /** Loads every part of a model folder, or none: what was loaded before a failure is freed. */
 export async function loadParts(
   storage: Storage,
   runtime: Runtime,
-  { loadDenoiser = loadFloatDenoiser, decoderGraph }: PartOptions = {},
+  { loadDenoiser = loadFloatDenoiser, decoderGraph, families }: PartOptions = {},
 ): Promise<GeneratorParts> {
   const loaded: Disposable[] = [];
   const dispose = async () => {
@@ -48,11 +50,13 @@ export async function loadParts(
   try {
     const folder = await openModelFolder(storage);
     requireReadDecoder(folder);
-    const promptEncoder = keep(await loadPromptEncoder(folder, runtime));
     const decoder = keep(await loadDecoder(withDecoder(folder, decoderGraph), runtime));
     const denoiser = keep(await loadDenoiser(folder, runtime));
     requireChannels(folder, denoiser, decoder);
-    return { folder, promptEncoder, decoder, denoiser, dispose };
+    const model = { folder, inputs: denoiser.conditioningInputs };
+    const family = conditioningFamily(model, families);
+    const conditioning = keep(await openConditioning({ ...model, family }, runtime));
+    return { folder, family, conditioning, decoder, denoiser, dispose };
   } catch (error) {
     await dispose();
     throw error;
@@ -83,17 +87,6 @@ export async function loadFloatDenoiser(folder: ModelFolder, runtime: Runtime): 
     await session.dispose();
     throw error;
   }
-}
-
-/** The folder's text encoder with its tokenizer; undefined where there is none. */
-export async function loadPromptEncoder(
-  { storage, textEncoder, tokenizer }: ModelFolder,
-  runtime: Runtime,
-): Promise<PromptEncoder | undefined> {
-  if (textEncoder === undefined || tokenizer === undefined) return undefined;
-  const length = textEncoder.config.max_position_embeddings ?? undefined;
-  const words = await readTokenizer(storage, tokenizer, length);
-  return new PromptEncoder(await loadGraph(runtime, storage, textEncoder.model), words);
 }
 
 /** The folder's decoder; for a model without one, samples are pixels. */

@@ -317,7 +317,7 @@ describe('createGenerator(options)', () => {
         };
       },
     };
-    const storage = await modelCopy('fashion-sd', { 'unet/model.onnx': 'not a graph' });
+    const storage = await modelCopy('fashion-sd', { 'text_encoder/model.onnx': 'not a graph' });
     await expect(createGenerator({ storage, runtime: watched })).rejects.toMatchObject({
       name: 'CacheQuantError',
     });

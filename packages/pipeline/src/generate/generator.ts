@@ -1,6 +1,6 @@
 import { createSampler, type Sampler } from '@cachequant/samplers';
 import { CacheQuantError, type Runtime, type Storage, throwIfAborted } from '@cachequant/tensor';
-import { promptConditioning, type Warn, warningCollector } from '../conditioning/prompt-conditioning.js';
+import { type Warn, warningCollector } from '../conditioning/warnings.js';
 import type { Denoiser } from '../denoise/denoiser.js';
 import { type Guidance, isGuided } from '../denoise/guidance.js';
 import type { ModelFolder } from '../model/model-folder.js';
@@ -8,10 +8,12 @@ import {
   checkRequest,
   type GenerationDefaults,
   type GenerationRequest,
+  type ImageJob,
   imageJobs,
 } from './generation-request.js';
 import { type GeneratorParts, loadParts, type PartOptions } from './generator-parts.js';
-import { type GeneratedImage, type ImageRun, type RunTiming, runImages } from './run-images.js';
+import { conditioningOf, type ImageRun } from './job-conditioning.js';
+import { type GeneratedImage, type RunTiming, runImages } from './run-images.js';
 import { type SampleGeometry, sampleGeometry, sampleShape } from './sample-geometry.js';
 
 export interface GenerationResult {
@@ -122,12 +124,10 @@ async function generate(settings: Settings, request: GenerationRequest): Promise
   checkRequest(request);
   throwIfAborted(request.signal);
   const startMs = now();
-  const jobs = imageJobs(request, parts.promptEncoder !== undefined);
+  const jobs = imageJobs(request, parts.family.takesText);
   const shape = sampleShape(geometryOf(parts), request.width, request.height);
   const sampler = requestedSampler(settings, request);
-  const guidanceScale =
-    parts.promptEncoder === undefined ? 1 : (request.guidanceScale ?? settings.defaults.guidanceScale);
-  const negative = isGuided(guidanceScale) ? [request.negativePrompt] : [];
+  const guidanceScale = parts.family.guided ? (request.guidanceScale ?? settings.defaults.guidanceScale) : 1;
   const { warn, note, warnings } = warningCollector(request.strict ?? false, settings.onWarning);
   parts.folder.warnings.forEach(note);
   const [height, width] = [shape[1] * parts.decoder.factor, shape[2] * parts.decoder.factor];
@@ -144,14 +144,8 @@ async function generate(settings: Settings, request: GenerationRequest): Promise
     warn('The negative prompt has no effect: there is guidance at scales above 1 alone.');
   }
   for (const warning of (await settings.beforeRun?.(plan)) ?? []) warn(warning);
-  const textEncoderMs = await encodeBefore(
-    settings,
-    [...jobs.map((job) => job.prompt), ...negative],
-    warn,
-    request,
-  );
-
-  const run: ImageRun = { ...settings, request, sampler, guidanceScale, shape, warn };
+  const run: ImageRun = { ...settings, request, sampler, guidanceScale, shape, width, height, warn };
+  const textEncoderMs = await encodeBefore(run, jobs);
   const images: GeneratedImage[] = [];
   const runs: RunTiming[] = [];
   for (let start = 0; start < jobs.length; start += batch) {
@@ -163,15 +157,10 @@ async function generate(settings: Settings, request: GenerationRequest): Promise
 }
 
 /** Encodes a request's prompts, so that runs find them; warns before anything slow begins. */
-async function encodeBefore(
-  { parts, now }: Settings,
-  prompts: readonly (string | undefined)[],
-  warn: Warn,
-  { signal }: GenerationRequest,
-): Promise<number> {
-  const startMs = now();
-  await promptConditioning(parts.promptEncoder, prompts, warn, signal);
-  return now() - startMs;
+async function encodeBefore(run: ImageRun, jobs: readonly ImageJob[]): Promise<number> {
+  const startMs = run.now();
+  await conditioningOf(run, jobs);
+  return run.now() - startMs;
 }
 
 function geometryOf({ denoiser, folder, decoder }: GeneratorParts): SampleGeometry {

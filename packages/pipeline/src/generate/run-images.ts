@@ -1,12 +1,10 @@
 import type { RgbImage } from '@cachequant/evaluate';
-import type { Sampler } from '@cachequant/samplers';
 import { type Tensor, tensor } from '@cachequant/tensor';
-import { promptConditioning, type Warn } from '../conditioning/prompt-conditioning.js';
-import { type Guidance, isGuided } from '../denoise/guidance.js';
+import type { Guidance } from '../denoise/guidance.js';
 import { initialNoise } from '../denoise/initial-noise.js';
 import { type CallTiming, type SamplingStep, sampleLatents } from '../denoise/sample-latents.js';
-import type { GenerationRequest, ImageJob } from './generation-request.js';
-import type { GeneratorParts } from './generator-parts.js';
+import type { ImageJob } from './generation-request.js';
+import { conditioningOf, type ImageRun } from './job-conditioning.js';
 
 export interface GeneratedImage extends RgbImage {
   readonly prompt: string | undefined;
@@ -23,19 +21,6 @@ export interface RunTiming {
   readonly totalMs: number;
 }
 
-/** What all images of a request have in common. */
-export interface ImageRun {
-  readonly parts: GeneratorParts;
-  readonly request: GenerationRequest;
-  readonly sampler: Sampler;
-  readonly guidanceScale: number;
-  /** [C, H, W]. */
-  readonly shape: readonly [number, number, number];
-  readonly halves?: Guidance['halves'];
-  readonly warn: Warn;
-  readonly now: () => number;
-}
-
 /** Makes images together: noise, network calls, decoder. */
 export async function runImages(
   run: ImageRun,
@@ -43,23 +28,20 @@ export async function runImages(
   first: number,
   total: number,
 ): Promise<{ images: GeneratedImage[]; timing: RunTiming }> {
-  const { parts, request, sampler, guidanceScale, shape, warn, now } = run;
+  const { parts, request, sampler, guidanceScale, shape, now } = run;
   const { signal, onStep } = request;
   const startMs = now();
   const { noise, generators } = initialNoise(
     jobs.map((job) => job.seed),
     shape,
   );
-  const encode = (prompts: (string | undefined)[]) =>
-    promptConditioning(parts.promptEncoder, prompts, warn, signal);
   const { latents, calls } = await sampleLatents({
     denoiser: parts.denoiser,
     sampler,
     noise,
     generators,
     guidanceScale,
-    conditioning: await encode(jobs.map((job) => job.prompt)),
-    unconditional: isGuided(guidanceScale) ? await encode(jobs.map(() => request.negativePrompt)) : undefined,
+    ...(await conditioningOf(run, jobs)),
     halves: halvesFor(run),
     learnedVariance: isLearned(parts.folder.scheduler?.variance_type),
     signal,

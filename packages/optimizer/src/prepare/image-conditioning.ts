@@ -1,0 +1,61 @@
+import {
+  type ConditionedModel,
+  type Conditioning,
+  type ConditioningEncoder,
+  type ConditioningFamily,
+  type OpenConditioningContext,
+  openConditioning,
+} from '@cachequant/pipeline/internals';
+import type { Runtime } from '@cachequant/tensor';
+
+/** How the model's images are conditioned, before its text encoders are loaded. */
+export interface ImageConditioning extends ConditionedModel {
+  readonly family: ConditioningFamily;
+  /** Pixels. */
+  readonly width: number;
+  /** Pixels. */
+  readonly height: number;
+  readonly guided: boolean;
+  readonly negativePrompt: string;
+}
+
+/** Both halves of what an image is conditioned on. */
+export interface EncodedImage {
+  readonly conditioning: Conditioning;
+  readonly unconditional: Conditioning | undefined;
+}
+
+/**
+ * Loads the text encoders for as long as `use` takes.
+ * @param load in place of the folder's own graphs
+ */
+export async function withImageEncoder<T>(
+  model: ImageConditioning,
+  runtime: Runtime,
+  use: (encode: ImageEncoder) => Promise<T>,
+  { load, signal }: { load?: OpenConditioningContext['load']; signal?: AbortSignal | undefined } = {},
+): Promise<T> {
+  const encoder = await openConditioning(model, runtime, load);
+  try {
+    return await use(imageEncoder(model, encoder, signal));
+  } finally {
+    await encoder.dispose();
+  }
+}
+
+export type ImageEncoder = (prompt: string, negativePrompt?: string) => Promise<EncodedImage>;
+
+/** Encodes images with an encoder that is open. */
+export function imageEncoder(
+  { width, height, guided, negativePrompt: usual, family }: ImageConditioning,
+  encoder: ConditioningEncoder,
+  signal?: AbortSignal,
+): ImageEncoder {
+  return async (text, negativePrompt = usual) => {
+    const request = { prompt: family.takesText ? text : undefined, negativePrompt, width, height };
+    return {
+      conditioning: await encoder.encode(request, 'conditional', { signal }),
+      unconditional: guided ? await encoder.encode(request, 'unconditional', { signal }) : undefined,
+    };
+  };
+}

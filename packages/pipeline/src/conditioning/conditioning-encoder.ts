@@ -1,0 +1,63 @@
+import type { Session, TensorInfo } from '@cachequant/tensor';
+import type { Conditioning } from '../denoise/denoiser.js';
+import type { ModelFolder } from '../model/model-folder.js';
+import type { Warn } from './warnings.js';
+
+/** What a picture is asked to be, as far as a denoiser can be conditioned on it. */
+export interface ConditioningRequest {
+  /** Undefined for a model that takes no text. */
+  readonly prompt: string | undefined;
+  /** What the picture should be far from; empty when left out. */
+  readonly negativePrompt?: string | undefined;
+  /** Pixels. */
+  readonly width: number;
+  /** Pixels. */
+  readonly height: number;
+}
+
+export interface EncodeOptions {
+  readonly warn?: Warn;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Makes what a denoiser is conditioned on out of a request. It owns the sessions of its text encoders. */
+export interface ConditioningEncoder {
+  /**
+   * Conditioning of one picture: tensors [1, …] by the names of the denoiser's inputs.
+   * @param half of classifier-free guidance
+   * @throws CacheQuantError `runtime`, `unsupported`, `aborted`, and whatever `warn` throws
+   */
+  encode(
+    request: ConditioningRequest,
+    half: 'conditional' | 'unconditional',
+    options?: EncodeOptions,
+  ): Promise<Conditioning>;
+  dispose(): Promise<void>;
+}
+
+/** A denoiser and its folder, as far as a family is told by them. */
+export interface ConditionedModel {
+  readonly folder: ModelFolder;
+  /** The denoiser's inputs beside the sample, the timestep and what a cache feeds. */
+  readonly inputs: readonly TensorInfo[];
+}
+
+export interface OpenConditioningContext extends ConditionedModel {
+  /** Loads the graph at a path of the folder, or what takes its place; the encoder disposes it. */
+  readonly load: (path: string) => Promise<Session>;
+}
+
+/**
+ * A family of models that are conditioned alike. A new family is a new file with one of these: nothing else asks which
+ * family a model is of.
+ */
+export interface ConditioningFamily {
+  readonly name: string;
+  /** Whether requests have a prompt. */
+  readonly takesText: boolean;
+  /** Whether there is an unconditional half, which guidance needs. */
+  readonly guided: boolean;
+  /** Whether a model is of this family; at most one family of a list may say so. */
+  accepts(model: ConditionedModel): boolean;
+  open(context: OpenConditioningContext): Promise<ConditioningEncoder>;
+}

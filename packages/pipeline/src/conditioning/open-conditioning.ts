@@ -1,0 +1,49 @@
+import { CacheQuantError, type Runtime } from '@cachequant/tensor';
+import { loadGraph } from '../model/load-graph.js';
+import type {
+  ConditionedModel,
+  ConditioningEncoder,
+  ConditioningFamily,
+  OpenConditioningContext,
+} from './conditioning-encoder.js';
+import { textFamily } from './families/text.js';
+import { unconditionalFamily } from './families/unconditional.js';
+
+/** The families that are known without being given. */
+const CONDITIONING_FAMILIES: readonly ConditioningFamily[] = [textFamily, unconditionalFamily];
+
+/**
+ * The family of a model, by its folder and the denoiser's inputs.
+ * @param families given ones are asked before those that are known
+ * @throws CacheQuantError `unsupported` when none accepts it
+ */
+export function conditioningFamily(
+  model: ConditionedModel,
+  families: readonly ConditioningFamily[] = [],
+): ConditioningFamily {
+  const found = [...families, ...CONDITIONING_FAMILIES].find((family) => family.accepts(model));
+  if (found) return found;
+  const { textEncoder } = model.folder;
+  throw new CacheQuantError(
+    'unsupported',
+    'the denoiser has conditioning inputs that no model family feeds',
+    {
+      where: 'denoiser inputs',
+      expected: textEncoder ? 'one input for the hidden states of a prompt' : 'none without a text encoder',
+      got: model.inputs.map(({ name }) => name).join(', ') || 'none',
+      hint: 'Give the family in `families`, or conditioning of your own to sampleLatents.',
+    },
+  );
+}
+
+/**
+ * Loads what makes a model's conditioning.
+ * @param load in place of the runtime's own, for parts that lie elsewhere
+ */
+export async function openConditioning(
+  model: ConditionedModel & { readonly family: ConditioningFamily },
+  runtime: Runtime,
+  load: OpenConditioningContext['load'] = (path) => loadGraph(runtime, model.folder.storage, path),
+): Promise<ConditioningEncoder> {
+  return model.family.open({ ...model, load });
+}

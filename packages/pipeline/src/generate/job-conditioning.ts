@@ -1,0 +1,48 @@
+import type { Sampler } from '@cachequant/samplers';
+import { batchConditioning } from '../conditioning/batch-conditioning.js';
+import type { Warn } from '../conditioning/warnings.js';
+import type { Conditioning } from '../denoise/denoiser.js';
+import { type Guidance, isGuided } from '../denoise/guidance.js';
+import type { GenerationRequest, ImageJob } from './generation-request.js';
+import type { GeneratorParts } from './generator-parts.js';
+
+/** What all images of a request have in common. */
+export interface ImageRun {
+  readonly parts: GeneratorParts;
+  readonly request: GenerationRequest;
+  readonly sampler: Sampler;
+  readonly guidanceScale: number;
+  /** [C, H, W]. */
+  readonly shape: readonly [number, number, number];
+  /** Pixels. */
+  readonly width: number;
+  /** Pixels. */
+  readonly height: number;
+  readonly halves?: Guidance['halves'];
+  readonly warn: Warn;
+  readonly now: () => number;
+}
+
+/** Conditioning of images that go through the denoiser together, [B, …]; the second half where there is guidance. */
+export async function conditioningOf(
+  run: ImageRun,
+  jobs: readonly ImageJob[],
+): Promise<{ readonly conditioning: Conditioning; readonly unconditional: Conditioning | undefined }> {
+  const conditioning = await encodeHalf(run, jobs, 'conditional');
+  const guided = isGuided(run.guidanceScale);
+  return { conditioning, unconditional: guided ? await encodeHalf(run, jobs, 'unconditional') : undefined };
+}
+
+async function encodeHalf(
+  { parts, request, width, height, warn }: ImageRun,
+  jobs: readonly ImageJob[],
+  half: 'conditional' | 'unconditional',
+): Promise<Conditioning> {
+  const { negativePrompt, signal } = request;
+  const each: Conditioning[] = [];
+  for (const { prompt } of jobs) {
+    const asked = { prompt, negativePrompt, width, height };
+    each.push(await parts.conditioning.encode(asked, half, { warn, signal }));
+  }
+  return batchConditioning(each);
+}
