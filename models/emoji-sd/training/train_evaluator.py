@@ -1,0 +1,99 @@
+"""Train the evaluator on scenes, and write reference.json: statistics of real scenes in its features, and the floor."""
+
+import argparse
+import json
+import math
+import random
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from emoji_evaluator import Evaluator
+from muon import advance, make_optimizers
+from parts import save, to_tensor
+from scenes import GROUNDS, Scenes
+
+BATCH, LEARNING_RATE, SIZE = 32, 4e-3, 128
+
+
+def labels(scenes, batch):
+    place = {index: i for i, index in enumerate(scenes.kept)}
+    grounds = list(GROUNDS)
+    return [
+        torch.tensor(column)
+        for column in (
+            [place[s.emoji[0]] for s in batch], [place[s.emoji[-1]] for s in batch],
+            [s.count - 1 for s in batch], [grounds.index(s.ground) for s in batch],
+        )
+    ]
+
+
+def statistics(features):
+    return features.mean(0), np.cov(features, rowvar=False)
+
+
+def frechet_distance(first, second):
+    """|m₁−m₂|² + tr(C₁ + C₂ − 2 (C₁C₂)^½), the root by way of a symmetric matrix."""
+    (mean1, cov1), (mean2, cov2) = first, second
+    values, vectors = np.linalg.eigh(cov1)
+    root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
+    cross = np.sqrt(np.linalg.eigvalsh(root @ cov2 @ root).clip(0)).sum()
+    return float(((mean1 - mean2) ** 2).sum() + np.trace(cov1) + np.trace(cov2) - 2 * cross)
+
+
+def measure(evaluator, scenes, count, seed):
+    """Features [N,128] of real scenes, and how often each answer is right."""
+    rng, features, right = random.Random(seed), [], []
+    for _ in range(0, count, BATCH):
+        batch = [scenes.random_scene(SIZE, rng) for _ in range(BATCH)]
+        with torch.no_grad():
+            found, *answers = evaluator(to_tensor([scene.image for scene in batch]))
+        features.append(found.double().numpy())
+        right.append([(a.argmax(1) == l).double().mean().item() for a, l in zip(answers, labels(scenes, batch), strict=True)])
+    return np.concatenate(features), dict(zip(("first", "second", "count", "ground"), np.mean(right, 0).tolist(), strict=True))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", required=True, help="folder with emoji.rgba and emoji.json")
+    parser.add_argument("--out", required=True, help="folder for evaluator.pt and reference.json")
+    parser.add_argument("--steps", type=int, default=2500)
+    parser.add_argument("--count", type=int, default=4096, help="scenes for the reference, in two halves")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    random.seed(2)
+    out, scenes = Path(args.out), Scenes(args.data)
+    evaluator = Evaluator(len(scenes.kept), len(GROUNDS)).to(memory_format=torch.channels_last)
+    optimizers = make_optimizers(evaluator, LEARNING_RATE)
+    start, mean_loss = time.monotonic(), 0.0
+    for step in range(1, args.steps + 1):
+        batch = [scenes.random_scene(SIZE) for _ in range(BATCH)]
+        images = to_tensor([scene.image for scene in batch]).contiguous(memory_format=torch.channels_last)
+        _, *answers = evaluator(images)
+        loss = sum(F.cross_entropy(a, l) for a, l in zip(answers, labels(scenes, batch), strict=True))
+        loss.backward()
+        advance(optimizers, LEARNING_RATE * min(1, step / 50) * (1 + math.cos(math.pi * step / args.steps)) / 2)
+        mean_loss += (loss.item() - mean_loss) * max(0.02, 1 / step)
+        if step % 50 == 0:
+            save(evaluator.state_dict(), out / "evaluator.pt")
+            print(f"step {step} ({time.monotonic() - start:.0f} s): loss {mean_loss:.3f}", flush=True)
+    evaluator.eval()
+    save(evaluator.state_dict(), out / "evaluator.pt")
+    features, right = measure(evaluator, scenes, args.count, 3)
+    halves = [statistics(part) for part in np.array_split(features, 2)]
+    mean, covariance = statistics(features)
+    reference = {
+        "source": f"{len(features)} random scenes", "count": len(features), "mean": mean.tolist(),
+        "covariance": covariance.tolist(), "emoji": [scenes.names[i] for i in scenes.kept], "grounds": list(GROUNDS),
+        "realImages": {"accuracy": right, "frechetDistanceBetweenHalves": frechet_distance(*halves)},
+    }
+    (out / "reference.json").write_text(json.dumps(reference))
+    print(reference["realImages"], f"{time.monotonic() - start:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
