@@ -1,10 +1,12 @@
-import type { Tensor } from 'onnxruntime-node';
+import { tensor } from '@cachequant/tensor';
+import { Tensor as OrtTensor, type Tensor } from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
 import { buildModel, float32s, int64s } from './__fixtures__/build-model.js';
 import { loadModelFile } from './__fixtures__/models.js';
 import { exampleDims, type Feeds, randomFeeds, runModel } from './__fixtures__/reference.js';
 import { encodeModel } from './encode-model.js';
 import { freezeShapes } from './freeze-shapes.js';
+import { inferShapes } from './infer-shapes.js';
 import type { OnnxModel } from './model.js';
 import { makeNode } from './node.js';
 import { parseModel } from './parse-model.js';
@@ -140,5 +142,34 @@ describe('freezeShapes', () => {
     expect(() => freezeShapes(model(), dims)).toThrowError(
       expect.objectContaining({ code: 'invalid-argument' }),
     );
+  });
+});
+
+describe('freezeShapes on numbers beyond 2^53', () => {
+  const far = tensor('int64', [1], BigInt64Array.of(2n ** 62n));
+  const run = async (model: OnnxModel) =>
+    (await runModel(encodeModel(model), { x: new OrtTensor('int64', BigInt64Array.of(3n), [1]) })).y!.data;
+
+  test('leaves products that wrap around to the runtime', async () => {
+    // 199 bytes of a public bug report, where such a product reached Infinity.
+    const squares = Array.from({ length: 6 }, (_, i) => makeNode('Mul', [`c${i}`, `c${i}`], [`c${i + 1}`]));
+    const model = buildModel([...squares, makeNode('Add', ['x', 'c6'], ['y'])], {
+      inputs: { x: ['int64', [1]] },
+      outputs: ['y'],
+      constants: { c0: far },
+    });
+    model.graph.outputs[0] = { ...model.graph.outputs[0]!, dtype: 'int64', elementType: 7 };
+    expect(inferShapes(model).get('c6')).toEqual({ dtype: 'int64', dims: [1], values: [null] });
+    expect(await run(freezeShapes(model, { x: [1] }))).toEqual(await run(model));
+  });
+
+  test.each([2n ** 63n - 1n, -(2n ** 63n), 2n ** 53n + 1n])('keeps %d as it is', async (number) => {
+    const model = buildModel(
+      [makeNode('Concat', ['n', 'n'], ['two'], { axis: 0 }), makeNode('ReduceMax', ['two'], ['y'])],
+      { constants: { n: tensor('int64', [1], BigInt64Array.of(number)) }, outputs: ['y'] },
+    );
+    model.graph.outputs[0] = { ...model.graph.outputs[0]!, dtype: 'int64', elementType: 7 };
+    const frozen = await runModel(encodeModel(freezeShapes(model, {})), {});
+    expect(frozen.y!.data).toEqual(BigInt64Array.of(number));
   });
 });

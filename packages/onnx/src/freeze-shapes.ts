@@ -66,7 +66,7 @@ function freezeConstant(graph: OnnxGraph, node: OnnxNode, facts: ReadonlyMap<str
   const name = node.outputs[0]!;
   if (graph.outputs.some((output) => output.name === name)) return false;
   const { dtype, dims, values } = facts.get(name) ?? {};
-  const numbers = values?.every((value): value is number => typeof value === 'number') ? values : undefined;
+  const numbers = values?.every((value): value is number => Number.isSafeInteger(value)) ? values : undefined;
   const build = numbers && BUILDERS[dtype ?? 'float32'];
   if (!build) return false;
   graph.initializers.set(name, weightOf(build(dims as number[], numbers as number[]), name));

@@ -46,6 +46,7 @@ export { type ParseOptions, parseModel } from './parse-model.js';
 export { type ReadOptions, readModel, readModelFrom } from './read-model.js';
 export { readWeight, readWeightBytes, weightOf } from './read-weight.js';
 export { type ReplaceOptions, replaceUses } from './replace-uses.js';
+export { shapeConstants } from './shape-constants.js';
 export type { Element, TensorFacts } from './shapes/facts.js';
 export { toHalfPrecision } from './to-half-precision.js';
 export { topologicalSort } from './topological-sort.js';

@@ -4,15 +4,18 @@ import { join } from 'node:path';
 import { tensor } from '@cachequant/tensor';
 import { InferenceSession } from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
+import { buildModel, float32s, int64s } from './__fixtures__/build-model.js';
 import { digest } from './__fixtures__/digest.js';
 import { MemoryStorage } from './__fixtures__/memory-storage.js';
-import { loadModelFile } from './__fixtures__/models.js';
+import { loadModelFile, MODEL_PATHS } from './__fixtures__/models.js';
 import { exampleDims, randomFeeds, runModel } from './__fixtures__/reference.js';
 import {
   type ByteSource,
   bytesSource,
   createWeightFile,
   encodeModel,
+  makeNode,
+  type OnnxModel,
   parseModel,
   readModel,
   readModelFrom,
@@ -28,6 +31,24 @@ const rangeWeight = (source: ByteSource, offset: number, length: number): Weight
   ...weightOf(tensor('uint8', [length]), 'w'),
   data: { kind: 'range', source, offset, length },
 });
+
+/** Writes a model with external data and loads it; says where each initializer went. */
+async function loadFromFolder(model: OnnxModel, externalAbove: number): Promise<Record<string, string>> {
+  const storage = new MemoryStorage();
+  const weightFile = await createWeightFile(storage, 'w.bin', { location: 'w.bin' });
+  await writeModel(storage, 'm.onnx', model, { weightFile, externalAbove });
+  await weightFile.commit();
+  const folder = mkdtempSync(join(tmpdir(), 'write-model-'));
+  try {
+    for (const [name, bytes] of storage.files) writeFileSync(join(folder, name), bytes);
+    const session = await InferenceSession.create(join(folder, 'm.onnx'), { logSeverityLevel: 3 });
+    await session.release();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+  const { initializers } = parseModel(storage.files.get('m.onnx')!).graph;
+  return Object.fromEntries([...initializers].map(([name, { data }]) => [name, data.kind]));
+}
 
 describe('writeModel', () => {
   test('writes weights that lie in another file into the model', async () => {
@@ -81,6 +102,42 @@ describe('writeModel', () => {
     }
     expect(kinds.get('bytes')).toBeLessThanOrEqual(10_000);
     expect(kinds.get('external')).toBeGreaterThan(10_000);
+  });
+
+  test.each([0, 1024])(
+    'above %i bytes writes models that onnxruntime loads, shape constants and all',
+    async (externalAbove) => {
+      for (const path of MODEL_PATHS) await loadFromFolder(parseModel(loadModelFile(path)), externalAbove);
+    },
+  );
+
+  test('keeps sizes, targets and scales in the graph, however long they are', async () => {
+    const pieces = 200;
+    const names = Array.from({ length: pieces }, (_, i) => `piece${i}`);
+    const model = buildModel(
+      [
+        makeNode('Split', ['x', 'sizes'], names, { axis: 1 }),
+        makeNode('Concat', names, ['joined'], { axis: 1 }),
+        makeNode('Gather', ['places', 'one'], ['target'], { axis: 0 }),
+        makeNode('Reshape', ['joined', 'target'], ['image']),
+        makeNode('Resize', ['image', '', 'scales'], ['y'], { mode: 'nearest' }),
+      ],
+      {
+        inputs: { x: ['float32', [1, pieces]] },
+        outputs: ['y'],
+        constants: {
+          sizes: int64s(...new Array(pieces).fill(1)),
+          places: int64s(...new Array(256).fill(1), 1, 1, 10, 20),
+          one: int64s(256, 257, 258, 259),
+          scales: float32s(1, 1, 2, 2),
+        },
+      },
+    );
+    const kinds = await loadFromFolder(model, 0);
+    expect(kinds).toEqual({ sizes: 'bytes', places: 'bytes', one: 'bytes', scales: 'bytes' });
+    const indices = tensor('int64', [200_000], new BigInt64Array(200_000));
+    model.graph.initializers.set('indices', weightOf(indices, 'indices'));
+    expect(await loadFromFolder(model, 0)).toMatchObject({ sizes: 'bytes', indices: 'external' });
   });
 
   test('refuses more than 2 GiB in one file before it writes anything', async () => {

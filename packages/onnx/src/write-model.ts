@@ -5,12 +5,16 @@ import { modelPieces } from './encode-model.js';
 import type { OnnxModel, Weight, WeightData } from './model.js';
 import { concatBytes } from './proto/decode.js';
 import type { Piece } from './proto/writer.js';
+import { byteLengthOfData, shapeConstants } from './shape-constants.js';
 import { chunksOf, type WeightFile } from './weight-file.js';
 
 export interface WriteOptions {
   /** Takes the graph's large initializers. The caller commits it, after all models that share it. */
   readonly weightFile?: WeightFile;
-  /** Bytes; initializers that are longer go into the weight file. */
+  /**
+   * Bytes; initializers that are longer go into the weight file, but for those that decide shapes (Reshape's targets,
+   * Split's sizes, …): ONNX Runtime reads these before it opens external data.
+   */
   readonly externalAbove?: number;
   readonly signal?: AbortSignal;
 }
@@ -49,12 +53,12 @@ async function moveWeights(
   { weightFile, externalAbove = 1024, signal }: WriteOptions,
 ): Promise<DataOf> {
   const moved = new Map<Weight, WeightData>();
-  for (const weight of weightFile === undefined ? [] : model.graph.initializers.values()) {
+  const inline = weightFile === undefined ? undefined : shapeConstants(model.graph);
+  for (const [name, weight] of inline === undefined ? [] : model.graph.initializers) {
     throwIfAborted(signal);
-    const { data } = weight;
-    const length = data.kind === 'bytes' ? data.bytes.byteLength : data.length;
-    if (data.kind === 'external' || weight.elementType === STRING_TYPE || length <= externalAbove) continue;
-    moved.set(weight, await weightFile!.add(weight));
+    const { data, elementType } = weight;
+    if (data.kind === 'external' || elementType === STRING_TYPE || inline!.has(name)) continue;
+    if (byteLengthOfData(data) > externalAbove) moved.set(weight, await weightFile!.add(weight));
   }
   return (weight) => moved.get(weight) ?? weight.data;
 }

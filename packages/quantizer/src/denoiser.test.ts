@@ -1,12 +1,17 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import {
   applyCut,
+  createWeightFile,
   findCuts,
   freezeShapes,
   inferShapes,
   type OnnxModel,
   readWeightBytes,
+  writeModel,
 } from '@cachequant/onnx';
-import { createNodeRuntime } from '@cachequant/runtime-node';
+import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
 import { type Runtime, type Tensor, tensor } from '@cachequant/tensor';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { callIndex, loadModel, normal, run, signalToNoise } from './__fixtures__/models.js';
@@ -87,6 +92,23 @@ describe('the U-Net of fashion-sd as integers', () => {
         // Measured: 34 to 40 dB with 7-bit weights. A layer with a wrong scale or bias leaves less than 15.
         expect(quality).toBeGreaterThan(25);
       }
+    }
+  });
+
+  test('is loaded with its weights in a file of their own', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'integer-graph-'));
+    try {
+      const storage = nodeStorage(folder);
+      const weightFile = await createWeightFile(storage, 'weights.bin', { location: 'weights.bin' });
+      await writeModel(storage, 'model.onnx', integerFull, { weightFile });
+      await weightFile.commit();
+      const session = await runtime.load({ path: join(folder, 'model.onnx') });
+      const outputs = await session.run(feedsByCall[0]!);
+      const noise = outputs.out_sample as Tensor<'float32'>;
+      expect(signalToNoise(results[0]!.out_sample!.data, noise.data)).toBeGreaterThan(100);
+      await session.dispose();
+    } finally {
+      await rm(folder, { recursive: true });
     }
   });
 

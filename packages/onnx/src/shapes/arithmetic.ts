@@ -1,11 +1,22 @@
 import type { DType } from '@cachequant/tensor';
 import { type Element, isFloat, isInteger } from './facts.js';
 
-/** Rounds a result as its type would. */
-export function roundTo(dtype: DType | null, value: number): number {
+/**
+ * Rounds a result as its type would. Unknown where an integer type has no room for it, or where it is too large to be
+ * exact here: runtimes wrap around, in ways that differ.
+ */
+export function roundTo(dtype: DType | null, value: number): Element {
   if (dtype === 'bool') return value === 0 ? 0 : 1;
   if (dtype === 'float32') return Math.fround(value);
-  return isInteger(dtype) ? Math.trunc(value) : value;
+  if (!isInteger(dtype)) return value;
+  const whole = Math.trunc(value);
+  return Number.isSafeInteger(whole) && isWithin(dtype!, whole) ? whole : null;
+}
+
+/** Whether an integer type has room for a number. */
+export function isWithin(dtype: DType, value: number): boolean {
+  const bits = Number(/\d+$/.exec(dtype)?.[0]);
+  return dtype.startsWith('u') ? value >= 0 && value < 2 ** bits : Math.abs(value + 0.5) < 2 ** (bits - 1);
 }
 
 type Operation = (a: Element, b: Element, dtype: DType | null) => Element;
@@ -105,6 +116,9 @@ function roundHalfToEven(a: number): number {
 
 /** One element as another type; a dimension's symbol stays itself in the types that can hold it. */
 export function castElement(value: Element, to: DType | null): Element {
-  if (typeof value === 'number') return roundTo(to, value);
+  if (typeof value === 'number') {
+    // Exporters write "to the end" as the largest int64, which is 2^63 as a number.
+    return to === 'int64' && Math.abs(value) <= 2 ** 63 ? Math.trunc(value) : roundTo(to, value);
+  }
   return isInteger(to) || isFloat(to) ? value : null;
 }

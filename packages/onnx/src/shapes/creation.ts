@@ -1,6 +1,7 @@
 import { dtypeOf } from '../element-types.js';
 import type { Dim } from '../model.js';
 import { getFloat, getInt, getInts } from '../node.js';
+import { roundTo } from './arithmetic.js';
 import { normalizeAxis, product } from './dims.js';
 import { facts, isStatic, MAX_VALUES, scalarOf, UNKNOWN } from './facts.js';
 import { openDims } from './growing.js';
@@ -51,7 +52,9 @@ const range: ShapeRule = ({ inputs }) => {
   const count = Math.max(Math.ceil((limit - start) / delta), 0);
   if (!Number.isFinite(count)) return [{ dtype, dims: [null] }];
   const values =
-    count <= MAX_VALUES ? Array.from({ length: count }, (_, at) => start + at * delta) : undefined;
+    count <= MAX_VALUES
+      ? Array.from({ length: count }, (_, at) => roundTo(dtype, start + at * delta))
+      : undefined;
   return [facts(dtype, [count], values)];
 };
 

@@ -1,6 +1,7 @@
 import type { DType } from '@cachequant/tensor';
 import type { Dim } from '../model.js';
 import { getInt } from '../node.js';
+import { roundTo } from './arithmetic.js';
 import { normalizeAxis } from './dims.js';
 import { type Element, facts, isStatic, scalarOf, type TensorFacts, UNKNOWN } from './facts.js';
 import { axesOf } from './layout.js';
@@ -32,7 +33,7 @@ function foldAll(opType: string, input: TensorFacts, dims: Dim[] | undefined): E
   if (fold === undefined || numbers === undefined || numbers.length !== input.values?.length)
     return undefined;
   const single = isStatic(dims) && dims.every((dim) => dim === 1);
-  return single && numbers.length > 0 ? [fold(numbers)] : undefined;
+  return single && numbers.length > 0 ? [roundTo(input.dtype, fold(numbers))] : undefined;
 }
 
 const reduce: ShapeRule = (context) => {

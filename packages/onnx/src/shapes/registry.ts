@@ -52,11 +52,11 @@ export function operatorKey(node: OnnxNode): string {
 export function inferOutputs(context: RuleContext): readonly TensorFacts[] {
   const outputs = RULES.get(operatorKey(context.node))?.(context) ?? [];
   for (const { dims } of outputs) {
-    if (dims?.some((dim) => typeof dim === 'number' && !(Number.isInteger(dim) && dim >= 0))) {
+    if (dims?.some((dim) => typeof dim === 'number' && !(Number.isSafeInteger(dim) && dim >= 0))) {
       throw shapeError(
         context.node,
         'a dimension comes out impossible',
-        'whole numbers from 0',
+        'whole numbers from 0 to 2^53',
         showDims(dims),
       );
     }
