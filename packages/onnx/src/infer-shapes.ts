@@ -23,14 +23,14 @@ export interface InferShapesOptions {
 export function inferShapes(model: OnnxModel, options: InferShapesOptions = {}): Map<string, TensorFacts> {
   const symbols = new Map<string, number>();
   const inputs = inputFacts(model.graph, options.inputDims ?? {}, symbols);
-  return inferGraph(model.graph, { opsets: model.opsetImports, symbols, outer: new Map(), inputs });
+  return inferGraph(model.graph, { opsets: model.opsetImports, symbols, outer: () => undefined, inputs });
 }
 
 interface Scope {
   readonly opsets: ReadonlyMap<string, number>;
   readonly symbols: ReadonlyMap<string, number>;
   /** Facts of the tensors around a subgraph. */
-  readonly outer: ReadonlyMap<string, TensorFacts>;
+  readonly outer: (name: string) => TensorFacts | undefined;
   readonly inputs: ReadonlyMap<string, TensorFacts>;
 }
 
@@ -43,7 +43,7 @@ function inferGraph(graph: OnnxGraph, scope: Scope): Map<string, TensorFacts> {
     ...graph.outputs.map((output) => [output.name, output] as const),
   ]);
   const find = (name: string): TensorFacts | undefined =>
-    name === '' ? undefined : (known.get(name) ?? scope.outer.get(name) ?? UNKNOWN);
+    name === '' ? undefined : (known.get(name) ?? scope.outer(name) ?? UNKNOWN);
   for (const node of dependenciesOf(graph).order) {
     const outputs = inferNode(node, scope, find, known);
     for (const [position, name] of node.outputs.entries()) {
@@ -61,9 +61,9 @@ function inferNode(
   known: ReadonlyMap<string, TensorFacts>,
 ): readonly TensorFacts[] {
   const inferBranch = (graph: OnnxGraph): TensorFacts[] => {
-    const outer = new Map([...scope.outer, ...known]);
+    const outer = (name: string) => known.get(name) ?? scope.outer(name);
     const inner = inferGraph(graph, { ...scope, outer, inputs: new Map() });
-    return graph.outputs.map(({ name }) => inner.get(name) ?? outer.get(name) ?? UNKNOWN);
+    return graph.outputs.map(({ name }) => inner.get(name) ?? outer(name) ?? UNKNOWN);
   };
   const opset = scope.opsets.get(node.domain === 'ai.onnx' ? '' : node.domain) ?? 1;
   return inferOutputs({ node, opset, inputs: node.inputs.map(find), inferBranch });

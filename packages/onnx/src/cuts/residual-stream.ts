@@ -1,7 +1,7 @@
 import type { OnnxNode } from '../model.js';
 import { isFloat } from '../shapes/facts.js';
 import { operatorKey } from '../shapes/registry.js';
-import { type CutSearch, isAncestor } from './search.js';
+import { type CutSearch, countSteps, isAncestor } from './search.js';
 
 /** An Add whose one input, the stream, goes around the branch that makes the other from it. */
 interface ResidualAdd {
@@ -66,9 +66,9 @@ function chainsOf(search: CutSearch, adds: ReadonlyMap<string, ResidualAdd>): Re
     const chain: ResidualAdd[] = [];
     for (let add: ResidualAdd | undefined = end; add && !taken.has(add); add = parents.get(add)) {
       taken.add(add);
-      chain.unshift(add);
+      chain.push(add);
     }
-    if (chain.length > 0) chains.push(chain);
+    if (chain.length > 0) chains.push(chain.reverse());
   }
   return chains.sort((a, b) => b.length - a.length);
 }
@@ -80,17 +80,24 @@ function blockBoundaries(search: CutSearch, chain: readonly ResidualAdd[]): Resi
   return [chain[0]!.stream, ...inner.map(({ node }) => node.outputs[0]!)];
 }
 
-/** The smallest period of a list, or 1 when it does not repeat at least once. */
+/**
+ * The smallest period of a list, or 1 when it does not repeat at least once; O(n).
+ * Source: Knuth, Morris, Pratt, Fast Pattern Matching in Strings, 1977: the list's length less its longest border.
+ */
 function periodOf(signatures: readonly string[]): number {
-  for (let period = 1; period <= signatures.length / 2; period++) {
-    if (signatures.every((signature, at) => at < period || signature === signatures[at - period]))
-      return period;
+  const borders = [0];
+  for (let at = 1, border = 0; at < signatures.length; at++) {
+    while (border > 0 && signatures[at] !== signatures[border]) border = borders[border - 1]!;
+    if (signatures[at] === signatures[border]) border += 1;
+    borders.push(border);
   }
-  return 1;
+  const period = signatures.length - borders.at(-1)!;
+  return period <= signatures.length / 2 ? period : 1;
 }
 
 /** The layers and products of a branch with their sizes. */
-function branchSignature({ dependencies, arithmetic }: CutSearch, { stream, branch }: ResidualAdd): string {
+function branchSignature(search: CutSearch, { stream, branch }: ResidualAdd): string {
+  const { dependencies, arithmetic } = search;
   const { producers, depths, reads } = dependencies;
   const shallowest = depths.get(producers.get(stream)!) ?? 0;
   const found = new Set<OnnxNode>();
@@ -99,6 +106,7 @@ function branchSignature({ dependencies, arithmetic }: CutSearch, { stream, bran
     const node = producers.get(name);
     if (node === undefined || found.has(node) || depths.get(node)! <= shallowest) continue;
     found.add(node);
+    countSteps(search, 1);
     pending.push(...reads(node));
   }
   const onTheWay = new Set([stream]);

@@ -1,3 +1,4 @@
+import { CacheQuantError } from '@cachequant/tensor';
 import { constantTensors } from '../constants.js';
 import { countMultiplyAdds, type MultiplyAdds } from '../count-multiply-adds.js';
 import { type Dependencies, dependenciesOf } from '../dependencies.js';
@@ -12,6 +13,27 @@ export interface CutSearch {
   readonly dependencies: Dependencies;
   readonly arithmetic: MultiplyAdds;
   readonly constants: ReadonlySet<string>;
+  /** How much was looked at, in steps over nodes; see `countSteps`. */
+  steps: number;
+}
+
+/**
+ * Steps that a search may take for each node of the graph. Published models take less than twenty; a graph where every
+ * node leads to every other would take as many as it has nodes.
+ */
+const STEPS_PER_NODE = 64;
+const STEPS_AT_LEAST = 250_000;
+
+/** @throws CacheQuantError `unsupported` when the graph is too entangled for a search that comes to an end */
+export function countSteps(search: CutSearch, steps: number): void {
+  search.steps += steps;
+  const most = Math.max(STEPS_AT_LEAST, STEPS_PER_NODE * search.dependencies.order.length);
+  if (search.steps <= most) return;
+  throw new CacheQuantError('unsupported', 'the graph is too entangled to look for places to cut', {
+    where: `graph '${search.model.graph.name}'`,
+    expected: `at most ${most} steps`,
+    got: `more, for ${search.dependencies.order.length} nodes`,
+  });
 }
 
 export function startSearch(
@@ -21,14 +43,16 @@ export function startSearch(
   const shapes = inferShapes(model, { inputDims });
   const dependencies = dependenciesOf(model.graph);
   const arithmetic = countMultiplyAdds(model, shapes);
-  return { model, shapes, dependencies, arithmetic, constants: constantTensors(model.graph, dependencies) };
+  const constants = constantTensors(model.graph, dependencies);
+  return { model, shapes, dependencies, arithmetic, constants, steps: 0 };
 }
 
 /** Nodes that read a tensor's size and not its elements. */
 const SIZE_ONLY = new Set(['Shape', 'Size']);
 
 /** Whether the elements of `to` are computed from those of `from`. */
-export function isAncestor({ dependencies, constants }: CutSearch, from: string, to: string): boolean {
+export function isAncestor(search: CutSearch, from: string, to: string): boolean {
+  const { dependencies, constants } = search;
   if (constants.has(from)) return false;
   const { producers, depths, reads } = dependencies;
   const origin = producers.get(from);
@@ -40,41 +64,10 @@ export function isAncestor({ dependencies, constants }: CutSearch, from: string,
     if (node === undefined || seen.has(node) || depths.get(node)! <= shallowest || SIZE_ONLY.has(node.opType))
       continue;
     seen.add(node);
+    countSteps(search, 1);
     const inputs = reads(node);
     if (inputs.includes(from)) return true;
     pending.push(...inputs);
   }
   return false;
 }
-
-/**
- * Share of the multiply-adds that is left when `cut` comes from `sources` instead of its producer.
- * @returns undefined when nothing would use the cut tensor
- */
-export function shareAfterCut(
-  search: CutSearch,
-  cut: string,
-  sources: readonly string[],
-): number | undefined {
-  const { dependencies, arithmetic, model } = search;
-  const seen = new Set<OnnxNode>();
-  const pending = model.graph.outputs.map(({ name }) => name);
-  let reached = false;
-  let left = 0;
-  for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
-    if (name === cut) {
-      if (!reached) pending.push(...sources);
-      reached = true;
-      continue;
-    }
-    const node = dependencies.producers.get(name);
-    if (node === undefined || seen.has(node)) continue;
-    seen.add(node);
-    left += arithmetic.byNode.get(node)?.macs ?? 0;
-    pending.push(...dependencies.reads(node));
-  }
-  return reached && arithmetic.total > 0 ? left / arithmetic.total : undefined;
-}
-
-/** A cut has to save at least this share of the multiply-adds. */
-export const LEAST_SAVING = 0.01;

@@ -2,7 +2,9 @@ import type { OnnxNode } from '../model.js';
 import { getInt } from '../node.js';
 import { isFloat } from '../shapes/facts.js';
 import type { UpConcatCut } from './candidate.js';
-import { type CutSearch, isAncestor, LEAST_SAVING, shareAfterCut } from './search.js';
+import { PostDominators } from './post-dominators.js';
+import { LEAST_SAVING, TensorShares } from './savings.js';
+import { type CutSearch, isAncestor } from './search.js';
 
 /**
  * Cuts at the concatenations where a U-Net's way up takes in its skip connections, the cheapest cached graph first.
@@ -17,11 +19,13 @@ export function findUpConcatCuts(search: CutSearch): UpConcatCut[] {
     const tensor = isFeatureConcat(search, node) ? deepInput(search, node) : undefined;
     if (tensor !== undefined) tensors.add(tensor);
   }
+  if (tensors.size === 0) return [];
+  const shares = new TensorShares(search, new PostDominators(search.model.graph, search.dependencies));
   const outputs = new Set(search.model.graph.outputs.map(({ name }) => name));
   const depthOf = (tensor: string): number => depths.get(producers.get(tensor)!)!;
   const shared = [...tensors]
     .filter((tensor) => !outputs.has(tensor))
-    .map((tensor) => ({ tensor, cachedShare: shareAfterCut(search, tensor, []) }))
+    .map((tensor) => ({ tensor, cachedShare: shares.after(tensor) }))
     .filter(
       (cut): cut is { tensor: string; cachedShare: number } => (cut.cachedShare ?? 1) <= 1 - LEAST_SAVING,
     )
