@@ -17,6 +17,7 @@ export { unfuseAttention } from './fusions/unfuse-attention.js';
 export { GraphIndex } from './graph-index.js';
 export { type InferShapesOptions, inferShapes } from './infer-shapes.js';
 export { insertNodes } from './insert-nodes.js';
+export { leanModel } from './lean-model.js';
 export { liftOpset } from './lift-opset.js';
 export { DEFAULT_LIMITS, type Limits } from './limits.js';
 export type {
@@ -46,7 +47,7 @@ export { type ParseOptions, parseModel } from './parse-model.js';
 export { type ReadOptions, readModel, readModelFrom } from './read-model.js';
 export { readWeight, readWeightBytes, weightOf } from './read-weight.js';
 export { type ReplaceOptions, replaceUses } from './replace-uses.js';
-export { shapeConstants } from './shape-constants.js';
+export { byteLengthOfData, shapeConstants } from './shape-constants.js';
 export type { Element, TensorFacts } from './shapes/facts.js';
 export { toHalfPrecision } from './to-half-precision.js';
 export { topologicalSort } from './topological-sort.js';

@@ -3,6 +3,7 @@ import {
   applyCut,
   type CutCandidate,
   createWeightFile,
+  leanModel,
   type OnnxModel,
   type SplitModel,
   writeModel,
@@ -66,7 +67,7 @@ async function cut(given: string, options: CutOptions, io: CliIo): Promise<void>
     signal: io.signal,
   });
   const candidate = chooseCut(analysed, options.cut, given);
-  const split = applyCut(analysed.model, candidate);
+  const split = applyCut(leanModel(analysed.model), candidate);
   const weightBytes = await writeSplit(nodeStorage(out), split, io.signal);
   const report: CutReport = {
     out,

@@ -6,6 +6,7 @@ import {
   freezeShapes,
   fuseAttention,
   inferShapes,
+  leanModel,
   type OnnxModel,
   type TensorFacts,
 } from '@cachequant/onnx';
@@ -42,7 +43,8 @@ export interface GraphSizes {
  * Cuts a denoiser in two and fixes everything about its sizes but the batch.
  * @param cutId left out: the first of the ranked candidates
  */
-export function makeDenoiserGraphs(model: OnnxModel, sizes: GraphSizes, cutId?: string): DenoiserGraphs {
+export function makeDenoiserGraphs(source: OnnxModel, sizes: GraphSizes, cutId?: string): DenoiserGraphs {
+  const model = leanModel(source);
   const cuts = findCuts(model, { inputDims: sizes.inputDims });
   const cut = cutId === undefined ? cuts[0] : cuts.find((candidate) => candidate.id === cutId);
   if (!cut) {

@@ -1,10 +1,11 @@
 import {
+  byteLengthOfData,
   cloneModel,
   createWeightFile,
   type OnnxModel,
   openSource,
   readModelFrom,
-  type WeightData,
+  shapeConstants,
   type WeightFile,
   writeModel,
 } from '@cachequant/onnx';
@@ -35,8 +36,10 @@ export async function writeSharedWeights(
 /** The model with its large initializers in the file; the model given stays as it was. */
 async function moveWeights(model: OnnxModel, file: WeightFile): Promise<OnnxModel> {
   const moved = cloneModel(model);
+  const inline = shapeConstants(moved.graph);
   for (const [name, weight] of moved.graph.initializers) {
-    if (weight.data.kind === 'external' || sizeOf(weight.data) <= INLINE_BYTES) continue;
+    const { data } = weight;
+    if (data.kind === 'external' || inline.has(name) || byteLengthOfData(data) <= INLINE_BYTES) continue;
     moved.graph.initializers.set(name, { ...weight, data: await file.add(weight) });
   }
   return moved;
@@ -50,8 +53,4 @@ export async function readGraph(storage: Storage, path: string): Promise<OnnxMod
 /** Writes a graph whose large weights are in a file already. */
 export async function writeGraph(storage: Storage, path: string, model: OnnxModel): Promise<void> {
   await writeModel(storage, path, model);
-}
-
-function sizeOf(data: WeightData): number {
-  return data.kind === 'bytes' ? data.bytes.byteLength : data.length;
 }
