@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { CacheQuantError } from '@cachequant/tensor';
+import { CacheQuantError, parseJson } from '@cachequant/tensor';
 import type { z } from 'zod';
 
 /** @throws CacheQuantError `storage` when the file cannot be read */
@@ -23,23 +23,11 @@ export async function readTextFile(path: string): Promise<string> {
 
 /** @throws CacheQuantError `storage` when the file cannot be read, `invalid-argument` for another form */
 export async function readJsonFile<S extends z.ZodType>(path: string, schema: S): Promise<z.output<S>> {
-  const parsed = schema.safeParse(parseJson(path, await readTextFile(path)));
+  const parsed = schema.safeParse(parseJson(await readTextFile(path), path));
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
   const field = issue.path.map(String).join('.');
   throw new CacheQuantError('invalid-argument', issue.message, {
     where: field === '' ? path : `${path}, ${field}`,
   });
-}
-
-function parseJson(path: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new CacheQuantError('invalid-argument', 'the file is no JSON', {
-      where: path,
-      got: cause instanceof Error ? cause.message : String(cause),
-      cause,
-    });
-  }
 }

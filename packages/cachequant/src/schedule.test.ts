@@ -55,7 +55,7 @@ describe('schedule', () => {
   });
 
   test.each([
-    ['no JSON', 'features', 'the file is no JSON'],
+    ['no JSON', 'features', 'the file is not JSON'],
     ['another form', { rows: [] }, 'features.json, features'],
     ['no rows', { features: [] }, 'features.json, features'],
     ['empty rows', { features: [[], []] }, 'the rows are empty'],

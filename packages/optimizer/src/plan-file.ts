@@ -1,5 +1,5 @@
 import { CACHE_CORRECTIONS, SCHEDULE_KINDS } from '@cachequant/pipeline/internals';
-import { CacheQuantError } from '@cachequant/tensor';
+import { CacheQuantError, parseJson } from '@cachequant/tensor';
 import { z } from 'zod';
 import type { OptimizeOptions } from './recipe.js';
 
@@ -80,7 +80,7 @@ const FREE_OPTIONS = new Set([
  * @throws CacheQuantError `invalid-argument` when it is none
  */
 export function parsePlan(text: string, where = PLAN): BundlePlan {
-  const json = parseJson(text, where);
+  const json = parsePlanText(text, where);
   const version = (json as { formatVersion?: unknown } | null)?.formatVersion;
   if (version !== FORMAT_VERSION) {
     throw wrongPlan(
@@ -96,9 +96,9 @@ export function parsePlan(text: string, where = PLAN): BundlePlan {
   throw wrongPlan(`${where}, ${path.join('.')}`, `the plan is damaged: ${message}`);
 }
 
-function parseJson(text: string, where: string): unknown {
+function parsePlanText(text: string, where: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text, where);
   } catch (cause) {
     throw wrongPlan(where, 'the plan is no JSON', undefined, undefined, cause);
   }

@@ -1,26 +1,19 @@
-import { CacheQuantError } from '@cachequant/tensor';
+import { CacheQuantError, parseJson } from '@cachequant/tensor';
 import type { z } from 'zod';
 
 const WHERE = 'scheduler config';
 
 /**
  * Reads the text of a `scheduler_config.json`, which Python may have written with `-Infinity` in it.
+ * @param where for messages: the file's path
  * @throws CacheQuantError `invalid-argument` when it is not JSON
  */
-export function parseSchedulerConfig(json: string): unknown {
+export function parseSchedulerConfig(json: string, where: string = WHERE): unknown {
   const standard = json.replace(/"(?:[^"\\]|\\.)*"|(-?)Infinity|NaN/g, (token, sign: string | undefined) => {
     if (token.startsWith('"')) return token;
     return token === 'NaN' ? 'null' : `${sign}1e999`;
   });
-  try {
-    return JSON.parse(standard);
-  } catch (cause) {
-    throw new CacheQuantError('invalid-argument', 'the text is not JSON', {
-      where: WHERE,
-      got: (cause as SyntaxError).message,
-      cause,
-    });
-  }
+  return parseJson(standard, where);
 }
 
 /** @throws CacheQuantError `invalid-argument` when the configuration is not an object */

@@ -12,8 +12,10 @@ export {
 export { CacheQuantError, type ErrorCode, type ErrorDetails, throwIfAborted } from './errors.js';
 export { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from './float16.js';
 export { packInt4, packUint4, unpackInt4, unpackUint4 } from './int4.js';
+export { isLfsPointer, lfsPointerError, refuseLfsPointer } from './lfs-pointer.js';
 export { type MemoryStorage, memoryStorage, type StorageFaults } from './memory-storage.js';
 export { MersenneTwister } from './mersenne-twister.js';
+export { parseJson } from './parse-json.js';
 export type {
   Feeds,
   LoadOptions,

@@ -1,6 +1,6 @@
 import { type BundlePlan, type LayerMeasurement, PLAN, parsePlan } from '@cachequant/optimizer';
 import { type Bundle, type LayerScales, layerScales } from '@cachequant/pipeline';
-import { type Runtime, readText, type Storage } from '@cachequant/tensor';
+import { parseJson, type Runtime, readText, type Storage } from '@cachequant/tensor';
 
 /** What `inspect --layers` says of a layer of a bundle. */
 export interface BundleLayer {
@@ -67,6 +67,10 @@ function numbersOf(measured: LayerMeasurement | undefined) {
 async function readPlan(storage: Storage): Promise<BundlePlan | undefined> {
   if (!(await storage.stat(PLAN))) return undefined;
   const text = await readText(storage, PLAN);
-  if ((JSON.parse(text) as { formatVersion?: unknown }).formatVersion === undefined) return undefined;
+  if (
+    (parseJson(text, storage.locate?.(PLAN) ?? PLAN) as { formatVersion?: unknown } | null)?.formatVersion ===
+    undefined
+  )
+    return undefined;
   return parsePlan(text, storage.locate?.(PLAN) ?? PLAN);
 }

@@ -1,6 +1,6 @@
 import type { ModelFolder } from '@cachequant/pipeline';
 import type { Storage } from '@cachequant/tensor';
-import { readText } from '@cachequant/tensor';
+import { parseJson, readText } from '@cachequant/tensor';
 import { z } from 'zod';
 import type { SizeHints } from './input-dims.js';
 
@@ -15,7 +15,7 @@ const configSchema = z.looseObject({
 /** What the `config.json` beside a single graph says; nothing when it has another form. */
 export async function hintsBeside(storage: Storage): Promise<SizeHints> {
   if (!(await storage.stat('config.json'))) return {};
-  return hintsOf(parseJson(await readText(storage, 'config.json')));
+  return hintsOf(parseOptional(await readText(storage, 'config.json')));
 }
 
 /** What a model folder says of its denoiser. */
@@ -37,9 +37,9 @@ function hintsOf(config: unknown): SizeHints {
   };
 }
 
-function parseJson(text: string): unknown {
+function parseOptional(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text, 'config.json');
   } catch {
     return undefined;
   }

@@ -1,4 +1,4 @@
-import { CacheQuantError, readText, type Storage } from '@cachequant/tensor';
+import { CacheQuantError, parseJson, readText, type Storage } from '@cachequant/tensor';
 import { z } from 'zod';
 import { offCalibrationsSchema } from './off-calibration.js';
 
@@ -115,7 +115,7 @@ export async function readManifest(storage: Storage): Promise<BundleManifest> {
       hint: 'Give the folder that `cachequant optimize` wrote.',
     });
   }
-  const json = parseJson(await readText(storage, MANIFEST), where);
+  const json = parseManifest(await readText(storage, MANIFEST), where);
   const version = (json as { formatVersion?: unknown } | null)?.formatVersion;
   if (typeof version === 'number' && version > FORMAT_VERSION) {
     throw new CacheQuantError('bundle', 'the bundle was written by a newer version', {
@@ -148,9 +148,9 @@ function requireGraphs(manifest: BundleManifest, where: string): BundleManifest 
   });
 }
 
-function parseJson(text: string, where: string): unknown {
+function parseManifest(text: string, where: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text, where);
   } catch (cause) {
     throw new CacheQuantError('bundle', 'the manifest is no JSON', {
       where,

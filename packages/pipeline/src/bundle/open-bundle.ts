@@ -2,6 +2,7 @@ import { CacheQuantError, readText, type Storage } from '@cachequant/tensor';
 import { hashFile } from './fingerprint.js';
 import { type BundleManifest, MANIFEST, readManifest, VERIFICATION } from './manifest.js';
 import type { Verification } from './verification.js';
+import { parseVerification } from './verification-schema.js';
 
 /** A bundle whose files are what its manifest says. */
 export interface Bundle {
@@ -43,15 +44,8 @@ export async function openBundle(storage: Storage, options: OpenBundleOptions = 
 
 async function readVerification(storage: Storage): Promise<Verification | undefined> {
   if (!(await storage.stat(VERIFICATION))) return undefined;
-  try {
-    return JSON.parse(await readText(storage, VERIFICATION)) as Verification;
-  } catch (cause) {
-    throw new CacheQuantError('bundle', 'the file is no JSON', {
-      where: storage.locate?.(VERIFICATION) ?? VERIFICATION,
-      hint: 'Remove it, or copy the bundle again.',
-      cause,
-    });
-  }
+  const where = storage.locate?.(VERIFICATION) ?? VERIFICATION;
+  return parseVerification(await readText(storage, VERIFICATION), where);
 }
 
 function damaged(where: string, expected: string, got: string): CacheQuantError {

@@ -37,7 +37,10 @@ export function sampleGeometry(
   return {
     channels,
     factor,
-    granularity: config.patch_size ?? 2 ** Math.max(0, (config.down_block_types?.length ?? 1) - 1),
+    granularity:
+      config.patch_size ??
+      config.size_multiple ??
+      2 ** Math.max(0, (config.down_block_types?.length ?? 1) - 1),
     native: nativeSize(config, height, width),
     fixed: [height, width],
   };

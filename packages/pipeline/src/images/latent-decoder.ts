@@ -115,6 +115,6 @@ export function latentView(): LatentDecoder {
 }
 
 /** Pixels per latent: every block of the autoencoder but the last halves the size. */
-export function vaeFactor({ block_out_channels }: VaeConfig): number {
-  return 2 ** (block_out_channels.length - 1);
+export function vaeFactor({ block_out_channels, pixels_per_latent }: VaeConfig): number {
+  return pixels_per_latent ?? 2 ** (block_out_channels.length - 1);
 }

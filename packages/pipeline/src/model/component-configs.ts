@@ -20,6 +20,8 @@ export const denoiserConfigSchema = z.looseObject({
   out_channels: count.nullish(),
   down_block_types: z.array(z.string()).nullish(),
   patch_size: count.nullish(),
+  /** Not of diffusers: what the graph says where the fields above do not. */
+  size_multiple: count.optional(),
 });
 export type DenoiserConfig = z.output<typeof denoiserConfigSchema>;
 
@@ -29,6 +31,8 @@ export const vaeConfigSchema = z.looseObject({
   scaling_factor: z.number().positive().default(0.18215),
   shift_factor: z.number().nullish(),
   block_out_channels: z.array(count).min(1).default([64]),
+  /** Not of diffusers: what the graph says where there is no configuration. */
+  pixels_per_latent: count.optional(),
 });
 export type VaeConfig = z.output<typeof vaeConfigSchema>;
 

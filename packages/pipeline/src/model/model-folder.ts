@@ -13,6 +13,9 @@ import {
   type VaeConfig,
   vaeConfigSchema,
 } from './component-configs.js';
+import { findGraph } from './find-graph.js';
+import { denoiserFacts, pixelsPerLatent } from './graph-facts.js';
+import { findPipelineConstants, pipelineConstants } from './pipeline-class.js';
 import { type PipelineScheduler, pipelineScheduler } from './pipeline-scheduler.js';
 import { readJson, readOptionalJson } from './read-json.js';
 import { unreadDecoder } from './unread-decoder.js';
@@ -44,11 +47,13 @@ export interface ModelFolder {
   readonly warnings: readonly string[];
 }
 
-/** Where a denoiser may lie: as optimum writes it, in a bundle, and alone. */
-const DENOISER_PLACES = ['unet/model.onnx', 'transformer/model.onnx', 'denoiser/full.onnx', 'model.onnx'];
+/** Where a denoiser may lie: as optimum writes it, and alone. */
+const DENOISER_FOLDERS = ['unet', 'transformer'];
+const BUNDLED_DENOISER = 'denoiser/full.onnx';
 
 /**
- * Reads the layout that optimum writes for Stable Diffusion, or a folder with one denoiser.
+ * Reads the layout that optimum writes for Stable Diffusion, that of diffusers' old conversion script (which has no
+ * `config.json` beside the graphs), or a folder with one denoiser.
  * @throws CacheQuantError `invalid-argument` when the folder holds no model or a file has the wrong form,
  * `storage` when a file is missing that others refer to
  */
@@ -56,14 +61,14 @@ export async function openModelFolder(storage: Storage): Promise<ModelFolder> {
   const index = await openIndex(storage);
   const denoiser = await findDenoiser(storage, index);
   const scheduler = await openScheduler(storage);
-  const vaeDecoder = await openComponent(storage, 'vae_decoder', vaeConfigSchema);
+  const vaeDecoder = await openDecoder(storage, index);
   const folder = {
     storage,
     index,
-    denoiser: { model: denoiser, config: await denoiserConfig(storage, denoiser) },
+    denoiser: { model: denoiser, config: await denoiserConfig(storage, denoiser, index) },
     vaeDecoder,
     unreadDecoder: vaeDecoder ? undefined : await unreadDecoder(storage, index),
-    textEncoder: await openComponent(storage, 'text_encoder', textEncoderConfigSchema),
+    textEncoder: await openTextEncoder(storage),
     tokenizer: (await storage.list('tokenizer')).length > 0 ? 'tokenizer' : undefined,
     scheduler: scheduler?.config,
     warnings: scheduler?.warnings ?? [],
@@ -77,13 +82,17 @@ function openIndex(storage: Storage): Promise<ModelIndex | undefined> {
 }
 
 async function findDenoiser(storage: Storage, index: ModelIndex | undefined): Promise<string> {
-  for (const place of DENOISER_PLACES) {
-    if ((await storage.stat(place)) !== undefined) return place;
+  for (const folder of DENOISER_FOLDERS) {
+    const place = await findGraph(storage, folder);
+    if (place !== undefined) return place;
   }
+  if ((await storage.stat(BUNDLED_DENOISER)) !== undefined) return BUNDLED_DENOISER;
+  const alone = index === undefined ? await findGraph(storage, '') : undefined;
+  if (alone !== undefined) return alone;
   if (index !== undefined) {
     throw new CacheQuantError('storage', 'the denoiser is missing', {
       where: placeOf(storage),
-      expected: DENOISER_PLACES.slice(0, 2).join(' or '),
+      expected: DENOISER_FOLDERS.map((folder) => `${folder}/model.onnx`).join(' or '),
       hint: 'A folder of PyTorch weights has to be exported first: optimum-cli export onnx --model <folder> <out>',
     });
   }
@@ -99,26 +108,69 @@ function placeOf(storage: Storage): string {
   return storage.locate?.('model_index.json')?.replace(/.model_index\.json$/, '') ?? 'model folder';
 }
 
-async function denoiserConfig(storage: Storage, model: string): Promise<DenoiserConfig> {
-  const path = `${folderOf(model)}config.json`;
-  return (await readOptionalJson(storage, path, denoiserConfigSchema)) ?? {};
+/** What its `config.json` says, and the graph where that is missing or does not say which sizes it takes. */
+async function denoiserConfig(
+  storage: Storage,
+  model: string,
+  index: ModelIndex | undefined,
+): Promise<DenoiserConfig> {
+  const config = await readConfig(storage, model, denoiserConfigSchema);
+  if (config?.patch_size || config?.down_block_types || model === BUNDLED_DENOISER) return config ?? {};
+  const { inChannels, sizeMultiple } = await denoiserFacts(storage, model);
+  const untold = config === undefined && index !== undefined;
+  return {
+    ...(inChannels !== undefined && { in_channels: inChannels }),
+    ...(untold && { sample_size: knownSampleSize(index) }),
+    size_multiple: sizeMultiple,
+    ...config,
+  };
+}
+
+function knownSampleSize({ _class_name }: ModelIndex): number | undefined {
+  return findPipelineConstants(_class_name)?.sampleSize;
 }
 
 function folderOf(path: string): string {
   return path.slice(0, path.lastIndexOf('/') + 1);
 }
 
-async function openComponent<S extends z.ZodType>(
+/** The `config.json` of a part: beside its graph, or in the part's folder where the graph lies in onnx/. */
+async function readConfig<S extends z.ZodType>(
   storage: Storage,
-  folder: string,
+  model: string,
   schema: S,
-): Promise<ModelComponent<z.output<S>> | undefined> {
-  if ((await storage.list(folder)).length === 0) return undefined;
-  const model = `${folder}/model.onnx`;
-  if ((await storage.stat(model)) === undefined) {
-    throw new CacheQuantError('storage', 'the file is missing', { where: model });
-  }
-  return { model, config: await readJson(storage, `${folder}/config.json`, schema) };
+): Promise<z.output<S> | undefined> {
+  const folder = folderOf(model);
+  const beside = await readOptionalJson(storage, `${folder}config.json`, schema);
+  return beside ?? readOptionalJson(storage, `${folder.replace(/onnx\/$/, '')}config.json`, schema);
+}
+
+async function openDecoder(
+  storage: Storage,
+  index: ModelIndex | undefined,
+): Promise<ModelComponent<VaeConfig> | undefined> {
+  const model = await findPart(storage, 'vae_decoder');
+  if (model === undefined) return undefined;
+  const config = await readConfig(storage, model, vaeConfigSchema);
+  if (config !== undefined) return { model, config };
+  const { scalingFactor } = pipelineConstants(index?._class_name, 'vae_decoder/config.json');
+  const told = vaeConfigSchema.parse({ scaling_factor: scalingFactor });
+  const pixels = await pixelsPerLatent(storage, model, told.latent_channels);
+  return { model, config: { ...told, pixels_per_latent: pixels } };
+}
+
+async function openTextEncoder(storage: Storage): Promise<ModelComponent<TextEncoderConfig> | undefined> {
+  const model = await findPart(storage, 'text_encoder');
+  if (model === undefined) return undefined;
+  // The tokenizer says how long a prompt may be, and the graph all the rest.
+  return { model, config: (await readConfig(storage, model, textEncoderConfigSchema)) ?? {} };
+}
+
+/** The graph of a part; undefined where its folder is empty. */
+async function findPart(storage: Storage, folder: string): Promise<string | undefined> {
+  const model = await findGraph(storage, folder);
+  if (model !== undefined || (await storage.list(folder)).length === 0) return model;
+  throw new CacheQuantError('storage', 'the file is missing', { where: `${folder}/model.onnx` });
 }
 
 /** What the folder says of its sampler; undefined where it says nothing. */

@@ -1,9 +1,9 @@
-import { CacheQuantError, readText, type Storage } from '@cachequant/tensor';
+import { CacheQuantError, parseJson, readText, type Storage } from '@cachequant/tensor';
 import type { z } from 'zod';
 
 /**
  * Reads a JSON file and checks its form.
- * @param parse left out: `JSON.parse`
+ * @param parse left out: `parseJson`
  * @throws CacheQuantError `storage` when the file is missing, `invalid-argument` when it is not JSON or has
  * another form
  */
@@ -11,13 +11,13 @@ export async function readJson<S extends z.ZodType>(
   storage: Storage,
   path: string,
   schema: S,
-  parse: (text: string) => unknown = parseJson,
+  parse: (text: string, where: string) => unknown = parseJson,
 ): Promise<z.output<S>> {
   if ((await storage.stat(path)) === undefined) {
     throw new CacheQuantError('storage', 'the file is missing', { where: path });
   }
   const text = await readText(storage, path);
-  return checkForm(parseAt(path, text, parse), schema, path);
+  return checkForm(parse(text, path), schema, path);
 }
 
 /** Like `readJson`, but undefined for a file that is not there. */
@@ -27,23 +27,6 @@ export async function readOptionalJson<S extends z.ZodType>(
   schema: S,
 ): Promise<z.output<S> | undefined> {
   return (await storage.stat(path)) === undefined ? undefined : readJson(storage, path, schema);
-}
-
-function parseJson(text: string): unknown {
-  return JSON.parse(text);
-}
-
-function parseAt(path: string, text: string, parse: (text: string) => unknown): unknown {
-  try {
-    return parse(text);
-  } catch (cause) {
-    throw new CacheQuantError('invalid-argument', 'the file is not JSON', {
-      where: path,
-      got: cause instanceof Error ? cause.message : String(cause),
-      hint: 'Export or download the model again',
-      cause,
-    });
-  }
 }
 
 function checkForm<S extends z.ZodType>(value: unknown, schema: S, where: string): z.output<S> {
