@@ -14,7 +14,7 @@ export function roundTo(dtype: DType | null, value: number): Element {
 }
 
 /** Whether an integer type has room for a number. */
-export function isWithin(dtype: DType, value: number): boolean {
+function isWithin(dtype: DType, value: number): boolean {
   const bits = Number(/\d+$/.exec(dtype)?.[0]);
   return dtype.startsWith('u') ? value >= 0 && value < 2 ** bits : Math.abs(value + 0.5) < 2 ** (bits - 1);
 }
