@@ -4,7 +4,7 @@ import { validateConfig } from './config.js';
 import type { RunLayout, RunOption, RunRequest } from './run-layout.js';
 import type { Sampler } from './sampler.js';
 import { alignYourSteps, SCHEDULE_NAMES } from './schedules/align-your-steps.js';
-import { alphaBars, type NoiseConfig, noiseToSignal } from './schedules/noise-schedule.js';
+import { type NoiseConfig, noiseToSignal, nonZeroAlphaBars } from './schedules/noise-schedule.js';
 
 /**
  * What a model was trained to undo: Gaussian noise by a table of betas, straight paths to noise, noise of any level
@@ -66,7 +66,7 @@ function withTimesteps(name: string, config: object, { timesteps, ...layout }: R
       got: JSON.stringify(timesteps),
     });
   }
-  const trainSigmas = noiseToSignal(alphaBars(config as NoiseConfig));
+  const trainSigmas = noiseToSignal(nonZeroAlphaBars(config as NoiseConfig));
   return { ...layout, timesteps: alignYourSteps(timesteps, layout.steps, trainSigmas) };
 }
 

@@ -30,7 +30,7 @@ describe('createSampler', () => {
 
   it.each([
     ['use_quantum_sigmas', true],
-    ['predict_epsilon', 0],
+    ['predict_epsilon', false],
     ['beta_begin', 0.01],
   ])('refuses %s %j, which no scheduler has, by name', (field, value) => {
     expect(() => createSampler({ [field]: value }, { steps: 3, sampler: 'lms' })).toThrow(
@@ -42,8 +42,10 @@ describe('createSampler', () => {
     ['use_quantum_sigmas', false],
     ['new_option', null],
     ['skips', []],
+    ['predict_epsilon', true],
+    ['tensor_format', 'pt'],
     ['_use_default_values', ['shift']],
-  ])('lets %s %j be, which asks for nothing', (field, value) => {
+  ])('lets %s %j be, which asks for nothing else', (field, value) => {
     expect(createSampler({ [field]: value }, { steps: 3, sampler: 'lms' }).calls).toBe(3);
   });
 

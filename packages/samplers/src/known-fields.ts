@@ -14,11 +14,10 @@ const FIELDS_OF_OTHERS: ReadonlySet<string> = new Set(
   t_max t_min tail_step_multiplier tail_steps tau_func threshold tsr_k tsr_sigma upscale_mode`.split(/\s+/),
 );
 
-/** Fields of older versions and of pipelines, which change no number here. */
-const HARMLESS: ReadonlySet<string> = new Set([
-  'tensor_format',
-  'clip_sample_max',
-  'use_clipped_model_output',
+/** Fields of older versions of diffusers, and whether a value asks for what is done anyway. */
+const OLDER_FIELDS: ReadonlyMap<string, (value: unknown) => boolean> = new Map([
+  ['tensor_format', () => true],
+  ['predict_epsilon', (value: unknown) => value !== false],
 ]);
 
 /**
@@ -36,8 +35,7 @@ export function checkKnownFields(
       !field.startsWith('_') &&
       !known.has(field) &&
       !FIELDS_OF_OTHERS.has(field) &&
-      !HARMLESS.has(field) &&
-      asksForSomething(value),
+      !(OLDER_FIELDS.get(field) ?? asksForNothing)(value),
   );
   if (unknown === undefined) return;
   const [field, value] = unknown;
@@ -48,11 +46,11 @@ export function checkKnownFields(
       where: 'scheduler config',
       expected: 'fields of diffusers 0.42 schedulers',
       got: `${field} ${JSON.stringify(value)}`,
-      hint: `Check its spelling; if it changes nothing, remove it from the configuration`,
+      hint: 'Check its spelling; if it changes nothing, remove it from the configuration',
     },
   );
 }
 
-function asksForSomething(value: unknown): boolean {
-  return value !== null && value !== false && !(Array.isArray(value) && value.length === 0);
+function asksForNothing(value: unknown): boolean {
+  return value === null || value === false || (Array.isArray(value) && value.length === 0);
 }

@@ -72,6 +72,28 @@ describe('createSampler with timesteps', () => {
     expect(error.message).toMatch(/PNDMScheduler takes no timesteps/);
   });
 
+  it.each([
+    ['euler', { use_karras_sigmas: true }],
+    ['euler', { interpolation_type: 'log_linear' }],
+    ['heun', { use_beta_sigmas: true }],
+    ['kdpm2', { use_exponential_sigmas: true }],
+    ['unipc', { use_karras_sigmas: true }],
+    ['dpm-solver++', { use_lu_lambdas: true }],
+    ['dpm-solver++', { use_flow_sigmas: true, prediction_type: 'flow_prediction' }],
+    ['flow-euler', { use_karras_sigmas: true }],
+  ])('refuses them for %s beside %j, which would overrule them', (sampler, overrides) => {
+    const error = errorOf(() => createSampler({}, { sampler, overrides, timesteps: [900, 20] }));
+    expect(error.code).toBe('unsupported');
+    expect(error.message).toMatch(/timesteps of your choice and \w+ noise levels exclude each other/);
+  });
+
+  it('refuses sigmas beside another spacing of them', () => {
+    const overrides = { use_flow_sigmas: true, prediction_type: 'flow_prediction', use_karras_sigmas: true };
+    expect(() => createSampler({}, { sampler: 'unipc', overrides, sigmas: [0.9, 0.4] })).toThrow(
+      /sigmas of your choice and karras noise levels/,
+    );
+  });
+
   it('refuses none and no steps', () => {
     expect(() => createSampler(DPM, {})).toThrow(/number of steps/);
   });
@@ -100,7 +122,8 @@ describe('createSampler with Align Your Steps', () => {
 
   it('begins at the noisiest timestep and goes down with any number', () => {
     for (const steps of [1, 2, 7, 13, 50]) {
-      const { timesteps } = createSampler(DPM, { timesteps: 'align-your-steps-sdxl', steps });
+      const config = { ...DPM, rescale_betas_zero_snr: steps % 2 === 1 };
+      const { timesteps } = createSampler(config, { timesteps: 'align-your-steps-sdxl', steps });
       expect(timesteps).toHaveLength(steps);
       expect(timesteps[0]).toBe(999);
     }

@@ -4,7 +4,7 @@ import { flag, respacingFields, trainStepsField } from '../config-fields.js';
 import { defineSampler } from '../definition.js';
 import type { RunLayout } from '../run-layout.js';
 import { shiftOfRun, shiftSigmas, stretchToTerminal } from '../schedules/flow-shift.js';
-import { respacedSigmas, respacingKind } from '../schedules/respaced-sigmas.js';
+import { checkListed, respacedSigmas, respacingKind } from '../schedules/respaced-sigmas.js';
 import { linspace } from '../schedules/rounding.js';
 import { linearCombination } from '../solvers/linear-combination.js';
 
@@ -73,6 +73,7 @@ function flowGrid(config: z.output<typeof schema>, layout: RunLayout) {
   );
   const stretched = terminal ? stretchToTerminal(shifted, terminal) : shifted;
   const kind = respacingKind(config);
+  checkListed(layout, kind);
   const spaced = kind ? respacedSigmas(kind, stretched[0]!, stretched.at(-1)!, layout.steps) : stretched;
   const sigmas = spaced.map((sigma) => Math.fround(config.invert_sigmas ? 1 - sigma : sigma));
   return {

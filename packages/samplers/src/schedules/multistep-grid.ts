@@ -10,7 +10,13 @@ import {
   noiseToSignal,
   nonZeroAlphaBars,
 } from './noise-schedule.js';
-import { type Respacing, type RespacingKind, respacedSigmas, respacingKind } from './respaced-sigmas.js';
+import {
+  checkListed,
+  type Respacing,
+  type RespacingKind,
+  respacedSigmas,
+  respacingKind,
+} from './respaced-sigmas.js';
 import { linspace, roundHalfEven } from './rounding.js';
 import { sigmaAt, timestepsOf } from './sigma-spacing.js';
 import { leadingTimesteps, type TimestepSpacing, trailingTimesteps } from './timestep-spacing.js';
@@ -68,9 +74,17 @@ export function multistepGrid(
   const trainSigmas = noiseToSignal(nonZeroAlphaBars(config));
   const kind = respacingKind(config);
   const isPlain = kind === undefined && !config.use_flow_sigmas;
+  const spacing = kind ?? (config.use_lu_lambdas ? 'lu' : undefined);
+  checkListed(layout, spacing ?? (config.use_flow_sigmas ? 'flow' : undefined));
+  if (layout.sigmas !== undefined && spacing !== undefined) {
+    throw conflictingFields(
+      `sigmas of your choice and ${spacing} noise levels exclude each other`,
+      'Leave sigmas out',
+    );
+  }
   const { timesteps, sigmas } =
-    kind !== undefined || config.use_lu_lambdas
-      ? respaced(config, kind ?? 'lu', layout, trainSigmas, traits)
+    spacing !== undefined
+      ? respaced(config, spacing, layout, trainSigmas, traits)
       : config.use_flow_sigmas
         ? flowing(config, layout, traits)
         : evenlySpaced(config, layout, trainSigmas);

@@ -1,4 +1,5 @@
 import { conflictingFields } from '../config.js';
+import type { RunLayout } from '../run-layout.js';
 import { betaSigmas, exponentialSigmas, karrasSigmas } from './sigma-spacing.js';
 
 export interface Respacing {
@@ -46,4 +47,16 @@ export function respacedSigmas(kind: RespacingKind, max: number, min: number, st
     case 'beta':
       return betaSigmas(max, min, steps);
   }
+}
+
+/**
+ * Timesteps of one's own and another spacing of the noise levels contradict each other.
+ * @throws CacheQuantError `unsupported`
+ */
+export function checkListed({ timesteps }: Pick<RunLayout, 'timesteps'>, spacing: string | undefined): void {
+  if (timesteps === undefined || spacing === undefined) return;
+  throw conflictingFields(
+    `timesteps of your choice and ${spacing} noise levels exclude each other`,
+    'Leave timesteps out, or override the field that asks for that spacing',
+  );
 }

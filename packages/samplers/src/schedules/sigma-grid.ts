@@ -1,6 +1,6 @@
 import type { RunLayout } from '../run-layout.js';
 import { type NoiseConfig, noiseToSignal, nonZeroAlphaBars } from './noise-schedule.js';
-import { type Respacing, respacedSigmas, respacingKind } from './respaced-sigmas.js';
+import { checkListed, type Respacing, respacedSigmas, respacingKind } from './respaced-sigmas.js';
 import { linspace } from './rounding.js';
 import { sigmaAt, timestepsOf } from './sigma-spacing.js';
 import {
@@ -63,6 +63,7 @@ function spacedLevels(config: SigmaGridConfig, layout: RunLayout, trainSigmas: F
     sigma_min: min,
   } = config;
   const kind = respacingKind({ use_karras_sigmas, use_exponential_sigmas, use_beta_sigmas });
+  checkListed(layout, kind ?? (config.interpolation_type === 'log_linear' ? 'log_linear' : undefined));
   if (kind === undefined) return { timesteps, sigmas };
   const respaced = respacedSigmas(kind, max ?? sigmas[0]!, min ?? sigmas.at(-1)!, layout.steps);
   return { sigmas: respaced, timesteps: timestepsOf(respaced, trainSigmas) };
