@@ -38,10 +38,14 @@ function idealSample(x: number, { signal, alphaBar }: NoiseLevel): number {
   return (signal * SPREAD ** 2 * x) / deviation(alphaBar) ** 2;
 }
 
+/** Before the last call, which goes to a noise level of 0 in first order. */
+const LAST_CALL = -1;
+
 /** |result / exact − 1| for the probability flow ODE from the first noise level to the last one or to `until`. */
 function relativeError(config: Record<string, unknown>, steps: number, until?: number): number {
   const sampler = createSampler({ ...FINE_SCHEDULE, ...config }, { steps });
-  const calls = until === undefined ? sampler.calls : sampler.timesteps.indexOf(until);
+  const stop = until === LAST_CALL ? sampler.calls - 1 : sampler.timesteps.indexOf(until!);
+  const calls = until === undefined ? sampler.calls : stop;
   const barAt = (call: number) =>
     sampler.sigmas === undefined ? BARS[sampler.timesteps[call]!]! : 1 / (1 + sampler.sigmas[call]! ** 2);
   let state = sampler.start(Float32Array.of(1));
@@ -88,6 +92,11 @@ const DDIM = { _class_name: 'DDIMScheduler', set_alpha_to_one: false, clip_sampl
 const PLMS = { _class_name: 'PNDMScheduler', skip_prk_steps: true };
 const RUNGE_KUTTA = { _class_name: 'PNDMScheduler', skip_prk_steps: false };
 
+const EXPONENTIAL = { use_exponential_sigmas: true, final_sigmas_type: 'sigma_min' };
+const UNIPC = { ...EXPONENTIAL, _class_name: 'UniPCMultistepScheduler' };
+const DEIS = { ...EXPONENTIAL, _class_name: 'DEISMultistepScheduler' };
+const SINGLESTEP = { ...EXPONENTIAL, _class_name: 'DPMSolverSinglestepScheduler' };
+
 /** An eighth of the schedule: near timestep 0 equal steps in time are no longer small in log σ. */
 const EARLY_STOP = FINE_SCHEDULE.num_train_timesteps / 8;
 
@@ -97,6 +106,13 @@ describe('step converges to the exact solution', () => {
     ['DPM-Solver++ of order 1 in first order', { ...DPM_SOLVER, solver_order: 1 }, 1],
     ['DPM-Solver++ of order 2 in second order', { ...DPM_SOLVER, solver_order: 2 }, 2],
     ['DPM-Solver++ with heun in second order', { ...DPM_SOLVER, solver_order: 2, solver_type: 'heun' }, 2],
+    ['UniPC of order 1 in second order, by its corrector', { ...UNIPC, solver_order: 1 }, 2],
+    ['UniPC of order 2 in third order', { ...UNIPC, solver_order: 2 }, 3],
+    ['UniPC of noise, order 1, in second order', { ...UNIPC, solver_order: 1, predict_x0: false }, 2],
+    ['DEIS of order 1 in first order', { ...DEIS, solver_order: 1 }, 1],
+    ['DEIS of order 2 in second order', { ...DEIS, solver_order: 2 }, 2],
+    ['DPM-Solver++ single step of order 1 in first order', { ...SINGLESTEP, solver_order: 1 }, 1],
+    ['DPM-Solver++ single step of order 2 in second order', { ...SINGLESTEP, solver_order: 2 }, 2],
   ])('%s', (_, config, order) => {
     expect(Math.abs(measuredOrder(config, [32, 64, 128, 256]) - order)).toBeLessThan(0.15);
   });
@@ -107,6 +123,23 @@ describe('step converges to the exact solution', () => {
     ['PNDM with Runge–Kutta in second order', RUNGE_KUTTA, 2],
   ])('%s', (_, config, order) => {
     expect(Math.abs(measuredOrder(config, [64, 128, 256], EARLY_STOP) - order)).toBeLessThan(0.15);
+  });
+});
+
+describe('step before the last converges to the exact solution', () => {
+  it.each([
+    ['Heun in second order', 'HeunDiscreteScheduler', 2],
+    ['KDPM2 in second order', 'KDPM2DiscreteScheduler', 2],
+  ])('%s', (_, name, order) => {
+    const config = { _class_name: name, use_exponential_sigmas: true };
+    expect(Math.abs(measuredOrder(config, [32, 64, 128, 256], LAST_CALL) - order)).toBeLessThan(0.2);
+  });
+});
+
+describe('LMS', () => {
+  it('falls faster than in third order, though it starts with Euler', () => {
+    const config = { _class_name: 'LMSDiscreteScheduler', use_exponential_sigmas: true };
+    expect(measuredOrder(config, [32, 64, 128, 256], LAST_CALL)).toBeGreaterThan(3);
   });
 });
 
