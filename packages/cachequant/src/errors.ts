@@ -2,6 +2,7 @@ import { CacheQuantError } from '@cachequant/tensor';
 import { CommanderError } from 'commander';
 import { EXIT_CODES, type ExitCode } from './exit-codes.js';
 import { type CliIo, writeJson, writeLines } from './io.js';
+import { UsageError } from './usage-error.js';
 
 const ISSUES = 'https://github.com/cachequant/cachequant/issues';
 
@@ -13,7 +14,7 @@ export interface ErrorReportOptions {
 
 /** Prints what went wrong and what to do about it, and says which exit code that is. */
 export function reportError(error: unknown, io: CliIo, options: ErrorReportOptions): ExitCode {
-  if (error instanceof CommanderError) return commanderExitCode(error);
+  if (error instanceof CommanderError || error instanceof UsageError) return reportUsage(error, io, options);
   const known = CacheQuantError.is(error) && error.code !== 'internal' ? error : undefined;
   if (known?.code === 'aborted') {
     writeLines(io.stderr, ['stopped']);
@@ -25,9 +26,14 @@ export function reportError(error: unknown, io: CliIo, options: ErrorReportOptio
   return EXIT_CODES.failure;
 }
 
-/** Commander has printed its own message by then. */
-function commanderExitCode({ exitCode }: CommanderError): ExitCode {
-  return exitCode === 0 ? EXIT_CODES.ok : EXIT_CODES.usage;
+/** Commander has printed its own messages by then. */
+function reportUsage(error: CommanderError | UsageError, io: CliIo, { json }: ErrorReportOptions): ExitCode {
+  if (error instanceof CommanderError && error.exitCode === 0) return EXIT_CODES.ok;
+  const message =
+    error.message === '(outputHelp)' ? 'no command is given' : error.message.replace(/^error: /, '');
+  if (json) writeJson(io, { error: { code: 'usage', message } });
+  if (error instanceof UsageError) writeLines(io.stderr, [`error: ${message}`]);
+  return EXIT_CODES.usage;
 }
 
 function bugReport(error: unknown, { debug }: ErrorReportOptions): string[] {

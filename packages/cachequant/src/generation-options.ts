@@ -1,7 +1,9 @@
-import type { GenerationRequest } from '@cachequant/pipeline';
+import { type GenerationRequest, LARGEST_PICTURE, openModelFolder } from '@cachequant/pipeline';
 import type { Command } from 'commander';
 import type { GlobalOptions } from './command-context.js';
+import type { ModelLocation } from './model-location.js';
 import { decimal, integer, repeated } from './parse-arguments.js';
+import { UsageError } from './usage-error.js';
 
 /** Options of the commands that make images. */
 export interface GenerationOptions extends GlobalOptions {
@@ -18,12 +20,15 @@ export interface GenerationOptions extends GlobalOptions {
   readonly threads?: number;
 }
 
+/** Images of one command; each is kept in a list. */
+const MOST_IMAGES = 100_000;
+
 export function addGenerationOptions(command: Command): Command {
   return command
     .option('--prompt <text>', 'what to draw; may be given several times', repeated)
     .option('--negative-prompt <text>', 'what the pictures should be far from')
     .option('--seed <number>', 'of the first image; image i has seed + i', integer(0), 0)
-    .option('--count <number>', 'images for each prompt', integer(1), 1)
+    .option('--count <number>', 'images for each prompt', integer(1, MOST_IMAGES), 1)
     .option(
       '--guidance-scale <number>',
       'how closely to follow the prompt; up to 1 the prompt alone, without guidance',
@@ -35,10 +40,25 @@ export function addGenerationOptions(command: Command): Command {
       integer(1),
     )
     .option('--sampler <name>', 'for example ddim, plms, dpm-solver++, euler')
-    .option('--width <pixels>', 'width of the pictures', integer(1))
-    .option('--height <pixels>', 'height of the pictures', integer(1))
+    .option('--width <pixels>', 'width of the pictures', integer(1, LARGEST_PICTURE))
+    .option('--height <pixels>', 'height of the pictures', integer(1, LARGEST_PICTURE))
     .option('--strict', 'fail where there would be a warning')
     .option('--threads <number>', 'processor threads to use', integer(1));
+}
+
+/**
+ * Refuses a command without the prompt that its model needs, before anything is loaded.
+ * @throws UsageError
+ */
+export async function requirePrompt(
+  { storage }: Pick<ModelLocation, 'storage'>,
+  prompts: readonly unknown[] | undefined,
+): Promise<void> {
+  if (prompts?.some((prompt) => prompt !== undefined)) return;
+  const { textEncoder } = await openModelFolder(storage);
+  if (textEncoder !== undefined) {
+    throw new UsageError("option '--prompt <text>' is missing: the model draws what a text says");
+  }
 }
 
 /** One image to make. */

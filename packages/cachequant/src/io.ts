@@ -1,3 +1,5 @@
+import { printable } from './printable.js';
+
 /** A terminal, a pipe, or a buffer in tests. */
 export type OutputStream = NodeJS.WritableStream & { readonly isTTY?: boolean | undefined };
 
@@ -13,12 +15,13 @@ export interface CliIo {
   readonly signal?: AbortSignal;
 }
 
-/** Writes lines of text, each ended. */
+/** Writes lines of text, each ended; what a terminal would act on is spelled out. */
 export function writeLines(stream: OutputStream, lines: readonly string[]): void {
-  if (lines.length > 0) stream.write(`${lines.join('\n')}\n`);
+  if (lines.length > 0) stream.write(`${printable(lines.join('\n'))}\n`);
 }
 
 /** Writes a result for programs. Numbers that JSON has no form for, such as an infinite PSNR, become null. */
 export function writeJson({ stdout }: CliIo, value: unknown): void {
-  stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+  // JSON itself escapes only some of the characters that terminals act on.
+  stdout.write(`${printable(JSON.stringify(value, null, 2))}\n`);
 }

@@ -23,12 +23,39 @@ export async function locateModel(cwd: string, given: string): Promise<ModelLoca
   const found = await stat(path).catch(() => undefined);
   if (found?.isDirectory()) return { given, storage: nodeStorage(path), folder: path, file: undefined };
   if (found?.isFile()) {
+    requireGraphName(given);
     return { given, storage: nodeStorage(dirname(path)), folder: dirname(path), file: basename(path) };
   }
   throw new CacheQuantError('storage', 'there is no such file or folder', {
     where: given,
     ...(path !== given && { got: path }),
-    hint: 'Check the path',
+    hint: isHubId(given)
+      ? `If that is a model of the Hugging Face Hub, export it first: optimum-cli export onnx --model ${given} ./my-model`
+      : 'Check the path',
+  });
+}
+
+/** `owner/name`, as the Hub calls its models. */
+function isHubId(given: string): boolean {
+  return /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/.test(given) && !given.endsWith('.onnx');
+}
+
+/**
+ * Refuses a file that is no graph by its name, which the reader could say less clearly.
+ * @throws CacheQuantError `invalid-argument`
+ */
+function requireGraphName(given: string): void {
+  const [, ending] =
+    /\.(md|txt|json|html?|png|jpe?g|safetensors|ckpt|pt|pth|bin|pb|zip|gz)$/i.exec(given) ?? [];
+  if (ending === undefined) return;
+  const weights = /^(safetensors|ckpt|pt|pth|bin|pb)$/i.test(ending);
+  throw new CacheQuantError('invalid-argument', 'this is no ONNX graph', {
+    where: given,
+    expected: 'a model folder, a bundle, or a file that ends in .onnx',
+    got: `.${ending}`,
+    ...(weights && {
+      hint: 'These are weights; a PyTorch model has to be exported first: optimum-cli export onnx',
+    }),
   });
 }
 

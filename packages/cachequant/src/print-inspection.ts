@@ -32,10 +32,13 @@ export function graphLines(graph: GraphInspection): string[] {
   ];
 }
 
-function cutLines({ cuts, multiplyAdds }: GraphInspection): string[] {
+function cutLines({ cuts, multiplyAdds, problem }: GraphInspection): string[] {
   const head = `Cuts, best first (a full call takes ${formatCount(multiplyAdds)} multiply-adds)`;
   if (cuts.length === 0)
-    return ['Cuts', '  none found: this is neither a U-Net nor a transformer with a residual stream'];
+    return [
+      'Cuts',
+      `  none found: ${problem ?? 'this is neither a U-Net nor a transformer with a residual stream'}`,
+    ];
   const rows = cuts
     .slice(0, SHOWN_CUTS)
     .map(({ id, cachedShare, cacheDims, dtype }) => [

@@ -51,13 +51,35 @@ describe('wrong usage ends with exit code 2', () => {
       'Allowed choices are w8a8, w4a8, none',
     ],
     ['a number that is none', ['generate', 'x', '--steps', 'ten'], 'Expected a whole number from 1.'],
-    ['a number with decimals', ['generate', 'x', '--count', '1.5'], 'Expected a whole number from 1.'],
+    ['a number with decimals', ['generate', 'x', '--steps', '1.5'], 'Expected a whole number from 1.'],
+    ['more images than a list holds', ['generate', 'x', '--count', '5000000000'], 'from 1 to 100000.'],
+    ['a picture of a billion pixels', ['generate', 'x', '--width', '1000000000'], 'from 1 to 16384.'],
+    ['a size with an exponent', ['compare', 'x', 'y', '--width', '1e9'], 'Expected a whole number'],
     ['a shape that is none', ['inspect', 'x', '--dim', 'sample'], 'a form such as sample=2,4,64,64'],
     ['neither of two options', ['schedule', 'x'], 'give --interval, --refreshes, or both'],
   ])('%s', async (_, argv, message) => {
     const { exitCode, stdout, stderr } = await cachequant(argv);
     expect([exitCode, stdout]).toEqual([2, '']);
     expect(stderr).toContain(message);
+  });
+
+  test.each([
+    [['inspct', 'x', '--json'], /^unknown command 'inspct'/],
+    [['--json', 'optimize', 'x'], /^required option '--out <bundle>' not specified/],
+    [['generate', 'models/fashion-sd', '--json'], /^option '--prompt <text>' is missing/],
+    [['schedule', 'x', '--json'], /^give --interval, --refreshes, or both/],
+    [['--json'], /^no command is given/],
+  ])('%j prints JSON', async (argv, message) => {
+    const { exitCode, stdout, stderr } = await cachequant(argv);
+    expect(exitCode).toBe(2);
+    expect(JSON.parse(stdout)).toEqual({ error: { code: 'usage', message: expect.stringMatching(message) } });
+    expect(stderr).not.toBe('');
+  });
+
+  test.each(['generate', 'evaluate'])('%s without the prompt that its model needs', async (command) => {
+    const { exitCode, stdout, stderr } = await cachequant([command, 'models/fashion-sd']);
+    expect([exitCode, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(/^error: option '--prompt <text>' is missing/);
   });
 
   test('no command at all shows the help', async () => {

@@ -9,6 +9,7 @@ import { addOptimize } from './commands/optimize.js';
 import { addReport } from './commands/report.js';
 import { addSchedule } from './commands/schedule.js';
 import type { CliIo } from './io.js';
+import { printable } from './printable.js';
 import { packageVersion } from './version.js';
 
 const COMMANDS: readonly AddCommand[] = [
@@ -44,8 +45,8 @@ export function createProgram(io: CliIo): Command {
     .addHelpText('after', FIRST_STEPS)
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
-      writeOut: (text) => io.stdout.write(text),
-      writeErr: (text) => io.stderr.write(text),
+      writeOut: (text) => io.stdout.write(printable(text)),
+      writeErr: (text) => io.stderr.write(printable(text)),
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     })

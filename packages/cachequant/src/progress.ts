@@ -1,6 +1,6 @@
 import { Presets, SingleBar } from 'cli-progress';
 import { formatSeconds } from './format.js';
-import type { OutputStream } from './io.js';
+import { type OutputStream, writeLines } from './io.js';
 
 /** Shows how far a long command is. */
 export interface Progress {
@@ -37,7 +37,7 @@ function terminalProgress(stream: OutputStream, now: () => number): Progress {
   return {
     note(text) {
       stop();
-      stream.write(`${text}\n`);
+      writeLines(stream, [text]);
     },
     update(task, done, total) {
       const left = { left: describeLeft(remainingSeconds(now() - startMs, done, total)) };
@@ -72,7 +72,7 @@ function lineProgress(stream: OutputStream, now: () => number): Progress {
   let shownMs = 0;
   return {
     note(text) {
-      stream.write(`${text}\n`);
+      writeLines(stream, [text]);
     },
     update(task, done, total) {
       if (task !== current) {

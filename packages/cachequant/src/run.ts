@@ -16,7 +16,7 @@ export async function run(argv: readonly string[], io: CliIo): Promise<ExitCode>
     await program.parseAsync(argv, { from: 'user' });
     return EXIT_CODES.ok;
   } catch (error) {
-    const { json = false, debug = false } = program.opts<GlobalOptions>();
+    const { json = argv.includes('--json'), debug = false } = program.opts<GlobalOptions>();
     return reportError(error, io, { json, debug });
   }
 }

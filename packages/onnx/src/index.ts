@@ -51,5 +51,6 @@ export { byteLengthOfData, shapeConstants } from './shape-constants.js';
 export type { Element, TensorFacts } from './shapes/facts.js';
 export { toHalfPrecision } from './to-half-precision.js';
 export { topologicalSort } from './topological-sort.js';
+export { describeUnknownOperators } from './unknown-operators.js';
 export { createWeightFile, type ExternalData, WeightFile, type WeightFileOptions } from './weight-file.js';
 export { type WriteOptions, writeModel } from './write-model.js';

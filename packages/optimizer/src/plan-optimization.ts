@@ -1,3 +1,4 @@
+import { cloneModel, liftOpset } from '@cachequant/onnx';
 import { floatDenoiser, loadGraph } from '@cachequant/pipeline/internals';
 import { CacheQuantError, type Runtime, type Storage } from '@cachequant/tensor';
 import { type DenoiserGraphs, makeDenoiserGraphs } from './graphs/denoiser-graphs.js';
@@ -48,6 +49,8 @@ export async function planOptimization(request: {
     const { recipe } = lab;
     const graphs = makeDenoiserGraphs(prepared.model, { inputDims }, recipe.cut);
     const { cut } = graphs;
+    // Refuses what packing four bits would refuse.
+    if (recipe.bits === 'w4a8') liftOpset(cloneModel(graphs.full.model));
     const rounding = planRounding(graphs, recipe);
     const perCall = await secondsPerCall(opened);
     const { calls } = lab.sampler;

@@ -56,7 +56,12 @@ export {
   loadFloatDenoiser,
 } from './generate/generator-parts.js';
 export type { GeneratedImage, RunTiming } from './generate/run-images.js';
-export { type SampleGeometry, sampleGeometry, sampleShape } from './generate/sample-geometry.js';
+export {
+  LARGEST_PICTURE,
+  type SampleGeometry,
+  sampleGeometry,
+  sampleShape,
+} from './generate/sample-geometry.js';
 export { type ImageGridOptions, imageGrid } from './images/image-grid.js';
 export { type LatentDecoder, pixelDecoder, vaeDecoder } from './images/latent-decoder.js';
 export { fitLatentPreview, type LatentPreview, previewPicture } from './images/latent-preview.js';

@@ -1,4 +1,4 @@
-import type { LoadOptions } from '@cachequant/tensor';
+import { CacheQuantError, type LoadOptions } from '@cachequant/tensor';
 import { requestFile } from './request-file.js';
 
 /**
@@ -17,6 +17,13 @@ export async function fetchBytes(
   for await (const chunk of chunks) {
     parts.push(chunk);
     loadedBytes += chunk.byteLength;
+    if (totalBytes !== undefined && loadedBytes > totalBytes) {
+      throw new CacheQuantError('storage', 'the server sends more than it said', {
+        where: url,
+        expected: `${totalBytes} bytes`,
+        got: 'more',
+      });
+    }
     onProgress?.({ loadedBytes, totalBytes });
   }
   return concatenate(parts, loadedBytes);

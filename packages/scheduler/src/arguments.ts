@@ -7,6 +7,20 @@ export function requireInteger(where: string, value: number, minimum: number, ma
   throw new CacheQuantError('invalid-argument', 'is out of range', { where, expected, got: String(value) });
 }
 
+/** 400 MB of float64. */
+export const MOST_ENTRIES = 50_000_000;
+
+/** @throws CacheQuantError `invalid-argument` for a table that would take more memory than planning is worth */
+export function requireModestTable(where: string, rows: number, columns: number, hint: string): void {
+  if (rows * columns <= MOST_ENTRIES) return;
+  throw new CacheQuantError('invalid-argument', 'the table would need too much memory', {
+    where,
+    expected: `at most ${MOST_ENTRIES} numbers`,
+    got: `${rows} × ${columns}`,
+    hint,
+  });
+}
+
 export function requireDuration(where: string, value: number): void {
   if (Number.isFinite(value) && value > 0) return;
   throw new CacheQuantError('invalid-argument', 'is not a duration', {

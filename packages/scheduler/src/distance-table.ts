@@ -1,5 +1,5 @@
 import { CacheQuantError } from '@cachequant/tensor';
-import { requireInteger } from './arguments.js';
+import { requireInteger, requireModestTable } from './arguments.js';
 
 /**
  * Distances between the cached features of the calls of one trajectory, for pairs less than `window` calls
@@ -23,7 +23,8 @@ export interface DistanceTable {
  * (https://arxiv.org/abs/2503.01323). Complexity: O(calls · window · length).
  * @param features one vector per call, all of the same length; flatten batch, channels and positions
  * @param options.window pairs further apart are left out; all pairs by default
- * @throws CacheQuantError `shape` when lengths differ, `invalid-argument` when a value is not finite
+ * @throws CacheQuantError `shape` when lengths differ, `invalid-argument` when a value is not finite, or for more than
+ * 50,000,000 distances (400 MB)
  */
 export function featureDistances(
   features: readonly ArrayLike<number>[],
@@ -33,6 +34,7 @@ export function featureDistances(
   requireInteger('features.length', calls, 1);
   const window = options.window ?? calls;
   requireInteger('window', window, 1, calls);
+  requireModestTable('calls × window', calls, window, 'Give a window, such as twice the interval');
   requireEqualLengths(features);
 
   const distance = new Float64Array(calls * window);

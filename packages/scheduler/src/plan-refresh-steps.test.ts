@@ -151,3 +151,23 @@ describe('planRefreshSteps', () => {
     expect(() => planRefreshSteps(table, { refreshes: 2 })).toThrowError(/25 values.*got 24/);
   });
 });
+
+describe('tables that would not fit into memory', () => {
+  const rows = (calls: number) => Array.from({ length: calls }, (_, call) => [call]);
+
+  it('featureDistances refuses 20,000 calls without a window, and takes them with one', () => {
+    expect(() => featureDistances(rows(20_000))).toThrow(/too much memory.*at most 50000000.*20000 × 20000/);
+    const distances = featureDistances(rows(20_000), { window: 40 });
+    expect(planRefreshSteps(distances, { interval: 20 }).refreshSteps).toHaveLength(1000);
+  });
+
+  it('planRefreshSteps refuses too many refreshes of too many calls', () => {
+    const distances = featureDistances(rows(20_000), { window: 4 });
+    expect(() => planRefreshSteps(distances, { interval: 2 })).toThrow(/refreshes × calls.*too much memory/);
+  });
+
+  it('planRefreshSteps refuses what would take minutes', () => {
+    const distances = featureDistances(rows(7000));
+    expect(() => planRefreshSteps(distances, { refreshes: 3000 })).toThrow(/take too long/);
+  });
+});

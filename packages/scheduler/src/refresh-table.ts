@@ -1,3 +1,5 @@
+import { CacheQuantError } from '@cachequant/tensor';
+import { requireModestTable } from './arguments.js';
 import type { GroupCosts } from './group-costs.js';
 import type { ResolvedBounds } from './plan-bounds.js';
 
@@ -15,6 +17,13 @@ export function refreshTable(costs: GroupCosts, bounds: ResolvedBounds): Refresh
   const { calls } = costs;
   const { refreshes, minLength, maxLength } = bounds;
   const stride = calls + 1;
+  requireModestTable(
+    'refreshes × calls',
+    refreshes + 1,
+    stride,
+    'Plan fewer refreshes, or fewer calls at a time',
+  );
+  requireModestWork(refreshes, calls, maxLength - minLength + 1);
   const best = new Float64Array((refreshes + 1) * stride).fill(Infinity);
   const lastStart = new Int32Array((refreshes + 1) * stride).fill(-1);
   best[0] = 0;
@@ -33,6 +42,20 @@ export function refreshTable(costs: GroupCosts, bounds: ResolvedBounds): Refresh
     }
   }
   return { calls, best, lastStart };
+}
+
+/** Comparisons of a plan: some ten seconds, in which nothing can interrupt it. */
+const MOST_COMPARISONS = 5_000_000_000;
+
+function requireModestWork(refreshes: number, calls: number, lengths: number): void {
+  const comparisons = refreshes * calls * lengths;
+  if (comparisons <= MOST_COMPARISONS) return;
+  throw new CacheQuantError('invalid-argument', 'the plan would take too long', {
+    where: 'refreshes × calls × (maxLength − minLength + 1)',
+    expected: `at most ${MOST_COMPARISONS}`,
+    got: String(comparisons),
+    hint: 'Give an interval, which bounds the lengths, or a smaller maxLength',
+  });
 }
 
 /** Cost of the cheapest schedule with that many refreshes; ∞ when there is none. */

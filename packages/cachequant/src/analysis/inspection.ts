@@ -1,4 +1,4 @@
-import type { CutCandidate } from '@cachequant/onnx';
+import { type CutCandidate, describeUnknownOperators } from '@cachequant/onnx';
 import type { TensorInfo } from '@cachequant/tensor';
 import type { AnalysedGraph } from './analysed-graph.js';
 import { type GraphSize, graphSize } from './graph-size.js';
@@ -16,6 +16,8 @@ export interface GraphInspection extends GraphSize {
   readonly multiplyAdds: number;
   readonly cuts: readonly CutCandidate[];
   readonly layers: readonly PlannedLayer[];
+  /** Why the graph cannot be looked through; null where it can. */
+  readonly problem: string | null;
 }
 
 interface DeclaredTensor {
@@ -26,6 +28,7 @@ interface DeclaredTensor {
 
 export function inspectGraph(analysed: AnalysedGraph): GraphInspection {
   const { model, inputs, inputDims, cuts, multiplyAdds } = analysed;
+  const unknown = describeUnknownOperators(model);
   const declared = ({ name, dtype, dims }: (typeof inputs)[number]) => ({ name, dtype, dims: dims ?? null });
   return {
     ...graphSize(model),
@@ -35,5 +38,6 @@ export function inspectGraph(analysed: AnalysedGraph): GraphInspection {
     multiplyAdds,
     cuts,
     layers: planLayers(analysed),
+    problem: unknown ? `${unknown.got}. ${unknown.hint}` : null,
   };
 }

@@ -18,11 +18,13 @@ import {
   type GenerationOptions,
   imageJobs,
   requestFor,
+  requirePrompt,
 } from '../generation-options.js';
 import { imageTimes } from '../image-times.js';
 import { type CliIo, writeJson, writeLines } from '../io.js';
 import { locateFolder, type ModelLocation } from '../model-location.js';
 import { openGenerator } from '../open-generator.js';
+import { requireWritableFolder } from '../output-folder.js';
 import { type ComparedImage, type Comparison, comparisonLines } from '../print-comparison.js';
 import { createProgress, type Progress } from '../progress.js';
 import { withRuntime } from '../with-runtime.js';
@@ -70,6 +72,8 @@ async function compare(model: string, bundle: string, options: CompareOptions, i
   const source = await locateFolder(io.cwd, model);
   const optimized = await locateFolder(io.cwd, bundle);
   await requireBundle(optimized);
+  await requirePrompt(optimized, options.prompt);
+  await requireWritableFolder(resolve(io.cwd, options.out), `--out ${options.out}`);
   const progress = createProgress(io.stderr);
   const comparison = await withRuntime(options.threads, (runtime) =>
     compareWith({ runtime, source, optimized }, options, io, progress),

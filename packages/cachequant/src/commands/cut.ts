@@ -3,6 +3,7 @@ import {
   applyCut,
   type CutCandidate,
   createWeightFile,
+  describeUnknownOperators,
   leanModel,
   type OnnxModel,
   type SplitModel,
@@ -17,6 +18,7 @@ import { hintsBeside } from '../analysis/size-hints.js';
 import { examples, type GlobalOptions } from '../command-context.js';
 import { type CliIo, writeJson, writeLines } from '../io.js';
 import { locateGraph, type ModelLocation } from '../model-location.js';
+import { requireWritableFolder } from '../output-folder.js';
 import { shapeByName } from '../parse-arguments.js';
 import { type CutReport, cutLines } from '../print-cut.js';
 
@@ -60,6 +62,7 @@ async function cut(given: string, options: CutOptions, io: CliIo): Promise<void>
   const location = await locateGraph(io.cwd, given);
   const out = resolve(io.cwd, options.out);
   requireOtherFolder(location, out, options.out);
+  await requireWritableFolder(out, `--out ${options.out}`);
   const hints = await hintsBeside(location.storage);
   const analysed = await analyseGraph(location.storage, location.file, {
     hints,
@@ -89,12 +92,13 @@ function requireOtherFolder({ folder }: ModelLocation, out: string, given: strin
   });
 }
 
-function chooseCut({ cuts }: AnalysedGraph, id: string | undefined, where: string): CutCandidate {
+function chooseCut({ cuts, model }: AnalysedGraph, id: string | undefined, where: string): CutCandidate {
   const found = id === undefined ? cuts[0] : cuts.find((candidate) => candidate.id === id);
   if (found) return found;
   if (cuts.length === 0) {
     throw new CacheQuantError('unsupported', 'the graph has no place to cut', {
       where,
+      ...describeUnknownOperators(model),
       expected: 'a U-Net, or a transformer with a residual stream',
     });
   }

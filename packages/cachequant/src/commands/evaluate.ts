@@ -9,10 +9,11 @@ import { examples } from '../command-context.js';
 import { evaluateImages } from '../evaluate-images.js';
 import { type EvaluateOptions, type KnownScorer, NO_SCORER } from '../evaluate-options.js';
 import { evaluationState } from '../evaluation-state.js';
-import { addGenerationOptions } from '../generation-options.js';
+import { addGenerationOptions, requirePrompt } from '../generation-options.js';
 import { type CliIo, writeJson, writeLines } from '../io.js';
 import { locateFolder, locateGraph } from '../model-location.js';
 import { openGenerator } from '../open-generator.js';
+import { requireWritableFile } from '../output-folder.js';
 import { integer } from '../parse-arguments.js';
 import { evaluationLines } from '../print-evaluation.js';
 import { createProgress } from '../progress.js';
@@ -67,6 +68,8 @@ async function evaluate(given: string, options: EvaluateOptions, io: CliIo): Pro
     options.reference === undefined ? undefined : await locateFolder(io.cwd, options.reference);
   const out = resolve(io.cwd, options.out);
   const prompts = await promptsOf(options, io.cwd);
+  await requirePrompt(model, prompts);
+  await requireWritableFile(out, `--out ${options.out}`);
   const state = await evaluationState(out, {
     folders: [model.folder, ...(reference ? [reference.folder] : [])],
     options: {

@@ -38,7 +38,7 @@ describe('generate fails and says why', () => {
       },
     );
     expect(exitCode).toBe(1);
-    expect(stderr).toContain('a folder of the path is a file');
+    expect(stderr).toContain('there is a file where a folder is needed');
   });
 });
 

@@ -10,11 +10,13 @@ import {
   imageFileName,
   imageJobs,
   requestFor,
+  requirePrompt,
 } from '../generation-options.js';
 import { imageTimes, timesLine } from '../image-times.js';
 import { type CliIo, writeJson, writeLines } from '../io.js';
 import { locateFolder } from '../model-location.js';
 import { openGenerator } from '../open-generator.js';
+import { requireWritableFolder } from '../output-folder.js';
 import { createProgress, type Progress } from '../progress.js';
 import { withRuntime } from '../with-runtime.js';
 
@@ -66,6 +68,8 @@ export function addGenerate(program: Command, io: CliIo): void {
 async function generate(given: string, options: GenerateOptions, io: CliIo): Promise<void> {
   const location = await locateFolder(io.cwd, given);
   const out = resolve(io.cwd, options.out);
+  await requirePrompt(location, options.prompt);
+  await requireWritableFolder(out, `--out ${options.out}`);
   const progress = createProgress(io.stderr);
   const generated = await withRuntime(options.threads, async (runtime) => {
     const generator = await openGenerator(location, runtime);

@@ -7,6 +7,7 @@ import type { Command } from 'commander';
 import { examples, type GlobalOptions } from '../command-context.js';
 import { type CliIo, writeJson, writeLines } from '../io.js';
 import { locateFolder } from '../model-location.js';
+import { requireWritableFile } from '../output-folder.js';
 import { readReportData } from '../report-file.js';
 
 interface ReportOptions extends GlobalOptions {
@@ -31,6 +32,7 @@ export function addReport(program: Command, io: CliIo): void {
 
 async function report(given: string, options: ReportOptions, io: CliIo): Promise<void> {
   const { storage } = await locateFolder(io.cwd, given);
+  await requireWritableFile(resolve(io.cwd, options.out), `--out ${options.out}`);
   await openBundle(storage, { check: 'sizes' });
   const data = await readReportData(storage);
   const out = resolve(io.cwd, options.out);

@@ -56,8 +56,12 @@ export function addSchedule(program: Command, io: CliIo): void {
 async function schedule(file: string, options: ScheduleOptions, io: CliIo): Promise<void> {
   const { features } = await readJsonFile(resolve(io.cwd, file), featureSchema);
   requireFeatures(file, features);
-  const distances = featureDistances(features);
   const { interval, refreshes } = options;
+  const calls = features.length;
+  // Groups are at most twice the interval long; without one they may be as long as the trajectory.
+  const distances = featureDistances(features, {
+    window: interval === undefined ? calls : Math.min(2 * interval, calls),
+  });
   const plan = planRefreshSteps(distances, {
     ...(interval !== undefined && { interval }),
     ...(refreshes !== undefined && { refreshes }),

@@ -18,6 +18,7 @@ import type { PreparedImage } from '../laboratory.js';
 import type { Recipe } from '../recipe.js';
 import type { GivenConditioning } from './given-conditioning.js';
 import type { ImageConditioning } from './image-conditioning.js';
+import { requireOptimizable } from './require-optimizable.js';
 
 /** Everything about the source model that the stages need, read but not run. */
 export interface PreparedSource {
@@ -47,6 +48,7 @@ export async function prepareSource(
   requireFloatSource(folder);
   requireReadDecoder(folder);
   const model = await readModel(source, folder.denoiser.model);
+  requireOptimizable(model, source.locate?.(folder.denoiser.model) ?? folder.denoiser.model);
   const declared = model.graph.inputs
     .filter((input) => !model.graph.initializers.has(input.name))
     .map(({ name, dtype, dims }) => ({ name, dtype: dtype ?? 'float32', dims: dims ?? [] }) as const);

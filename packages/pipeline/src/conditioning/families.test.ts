@@ -33,6 +33,19 @@ describe('conditioningFamily(model, families)', () => {
   });
 });
 
+describe('conditioningFamily of a denoiser with an extension', () => {
+  it.each([
+    ['timestep_cond', /latent consistency model.*Another sampler does not help/],
+    ['down_block_0_additional_residual', /a ControlNet.*without ControlNet/],
+    ['image_embeds', /an image prompt/],
+    ['class_labels', /a class/],
+  ])('says what %s is for', async (name, message) => {
+    const folder = await openModelFolder(modelStorage('fashion-sd'));
+    const inputs = [TEXT_INPUT, { ...TEXT_INPUT, name }];
+    expect(() => conditioningFamily({ folder, inputs })).toThrow(message);
+  });
+});
+
 describe('openConditioning(model, runtime)', () => {
   it('feeds an input of any name, with the negative prompt as the unconditional half', async () => {
     const folder = await openModelFolder(modelStorage('fashion-sd'));

@@ -8,6 +8,7 @@ import type {
 } from './conditioning-encoder.js';
 import { textFamily } from './families/text.js';
 import { unconditionalFamily } from './families/unconditional.js';
+import { knownExtension } from './known-extensions.js';
 
 /** The families that are known without being given. */
 const CONDITIONING_FAMILIES: readonly ConditioningFamily[] = [textFamily, unconditionalFamily];
@@ -24,14 +25,17 @@ export function conditioningFamily(
   const found = [...families, ...CONDITIONING_FAMILIES].find((family) => family.accepts(model));
   if (found) return found;
   const { textEncoder } = model.folder;
+  const extension = knownExtension(model.inputs.map(({ name }) => name));
   throw new CacheQuantError(
     'unsupported',
-    'the denoiser has conditioning inputs that no model family feeds',
+    extension
+      ? `the denoiser wants ${extension.what}`
+      : 'the denoiser has conditioning inputs that no model family feeds',
     {
       where: 'denoiser inputs',
       expected: textEncoder ? 'one input for the hidden states of a prompt' : 'none without a text encoder',
       got: model.inputs.map(({ name }) => name).join(', ') || 'none',
-      hint: 'Give the family in `families`, or conditioning of your own to sampleLatents.',
+      hint: extension?.hint ?? 'Give the family in `families`, or conditioning of your own to sampleLatents.',
     },
   );
 }

@@ -232,3 +232,44 @@ describe('sampleLatents', () => {
     await expect(run).rejects.toThrow('expected [B, C, H, W], got [2]');
   });
 });
+
+describe('sampleLatents with a callback that never ends', () => {
+  const options = () => ({
+    denoiser: fakeDenoiser((value) => value).denoiser,
+    sampler,
+    noise: initialNoise([1], SHAPE).noise,
+    conditioning: {},
+  });
+
+  it('is stopped by its signal all the same', async () => {
+    const controller = new AbortController();
+    const steps: number[] = [];
+    const run = sampleLatents({
+      ...options(),
+      signal: controller.signal,
+      onStep: ({ call }) => {
+        steps.push(call);
+        setImmediate(() => controller.abort());
+        return new Promise(() => {});
+      },
+    });
+    await expect(run).rejects.toMatchObject({ code: 'aborted' });
+    expect(steps).toEqual([0]);
+  });
+
+  it('waits for one that ends, and hands on its error', async () => {
+    const { signal } = new AbortController();
+    const ended: number[] = [];
+    await sampleLatents({
+      ...options(),
+      signal,
+      onStep: async ({ call }) => {
+        await new Promise((resolve) => setImmediate(resolve));
+        ended.push(call);
+      },
+    });
+    expect(ended).toEqual([0, 1, 2, 3]);
+    const failing = sampleLatents({ ...options(), signal, onStep: () => Promise.reject(new Error('mine')) });
+    await expect(failing).rejects.toThrow('mine');
+  });
+});

@@ -93,15 +93,30 @@ export async function sampleLatents(options: SampleLatentsOptions): Promise<Samp
     calls.push(timing);
     const predictions = splitImages(options.learnedVariance ? output : dropVariance(output, noise.dims[1]!));
     states = states.map((state, i) => advance(sampler, state, predictions[i]!, generators?.[i]));
-    await onStep?.({
-      ...timing,
-      call,
-      calls: sampler.calls,
-      timestep,
-      latents: samplesOf(states, noise.dims),
-    });
+    const step = { ...timing, call, calls: sampler.calls, timestep, latents: samplesOf(states, noise.dims) };
+    await unlessStopped(onStep?.(step), signal);
   }
   return { latents: samplesOf(states, noise.dims), calls };
+}
+
+/**
+ * Waits for a callback, or for the signal: a callback that never ends must not keep a run from being stopped.
+ * @throws CacheQuantError `aborted`
+ */
+async function unlessStopped(callback: void | Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined || callback === undefined) return callback;
+  throwIfAborted(signal);
+  let stop = () => {};
+  const stopped = new Promise<void>((resolve) => {
+    stop = resolve;
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    await Promise.race([callback, stopped]);
+    throwIfAborted(signal);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
 }
 
 function advance(

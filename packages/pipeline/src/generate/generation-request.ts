@@ -43,11 +43,11 @@ export interface GenerationRequest {
   readonly sampler?: string;
   /** Fields to set in the sampler's configuration. */
   readonly samplerOverrides?: Readonly<Record<string, unknown>>;
-  /** Images for each prompt; 1 when left out. */
+  /** Images for each prompt; 1 when left out, at most 100,000. */
   readonly count?: number;
   /** Refuses what would otherwise be a warning. */
   readonly strict?: boolean;
-  /** Called after each network call, and waited for. */
+  /** Called after each network call, and waited for; a stop does not wait. */
   readonly onStep?: (step: GenerationStep) => void | Promise<void>;
   /** Stops within one network call. */
   readonly signal?: AbortSignal;
@@ -62,6 +62,9 @@ export interface GenerationDefaults {
 
 const SEED_LIMIT = 2 ** 53 - 1;
 
+/** Images of one request; each is kept until all are done. */
+const MOST_IMAGES = 100_000;
+
 const requestSchema = z.strictObject({
   prompt: z.string().optional(),
   prompts: z.array(z.string()).min(1).optional(),
@@ -73,7 +76,7 @@ const requestSchema = z.strictObject({
   steps: z.number().int().positive().optional(),
   sampler: z.string().optional(),
   samplerOverrides: z.record(z.string(), z.unknown()).optional(),
-  count: z.number().int().positive().optional(),
+  count: z.number().int().positive().max(MOST_IMAGES).optional(),
   strict: z.boolean().optional(),
   onStep: z.custom((value) => typeof value === 'function', 'expected a function').optional(),
   signal: z.custom((value) => value instanceof AbortSignal, 'expected an AbortSignal').optional(),
@@ -103,7 +106,7 @@ export function checkRequest(request: GenerationRequest): void {
   }
   throw new CacheQuantError('invalid-argument', 'the value is not possible', {
     where: String(field),
-    expected: issue.message.replace(/^.*expected /, '').replace(/, received.*$/, ''),
+    expected: expectation(issue.message),
     got: describe(request[field as keyof GenerationRequest]),
   });
 }
@@ -133,6 +136,21 @@ export function imageJobs(request: GenerationRequest, takesText: boolean): Image
     .map((text, i) => ({ prompt: text, seed: seed + i }));
 }
 
+/** What zod says that it wants, without what came. */
+function expectation(message: string): string {
+  return message
+    .replace(/^.*expected /, '')
+    .replace(/, received.*$/, '')
+    .replace(/^.* to be (<=|>=)/, (_, sign: string) => (sign === '<=' ? 'at most ' : 'at least '));
+}
+
 function describe(value: unknown): string {
-  return typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
+  if (typeof value === 'number') return String(value);
+  if (typeof value === 'bigint') return `${value}n`;
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    // It refers to itself, or holds what JSON has no form for.
+    return typeof value;
+  }
 }

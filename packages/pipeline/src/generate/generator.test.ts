@@ -286,6 +286,26 @@ describe('createGenerator(options)', () => {
     await own.dispose();
   });
 
+  it.each([
+    ['a bigint as seed', { seed: 7n }, 'seed: the value is not possible (expected number, got 7n)'],
+    [
+      'more images than a list holds',
+      { count: 5e9 },
+      'count: the value is not possible (expected at most 100000',
+    ],
+    [
+      'a picture of a billion pixels',
+      { width: 1e9 },
+      'width: the picture is too large (expected at most 16384',
+    ],
+  ])('refuses %s', async (_, request, message) => {
+    const run = generator.generate({ prompt: PROMPT, ...request } as unknown as { prompt: string });
+    await expect(run).rejects.toMatchObject({
+      code: 'invalid-argument',
+      message: expect.stringContaining(message),
+    });
+  });
+
   it('refuses requests after dispose, which may be called again', async () => {
     const own = await createGenerator({ storage: modelStorage('fashion-sd'), runtime });
     await own.dispose();

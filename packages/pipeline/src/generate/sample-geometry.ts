@@ -14,6 +14,9 @@ export interface SampleGeometry {
   readonly fixed: readonly [number | undefined, number | undefined];
 }
 
+/** Pixels of the longest side; a decoder would need tens of gigabytes for more. */
+export const LARGEST_PICTURE = 16_384;
+
 /**
  * @param sampleInput the denoiser's input [B, C, H, W]
  * @param factor pixels per latent
@@ -82,6 +85,13 @@ function checkedLength(
   fixed: number | undefined,
 ): number {
   const length = pixels === undefined ? native : pixels / factor;
+  if (pixels !== undefined && pixels > LARGEST_PICTURE) {
+    throw new CacheQuantError('invalid-argument', 'the picture is too large', {
+      where,
+      expected: `at most ${LARGEST_PICTURE} pixels`,
+      got: String(pixels),
+    });
+  }
   if (length === undefined) {
     throw new CacheQuantError('invalid-argument', 'the model does not say its own size', {
       where,

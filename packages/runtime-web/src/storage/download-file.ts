@@ -58,6 +58,10 @@ async function receive(
   const total = bytes ?? response.totalBytes;
   onProgress(writer.bytes, total);
   for await (const chunk of response.chunks) {
+    if (total !== undefined && writer.bytes + chunk.byteLength > total) {
+      await writer.restart();
+      throw tooLong(url, total);
+    }
     await writer.write(chunk);
     onProgress(writer.bytes, total);
   }
@@ -82,6 +86,16 @@ async function resume(
   const response = await requestFile(url, { offset: writer.bytes, signal });
   if (response.offset !== writer.bytes) await writer.restart();
   return response;
+}
+
+/** Not one byte more is kept than a file should have. */
+function tooLong(where: string, total: number): CacheQuantError {
+  return new CacheQuantError('storage', 'the server sends more than the file should have', {
+    where,
+    expected: `${total} bytes`,
+    got: 'more',
+    hint: 'The files on the server do not belong together: upload the bundle again, whole',
+  });
 }
 
 function damageOf(file: FileToDownload, bytes: number, hash: string): CacheQuantError | undefined {

@@ -49,6 +49,28 @@ beforeEach(() => {
   instead = () => false;
 });
 
+test('reads no more than a file should have from a server that does not stop', async () => {
+  let sent = 0;
+  const chunk = new Uint8Array(64 * 1024);
+  instead = (request, response) => {
+    if (request.method !== 'GET') return false;
+    response.writeHead(200);
+    const more = () => {
+      if (sent >= 300 * 2 ** 20 || response.destroyed) return void response.end();
+      sent += chunk.byteLength;
+      response.write(chunk, more);
+    };
+    more();
+    return true;
+  };
+  const storage = httpStorage(url, { files: { 'small.json': { bytes: 1000, sha256: hash(SMALL) } } });
+  await expect(storage.read('small.json')).rejects.toThrow(
+    /sends more than the file should have.*1000 bytes/,
+  );
+  // What lies in buffers between the two, and no more.
+  expect(sent).toBeLessThan(32 * 2 ** 20);
+});
+
 /** Sends what comes up to a byte, then breaks the connection; once. */
 function breakAt(end: number): Answer {
   let broken = false;

@@ -1,0 +1,27 @@
+/** What a denoiser's further inputs are for, and what to do about them. */
+export interface KnownExtension {
+  readonly what: string;
+  readonly hint: string;
+}
+
+const EXTENSIONS: readonly (readonly [pattern: RegExp, what: string, hint: string])[] = [
+  [
+    /^(down_block|mid_block).*additional_residual|^controlnet_cond$/,
+    'the residuals of a ControlNet',
+    'Export the U-Net without ControlNet inputs',
+  ],
+  [
+    /^timestep_cond$/,
+    'the guidance scale of a latent consistency model',
+    'Another sampler does not help: use a model without this input',
+  ],
+  [/^(image_embeds|ip_adapter.*)$/, 'an image prompt', 'Export the U-Net without an IP adapter'],
+  [/^(text_embeds|time_ids)$/, 'the second text encoder of SDXL', 'Give the family in `families`'],
+  [/^class_labels$/, 'a class', 'Give the family in `families`, or class_labels to sampleLatents'],
+];
+
+/** The extension that one of the inputs belongs to, where it is a known one. */
+export function knownExtension(inputs: readonly string[]): KnownExtension | undefined {
+  const found = EXTENSIONS.find(([pattern]) => inputs.some((name) => pattern.test(name)));
+  return found && { what: found[1], hint: found[2] };
+}
