@@ -5,7 +5,7 @@ import { KNOWN_OPERATORS, operatorKey } from './shapes/registry.js';
  * Operators of other domains that this package cannot look through, with how often they come, the commonest first.
  * ONNX Runtime's optimizers for graphics cards write such (NhwcConv, GroupNorm, SkipGroupNorm, BiasSplitGelu).
  */
-export function unknownOperators({ graph, functions }: OnnxModel): Map<string, number> {
+function unknownOperators({ graph, functions }: OnnxModel): Map<string, number> {
   const known = new Set([...KNOWN_OPERATORS, ...functions.map(({ domain, name }) => `${domain}.${name}`)]);
   const counts = new Map<string, number>();
   for (const node of graph.nodes) {

@@ -8,7 +8,7 @@ export function requireInteger(where: string, value: number, minimum: number, ma
 }
 
 /** 400 MB of float64. */
-export const MOST_ENTRIES = 50_000_000;
+const MOST_ENTRIES = 50_000_000;
 
 /** @throws CacheQuantError `invalid-argument` for a table that would take more memory than planning is worth */
 export function requireModestTable(where: string, rows: number, columns: number, hint: string): void {
