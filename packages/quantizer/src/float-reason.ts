@@ -1,6 +1,7 @@
 import type { OnnxGraph, TensorFacts } from '@cachequant/onnx';
 import { elementCount } from '@cachequant/tensor';
 import type { Layer } from './layers.js';
+import { outerTensors } from './outermost-layers.js';
 
 /** Why a layer had better run in float. */
 export type FloatReason = 'first or last layer' | 'too few rows to gain';
@@ -12,7 +13,8 @@ const MIN_ROWS = 9;
  * Says why a layer had better stay in float, or nothing when integers pay.
  *
  * The first and the last convolution stay in float: all of the network's precision passes through their few
- * channels (the reference implementation keeps them at 8 bits even where everything else has 4).
+ * channels (the reference implementation keeps them at 8 bits even where everything else has 4). What scales the sample
+ * before the first or the prediction after the last does not hide them.
  * @param shapes static, at the batch the model is used with
  */
 export function floatReason(
@@ -20,8 +22,8 @@ export function floatReason(
   shapes: ReadonlyMap<string, TensorFacts>,
   layer: Layer,
 ): FloatReason | undefined {
-  const readsSample = graph.inputs.some(({ name, dims }) => name === layer.input && dims?.length === 4);
-  if (readsSample || graph.outputs[0]?.name === layer.output) return 'first or last layer';
+  const { first, last } = outerTensors(graph, shapes);
+  if (first.has(layer.input) || last.has(layer.output)) return 'first or last layer';
   const dims = (shapes.get(layer.output)?.dims ?? []).map(Number);
   return elementCount(dims) / layer.outputChannels < MIN_ROWS ? 'too few rows to gain' : undefined;
 }
