@@ -18,6 +18,11 @@ export { type ForecastTables, pureForecast } from './forecast-tables.js';
 export { type CheckedCorrection, keepWhereBetter } from './keep-where-better.js';
 export type { MomentShape, MomentSums, StoredSums } from './moment-sums.js';
 export {
+  type CacheCorrectionColumn,
+  cacheCorrectionColumns,
+  replaceCacheCorrection,
+} from './replace-cache-correction.js';
+export {
   type ForecastResidualTable,
   forecastResidual,
   forecastResidualTable,

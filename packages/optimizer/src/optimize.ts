@@ -239,9 +239,11 @@ async function writeBundle(
   const planSource = { fingerprint: sourceFingerprint, conditioning: conditioningFingerprint };
   const plan = { ...describePlan(study, choice, planSource), components, operatingPoints };
   await writeFile(out, PLAN, `${JSON.stringify(plan, null, 2)}\n`);
+  const features = mergedMoments(study.features);
   await writePlanningData(out, {
-    moments: mergedMoments(study.anchors),
-    distances: mergedMoments(study.features).distanceTable(),
+    moments: study.integers ? mergedMoments(study.anchors) : features,
+    features,
+    distances: features.distanceTable(),
     shrinkage: {
       schedule: chooseShrinkage(planSchedule(study, 'uniform', lab.refreshes), study.anchors),
       fit: chooseShrinkage(choice.chosen.refreshSteps, study.anchors),

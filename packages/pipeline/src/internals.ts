@@ -17,7 +17,7 @@ export { isBundle, openBundle } from './bundle/open-bundle.js';
 export { writePlanningData } from './bundle/planning-data.js';
 export { type BundlePlanner, openPlanner, type ReplanOptions } from './bundle/replan.js';
 export type { Coverage, ImageTimes, Verification } from './bundle/verification.js';
-export { chooseShrinkage, fitCache } from './cache-plan/cache-fit.js';
+export { chooseShrinkage, fitCacheOn } from './cache-plan/cache-fit.js';
 export {
   CACHE_CORRECTIONS,
   type CacheCorrectionKind,

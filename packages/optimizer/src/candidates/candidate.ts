@@ -3,7 +3,7 @@ import type { OnnxModel } from '@cachequant/onnx';
 import {
   type CacheCorrectionKind,
   chooseShrinkage,
-  fitCache,
+  fitCacheOn,
   isGuided,
   makeSchedule,
   mergedMoments,
@@ -116,7 +116,7 @@ async function makeGraphs(
   { name, schedule, correction, refreshSteps }: CandidateSpec,
 ): Promise<Omit<Candidate, 'psnr'>> {
   const { lab } = study;
-  const tables = fitCache(correction, refreshSteps, study);
+  const tables = fitCacheOn(correction, refreshSteps, study);
   const cached = await readGraph(lab.work, FLOAT_CACHED);
   const float = foldCorrection(cached, tables);
   const anchors = tables.a1.some((value) => value !== 0) ? 2 : 1;

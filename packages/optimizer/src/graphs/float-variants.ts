@@ -6,7 +6,7 @@ import {
   toHalfPrecision,
   unfuseAttention,
 } from '@cachequant/onnx';
-import { fitCache } from '@cachequant/pipeline/internals';
+import { fitCacheOn } from '@cachequant/pipeline/internals';
 import { toFloatGraph } from '@cachequant/quantizer';
 import type { Choice } from '../candidates/choose.js';
 import { calibrationPsnr, type Variant } from '../candidates/variant.js';
@@ -59,7 +59,7 @@ async function floatGraphs(
   { lab, graphs, integers, features }: Study,
   { chosen }: Choice,
 ): Promise<FloatGraphs> {
-  const tables = fitCache(chosen.correction, chosen.refreshSteps, { features, anchors: features });
+  const tables = fitCacheOn(chosen.correction, chosen.refreshSteps, { features, anchors: features });
   const anchors = tables.a1.some((value) => value !== 0) ? 2 : 1;
   if (!integers) {
     const full = await readGraph(lab.work, FLOAT_FULL);

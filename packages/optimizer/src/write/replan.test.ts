@@ -2,6 +2,7 @@ import { psnr } from '@cachequant/evaluate';
 import {
   type BundlePlanner,
   createBundleGenerator,
+  fitCacheOn,
   openBundle,
   openPlanner,
   type ReplanOptions,
@@ -40,6 +41,16 @@ describe('openPlanner', () => {
     expect(refreshSteps).toEqual(chosen.refreshSteps);
     for (const name of ['a0', 'a1', 'b'] as const) {
       const off = tables[name].map((value, at) => Math.abs(value - chosen.tables[name][at]!));
+      expect(Math.max(...off), name).toBeLessThan(2e-3);
+    }
+  });
+
+  it('fits the correction of the paper as optimize would, on the features of the float model', () => {
+    const { study, choice } = made.summary;
+    const own = fitCacheOn('paper', choice.chosen.refreshSteps, study);
+    const { tables } = planner.plan({ ...OWN, correction: 'paper' });
+    for (const name of ['a0', 'a1', 'b'] as const) {
+      const off = tables[name].map((value, at) => Math.abs(value - own[name][at]!));
       expect(Math.max(...off), name).toBeLessThan(2e-3);
     }
   });

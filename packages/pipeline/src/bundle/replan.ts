@@ -1,21 +1,20 @@
 import {
+  cacheCorrectionColumns,
   type FeatureMoments,
   type ForecastTables,
-  fitCacheCorrection,
   forecastResiduals,
-  pureForecast,
+  replaceCacheCorrection,
 } from '@cachequant/correction';
-import { type OnnxModel, readModel, readWeight, TABLE_PREFIX, weightOf, writeModel } from '@cachequant/onnx';
+import { type OnnxModel, readModel, writeModel } from '@cachequant/onnx';
 import { refreshesFor } from '@cachequant/scheduler';
-import { CacheQuantError, memoryStorage, type Storage, tensor, writeFile } from '@cachequant/tensor';
+import { CacheQuantError, memoryStorage, type Storage, writeFile } from '@cachequant/tensor';
+import { fitCache } from '../cache-plan/cache-fit.js';
 import type { CacheCorrectionKind, ScheduleKind } from '../cache-plan/kinds.js';
 import { makeSchedule } from '../cache-plan/schedules.js';
 import { hashFile } from './fingerprint.js';
 import { type BundleManifest, MANIFEST } from './manifest.js';
 import { overlayStorage } from './overlay-storage.js';
 import { type PlanningData, readPlanningData } from './planning-data.js';
-
-const CORRECTION_TABLE = `${TABLE_PREFIX}cache_correction`;
 
 export interface ReplanOptions {
   /** Mean number of calls from one refresh to the next. */
@@ -58,7 +57,7 @@ export async function openPlanner(
   const data = await readPlanningData(storage, manifest);
   if (data === undefined) return undefined;
   const cached = await readModel(storage, manifest.denoiser.cached.file);
-  const corrections = roomFor(cached, data.moments.channels);
+  const corrections = possibleCorrections(cached, data);
   return {
     longestInterval: Math.floor(data.moments.window / 2),
     corrections,
@@ -67,11 +66,15 @@ export async function openPlanner(
   };
 }
 
-/** The table has a column of scales, then of second scales, then of offsets, as far as they were needed. */
-function roomFor({ graph }: OnnxModel, channels: number): CacheCorrectionKind[] {
-  const columns = (graph.initializers.get(CORRECTION_TABLE)?.dims.at(-1) ?? 0) / channels;
-  if (columns === 3) return ['forecast', 'paper', 'none'];
-  return columns === 2 ? ['paper', 'none'] : ['none'];
+/** What the graph has columns for, and what was observed for it. */
+function possibleCorrections(cached: OnnxModel, { features }: PlanningData): CacheCorrectionKind[] {
+  const columns = cacheCorrectionColumns(cached);
+  const scales = columns.includes('a0') && columns.includes('b');
+  return [
+    ...(scales && columns.includes('a1') ? ['forecast' as const] : []),
+    ...(scales && features ? ['paper' as const] : []),
+    'none',
+  ];
 }
 
 function plan(options: ReplanOptions, data: PlanningData, { sampler }: BundleManifest): Replan {
@@ -85,18 +88,8 @@ function plan(options: ReplanOptions, data: PlanningData, { sampler }: BundleMan
     anchors: moments,
     shrinkage: shrinkage.schedule,
   });
-  const fit = { refreshSteps, prior: 'extrapolation', shrinkage: shrinkage.fit } as const;
-  const tables =
-    correction === 'forecast'
-      ? fitCacheCorrection(moments, { ...fit, anchors: 2 })
-      : correction === 'paper'
-        ? fitCacheCorrection(moments, { refreshSteps, anchors: 1, shrinkage: 0 })
-        : pureForecast({
-            calls: moments.calls,
-            channels: moments.channels,
-            refreshSteps,
-            prior: 'reuse',
-          });
+  const features = data.features ?? moments;
+  const tables = fitCache(correction, refreshSteps, { features, anchors: moments, shrinkage: shrinkage.fit });
   return { ...options, refreshSteps, tables, expectedError: relativeErrors(tables, moments) };
 }
 
@@ -127,7 +120,7 @@ async function apply(made: Replan, { storage, manifest, cached, corrections }: O
   }
   const top = memoryStorage();
   const { file } = manifest.denoiser.cached;
-  await writeModel(top, file, await withTables(cached, made.tables));
+  await writeModel(top, file, besideItsWeights(await replaceCacheCorrection(cached, made.tables)));
   const files = {
     ...manifest.files,
     [file]: { bytes: (await top.stat(file))!.size, sha256: await hashFile(top, file) },
@@ -158,8 +151,8 @@ function isOwn({ refreshSteps, correction }: Replan, { schedule, corrections }: 
   return correction === corrections.cache && refreshSteps.join() === schedule.refreshSteps.join();
 }
 
-/** The graph with other numbers in its correction table; weights stay in the files beside it. */
-async function withTables(cached: OnnxModel, tables: ForecastTables): Promise<OnnxModel> {
+/** The graph with its weights where they lie in the files beside it. */
+function besideItsWeights(cached: OnnxModel): OnnxModel {
   const initializers = new Map(cached.graph.initializers);
   for (const [name, weight] of initializers) {
     const { data } = weight;
@@ -168,24 +161,5 @@ async function withTables(cached: OnnxModel, tables: ForecastTables): Promise<On
     const { offset, length } = data;
     initializers.set(name, { ...weight, data: { kind: 'external', location, offset, length } });
   }
-  const before = cached.graph.initializers.get(CORRECTION_TABLE);
-  if (before !== undefined) {
-    const { dims } = await readWeight(before);
-    const columns =
-      dims[1] === 3 * tables.channels ? [tables.a0, tables.a1, tables.b] : [tables.a0, tables.b];
-    const values = joinColumns(columns, tables);
-    initializers.set(CORRECTION_TABLE, weightOf(tensor('float32', dims, values), CORRECTION_TABLE));
-  }
   return { ...cached, graph: { ...cached.graph, initializers } };
-}
-
-function joinColumns(columns: readonly Float32Array[], { calls, channels }: ForecastTables): Float32Array {
-  const width = columns.length * channels;
-  const joined = new Float32Array(calls * width);
-  for (let call = 0; call < calls; call++) {
-    for (const [i, values] of columns.entries()) {
-      joined.set(values.subarray(call * channels, (call + 1) * channels), call * width + i * channels);
-    }
-  }
-  return joined;
 }

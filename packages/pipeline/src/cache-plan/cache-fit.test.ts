@@ -1,7 +1,7 @@
 import { type FeatureMoments, fitCacheCorrection, forecastResiduals } from '@cachequant/correction';
 import { describe, expect, it } from 'vitest';
 import { randomHalves } from '../__fixtures__/trajectories.js';
-import { chooseShrinkage, fitCache } from './cache-fit.js';
+import { chooseShrinkage, fitCacheOn } from './cache-fit.js';
 
 const STEPS = [0, 3, 6];
 const SIZES = { calls: 9, window: 9 };
@@ -31,29 +31,29 @@ describe('chooseShrinkage', () => {
   });
 });
 
-describe('fitCache', () => {
+describe('fitCacheOn', () => {
   const features = randomHalves({ ...SIZES, images: 4 });
   const moments = { features, anchors: randomHalves({ ...SIZES, images: 4, anchorNoise: 0.05 }) };
   const nonzero = (values: Float32Array) => values.some((value) => value !== 0);
 
   it('none reuses the features as they are', () => {
-    const { a0, a1, b } = fitCache('none', STEPS, moments);
+    const { a0, a1, b } = fitCacheOn('none', STEPS, moments);
     expect([a0.every((value) => value === 1), nonzero(a1), nonzero(b)]).toEqual([true, false, false]);
   });
 
   it('paper scales and shifts the newest refresh alone', () => {
-    const { a0, a1, b } = fitCache('paper', STEPS, moments);
+    const { a0, a1, b } = fitCacheOn('paper', STEPS, moments);
     expect([a0.every((value) => value === 1), nonzero(a1), nonzero(b)]).toEqual([false, false, true]);
   });
 
   it('paper does not look at what the quantized model caches', () => {
-    expect(fitCache('paper', STEPS, moments)).toEqual(
-      fitCache('paper', STEPS, { features, anchors: features }),
+    expect(fitCacheOn('paper', STEPS, moments)).toEqual(
+      fitCacheOn('paper', STEPS, { features, anchors: features }),
     );
   });
 
   it('forecast uses two refreshes as soon as there are two, and leaves refreshes alone', () => {
-    const { a0, a1, channels } = fitCache('forecast', STEPS, moments);
+    const { a0, a1, channels } = fitCacheOn('forecast', STEPS, moments);
     const usesTwo = Array.from({ length: SIZES.calls }, (_, call) =>
       nonzero(a1.subarray(call * channels, (call + 1) * channels)),
     );
@@ -65,7 +65,7 @@ describe('fitCache', () => {
   it.each(['none', 'paper', 'forecast'] as const)(
     '%s with a refresh at every call changes nothing',
     (kind) => {
-      const { a0, a1, b } = fitCache(kind, [0, 1, 2, 3, 4, 5, 6, 7, 8], moments);
+      const { a0, a1, b } = fitCacheOn(kind, [0, 1, 2, 3, 4, 5, 6, 7, 8], moments);
       expect([a0.every((value) => value === 1), nonzero(a1), nonzero(b)]).toEqual([true, false, false]);
     },
   );

@@ -13,25 +13,49 @@ const SHRINKAGES = [0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1] as const;
 
 type Halves = readonly [FeatureMoments, FeatureMoments];
 
+/** What cached calls are fitted on. */
+export interface CacheFitData {
+  /** Of the float model's cached tensor. */
+  readonly features: FeatureMoments;
+  /** Of what a cached call is really given. */
+  readonly anchors: FeatureMoments;
+  /** Of the forecast's coefficients, as `chooseShrinkage` finds it. */
+  readonly shrinkage: number;
+}
+
 /**
- * The coefficients of a schedule's cached calls.
- * @param moments of the float model's cached tensor, and of what a cached call is really given
+ * The coefficients of a schedule's cached calls: plain reuse, the paper's correction, or the forecast.
+ *
+ * Source: CacheQuant, CVPR 2025, https://arxiv.org/abs/2503.01323, decoupled error correction. The error of caching
+ * is O_g - O_c there, both of the float model, so `paper` is fitted on the float model's features; the forecast, which
+ * is ours, on what the quantized model caches.
  */
 export function fitCache(
   kind: CacheCorrectionKind,
   refreshSteps: readonly number[],
+  { features, anchors, shrinkage }: CacheFitData,
+): ForecastTables {
+  switch (kind) {
+    case 'none':
+      return pureForecast({ calls: anchors.calls, channels: anchors.channels, refreshSteps, prior: 'reuse' });
+    case 'paper':
+      return fitCacheCorrection(features, { refreshSteps, anchors: 1, shrinkage: 0 });
+    case 'forecast':
+      return fitCacheCorrection(anchors, { refreshSteps, anchors: 2, prior: 'extrapolation', shrinkage });
+  }
+}
+
+/** `fitCache` on the images of a calibration, whose halves choose the shrinkage. */
+export function fitCacheOn(
+  kind: CacheCorrectionKind,
+  refreshSteps: readonly number[],
   { features, anchors }: { readonly features: Halves; readonly anchors: Halves },
 ): ForecastTables {
-  // The paper fits on the float model's own features, the forecast on what a cached call is really given.
-  if (kind === 'paper') {
-    return fitCacheCorrection(mergedMoments(features), { refreshSteps, anchors: 1, shrinkage: 0 });
-  }
-  const merged = mergedMoments(anchors);
-  if (kind === 'none') {
-    return pureForecast({ calls: merged.calls, channels: merged.channels, refreshSteps, prior: 'reuse' });
-  }
-  const shrinkage = chooseShrinkage(refreshSteps, anchors);
-  return fitCacheCorrection(merged, { refreshSteps, anchors: 2, prior: 'extrapolation', shrinkage });
+  return fitCache(kind, refreshSteps, {
+    features: mergedMoments(features),
+    anchors: mergedMoments(anchors),
+    shrinkage: kind === 'forecast' ? chooseShrinkage(refreshSteps, anchors) : 0,
+  });
 }
 
 /** The pull whose fit on one half of the images leaves the least on the other half, both ways. */

@@ -9,7 +9,7 @@ import {
 import { refreshesFor, scheduleCost } from '@cachequant/scheduler';
 import { describe, expect, it } from 'vitest';
 import { randomHalves } from '../__fixtures__/trajectories.js';
-import { fitCache } from './cache-fit.js';
+import { fitCacheOn } from './cache-fit.js';
 import { SCHEDULE_KINDS } from './kinds.js';
 import { makeSchedule, mergedMoments } from './schedules.js';
 
@@ -70,7 +70,7 @@ describe('makeSchedule', () => {
           expect(made.every((step, i) => i === 0 || step > made[i - 1]!)).toBe(true);
           expect(made.at(-1)).toBeLessThan(calls);
           if (kind !== 'quadratic') expect(longestGroup(made, calls)).toBeLessThanOrEqual(2 * interval);
-          expect(() => fitCache('forecast', made, { features: halves, anchors: halves })).not.toThrow();
+          expect(() => fitCacheOn('forecast', made, { features: halves, anchors: halves })).not.toThrow();
         }
       }
     });
