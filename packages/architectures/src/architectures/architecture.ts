@@ -5,6 +5,8 @@ import type { Scope } from '../builder/scope.js';
 export interface GraphOptions {
   /** Text encoders also give the output of every layer, as `hidden_states.0`, `hidden_states.1`, … */
   readonly hiddenStates?: boolean;
+  /** T5 also takes a mask, 1 for the text and 0 for padding. */
+  readonly attentionMask?: boolean;
   /** U-Nets also take what a ControlNet gives, and add it to their skip connections. */
   readonly controlResiduals?: boolean;
 }

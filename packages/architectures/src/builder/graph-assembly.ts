@@ -104,7 +104,7 @@ export class GraphAssembly {
   constant(dtype: 'float32' | 'int64', dims: readonly number[], values: readonly number[]): Tensor {
     const shape = dims.length === 0 ? '' : `[${dims.join('×')}]`;
     const short = values.length <= 8 ? values.join('_') : `table_${this.#derived.size}`;
-    const key = `constant ${dtype} ${dims} ${values.length <= 8 ? values.join() : short}`;
+    const key = `constant ${dtype} ${dims}: ${values.join()}`;
     return this.once(key, () => {
       const name = `constant/${dtype}${shape}/${short}`;
       const data = dtype === 'int64' ? BigInt64Array.from(values, BigInt) : Float32Array.from(values);

@@ -13,7 +13,7 @@ export interface HeadOptions {
  * that for long sequences never holds all scores at once.
  * Source: Vaswani et al., 2017, https://arxiv.org/abs/1706.03762, section 3.2
  */
-function multiHeadAttention(
+export function multiHeadAttention(
   g: Scope,
   query: Tensor,
   key: Tensor,

@@ -38,3 +38,14 @@ export function layerNorm(
     : [x, g.floats([channels], Array(channels).fill(1))];
   return g.node('LayerNormalization', inputs, { axis: -1, epsilon: float(eps) });
 }
+/** x / sqrt(mean(x²) + eps) · weight, over the last axis. Source: Zhang and Sennrich, 2019, https://arxiv.org/abs/1910.07467 */
+export function rmsNorm(
+  g: Scope,
+  x: Tensor,
+  { channels, eps }: { readonly channels: number; readonly eps: number },
+): Tensor {
+  const squares = g.node('Pow', [x, g.scalar(2)]);
+  const mean = g.node('ReduceMean', [squares, g.ints(-1)], { keepdims: 1 });
+  const root = g.node('Sqrt', [g.add(mean, g.scalar(eps))]);
+  return g.multiply(g.node('Div', [x, root]), g.parameter('weight', [channels]));
+}

@@ -134,7 +134,7 @@ export const ELEMENTWISE_RULES: ShapeRules = {
     'Neg Abs Sqrt Floor Ceil Round Reciprocal Exp Log Sign Sin Cos Tan Asin Acos Atan Sinh Cosh Tanh Asinh Acosh ' +
       'Atanh Erf Sigmoid Relu LeakyRelu Elu Celu Selu ThresholdedRelu HardSigmoid HardSwish Mish Softplus Softsign ' +
       'Gelu Swish Shrink BitwiseNot com.microsoft.Gelu com.microsoft.FastGelu com.microsoft.QuickGelu ' +
-      'com.microsoft.BiasGelu',
+      'com.microsoft.BiasGelu com.microsoft.RotaryEmbedding',
     unary,
   ),
   Not: not,
