@@ -15,7 +15,7 @@ export function partsOf(g: Scope, x: Tensor, parts: number): Tensor[] {
 }
 
 /** What an embedding [B, channels] modulates with, after an activation: [B, 1, channels] each. */
-export function modulation(g: Scope, embedding: Tensor, channels: number, parts: number): Tensor[] {
+function modulation(g: Scope, embedding: Tensor, channels: number, parts: number): Tensor[] {
   const active = g.assembly.once(`silu of ${embedding}`, () => activation(g.at('silu'), 'silu', embedding));
   const together = linear(g.at('linear'), active, { in: channels, out: parts * channels });
   return partsOf(g, g.unsqueeze(together, 1), parts);
