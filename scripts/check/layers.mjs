@@ -21,6 +21,7 @@ export const allowedImports = new Map([
   ['@cachequant/scheduler', ['@cachequant/tensor']],
   ['@cachequant/samplers', ['@cachequant/tensor']],
   ['@cachequant/checkpoint', ['@cachequant/tensor']],
+  ['@cachequant/hub', ['@cachequant/tensor', '@cachequant/checkpoint']],
   ['@cachequant/evaluate', ['@cachequant/tensor']],
   ['@cachequant/runtime-node', ['@cachequant/tensor']],
   ['@cachequant/runtime-web', ['@cachequant/tensor']],
@@ -48,4 +49,4 @@ export const runtimePackages = new Set([
 ]);
 
 /** The packages that may use Node's own modules; all others run in browsers too. */
-export const nodePackages = new Set(['@cachequant/runtime-node', 'cachequant']);
+export const nodePackages = new Set(['@cachequant/runtime-node', '@cachequant/hub', 'cachequant']);

@@ -1,0 +1,82 @@
+import { CacheQuantError } from '@cachequant/tensor';
+import { listFiles, modelInfo } from '@huggingface/hub';
+import { type Connection, hubFetch } from './hub-fetch.js';
+
+/** A file of a model at a commit. */
+export interface HubFile {
+  readonly path: string;
+  readonly size: number;
+  /** SHA-256 of files in large storage, else Git's SHA-1 of the blob; the file's name in the cache, too. */
+  readonly hash: string;
+  readonly sha256: boolean;
+  /** Git's own hash, of the pointer for files in large storage. */
+  readonly blobId: string;
+}
+
+export interface Revision {
+  readonly commit: string;
+  /** As the model's card says it, such as `openrail++`. */
+  readonly license: string | undefined;
+}
+
+/** Which commit a branch or tag stands for now. */
+export async function resolveRevision(
+  connection: Connection,
+  id: string,
+  revision: string,
+): Promise<Revision> {
+  const info = await modelInfo({
+    name: id,
+    revision,
+    additionalFields: ['sha', 'tags', 'cardData'],
+    ...libraryOptions(connection, `model '${id}' at '${revision}'`),
+  });
+  if (!/^[0-9a-f]{40}$/.test(info.sha)) unexpected(`model '${id}'`, `commit ${JSON.stringify(info.sha)}`);
+  const tag = info.tags?.find((name) => name.startsWith('license:'))?.slice('license:'.length);
+  const card = (info.cardData as { license?: unknown } | undefined)?.license;
+  return { commit: info.sha, license: tag ?? (typeof card === 'string' ? card : undefined) };
+}
+
+/** All files of a model at a commit. */
+export async function listRepository(connection: Connection, id: string, commit: string): Promise<HubFile[]> {
+  const files: HubFile[] = [];
+  const about = `files of '${id}'`;
+  const entries = listFiles({
+    repo: { type: 'model', name: id },
+    recursive: true,
+    revision: commit,
+    ...libraryOptions(connection, about),
+  });
+  for await (const { type, path, size, oid, lfs } of entries) {
+    if (type !== 'file') continue;
+    const hash = lfs?.oid ?? oid;
+    if (!isSafePath(path)) unexpected(about, `path ${JSON.stringify(path)}`);
+    if (hash === undefined || !/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(hash))
+      unexpected(about, `hash ${hash} of ${path}`);
+    files.push({ path, size: lfs?.size ?? size, hash, sha256: lfs !== undefined, blobId: oid ?? hash });
+  }
+  return files;
+}
+
+/** Whether a path stays within the folder that it is joined to, on any system. */
+export function isSafePath(path: string): boolean {
+  return (
+    path.split('/').every((part) => part !== '' && part !== '.' && part !== '..') && !/[\\\0:]/.test(path)
+  );
+}
+
+function libraryOptions(connection: Connection, about: string) {
+  return {
+    hubUrl: connection.settings.endpoint,
+    // Asks again where that helps, and throws our errors before the library makes its own.
+    fetch: ((url: string, init?: RequestInit) => hubFetch(connection, about, url, init)) as typeof fetch,
+  };
+}
+
+function unexpected(where: string, got: string): never {
+  throw new CacheQuantError('hub', 'the Hub answered with something unexpected', {
+    where,
+    got,
+    hint: 'Check HF_ENDPOINT',
+  });
+}
