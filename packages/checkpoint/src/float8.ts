@@ -1,7 +1,9 @@
 /** The float32 numbers of float8 bit patterns; exact. */
 export function fromFloat8(bits: Uint8Array, type: 'float8e4m3fn' | 'float8e5m2'): Float32Array {
   const values = type === 'float8e4m3fn' ? E4M3FN : E5M2;
-  return Float32Array.from(bits, (pattern) => values[pattern]!);
+  const result = new Float32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) result[i] = values[bits[i]!]!;
+  return result;
 }
 
 /**

@@ -1,9 +1,10 @@
 export { findWeightFiles, type WeightFiles } from './find-weight-files.js';
 export { fromFloat8 } from './float8.js';
+export { openGguf } from './gguf/open-gguf.js';
 export type { AdapterSettings } from './lora/adapter-settings.js';
 export { type MergedModel, mergeLoras, type WeightedLora } from './lora/merge-loras.js';
 export { type Lora, type LoraLayer, openLora } from './lora/open-lora.js';
-export { openWeightFile, openWeights } from './open-weights.js';
+export { openWeightFile, openWeights, type WeightFile } from './open-weights.js';
 export { float32Chunks, readFloat32 } from './read-float32.js';
 export { openSafetensors, type SafetensorsFile } from './safetensors/open-safetensors.js';
 export { openSharded } from './safetensors/open-sharded.js';

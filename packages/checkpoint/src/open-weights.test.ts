@@ -32,6 +32,30 @@ describe('openWeights(storage, folder)', () => {
     );
   });
 
+  test('gives the attention of old autoencoders the names of today', async () => {
+    const place = 'decoder.mid_block.attentions.0';
+    const old = (name: string, shape: number[]) => ({ [`${place}.${name}`]: { ...tensor(7), shape } });
+    const tensors = {
+      ...old('query.weight', [1, 1]),
+      ...old('key.bias', [1]),
+      ...old('value.weight', [1, 1, 1, 1]),
+      ...old('proj_attn.weight', [1, 1]),
+      ...old('group_norm.weight', [1]),
+    };
+    const storage = await storageWith({ 'model.safetensors': encodeSafetensors(tensors) });
+    const weights = await openWeights(storage);
+    expect([...weights.names()].map((name) => [name.slice(place.length + 1), weights.shapeOf(name)])).toEqual(
+      [
+        ['to_q.weight', [1, 1]],
+        ['to_k.bias', [1]],
+        ['to_v.weight', [1, 1]],
+        ['to_out.0.weight', [1, 1]],
+        ['group_norm.weight', [1]],
+      ],
+    );
+    expect(weights.location(`${place}.to_v.weight`)?.length).toBe(1);
+  });
+
   test('puts parts together by their index', async () => {
     const storage = await storageWith({
       'model.safetensors.index.json': index({

@@ -1,24 +1,36 @@
-import { type ByteSource, CacheQuantError, openSource, type Storage } from '@cachequant/tensor';
+import { type ByteSource, CacheQuantError, openSource, readExactly, type Storage } from '@cachequant/tensor';
+import { currentNames } from './current-names.js';
 import { findWeightFiles, type WeightFiles } from './find-weight-files.js';
 import { refuseForeignFormat } from './foreign-formats.js';
-import { openSafetensors, type SafetensorsFile } from './safetensors/open-safetensors.js';
+import { openGguf } from './gguf/open-gguf.js';
+import { openSafetensors } from './safetensors/open-safetensors.js';
 import { openSharded } from './safetensors/open-sharded.js';
 import type { WeightSource } from './weight-source.js';
 
+/** The weights of a file, and the text that its writer left in it, as a safetensors file has. */
+export interface WeightFile extends WeightSource {
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
 /**
- * Opens one file of weights; only its header is read.
+ * Opens one file of weights, safetensors or GGUF, told by its first bytes; only its header is read.
  *
  * @throws CacheQuantError `unsupported` for pickles (`.bin`, `.ckpt`, `.pt`), with the way out;
  *   `checkpoint-format` for damaged files
  */
-export async function openWeightFile(source: ByteSource): Promise<SafetensorsFile> {
+export async function openWeightFile(source: ByteSource): Promise<WeightFile> {
   await refuseForeignFormat(source);
-  return openSafetensors(source);
+  return (await isGguf(source)) ? openGguf(source) : openSafetensors(source);
+}
+
+async function isGguf(source: ByteSource): Promise<boolean> {
+  const start = await readExactly(source, 0, Math.min(source.size, 4));
+  return String.fromCharCode(...start) === 'GGUF';
 }
 
 /**
  * Opens the weights in a model's folder, as diffusers and transformers save them: one safetensors file, or parts
- * with an index, in one or more variants (`model.fp16.safetensors`).
+ * with an index, in one or more variants (`model.fp16.safetensors`). Names of old versions come as those of today.
  *
  * @param folder such as `unet`; '' is the root of the storage
  * @param options.variant which variant to read; without it the plain files, or else the only variant there is
@@ -35,9 +47,10 @@ export async function openWeights(
   const names = inside.filter((name) => !name.includes('/'));
   const files = chooseVariant(findWeightFiles(names), options.variant, folder);
   if (files === undefined) return noWeights(names, folder);
-  return files.sharded
-    ? openSharded(storage, prefix, files.path)
-    : openWeightFile(await openSource(storage, `${prefix}${files.path}`));
+  const weights = files.sharded
+    ? await openSharded(storage, prefix, files.path)
+    : await openWeightFile(await openSource(storage, `${prefix}${files.path}`));
+  return currentNames(weights);
 }
 
 function chooseVariant(
