@@ -29,7 +29,7 @@ export class WeightView implements WeightSource {
     for (const [name, { from, rows, transposed, dims }] of weights) {
       const shape = source.shapeOf(from);
       const fits =
-        (rows === undefined || rows.start + rows.count <= (shape[0] ?? 0)) &&
+        (rows === undefined || holdsRows(shape, rows)) &&
         (!transposed || (shape.length === 2 && rows === undefined && dims === undefined)) &&
         (dims === undefined || countOf(dims) === countOf(partShape(shape, rows)));
       if (!fits) doesNotFit(name, from, shape);
@@ -84,6 +84,10 @@ export class WeightView implements WeightSource {
   #get(name: string): ViewedWeight {
     return this.#weights.get(name) ?? missingWeight(name);
   }
+}
+
+function holdsRows(shape: readonly number[], { start, count }: { start: number; count: number }): boolean {
+  return Number.isInteger(start) && Number.isInteger(count) && start >= 0 && start + count <= (shape[0] ?? 0);
 }
 
 function partShape(shape: readonly number[], rows: ViewedWeight['rows']): readonly number[] {

@@ -1,6 +1,7 @@
 import { countWhile } from '../count-while.js';
 import { unetLayerName } from '../single-file/unet-names.js';
 import type { WeightSource } from '../weight-source.js';
+import { fluxLayerNames } from './flux-names.js';
 
 /** A layer that a LoRA can add to. */
 export interface Layer {
@@ -37,12 +38,13 @@ export class LayerIndex {
     this.#layersPerBlock = countWhile((i) => unet?.has(`down_blocks.0.resnets.${i}.conv1.weight`) ?? false);
   }
 
-  find(name: string): Layer | undefined {
+  /** @returns more than one for a fused layer, in the order of its rows; none where no part has it */
+  find(name: string): readonly Layer[] {
     for (const candidate of this.#spellings(name)) {
-      const found = this.#layers.get(candidate);
-      if (found !== undefined) return found;
+      const found = candidate.map((layer) => this.#layers.get(layer));
+      if (found.length > 0 && found.every((layer) => layer !== undefined)) return found;
     }
-    return undefined;
+    return [];
   }
 
   #add(component: string, weight: string, rank: number): void {
@@ -59,17 +61,19 @@ export class LayerIndex {
     for (const name of all) this.#layers.set(name, { component, weight });
   }
 
-  *#spellings(name: string): Generator<string> {
-    yield name;
+  *#spellings(name: string): Generator<readonly string[]> {
+    yield [name];
     // diffusers before PEFT called the layers of all attentions alike.
-    yield name.replace(/\.to_out$/, '.to_out.0');
-    yield name.replace(/\.to_out$/, '.out_proj');
-    yield name.replace(/\.to_([qkv])$/, '.$1_proj');
-    // SDXL is trained under the names of its original code.
-    const flat = /^lora_unet_(.+)$/.exec(name);
-    const original = flat ?? /^(?:diffusion_model|model\.diffusion_model)\.(.+)$/.exec(name);
-    if (original === null || this.#layersPerBlock === 0) return;
+    yield [name.replace(/\.to_out$/, '.to_out.0')];
+    yield [name.replace(/\.to_out$/, '.out_proj')];
+    yield [name.replace(/\.to_([qkv])$/, '.$1_proj')];
+    // SDXL and Flux are trained under the names of their original code.
+    const flat = /^lora_(?:unet|transformer)_(.+)$/.exec(name);
+    const original = flat ?? /^(?:model\.)?diffusion_model\.(.+)$/.exec(name);
+    if (original === null) return;
+    yield fluxLayerNames(original[1]!).map((layer) => `lora_transformer_${layer}`);
+    if (this.#layersPerBlock === 0) return;
     const layer = unetLayerName(original[1]!, this.#layersPerBlock, flat === null ? '.' : '_');
-    if (layer !== undefined) yield `${flat === null ? 'unet.' : 'lora_unet_'}${layer}`;
+    if (layer !== undefined) yield [`${flat === null ? 'unet.' : 'lora_unet_'}${layer}`];
   }
 }

@@ -41,16 +41,22 @@ export function mergeLoras(
     const unknown = [...weighted.lora.unknown];
     let applied = 0;
     for (const [key, part] of weighted.lora.layers) {
-      const layer = index.find(key);
-      if (layer === undefined) {
+      const layers = index.find(key);
+      if (layers.length === 0) {
         unknown.push(part.down, part.up, ...(part.mid === undefined ? [] : [part.mid]));
         continue;
       }
-      const shape = components.get(layer.component)!.shapeOf(layer.weight);
-      checkShapes(`${name}: layer '${key}'`, weighted.lora.source, part, shape);
-      const ofPart = additions.get(layer.component) ?? new Map<string, Addition[]>();
-      additions.set(layer.component, ofPart);
-      ofPart.set(layer.weight, [...(ofPart.get(layer.weight) ?? []), additionOf(weighted, part, layer)]);
+      const shapes = layers.map(({ component, weight }) => components.get(component)!.shapeOf(weight));
+      checkShapes(`${name}: layer '${key}'`, weighted.lora.source, part, shapes);
+      let row = 0;
+      for (const [j, layer] of layers.entries()) {
+        const rows = { start: row, count: shapes[j]![0]! };
+        row += rows.count;
+        const ofPart = additions.get(layer.component) ?? new Map<string, Addition[]>();
+        additions.set(layer.component, ofPart);
+        const before = ofPart.get(layer.weight) ?? [];
+        ofPart.set(layer.weight, [...before, additionOf(weighted, part, layer, rows)]);
+      }
       applied++;
     }
     if (applied === 0) fitsNothing(name, unknown);
@@ -63,28 +69,39 @@ export function mergeLoras(
   return { components: new Map(merged), reports };
 }
 
-function additionOf({ lora, strength }: WeightedLora, part: LoraLayer, layer: Layer): Addition {
+function additionOf(
+  { lora, strength }: WeightedLora,
+  part: LoraLayer,
+  layer: Layer,
+  rows: Addition['rows'],
+): Addition {
   const name = layer.weight.slice(0, -'.weight'.length);
   const scale = strength * loraScale(lora.settings, layer.component, name, part.rank, part.alpha);
-  return { source: lora.source, down: part.down, up: part.up, mid: part.mid, rank: part.rank, scale };
+  return { source: lora.source, down: part.down, up: part.up, mid: part.mid, rank: part.rank, rows, scale };
 }
 
-function checkShapes(where: string, source: WeightSource, part: LoraLayer, shape: readonly number[]): void {
+function checkShapes(
+  where: string,
+  source: WeightSource,
+  part: LoraLayer,
+  shapes: readonly (readonly number[])[],
+): void {
   const up = source.shapeOf(part.up);
   const down = source.shapeOf(part.down);
   const mid = part.mid === undefined ? undefined : source.shapeOf(part.mid);
   const outer = mid === undefined ? part.rank : mid[0];
   const columns = countOf(down.slice(1)) * (mid === undefined ? 1 : countOf(mid.slice(2)));
+  const rows = shapes.reduce((sum, shape) => sum + shape[0]!, 0);
   const fits =
     part.rank > 0 &&
-    up[0] === shape[0] &&
+    up[0] === rows &&
     countOf(up.slice(1)) === outer &&
     (mid === undefined || mid[1] === part.rank) &&
-    columns === countOf(shape.slice(1));
+    shapes.every((shape) => columns === countOf(shape.slice(1)));
   if (fits) return;
   throw new CacheQuantError('invalid-argument', 'this LoRA does not fit the model', {
     where,
-    expected: `an addition to [${shape}]`,
+    expected: `an addition to ${shapes.map((shape) => `[${shape}]`).join(' and ')}`,
     got: `up [${up}], ${mid === undefined ? '' : `core [${mid}], `}down [${down}]`,
     hint: 'It was trained for another model; its page says for which',
   });

@@ -12,6 +12,8 @@ export interface Addition {
   readonly up: string;
   readonly mid: string | undefined;
   readonly rank: number;
+  /** Those of the up part that are of this weight: all, but for a fused layer. */
+  readonly rows: { readonly start: number; readonly count: number };
   readonly scale: number;
 }
 
@@ -76,8 +78,9 @@ export class MergedWeights implements WeightSource {
   }
 }
 
-async function readFactors({ source, down, up, mid, rank, scale }: Addition): Promise<Factors> {
-  const up32 = await readFloat32(source, up);
+async function readFactors({ source, down, up, mid, rank, rows, scale }: Addition): Promise<Factors> {
+  const width = countOf(source.shapeOf(up).slice(1));
+  const up32 = await readFloat32(source, up, { start: rows.start * width, count: rows.count * width });
   const down32 = await readFloat32(source, down);
   if (mid === undefined) return { up: up32, down: down32, rank, scale };
   const core = await readFloat32(source, mid);
