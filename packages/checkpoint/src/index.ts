@@ -4,6 +4,7 @@ export { openGguf } from './gguf/open-gguf.js';
 export type { AdapterSettings } from './lora/adapter-settings.js';
 export { type MergedModel, mergeLoras, type WeightedLora } from './lora/merge-loras.js';
 export { type Lora, type LoraLayer, openLora } from './lora/open-lora.js';
+export { type DiffusersFolder, openDiffusersFolder } from './open-diffusers-folder.js';
 export { openWeightFile, openWeights, type WeightFile } from './open-weights.js';
 export { float32Chunks, readFloat32 } from './read-float32.js';
 export { openSafetensors, type SafetensorsFile } from './safetensors/open-safetensors.js';
