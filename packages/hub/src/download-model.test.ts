@@ -235,6 +235,38 @@ describe('downloadModel refuses', () => {
     expect((await download()).commit).toBe(server.commit);
   });
 
+  test('pages of a network that wants a login first', async () => {
+    for (const at of [/revision/, /tree/]) {
+      server.troubles = [{ at, page: '<html>Welcome to the hotel' }];
+      await expect(download()).rejects.toMatchObject({
+        reason: 'server',
+        hint: expect.stringContaining('login'),
+      });
+    }
+  });
+
+  test('what does not fit on the disk, and folders that cannot be written, before it fetches', async () => {
+    const listed = `/api/models/${ID}/tree`;
+    const huge: typeof fetch = async (url, init) => {
+      const response = await fetch(url, init);
+      if (!String(url).includes(listed)) return response;
+      const entries = (await response.json()) as { path: string; lfs?: { size: number } }[];
+      for (const { path, lfs } of entries) if (path === UNET) lfs!.size = 2 ** 52;
+      return new Response(JSON.stringify(entries), { headers: response.headers });
+    };
+    await expect(download({ fetch: huge })).rejects.toMatchObject({
+      code: 'storage',
+      expected: expect.stringContaining('free bytes'),
+    });
+    expect(server.requests(/resolve.*(fp16|vocab)/)).toEqual([]);
+    await writeFile(join(root, 'file'), '');
+    const cache = join(root, 'file', 'hub');
+    await expect(download({ settings: { ...settings, cache } })).rejects.toMatchObject({
+      code: 'storage',
+      hint: expect.stringContaining('HF_HUB_CACHE'),
+    });
+  });
+
   test('files of another content, and keeps nothing of them', async () => {
     server.troubles = [{ at: /resolve.*vocab/, corrupt: true }];
     await expect(download()).rejects.toMatchObject({ reason: 'damaged' });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { CacheQuantError } from '@cachequant/tensor';
 import { ModelCache } from './cache.js';
 import { type ChosenFiles, chooseFiles } from './choose-files.js';
+import { checkSpace, onDisk } from './disk.js';
 import { downloadBlob } from './download-blob.js';
 import { HubError } from './hub-error.js';
 import type { Connection } from './hub-fetch.js';
@@ -53,7 +54,8 @@ export interface CachedModel {
  * Without a connection, and with HF_HUB_OFFLINE=1, a model that is whole in the cache is used as it is.
  *
  * @param id such as `stabilityai/sd-turbo`
- * @throws HubError with a `reason`; CacheQuantError `invalid-argument`, `unsupported` (pickles alone), `aborted`
+ * @throws HubError with a `reason`; CacheQuantError `invalid-argument`, `unsupported` (pickles alone), `storage`
+ *   (no space, no right to write), `aborted`
  */
 export async function downloadModel(id: string, options: DownloadOptions = {}): Promise<CachedModel> {
   const settings = options.settings ?? (await hubSettings());
@@ -70,7 +72,7 @@ export async function downloadModel(id: string, options: DownloadOptions = {}): 
   if (cached !== undefined && isCommit(revision)) return { ...cached, stale: false };
   if (settings.offline) return cached ?? notCached(cache, id, revision);
   try {
-    return await fromHub(connection, cache, id, revision, options);
+    return await onDisk(cache, () => fromHub(connection, cache, id, revision, options));
   } catch (error) {
     if (cached !== undefined && error instanceof HubError && error.reason === 'unreachable') return cached;
     throw error;
@@ -102,6 +104,7 @@ async function fromHub(
     await fetchFiles([index], new ProgressMeter(0, undefined));
   const chosen = await choose(cache, at.commit, tree, options);
   const files = chosen.paths.map((path) => tree.find((file) => file.path === path)!);
+  await checkSpace(cache, files);
   const total = files.reduce((sum, { size }) => sum + size, 0);
   await fetchFiles(files, new ProgressMeter(total, options.onProgress));
   if (!isCommit(revision)) await cache.setCommit(revision, at.commit);

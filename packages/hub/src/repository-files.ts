@@ -1,5 +1,6 @@
 import { CacheQuantError } from '@cachequant/tensor';
 import { listFiles, modelInfo } from '@huggingface/hub';
+import { HubError } from './hub-error.js';
 import { type Connection, hubFetch } from './hub-fetch.js';
 
 /** A file of a model at a commit. */
@@ -25,13 +26,16 @@ export async function resolveRevision(
   id: string,
   revision: string,
 ): Promise<Revision> {
-  const info = await modelInfo({
-    name: id,
-    revision,
-    additionalFields: ['sha', 'tags', 'cardData'],
-    ...libraryOptions(connection, `model '${id}' at '${revision}'`),
-  });
-  if (!/^[0-9a-f]{40}$/.test(info.sha)) unexpected(`model '${id}'`, `commit ${JSON.stringify(info.sha)}`);
+  const about = `model '${id}' at '${revision}'`;
+  const info = await understood(about, () =>
+    modelInfo({
+      name: id,
+      revision,
+      additionalFields: ['sha', 'tags', 'cardData'],
+      ...libraryOptions(connection, about),
+    }),
+  );
+  if (!/^[0-9a-f]{40}$/.test(info.sha)) unexpected(about, `commit ${JSON.stringify(info.sha)}`);
   const tag = info.tags?.find((name) => name.startsWith('license:'))?.slice('license:'.length);
   const card = (info.cardData as { license?: unknown } | undefined)?.license;
   return { commit: info.sha, license: tag ?? (typeof card === 'string' ? card : undefined) };
@@ -39,8 +43,17 @@ export async function resolveRevision(
 
 /** All files of a model at a commit. */
 export async function listRepository(connection: Connection, id: string, commit: string): Promise<HubFile[]> {
-  const files: HubFile[] = [];
   const about = `files of '${id}'`;
+  return understood(about, () => collectFiles(connection, id, commit, about));
+}
+
+async function collectFiles(
+  connection: Connection,
+  id: string,
+  commit: string,
+  about: string,
+): Promise<HubFile[]> {
+  const files: HubFile[] = [];
   const entries = listFiles({
     repo: { type: 'model', name: id },
     recursive: true,
@@ -65,6 +78,16 @@ export function isSafePath(path: string): boolean {
   );
 }
 
+/** What the library cannot make sense of: a page of a hotel's network, or half an answer. */
+async function understood<T>(about: string, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (CacheQuantError.is(error)) throw error;
+    return unexpected(about, String(error), error);
+  }
+}
+
 function libraryOptions(connection: Connection, about: string) {
   return {
     hubUrl: connection.settings.endpoint,
@@ -73,10 +96,11 @@ function libraryOptions(connection: Connection, about: string) {
   };
 }
 
-function unexpected(where: string, got: string): never {
-  throw new CacheQuantError('hub', 'the Hub answered with something unexpected', {
+function unexpected(where: string, got: string, cause?: unknown): never {
+  throw new HubError('server', 'the Hub answered with something unexpected', {
     where,
     got,
-    hint: 'Check HF_ENDPOINT',
+    hint: 'Check HF_ENDPOINT, and whether the network wants a login first',
+    cause,
   });
 }

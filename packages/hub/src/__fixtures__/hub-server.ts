@@ -15,6 +15,8 @@ export interface Trouble {
   times?: number;
   status?: number;
   headers?: Record<string, string>;
+  /** Sends this page in place of an answer. */
+  page?: string;
   /** Ends the connection after so many bytes of the content. */
   cutAfter?: number;
   /** Sends everything, whatever range was asked for. */
@@ -70,6 +72,7 @@ export class HubServer {
   #answerHub(request: IncomingMessage, response: ServerResponse): unknown {
     const path = this.#note('hub', request);
     const trouble = this.#troubleAt(path);
+    if (trouble?.page !== undefined) return response.end(trouble.page);
     if (trouble?.status !== undefined) return refuse(response, trouble);
     if (path.startsWith(`/api/models/${this.id}/tree/${this.commit}`)) return this.#sendTree(response, path);
     if (path.startsWith(`/api/models/${this.id}/revision/`)) {
