@@ -6,6 +6,7 @@ import {
   denoiserFeeds,
   findDenoiserInputs,
   initialNoise,
+  type LocateLayer,
   loadGraph as loadModel,
   type SampledLatents,
   type SampleLatentsOptions,
@@ -141,14 +142,19 @@ function requireFloat(name: string, value: Tensor): Tensor<'float32'> {
 export function observingDenoiser(
   session: Session,
   predict: (call: DenoiserCall) => Promise<Tensor<'float32'>>,
+  locate?: LocateLayer,
 ): Denoiser {
-  const { sample, conditioning } = findDenoiserInputs(session.inputs, [CACHE_NAME, PREVIOUS_CACHE_NAME]);
+  const inputs = findDenoiserInputs(session.inputs, [CACHE_NAME, PREVIOUS_CACHE_NAME]);
+  const { sample, conditioning } = inputs;
   return {
     sampleInput: session.inputs.find((input) => input.name === sample)!,
     conditioningInputs: session.inputs.filter(({ name }) => conditioning.includes(name)),
     stats: { fullCalls: 0, cachedCalls: 0 },
     kindOf: () => 'float',
     predict,
+    ...(locate && {
+      locateNonFinite: (call: DenoiserCall) => locate(denoiserFeeds(session, inputs, call)),
+    }),
     reset() {},
     dispose: async () => {},
   };

@@ -1,6 +1,6 @@
-import { readModel } from '@cachequant/onnx';
+import { readModel, readWeight, weightOf, writeModel } from '@cachequant/onnx';
 import { createNodeRuntime } from '@cachequant/runtime-node';
-import { CacheQuantError, type Runtime, readText, type Storage, writeFile } from '@cachequant/tensor';
+import { CacheQuantError, type Runtime, readText, type Storage, tensor, writeFile } from '@cachequant/tensor';
 import { memoryStorage } from '@cachequant/tensor/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { modelCopy, modelStorage } from './__fixtures__/models.js';
@@ -71,6 +71,22 @@ describe('optimize refuses', () => {
     const error = await refusal(source);
     expect(error.code).toBe('onnx-format');
     expect(error.message).toContain('unet/model.onnx');
+  });
+
+  it('a denoiser that gives NaN, naming the layer', async () => {
+    const source = await modelCopy('fashion-sd');
+    const model = await readModel(source, 'unet/model.onnx');
+    const name = [...model.graph.initializers.keys()].find((each) =>
+      /mid_block\.resnets\.0\.conv1\.weight/.test(each),
+    )!;
+    const { dims, data } = await readWeight(model.graph.initializers.get(name)!);
+    const values = Float32Array.from(data as Float32Array);
+    values[7] = Number.NaN;
+    model.graph.initializers.set(name, weightOf(tensor('float32', dims, values), name));
+    await writeModel(source, 'unet/model.onnx', model);
+    const error = await refusal(source);
+    expect(error).toMatchObject({ code: 'non-finite', where: expect.stringContaining('call 0') });
+    expect(error.message).toContain('/mid_block/resnets.0/conv1/Conv');
   });
 
   it('a file that is not ONNX', async () => {

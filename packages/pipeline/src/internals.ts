@@ -62,6 +62,8 @@ export { sampleGeometry, sampleShape } from './generate/sample-geometry.js';
 export { type LatentDecoder, latentView, vaeDecoder, vaeFactor } from './images/latent-decoder.js';
 export { fitLatentPreview } from './images/latent-preview.js';
 export { toRgbImages } from './images/rgb-image.js';
+export { layerLocator } from './model/lazy-locator.js';
 export { loadGraph } from './model/load-graph.js';
 export { type ModelFolder, openModelFolder } from './model/model-folder.js';
+export { allFinite, type LocateLayer } from './model/non-finite.js';
 export { requireReadDecoder } from './model/unread-decoder.js';

@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'runtime'
   | 'storage'
   | 'bundle'
+  | 'non-finite'
   | 'aborted'
   | 'internal';
 

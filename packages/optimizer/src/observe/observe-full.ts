@@ -1,4 +1,5 @@
 import { channelLayout, FeatureMoments, type MomentsSnapshot } from '@cachequant/correction';
+import { allFinite, layerLocator } from '@cachequant/pipeline/internals';
 import { type ActivationGridTable, ActivationStatistics, OBSERVATIONS_OUTPUT } from '@cachequant/quantizer';
 import {
   CACHE_NAME,
@@ -40,18 +41,24 @@ export async function observeFull(
   const latents: Float32Array[] = [];
   const recorder = new TrajectoryRecorder(lab);
   const outputs = [lab.output, CACHE_NAME, ...(statistics ? [OBSERVATIONS_OUTPUT] : [])];
-  const denoiser = observingDenoiser(session, async (call) => {
-    const results = await runGraph(lab, session, call, outputs);
-    const features = results[CACHE_NAME]!;
-    const layout = channelLayout(features.dims);
-    halves ??= [momentsFor(calls, layout.channels, window), momentsFor(calls, layout.channels, window)];
-    if (call.call === 0) halves[current % 2]!.begin();
-    halves[current % 2]!.observe(call.call, features.data, layout);
-    statistics?.record(call.call, results[OBSERVATIONS_OUTPUT]!.data);
-    const prediction = results[lab.output]!;
-    await recorder.add(call.sample, features, prediction);
-    return prediction;
-  });
+  const denoiser = observingDenoiser(
+    session,
+    async (call) => {
+      const results = await runGraph(lab, session, call, outputs);
+      // The sampling loop says so; statistics would only hide it.
+      if (!allFinite(results[lab.output]!.data)) return results[lab.output]!;
+      const features = results[CACHE_NAME]!;
+      const layout = channelLayout(features.dims);
+      halves ??= [momentsFor(calls, layout.channels, window), momentsFor(calls, layout.channels, window)];
+      if (call.call === 0) halves[current % 2]!.begin();
+      halves[current % 2]!.observe(call.call, features.data, layout);
+      statistics?.record(call.call, results[OBSERVATIONS_OUTPUT]!.data);
+      const prediction = results[lab.output]!;
+      await recorder.add(call.sample, features, prediction);
+      return prediction;
+    },
+    layerLocator(lab.runtime, lab.work, graph),
+  );
   try {
     await sampleCalibration(lab, 'observe', denoiser, {
       before: (image) => {

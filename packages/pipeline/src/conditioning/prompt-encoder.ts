@@ -1,5 +1,6 @@
 import { CacheQuantError, type Session, type Tensor, type TensorInfo, tensor } from '@cachequant/tensor';
 import { convertTensor, readFloat32 } from '../model/convert-tensor.js';
+import { requireFinite } from '../model/non-finite.js';
 import type { TokenizedPrompt, Tokenizer } from './tokenizer.js';
 
 export interface EncodedPrompt {
@@ -20,7 +21,7 @@ export class PromptEncoder {
     private readonly tokenizer: Tokenizer,
   ) {}
 
-  /** @throws CacheQuantError `runtime`, `unsupported`, `aborted` */
+  /** @throws CacheQuantError `runtime`, `unsupported`, `non-finite`, `aborted` */
   async encode(prompt: string, signal?: AbortSignal): Promise<EncodedPrompt> {
     const known = this.cache.get(prompt);
     if (known !== undefined) return known;
@@ -30,7 +31,9 @@ export class PromptEncoder {
       outputs: [output],
       ...(signal && { signal }),
     });
-    const encoded = { hiddenStates: await readFloat32(outputs[output]!), droppedWords: tokens.droppedWords };
+    const hiddenStates = await readFloat32(outputs[output]!);
+    await requireFinite(hiddenStates, 'text_encoder');
+    const encoded = { hiddenStates, droppedWords: tokens.droppedWords };
     this.remember(prompt, encoded);
     return encoded;
   }

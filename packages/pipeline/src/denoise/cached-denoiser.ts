@@ -7,6 +7,7 @@ import {
 } from '@cachequant/tensor';
 import { placedConditioning } from '../conditioning/placed-conditioning.js';
 import { readFloat32 } from '../model/convert-tensor.js';
+import type { LocateLayer } from '../model/non-finite.js';
 import { Anchors } from './anchors.js';
 import { type ServedCalls, servedCalls } from './calibrated-calls.js';
 import { ConditionalHalves } from './conditional-halves.js';
@@ -46,6 +47,8 @@ export interface CachedDenoiserOptions {
   /** Weight of the prediction before, by call; left out: predictions are taken as they are. */
   readonly smoothing?: readonly number[] | undefined;
   readonly names?: CacheNames;
+  /** Find layers of the graphs, for errors. */
+  readonly locate?: { readonly full: LocateLayer; readonly cached: LocateLayer };
   /** Of the sessions: keeps the conditioning of an image where they compute. */
   readonly runtime?: Pick<Runtime, 'place'>;
 }
@@ -72,10 +75,19 @@ export function cachedDenoiser(options: CachedDenoiserOptions): Denoiser {
   const conditioning = placedConditioning(options.runtime);
   const halves = new ConditionalHalves();
   const stats = { fullCalls: 0, cachedCalls: 0 };
-  const { guidanceReach, smoothing } = options;
+  const { guidanceReach, smoothing, locate } = options;
+
+  const fullFeeds = (call: DenoiserCall) => placedFeeds(full, fullInputs, call, conditioning.feed);
+
+  async function cachedFeeds(call: DenoiserCall) {
+    const cachedFeatures = anchors.of(call.stream ?? 0);
+    const wanted = call.half ? await Promise.all(cachedFeatures.map(halves.of)) : cachedFeatures;
+    const features = featureFeeds(wanted, capacity, names, call);
+    return { ...(await placedFeeds(cached, cachedInputs, call, conditioning.feed)), ...features };
+  }
 
   async function refresh(call: DenoiserCall, signal: AbortSignal | undefined): Promise<Tensor<'float32'>> {
-    const outputs = await full.run(await placedFeeds(full, fullInputs, call, conditioning.feed), {
+    const outputs = await full.run(await fullFeeds(call), {
       outputs: [fullOutput, names.features],
       ...(signal && { signal }),
     });
@@ -85,13 +97,10 @@ export function cachedDenoiser(options: CachedDenoiserOptions): Denoiser {
   }
 
   async function reuse(call: DenoiserCall, signal: AbortSignal | undefined): Promise<Tensor<'float32'>> {
-    const cachedFeatures = anchors.of(call.stream ?? 0);
-    const wanted = call.half ? await Promise.all(cachedFeatures.map(halves.of)) : cachedFeatures;
-    const features = featureFeeds(wanted, capacity, names, call);
-    const outputs = await cached.run(
-      { ...(await placedFeeds(cached, cachedInputs, call, conditioning.feed)), ...features },
-      { outputs: [cachedOutput], ...(signal && { signal }) },
-    );
+    const outputs = await cached.run(await cachedFeeds(call), {
+      outputs: [cachedOutput],
+      ...(signal && { signal }),
+    });
     stats.cachedCalls += 1;
     return readFloat32(outputs[cachedOutput]!);
   }
@@ -120,6 +129,14 @@ export function cachedDenoiser(options: CachedDenoiserOptions): Denoiser {
         const run = refreshes.has(call.call) ? refresh : reuse;
         return run({ ...call, call: calibratedCall(call.call) }, signal);
       },
+      ...(locate && {
+        async locateNonFinite(call: DenoiserCall, options?: { readonly signal?: AbortSignal }) {
+          const own = { ...call, call: calibratedCall(call.call) };
+          return refreshes.has(call.call)
+            ? locate.full(await fullFeeds(own), options)
+            : locate.cached(await cachedFeeds(own), options);
+        },
+      }),
       reset() {
         anchors.clear();
         conditioning.clear();

@@ -52,6 +52,14 @@ export interface Denoiser {
    * @throws CacheQuantError `invalid-argument` when conditioning is missing, `runtime`, `aborted`
    */
   predict(call: DenoiserCall, options?: { readonly signal?: AbortSignal }): Promise<Tensor<'float32'>>;
+  /**
+   * Which layer first gives a value that is not finite at a call whose prediction does; to be asked before any other
+   * call. Undefined, or left out, where it cannot be told.
+   */
+  locateNonFinite?(
+    call: DenoiserCall,
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<string | undefined>;
   /** Forgets cached features. To be called before each image or batch of images. */
   reset(): void;
   /** Frees the sessions and what is cached. */

@@ -1,7 +1,8 @@
 import { CacheQuantError, type Runtime, type Session } from '@cachequant/tensor';
 import { placedConditioning } from '../conditioning/placed-conditioning.js';
 import { readFloat32 } from '../model/convert-tensor.js';
-import type { Denoiser } from './denoiser.js';
+import type { LocateLayer } from '../model/non-finite.js';
+import type { Denoiser, DenoiserCall } from './denoiser.js';
 import { declared, placedFeeds } from './denoiser-feeds.js';
 import { type DenoiserInputs, findDenoiserInputs } from './denoiser-inputs.js';
 
@@ -9,12 +10,14 @@ import { type DenoiserInputs, findDenoiserInputs } from './denoiser-inputs.js';
  * A denoiser that runs one graph at every call. It owns the session.
  * @param inputs left out: recognised by their names
  * @param runtime keeps the conditioning of an image where the session computes
+ * @param locate finds layers of the session's graph, for errors
  * @throws CacheQuantError `unsupported` when the inputs are not those of a denoiser
  */
 export function floatDenoiser(
   session: Session,
   inputs: DenoiserInputs = findDenoiserInputs(session.inputs),
   runtime?: Pick<Runtime, 'place'>,
+  locate?: LocateLayer,
 ): Denoiser {
   const conditioning = placedConditioning(runtime);
   const output = firstOutput(session);
@@ -32,6 +35,10 @@ export function floatDenoiser(
       calls += 1;
       return readFloat32(outputs[output]!);
     },
+    ...(locate && {
+      locateNonFinite: async (call: DenoiserCall, options?: { readonly signal?: AbortSignal }) =>
+        locate(await placedFeeds(session, inputs, call, conditioning.feed), options),
+    }),
     reset: () => conditioning.clear(),
     dispose() {
       conditioning.clear();

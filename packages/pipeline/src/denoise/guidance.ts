@@ -1,4 +1,5 @@
 import { CacheQuantError, type Tensor, tensor } from '@cachequant/tensor';
+import { allFinite, nonFiniteError } from '../model/non-finite.js';
 import type { Conditioning, Denoiser, DenoiserCall } from './denoiser.js';
 import type { GuidanceForecast } from './guidance-forecast.js';
 
@@ -40,7 +41,8 @@ export function withJoinedConditioning(guidance: Guidance): Guidance {
  * Source: Ho and Salimans, Classifier-Free Diffusion Guidance, 2022, https://arxiv.org/abs/2207.12598, in
  * diffusers' parametrisation. Differs: where the denoiser says so, the conditional half alone is computed, and the
  * difference to the other half forecast.
- * @throws CacheQuantError `invalid-argument` when the unconditional half is missing
+ * @throws CacheQuantError `invalid-argument` when the unconditional half is missing, `non-finite` when the denoiser
+ * gives NaN or infinite values
  */
 export async function guidedPrediction(
   denoiser: Denoiser,
@@ -49,7 +51,7 @@ export async function guidedPrediction(
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<Tensor<'float32'>> {
   const { conditional, unconditional, scale, halves, joined, forecast } = guidance;
-  if (!isGuided(scale)) return denoiser.predict({ ...call, conditioning: conditional }, options);
+  if (!isGuided(scale)) return finitePrediction(denoiser, { ...call, conditioning: conditional }, options);
   if (unconditional === undefined) {
     throw new CacheQuantError('invalid-argument', 'guidance needs unconditional conditioning', {
       where: 'guidanceScale',
@@ -60,7 +62,11 @@ export async function guidedPrediction(
   const difference = denoiser.conditionalAlone?.(call.call) ? forecast?.at(call.call) : undefined;
   if (difference) {
     const stream = halves === 'one-by-one' ? ({ stream: 1 } as const) : ({ half: 'conditional' } as const);
-    const { dims, data } = await denoiser.predict({ ...call, conditioning: conditional, ...stream }, options);
+    const { dims, data } = await finitePrediction(
+      denoiser,
+      { ...call, conditioning: conditional, ...stream },
+      options,
+    );
     return tensor(
       'float32',
       dims,
@@ -68,12 +74,21 @@ export async function guidedPrediction(
     );
   }
   if (halves === 'one-by-one') {
-    const first = await denoiser.predict({ ...call, conditioning: unconditional, stream: 0 }, options);
-    const second = await denoiser.predict({ ...call, conditioning: conditional, stream: 1 }, options);
+    const first = await finitePrediction(
+      denoiser,
+      { ...call, conditioning: unconditional, stream: 0 },
+      options,
+    );
+    const second = await finitePrediction(
+      denoiser,
+      { ...call, conditioning: conditional, stream: 1 },
+      options,
+    );
     forecast?.observe(call.call, first.data, second.data);
     return tensor('float32', first.dims, combine(first.data, second.data, scale));
   }
-  const both = await denoiser.predict(
+  const both = await finitePrediction(
+    denoiser,
     {
       ...call,
       sample: concatBatch(call.sample, call.sample) as Tensor<'float32'>,
@@ -85,6 +100,17 @@ export async function guidedPrediction(
   const [first, second] = [both.data.subarray(0, middle), both.data.subarray(middle)];
   forecast?.observe(call.call, first, second);
   return tensor('float32', [both.dims[0]! / 2, ...both.dims.slice(1)], combine(first, second, scale));
+}
+
+async function finitePrediction(
+  denoiser: Denoiser,
+  call: DenoiserCall,
+  options: { readonly signal?: AbortSignal },
+): Promise<Tensor<'float32'>> {
+  const prediction = await denoiser.predict(call, options);
+  if (allFinite(prediction.data)) return prediction;
+  const layer = await denoiser.locateNonFinite?.(call, options);
+  throw nonFiniteError(`call ${call.call} (timestep ${call.timestep})`, layer, 'the denoiser gives');
 }
 
 /** unconditional + scale · (conditional − unconditional), as torch rounds it. */

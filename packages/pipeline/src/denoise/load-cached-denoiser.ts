@@ -1,4 +1,5 @@
 import type { LoadOptions, Runtime, Session, Storage } from '@cachequant/tensor';
+import { layerLocator } from '../model/lazy-locator.js';
 import { loadGraph } from '../model/load-graph.js';
 import { type CachedDenoiserOptions, cachedDenoiser, DEFAULT_CACHE_NAMES } from './cached-denoiser.js';
 import type { Denoiser } from './denoiser.js';
@@ -27,7 +28,11 @@ export async function loadCachedDenoiser(
     loaded.push(full);
     const cached = await loadGraph(runtime, storage, files.cached, options);
     loaded.push(cached);
-    return cachedDenoiser({ ...files, full, cached, runtime });
+    const locate = {
+      full: layerLocator(runtime, storage, files.full),
+      cached: layerLocator(runtime, storage, files.cached),
+    };
+    return cachedDenoiser({ ...files, full, cached, runtime, locate });
   } catch (error) {
     await Promise.all(loaded.map((session) => session.dispose()));
     throw error;

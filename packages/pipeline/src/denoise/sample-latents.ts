@@ -1,5 +1,6 @@
 import type { Sampler, SamplerState } from '@cachequant/samplers';
 import { CacheQuantError, type Tensor, tensor, throwIfAborted } from '@cachequant/tensor';
+import { allFinite } from '../model/non-finite.js';
 import type { CallKind, Conditioning, Denoiser } from './denoiser.js';
 import { type Guidance, guidedPrediction, withJoinedConditioning } from './guidance.js';
 import { GuidanceForecast } from './guidance-forecast.js';
@@ -56,7 +57,8 @@ export interface SampledLatents {
 /**
  * Denoises a batch from noise to clean latents. Every image has a sampler state of its own, so a batch gives
  * what its images would give alone, up to the rounding of the runtime.
- * @throws CacheQuantError `shape`, `invalid-argument`, `runtime`, `aborted` (within one network call)
+ * @throws CacheQuantError `shape`, `invalid-argument`, `runtime`, `non-finite` (naming the first call, and the layer where
+ * it can be told), `aborted` (within one network call)
  */
 export async function sampleLatents(options: SampleLatentsOptions): Promise<SampledLatents> {
   const { sampler, noise, signal, onStep, now = () => performance.now() } = options;
@@ -86,6 +88,7 @@ export async function sampleLatents(options: SampleLatentsOptions): Promise<Samp
       guidance,
       signal && { signal },
     );
+    requireFiniteCall(prediction.data, call, timestep, `guidance at scale ${guidance.scale} gives`);
     const output = smoothing
       ? tensor('float32', prediction.dims, smoothing.apply(call, prediction.data))
       : prediction;
@@ -93,7 +96,9 @@ export async function sampleLatents(options: SampleLatentsOptions): Promise<Samp
     calls.push(timing);
     const predictions = splitImages(options.learnedVariance ? output : dropVariance(output, noise.dims[1]!));
     states = states.map((state, i) => advance(sampler, state, predictions[i]!, generators?.[i]));
-    const step = { ...timing, call, calls: sampler.calls, timestep, latents: samplesOf(states, noise.dims) };
+    const latents = samplesOf(states, noise.dims);
+    requireFiniteCall(latents.data, call, timestep, `${sampler.name} gives`);
+    const step = { ...timing, call, calls: sampler.calls, timestep, latents };
     await unlessStopped(onStep?.(step), signal);
   }
   return { latents: samplesOf(states, noise.dims), calls };
@@ -117,6 +122,15 @@ async function unlessStopped(callback: void | Promise<void>, signal: AbortSignal
   } finally {
     signal.removeEventListener('abort', stop);
   }
+}
+
+/** What the network gives is checked where it is called; this is what is made of it. */
+function requireFiniteCall(data: Float32Array, call: number, timestep: number, who: string): void {
+  if (allFinite(data)) return;
+  throw new CacheQuantError('non-finite', `${who} NaN or infinite values`, {
+    where: `call ${call} (timestep ${timestep})`,
+    hint: 'The predictions grow too large: try a smaller guidance scale, or another sampler',
+  });
 }
 
 function advance(

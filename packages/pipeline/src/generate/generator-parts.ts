@@ -4,6 +4,7 @@ import { conditioningFamily, openConditioning } from '../conditioning/open-condi
 import type { Denoiser } from '../denoise/denoiser.js';
 import { floatDenoiser } from '../denoise/float-denoiser.js';
 import { type LatentDecoder, pixelDecoder, vaeDecoder } from '../images/latent-decoder.js';
+import { layerLocator } from '../model/lazy-locator.js';
 import { loadGraph } from '../model/load-graph.js';
 import { type ModelFolder, openModelFolder } from '../model/model-folder.js';
 import { requireReadDecoder } from '../model/unread-decoder.js';
@@ -82,7 +83,8 @@ function withDecoder(folder: ModelFolder, model: string | undefined): ModelFolde
 export async function loadFloatDenoiser(folder: ModelFolder, runtime: Runtime): Promise<Denoiser> {
   const session = await loadGraph(runtime, folder.storage, folder.denoiser.model);
   try {
-    return floatDenoiser(session, undefined, runtime);
+    const locate = layerLocator(runtime, folder.storage, folder.denoiser.model);
+    return floatDenoiser(session, undefined, runtime, locate);
   } catch (error) {
     await session.dispose();
     throw error;
@@ -95,5 +97,6 @@ export async function loadDecoder(
   runtime: Runtime,
 ): Promise<LatentDecoder> {
   if (decoder === undefined) return pixelDecoder();
-  return vaeDecoder(await loadGraph(runtime, storage, decoder.model), decoder.config);
+  const locate = layerLocator(runtime, storage, decoder.model);
+  return vaeDecoder(await loadGraph(runtime, storage, decoder.model), decoder.config, locate);
 }

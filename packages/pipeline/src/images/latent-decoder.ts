@@ -2,6 +2,7 @@ import type { RgbImage } from '@cachequant/evaluate';
 import { CacheQuantError, type Session, type Tensor, type TensorInfo, tensor } from '@cachequant/tensor';
 import type { VaeConfig } from '../model/component-configs.js';
 import { convertTensor, readFloat32 } from '../model/convert-tensor.js';
+import { type LocateLayer, requireFinite } from '../model/non-finite.js';
 import { toRgbImages } from './rgb-image.js';
 
 /** In color and in gray. */
@@ -18,14 +19,14 @@ export interface LatentDecoder {
   requireChannels(channels: number): void;
   /**
    * @param latents [B, C, h, w], as the sampler leaves them
-   * @throws CacheQuantError `runtime`, `shape`, `aborted`
+   * @throws CacheQuantError `runtime`, `shape`, `non-finite`, `aborted`
    */
   decode(latents: Tensor<'float32'>, signal?: AbortSignal): Promise<RgbImage[]>;
   dispose(): Promise<void>;
 }
 
 /** Decodes with the decoder of an autoencoder: of latents / scaling_factor + shift_factor. It owns the session. */
-export function vaeDecoder(session: Session, config: VaeConfig): LatentDecoder {
+export function vaeDecoder(session: Session, config: VaeConfig, locate?: LocateLayer): LatentDecoder {
   const [input] = session.inputs;
   const [output] = session.outputs;
   if (input === undefined || output === undefined) {
@@ -53,7 +54,11 @@ export function vaeDecoder(session: Session, config: VaeConfig): LatentDecoder {
         { [input.name]: feed },
         { outputs: [output.name], ...(signal && { signal }) },
       );
-      return toRgbImages(await readFloat32(outputs[output.name]!));
+      const pixels = await readFloat32(outputs[output.name]!);
+      await requireFinite(pixels, 'vae_decoder', async () =>
+        locate?.({ [input.name]: feed }, signal && { signal }),
+      );
+      return toRgbImages(pixels);
     },
     dispose: () => session.dispose(),
   };
