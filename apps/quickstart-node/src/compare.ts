@@ -5,7 +5,7 @@ import {
   measureImage,
   type PreparedImage,
 } from '@cachequant/optimizer/experiments';
-import { interval95, meanOf, medianOf } from '@cachequant/pipeline';
+import { interval95, meanOf, speedOf } from '@cachequant/pipeline';
 import type { ReportRow } from '@cachequant/report';
 import type { Contender } from './contenders.js';
 
@@ -20,13 +20,13 @@ const MAX_PSNR = 100;
 
 /**
  * Makes every image with every contender in turn, so that a machine whose speed drifts slows all of them alike.
- * @param otherBytes of the folder without the denoiser
+ * @param totalBytes of the whole folder
  */
 export async function compareContenders(
   lab: Laboratory,
   contenders: readonly Contender[],
   images: readonly PreparedImage[],
-  otherBytes: number,
+  totalBytes: (contender: Contender) => number,
   onImage: (done: number, total: number) => void,
 ): Promise<Comparison> {
   const made = new Map<string, MeasuredImage[]>(contenders.map(({ id }) => [id, []]));
@@ -40,17 +40,16 @@ export async function compareContenders(
   onImage(images.length, images.length);
   const originals = made.get('original')!;
   const rows = contenders.map((contender) =>
-    rowOf(lab, contender, made.get(contender.id)!, originals, otherBytes),
+    rowOf(contender, made.get(contender.id)!, originals, totalBytes(contender)),
   );
   return { rows, images: made };
 }
 
 function rowOf(
-  lab: Laboratory,
   { id, label, denoiserBytes }: Contender,
   images: readonly MeasuredImage[],
   originals: readonly MeasuredImage[],
-  otherBytes: number,
+  totalBytes: number,
 ): ReportRow {
   const { psnr, ssim } = compareWith(
     originals.map(({ picture }) => picture),
@@ -58,14 +57,15 @@ function rowOf(
   );
   const finite = psnr.map((value) => Math.min(value, MAX_PSNR));
   const isOriginal = id === 'original';
-  const withText = (image: MeasuredImage) => image.seconds + lab.textEncoderMs / 1000;
+  const secondsOf = (all: readonly MeasuredImage[]) => all.map(({ seconds }) => seconds);
+  const { seconds, speedup } = speedOf(secondsOf(originals), secondsOf(images));
   return {
     id,
     label,
-    secondsPerImage: medianOf(images.map(withText)),
-    speedup: medianOf(images.map((image, i) => withText(originals[i]!) / withText(image))),
+    secondsPerImage: seconds.optimized,
+    speedup,
     denoiserBytes,
-    totalBytes: denoiserBytes + otherBytes,
+    totalBytes,
     psnr: isOriginal ? null : meanOf(finite),
     psnrInterval: isOriginal ? null : interval95(finite),
     ssim: isOriginal ? null : meanOf(ssim),

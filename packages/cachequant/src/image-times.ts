@@ -1,7 +1,7 @@
-import type { RunTiming } from '@cachequant/pipeline';
+import { medianOf, type RunTiming } from '@cachequant/pipeline';
 import { formatSeconds } from './format.js';
 
-/** Where the time of images went. Means over the images. */
+/** Where the time of images went: the median image, and means of its parts. */
 export interface ImageTimes {
   readonly images: number;
   readonly secondsPerImage: number;
@@ -18,7 +18,7 @@ export function imageTimes(runs: readonly RunTiming[]): ImageTimes {
   const mean = (total: number) => total / Math.max(images, 1);
   return {
     images,
-    secondsPerImage: mean(runs.reduce((sum, run) => sum + run.totalMs, 0)) / 1000,
+    secondsPerImage: runs.length === 0 ? 0 : medianOf(runs.map((run) => run.totalMs / run.images)) / 1000,
     decoderSeconds: mean(runs.reduce((sum, run) => sum + run.decoderMs, 0)) / 1000,
     calls: KINDS.flatMap((kind) => {
       const own = calls.filter((call) => call.kind === kind);

@@ -22,7 +22,10 @@ export function bundleLines({ manifest, verification }: Bundle): string[] {
       ['correction', describeCorrections(manifest)],
       ...(verification
         ? [
-            ['measured', `${verification.speedup.toFixed(2)} times as fast on the machine that made it`],
+            [
+              'measured',
+              `${verification.speedup.toFixed(2)} times as fast on the machine that made it${verification.busy ? ', which was busy' : ''}`,
+            ],
             [
               '',
               `PSNR ${verification.psnr.toFixed(2)} dB, SSIM ${verification.ssim.toFixed(3)}, ${verification.images} images`,

@@ -34,6 +34,8 @@ export interface Optimized {
   readonly sizes: ReportSizes;
   readonly manifest: BundleManifest;
   readonly verification: Verification;
+  /** Of the folder, the prompts and the pictures. */
+  readonly warnings: readonly string[];
   /** Where it was made for a latency or a quality. */
   readonly operatingPoints?: OperatingPoints;
 }
@@ -44,9 +46,10 @@ export function optimizedLines({
   sizes,
   manifest,
   verification,
+  warnings,
   operatingPoints,
 }: Optimized): string[] {
-  const { secondsPerImage, speedup, psnr, psnrInterval, ssim, images } = verification;
+  const { secondsPerImage, speedup, speedupInterval, psnr, psnrInterval, ssim, images } = verification;
   const { schedule, sampler } = manifest;
   const denoiserBytes = sizes.denoiserItems.reduce((sum, { bytes }) => sum + bytes, 0);
   const interval = psnrInterval.map((value) => value.toFixed(1)).join(' to ');
@@ -56,7 +59,7 @@ export function optimizedLines({
     ...tableLines([
       [
         'time an image',
-        `${formatSeconds(secondsPerImage.original)} → ${formatSeconds(secondsPerImage.optimized)} (${speedup.toFixed(2)} times as fast)`,
+        `${formatSeconds(secondsPerImage.original)} → ${formatSeconds(secondsPerImage.optimized)} (${speedup.toFixed(2)} times as fast${range(speedupInterval)})`,
       ],
       ['denoiser', `${formatBytes(sizes.sourceDenoiser)} → ${formatBytes(denoiserBytes)}`],
       ['whole folder', `${formatBytes(sizes.sourceTotal)} → ${formatBytes(sizes.bundleTotal)}`],
@@ -73,7 +76,12 @@ export function optimizedLines({
       ['report', report],
     ]),
     ...(operatingPoints ? pointLines(operatingPoints) : []),
+    ...warnings.flatMap((warning) => ['', `WARNING: ${warning}`]),
   ];
+}
+
+function range(interval: Verification['speedupInterval']): string {
+  return interval ? `; 95 %: ${interval.map((value) => value.toFixed(2)).join(' to ')}` : '';
 }
 
 /** What was measured on the calibration images and beaten by nothing, with an arrow at what was taken. */

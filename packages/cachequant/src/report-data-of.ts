@@ -59,6 +59,7 @@ export function reportDataOf(summary: OptimizeSummary, context: ReportContext): 
       optimized: asPng(pair.optimized),
     })),
     leftOut: leftOutOf(summary),
+    warnings: summary.warnings,
   };
 }
 

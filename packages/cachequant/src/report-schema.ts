@@ -90,4 +90,6 @@ export const reportSchema = z.object({
     .optional(),
   pictures: z.array(pair),
   leftOut: z.array(z.object({ what: z.string(), why: z.string() })),
+  /** Bundles of earlier versions have none. */
+  warnings: z.array(z.string()).optional(),
 });

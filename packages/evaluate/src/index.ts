@@ -14,5 +14,6 @@ export { psnr } from './psnr.js';
 export { relativeErrors } from './relative-errors.js';
 export { checkSameSize, type RgbImage } from './rgb-image.js';
 export { readScorerReference, type ScorerReference } from './scorer-reference.js';
+export { type Speed, speedOf } from './speed.js';
 export { ssim } from './ssim.js';
 export { bootstrap95, interval95, meanOf, medianOf } from './statistics.js';

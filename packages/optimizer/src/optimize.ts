@@ -31,6 +31,7 @@ import { type OpenLaboratory, openLaboratory } from './prepare/open-laboratory.j
 import type { OptimizeOptions } from './recipe.js';
 import { type Study, studyDenoiser } from './study.js';
 import { measureOffCalibration } from './verify/off-calibration.js';
+import { verificationWarnings } from './verify/verification-warnings.js';
 import { type VerifiedPicture, verify } from './verify/verify.js';
 import { describeGraphs, describePlan, describeRecipe } from './write/describe-bundle.js';
 import {
@@ -66,6 +67,8 @@ export interface OptimizeRequest {
   readonly shardBytes?: number;
   readonly onProgress?: (progress: StageProgress) => void;
   readonly onStage?: (name: string, reused: boolean) => void;
+  /** Called with what is in the summary's `warnings`, as it comes up. */
+  readonly onWarning?: (warning: string) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -79,6 +82,8 @@ export interface OptimizeSummary {
   /** What became of the decoder and the text encoder; none where they were to stay as they are. */
   readonly components: readonly ComponentDecision[];
   readonly textEncoderMs: number;
+  /** What the user should know: of the folder, of the prompts it was calibrated with, of the pictures. */
+  readonly warnings: readonly string[];
   /** What was measured to keep to a latency or a quality; undefined without such a target. */
   readonly operatingPoints: OperatingPoints | undefined;
   /** Summed L1 distances of the float model's cached tensor, [calls, window]. */
@@ -187,6 +192,11 @@ async function optimizeLocked(
     floatVariants,
     operatingPoints,
   });
+  const warnings = [
+    ...opened.warnings,
+    ...verificationWarnings(verification, lab.recipe, choice.chosen.psnr),
+  ];
+  for (const warning of warnings.slice(opened.warnings.length)) request.onWarning?.(warning);
   const distances = mergedMoments(study.features).distanceTable();
   const { textEncoderMs } = lab;
   return {
@@ -197,6 +207,7 @@ async function optimizeLocked(
     study,
     components,
     textEncoderMs,
+    warnings,
     operatingPoints,
     distances,
   };

@@ -1,4 +1,13 @@
-export { interval95, meanOf, medianOf, psnr, type RgbImage, ssim } from '@cachequant/evaluate';
+export {
+  interval95,
+  meanOf,
+  medianOf,
+  psnr,
+  type RgbImage,
+  type Speed,
+  speedOf,
+  ssim,
+} from '@cachequant/evaluate';
 export {
   type BundleGeneratorOptions,
   createBundleGenerator,

@@ -144,6 +144,15 @@ describe('renderReport', () => {
   });
 });
 
+describe('renderReport with warnings', () => {
+  it('says them in the head, before the numbers, as text', () => {
+    const page = renderReport({ ...sample, warnings: ['The pictures are bad: 18.8 dB <b>'] });
+    const [head = ''] = page.split('class="numbers"');
+    expect(head).toContain('The pictures are bad: 18.8 dB &lt;b&gt;');
+    expect(renderReport(sample)).not.toContain('class="warning"');
+  });
+});
+
 describe('renderReport with hostile strings', () => {
   const hostile = `"><script>alert(1)</script><img src=x onerror="alert('2')"></style></svg></title>&amp;<!-- \u0000\ud800 👟`;
   const everywhere = poison(sample, hostile);

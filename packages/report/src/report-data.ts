@@ -103,5 +103,7 @@ export interface ReportData {
     | undefined;
   readonly pictures: readonly PicturePair[];
   /** What was left out, and why. */
+  /** What is wrong with the bundle or with what was measured, for the head of the page. */
+  readonly warnings?: readonly string[] | undefined;
   readonly leftOut: readonly { readonly what: string; readonly why: string }[];
 }

@@ -7,6 +7,7 @@ import {
   isBundle,
   psnr,
   type RunTiming,
+  speedOf,
   ssim,
 } from '@cachequant/pipeline';
 import { nodeStorage } from '@cachequant/runtime-node';
@@ -127,6 +128,7 @@ async function comparePairs(
   const runs = { original: [] as RunTiming[], optimized: [] as RunTiming[] };
   const warnings = new Set<string>();
   const jobs = imageJobs(options);
+  let [width, height] = [0, 0];
   for (const [i, job] of jobs.entries()) {
     progress.update('comparing', i, jobs.length);
     const request = {
@@ -134,9 +136,15 @@ async function comparePairs(
       ...requestFor(job, options),
       ...(io.signal && { signal: io.signal }),
     };
-    const optimized = await fast.generate(request);
-    const { width, height } = optimized.images[0]!;
-    const original = await float.generate({ ...request, width, height });
+    const drawFast = async () => {
+      const made = await fast.generate(request);
+      ({ width, height } = made.images[0]!);
+      return made;
+    };
+    const drawFloat = () => float.generate({ ...request, width, height });
+    // Every second pair in reverse, so that a machine whose speed drifts slows both.
+    const [optimized, original] =
+      i % 2 === 0 ? [await drawFast(), await drawFloat()] : await reversed(drawFast, drawFloat);
     for (const warning of [...original.warnings, ...optimized.warnings]) warnings.add(warning);
     runs.original.push(...original.timings.runs);
     runs.optimized.push(...optimized.timings.runs);
@@ -151,9 +159,18 @@ async function comparePairs(
     grid: join(out, GRID),
     images: pairs.map(comparedImage),
     times,
-    speedup: times.original.secondsPerImage / times.optimized.secondsPerImage,
+    speedup: speedOf(secondsOf(runs.original), secondsOf(runs.optimized)).speedup,
     warnings: [...warnings],
   };
+}
+
+async function reversed<A, B>(first: () => Promise<A>, second: () => Promise<B>): Promise<[A, B]> {
+  const made = await second();
+  return [await first(), made];
+}
+
+function secondsOf(runs: readonly RunTiming[]): number[] {
+  return runs.map(({ totalMs, images }) => totalMs / images / 1000);
 }
 
 function comparedImage({ original, optimized }: Pair): ComparedImage {

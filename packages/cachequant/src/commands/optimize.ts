@@ -160,6 +160,7 @@ async function optimizeInto(
     createdBy: `cachequant ${packageVersion()}`,
     onStage: (name, reused) =>
       progress.note(reused ? `${describeStage(name)}: done before` : describeStage(name)),
+    onWarning: (warning) => progress.note(`warning: ${warning}`),
     onProgress: ({ stage, done, total }) => progress.update(stage, done, total),
     ...(io.signal && { signal: io.signal }),
   });
@@ -172,13 +173,14 @@ async function optimizeInto(
     sizes,
   };
   await writeReport(partial, reportDataOf(summary, context));
-  const { manifest, verification, operatingPoints } = summary;
+  const { manifest, verification, operatingPoints, warnings } = summary;
   return {
     bundle: place.out,
     report: join(place.out, REPORT_PAGE),
     sizes,
     manifest,
     verification,
+    warnings,
     ...(operatingPoints && { operatingPoints }),
   };
 }

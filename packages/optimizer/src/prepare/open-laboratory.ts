@@ -13,6 +13,7 @@ import { openStages, type StageRunner } from '../work/stages.js';
 import type { GivenConditioning } from './given-conditioning.js';
 import { denoiserDims, type PreparedSource, prepareSource } from './prepare.js';
 import { prepareImages } from './prepare-images.js';
+import { promptWarnings } from './prompt-warnings.js';
 
 /** Raised whenever results of the same options may differ from those of an earlier version. */
 const RESULTS_VERSION = 8;
@@ -30,6 +31,7 @@ export interface LaboratoryOptions {
   readonly plan?: BundlePlan;
   readonly onProgress?: (progress: StageProgress) => void;
   readonly onStage?: (name: string, reused: boolean) => void;
+  readonly onWarning?: (warning: string) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -42,6 +44,8 @@ export interface OpenLaboratory {
   /** Of conditioning that was given. */
   readonly conditioningFingerprint: string | undefined;
   readonly plan: BundlePlan | undefined;
+  /** What the user should know of the folder and of the prompts. */
+  readonly warnings: readonly string[];
   dispose(): Promise<void>;
 }
 
@@ -85,6 +89,11 @@ async function openLocked(options: LaboratoryOptions): Promise<OpenLaboratory> {
     },
   );
   const images = await prepareImages(prepared, runtime, recipe, { signal, given: conditioning });
+  const warnings = [
+    ...prepared.folder.warnings,
+    ...(await promptWarnings(prepared.folder, images.calibration)),
+  ];
+  for (const warning of warnings) options.onWarning?.(warning);
   const decoder = await openDecoder(prepared, runtime);
   const lab: Laboratory = {
     runtime,
@@ -110,6 +119,7 @@ async function openLocked(options: LaboratoryOptions): Promise<OpenLaboratory> {
     sourceFingerprint,
     conditioningFingerprint: conditioning?.fingerprint,
     plan,
+    warnings,
     dispose: () => decoder.dispose(),
   };
 }

@@ -7,8 +7,8 @@ const names = (images: number, apart: boolean) =>
   );
 
 describe('verificationOrder', () => {
-  it('makes each image by all denoisers in turn', () => {
-    expect(names(2, false)).toEqual(['r0', 'p0', 'l0', 'r1', 'p1', 'l1']);
+  it('makes each image by all denoisers in turn, every second one in reverse', () => {
+    expect(names(3, false)).toEqual(['r0', 'p0', 'l0', 'l1', 'p1', 'r1', 'r2', 'p2', 'l2']);
   });
 
   it('puts the original at both ends where denoisers must not be in memory together', () => {

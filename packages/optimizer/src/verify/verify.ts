@@ -1,5 +1,5 @@
 import type { RgbImage } from '@cachequant/evaluate';
-import { interval95, meanOf, medianOf, relativeErrors } from '@cachequant/evaluate';
+import { interval95, meanOf, medianOf, relativeErrors, speedOf } from '@cachequant/evaluate';
 import {
   type Coverage,
   type Denoiser,
@@ -169,17 +169,20 @@ function summarize(
   ssim: readonly number[],
   coverage: Coverage,
 ): Verification {
-  const seconds = (pick: (run: Run) => MeasuredImage) => medianOf(runs.map((run) => pick(run).seconds));
-  const original = seconds((run) => run.original);
-  const optimized = seconds((run) => run.optimized);
+  const { seconds, speedup, interval, busy } = speedOf(
+    runs.map((run) => run.original.seconds),
+    runs.map((run) => run.optimized.seconds),
+  );
   const finite = psnr.map((value) => Math.min(value, 100));
   return {
     images: runs.length,
     psnr: meanOf(finite),
     psnrInterval: interval95(finite),
     ssim: meanOf(ssim),
-    secondsPerImage: { original, optimized },
-    speedup: medianOf(runs.map((run) => run.original.seconds / run.optimized.seconds)),
+    secondsPerImage: seconds,
+    speedup,
+    speedupInterval: interval,
+    busy,
     times: {
       original: timesOf(runs.map((run) => run.original)),
       optimized: timesOf(runs.map((run) => run.optimized)),

@@ -22,8 +22,14 @@ export interface Verification {
   readonly psnr: number;
   readonly psnrInterval: readonly [number, number];
   readonly ssim: number;
+  /** Denoising and decoding, medians over the images, which both made in turn. */
   readonly secondsPerImage: { readonly original: number; readonly optimized: number };
+  /** The quotient of the two. */
   readonly speedup: number;
+  /** Holds 95 % of resamples; null for fewer than three images, and left out by earlier versions. */
+  readonly speedupInterval?: readonly [number, number] | null;
+  /** Whether the machine did other things as well while it was timed; left out by earlier versions. */
+  readonly busy?: boolean;
   readonly times: { readonly original: ImageTimes; readonly optimized: ImageTimes };
   readonly cacheHits: { readonly full: number; readonly cached: number };
   /** Relative L2 error of the latents after each call, mean over the images. */

@@ -6,6 +6,7 @@ import type { Tokenizer } from './tokenizer.js';
 const tokenizer: Tokenizer = {
   length: 3,
   encode: (prompt) => ({ ids: [0, prompt.length, 1], attentionMask: [1, 1, 0], droppedWords: [] }),
+  unknownWords: () => [],
 };
 
 function encoderSession(dtype: 'int32' | 'int64') {

@@ -15,7 +15,16 @@ export interface TokenizedPrompt {
 export interface Tokenizer {
   readonly length: number;
   encode(prompt: string): TokenizedPrompt;
+  /**
+   * Words of a prompt that are not in the vocabulary: they become the unknown token, or, of four letters or more, are
+   * spelled in pieces of less than two letters on average. In lower case, each once.
+   */
+  unknownWords(prompt: string): string[];
 }
+
+/** Short words may be spelled by any vocabulary. */
+const LEAST_LETTERS = 4;
+const SPELLED_LETTERS = 2;
 
 export interface TokenizerOptions {
   readonly length: number;
@@ -51,8 +60,22 @@ export function createTokenizer(definition: object, options: TokenizerOptions): 
     });
   }
 
+  const unknownId = unknownToken(definition, config, model);
+  const isUnknown = (word: string): boolean => {
+    const ids = content(word);
+    const letters = [...word].length;
+    return (
+      (unknownId !== undefined && ids.includes(unknownId)) ||
+      (letters >= LEAST_LETTERS && ids.length * SPELLED_LETTERS > letters)
+    );
+  };
+
   return {
     length,
+    unknownWords(prompt) {
+      const words = prompt.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+      return [...new Set(words)].filter(isUnknown);
+    },
     encode(prompt) {
       const ids = content(prompt);
       const used = [...prefix, ...ids.slice(0, room), ...suffix];
@@ -77,6 +100,15 @@ function buildModel(definition: object, config: object, where: string): Tokenize
       cause,
     });
   }
+}
+
+/** The unknown token's id, where that is one of its own: CLIP's is its end token, and bytes leave nothing unknown. */
+function unknownToken(definition: object, config: object, model: TokenizerModel): number | undefined {
+  const { unk_token: unknown } = (definition as { model?: { unk_token?: unknown } }).model ?? {};
+  const { eos_token: end } = config as { eos_token?: unknown };
+  return typeof unknown === 'string' && unknown !== end && unknown !== '<|endoftext|>'
+    ? model.token_to_id(unknown)
+    : undefined;
 }
 
 /** What the tokenizer puts before and after every text, found by what it does to a letter. */

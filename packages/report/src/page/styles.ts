@@ -16,6 +16,7 @@ h1 { font-size: clamp(1.9rem, 5vw, 2.8rem); line-height: 1.15; letter-spacing: -
 h2 { font-size: 1.45rem; line-height: 1.25; letter-spacing: -0.01em; font-weight: 650; margin: 0 0 0.4rem; }
 section { margin-top: 4.5rem; }
 .lead { margin: 0 0 1.75rem; max-width: 44rem; color: var(--muted); }
+.warning { margin: 0 0 1rem; padding: 0.8rem 1rem; border: 2px solid var(--full); border-radius: 4px; font-weight: 600; max-width: 60rem; }
 .eyebrow { margin: 0; color: var(--muted); font-size: 0.9rem; }
 ul, dl { margin: 0; padding: 0; list-style: none; }
 figure { margin: 0; }

@@ -18,7 +18,7 @@ export function headline(data: ReportData): Markup {
   return html`<header>
 <p class="eyebrow">CacheQuant report · <time datetime="${data.createdAt}">${formatDate(data.createdAt)}</time></p>
 <h1>${data.title}</h1>
-<ul class="numbers">
+${(data.warnings ?? []).map((warning) => html`<p class="warning" role="alert">${warning}</p>\n`)}<ul class="numbers">
 ${bundle && speed(bundle, originalRow(data.rows))}
 ${size(data, bundle)}
 ${bundle && quality(bundle)}
