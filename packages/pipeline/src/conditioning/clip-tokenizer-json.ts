@@ -7,7 +7,8 @@ export interface ClipVocabulary {
   readonly unknownToken: string;
 }
 
-const WORDS = "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
+const WORDS =
+  "<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
 
 /**
  * The `tokenizer.json` that stands for a CLIP vocabulary.

@@ -2,6 +2,7 @@ import { CacheQuantError, readText, type Storage } from '@cachequant/tensor';
 import { z } from 'zod';
 import { type TokenizerConfig, tokenizerConfigSchema } from '../model/component-configs.js';
 import { readJson, readOptionalJson } from '../model/read-json.js';
+import { addedTokenSchema, addedTokens } from './added-tokens.js';
 import { clipTokenizerJson, parseMerges } from './clip-tokenizer-json.js';
 import { createTokenizer, type Tokenizer } from './tokenizer.js';
 
@@ -26,13 +27,43 @@ export async function readTokenizer(
   const config = await readConfig(storage, folder);
   const ownLength = config.model_max_length ?? Number.POSITIVE_INFINITY;
   const padToken = config.pad_token ?? config.eos_token ?? CLIP_END;
-  return createTokenizer(await readDefinition(storage, folder, config), {
+  const { definition, own, added } = await readAdded(storage, folder, config);
+  return createTokenizer(definition, {
     // Python writes 10^30 for a tokenizer without a limit.
     length: Math.min(ownLength, maxLength ?? (ownLength > 1e6 ? CLIP_LENGTH : ownLength)),
     padToken,
-    config,
+    config: own,
+    added,
     where: `${folder}/`,
   });
+}
+
+/** The definition; where it is of CLIP's kind, without its added tokens, which come apart. */
+async function readAdded(storage: Storage, folder: string, config: TokenizerConfig) {
+  const definition = await readDefinition(storage, folder, config);
+  const clip = clipKind.safeParse(definition);
+  if (!clip.success) return { definition, own: config, added: undefined };
+  const raw = await readRawConfig(storage, folder);
+  const isWhole = (await storage.stat(`${folder}/tokenizer.json`)) !== undefined;
+  const { added_tokens: listed, model } = clip.data;
+  const { added_tokens_decoder: _, ...own } = config;
+  return {
+    definition: { ...definition, added_tokens: [] },
+    own,
+    added: addedTokens(isWhole ? listed : undefined, raw, model.vocab),
+  };
+}
+
+/** Byte pairs that end words: splitting the text before them changes nothing else. */
+const clipKind = z.looseObject({
+  added_tokens: z.array(addedTokenSchema).default([]),
+  model: z.looseObject({ type: z.literal('BPE'), end_of_word_suffix: z.literal('</w>'), vocab: vocabSchema }),
+});
+
+async function readRawConfig(storage: Storage, folder: string): Promise<Record<string, unknown>> {
+  const raw = z.record(z.string(), z.unknown());
+  const special = await readOptionalJson(storage, `${folder}/special_tokens_map.json`, raw);
+  return { ...special, ...(await readOptionalJson(storage, `${folder}/tokenizer_config.json`, raw)) };
 }
 
 async function readConfig(storage: Storage, folder: string): Promise<TokenizerConfig> {

@@ -1,5 +1,6 @@
 import { CacheQuantError } from '@cachequant/tensor';
 import { Tokenizer as TokenizerModel } from '@huggingface/tokenizers';
+import { type AddedToken, splitAtTokens } from './added-tokens.js';
 
 /** A prompt as a text encoder takes it. */
 export interface TokenizedPrompt {
@@ -31,6 +32,8 @@ export interface TokenizerOptions {
   readonly padToken: string;
   /** The content of `tokenizer_config.json`. */
   readonly config: object;
+  /** Found in the text before the model of the definition, which is then of CLIP's kind; left out: its own. */
+  readonly added?: readonly AddedToken[] | undefined;
   /** For messages. */
   readonly where: string;
 }
@@ -40,16 +43,17 @@ export interface TokenizerOptions {
  * @throws CacheQuantError `invalid-argument` when the definition cannot be used, or the padding is no token
  */
 export function createTokenizer(definition: object, options: TokenizerOptions): Tokenizer {
-  const { length, padToken, config, where } = options;
+  const { length, padToken, config, where, added } = options;
   const model = buildModel(definition, config, where);
-  const padId = model.token_to_id(padToken);
+  const padId = added?.find(({ content }) => content === padToken)?.id ?? model.token_to_id(padToken);
   if (padId === undefined) {
     throw new CacheQuantError('invalid-argument', 'the padding is not in the vocabulary', {
       where,
       got: padToken,
     });
   }
-  const content = (text: string): number[] => model.encode(text, { add_special_tokens: false }).ids;
+  const plain = (text: string): number[] => model.encode(text, { add_special_tokens: false }).ids;
+  const content = added ? splitting(model, added, plain) : plain;
   const [prefix, suffix] = specialTokens(model, where);
   const room = length - prefix.length - suffix.length;
   if (!Number.isInteger(length) || room < 1) {
@@ -87,6 +91,25 @@ export function createTokenizer(definition: object, options: TokenizerOptions): 
       };
     },
   };
+}
+
+/** Added tokens are found by ourselves: the library takes no heed of single words, nor of what is not normalized. */
+function splitting(
+  { normalizer }: TokenizerModel,
+  added: readonly AddedToken[],
+  plain: (text: string) => number[],
+): (text: string) => number[] {
+  const normalize = (text: string) => normalizer?.normalize(text) ?? text;
+  const raw = added.filter(({ normalized }) => !normalized);
+  const normalized = added
+    .filter((token) => token.normalized)
+    .map((token) => ({ ...token, content: normalize(token.content) }));
+  const inNormalized = (text: string): number[] =>
+    splitAtTokens(normalize(text), normalized).flatMap((piece) =>
+      typeof piece === 'number' ? [piece] : plain(piece),
+    );
+  return (text) =>
+    splitAtTokens(text, raw).flatMap((piece) => (typeof piece === 'number' ? [piece] : inNormalized(piece)));
 }
 
 function buildModel(definition: object, config: object, where: string): TokenizerModel {
