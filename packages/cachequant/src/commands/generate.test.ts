@@ -7,12 +7,7 @@ import { imageFileName, imageJobs } from '../generation-options.js';
 
 describe('generate fails and says why', () => {
   test.each([
-    [
-      'a scheduler that there is none of',
-      'HeunDiscreteScheduler',
-      [],
-      'there is no sampler "HeunDiscreteScheduler"',
-    ],
+    ['a scheduler that there is none of', 'NoSuchScheduler', [], 'there is no sampler "NoSuchScheduler"'],
     ['more steps than the model has', 'DDIMScheduler', ['--steps', '1001'], 'steps'],
     ['a size that the model cannot make', 'DDIMScheduler', ['--width', '33'], 'The nearest is 32'],
     ['a prompt for a model without text', 'DDIMScheduler', ['--prompt', 'a shoe'], 'the model takes no text'],

@@ -106,8 +106,8 @@ describe('optimize refuses', () => {
     ],
     [
       'a sampler that there is none of',
-      ['model', '--out', 'new', '--sampler', 'heun'],
-      'there is no sampler "heun"',
+      ['model', '--out', 'new', '--sampler', 'nosuch'],
+      'there is no sampler "nosuch"',
     ],
     ['a folder with something else', ['model', '--out', 'other'], 'there is something else than a bundle'],
     [

@@ -11,6 +11,7 @@ it('measureImage takes the time of denoising and decoding, each once', async () 
   vi.spyOn(performance, 'now').mockImplementation(() => milliseconds);
   const denoiser: Denoiser = {
     sampleInput: { name: 'sample', dtype: 'float32', dims: [null, 1, 2, 2] },
+    conditioningInputs: [],
     stats: { fullCalls: 0, cachedCalls: 0 },
     kindOf: () => 'float',
     async predict({ sample }) {

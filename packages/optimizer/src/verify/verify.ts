@@ -163,7 +163,8 @@ async function runAll(
   }));
 }
 
-function summarize(
+/** What the runs amount to; apart from `verify`, so that its numbers can be checked against given times. */
+export function summarize(
   runs: readonly Run[],
   psnr: readonly number[],
   ssim: readonly number[],
