@@ -2,15 +2,12 @@
 
 import argparse
 import shutil
-import sys
 from pathlib import Path
 
 import torch
 
 from parts import MODEL, build_text, build_unet, build_vae, load_folder, tokenize
-
-sys.path.append(str(Path(__file__).resolve().parents[2] / "training"))
-from export import BATCH, SEQUENCE, TextEncoder, Unet, VaeDecoder, export_checked, unet_case  # noqa: E402
+from export import BATCH, SEQUENCE, TextEncoder, Unet, VaeDecoder, export_checked, unet_case
 
 
 def export_text_encoder(model, tokenizer, path):

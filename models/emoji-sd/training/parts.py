@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from safetensors.torch import load_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizerFast
 
 MODEL = Path(__file__).resolve().parents[1]
+sys.path.append(str(MODEL.parent / "training"))
 LENGTH = 24
 # Averaged weights in float16, in diffusers' layout.
 WEIGHTS = {

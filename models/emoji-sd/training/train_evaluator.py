@@ -12,8 +12,8 @@ import torch
 from torch.nn import functional as F
 
 from emoji_evaluator import Evaluator
-from muon import advance, make_optimizers
 from parts import save, to_tensor
+from muon import advance, make_optimizers
 from scenes import GROUNDS, Scenes
 
 BATCH, LEARNING_RATE, SIZE = 32, 4e-3, 128

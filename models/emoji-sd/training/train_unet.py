@@ -7,15 +7,17 @@ quarter of the time that pictures of 128 pixels take.
 import argparse
 import copy
 import random
+import signal
+import threading
 import time
 from pathlib import Path
 
 import torch
 from diffusers import DDPMScheduler
-from diffusers.models.attention_processor import AttnProcessor2_0
 
-from muon import advance, make_optimizers
+from attention import TrainingAttention
 from parts import build_text, build_unet, build_vae, load_folder, load_weights, save, to_tensor, tokenize, update_average
+from muon import advance, make_optimizers
 from sampling import PROMPTS, captioned_sheet, generate, make_scheduler
 from scenes import Scenes
 
@@ -55,7 +57,7 @@ def main():
     parser.add_argument("--rate", type=float, default=4e-3)
     parser.add_argument("--threads", type=int, default=1, help="more than one wastes time where others run too")
     parser.add_argument("--sheets", type=float, default=20, help="minutes between sheets")
-    parser.add_argument("--resume", action="store_true", help="go on from state.pt, or from the model folder's weights")
+    parser.add_argument("--resume", action="store_true", help="go on from state.pt (SIGTERM leaves one), or from the model folder's weights")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     out = Path(args.out)
@@ -66,7 +68,7 @@ def main():
     else:
         load_folder(vae, "vae")
     tokenizer, text_encoder = build_text()
-    unet.set_attn_processor(AttnProcessor2_0())
+    unet.set_attn_processor(TrainingAttention())
     vae.to(memory_format=torch.channels_last)
     modules = torch.nn.ModuleDict({"unet": unet, "text_encoder": text_encoder})
     average = copy.deepcopy(modules).requires_grad_(False).eval()
@@ -107,14 +109,16 @@ def main():
 
     start = last_saved = last_sheet = time.monotonic()
     first, done = step, 0.0
-    while done < 1:
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    while done < 1 and not stopped.is_set():
         done = min(1.0, (time.monotonic() - start) / (60 * args.minutes))
         batch = [scenes.random_scene(args.size) for _ in range(args.batch)]
         captions = ["" if random.random() < EMPTY_CAPTIONS else scene.caption for scene in batch]
         images = to_tensor([scene.image for scene in batch]).contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
             clean = vae.encode(images).latent_dist.mean * scale
-        with torch.autocast("cpu", torch.bfloat16, enabled=args.size > 64):
+        with torch.autocast("cpu", torch.bfloat16):
             text = text_encoder(tokenize(tokenizer, captions)).last_hidden_state
             loss = diffusion_loss(unet, noising, snr, clean, text)
         loss.backward()
@@ -132,7 +136,7 @@ def main():
                 f"{time.process_time():.0f} s of processor): loss {mean_loss:.4f}",
                 flush=True,
             )
-        if now - last_saved > SAVE_SECONDS or done == 1:
+        if now - last_saved > SAVE_SECONDS or done == 1 or stopped.is_set():
             keep(now - start)
             last_saved = now
         if now - last_sheet > 60 * args.sheets or done == 1:

@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from muon import advance, make_optimizers
 from parts import build_vae, load_weights, save, to_pixels, to_tensor, update_average
+from muon import advance, make_optimizers
 from scenes import Scenes
 
 BATCH, CROP, LEARNING_RATE = 6, 64, 8e-3
