@@ -3,6 +3,7 @@ export type { SmoothedPredictions } from './candidates/smooth-predictions.js';
 export type { ComponentDecision } from './components/component.js';
 export type { StageProgress } from './laboratory.js';
 export type { LayerChoice, LayerDecision, LayerMeasurement } from './layers/decision.js';
+export { type LayerScales, layerScales } from './layers/layer-scales.js';
 export type { MeasuredPoint, OperatingPoints } from './operating-points/explore.js';
 export type { OperatingPoint, OperatingTarget } from './operating-points/point.js';
 export { type OptimizeRequest, type OptimizeSummary, optimize } from './optimize.js';

@@ -1,6 +1,7 @@
 import { cloneModel, liftOpset } from '@cachequant/onnx';
 import { floatDenoiser, loadGraph } from '@cachequant/pipeline/internals';
 import { CacheQuantError, type Runtime, type Storage } from '@cachequant/tensor';
+import { formatOf } from './format.js';
 import { type DenoiserGraphs, makeDenoiserGraphs } from './graphs/denoiser-graphs.js';
 import { planLayers } from './layers/layer-plan.js';
 import { momentWaves, roundingMultiplyAdds } from './observe/moment-waves.js';
@@ -57,11 +58,12 @@ export async function planOptimization(request: {
     const share = (lab.refreshes + (calls - lab.refreshes) * cut.cachedShare) / calls;
     const images = lab.calibration.length;
     const schedules = request.plan ? 2 : recipe.schedules.length + 1;
-    const measures = recipe.bits !== 'none' && recipe.layers === 'measured' && !request.plan;
+    const integers = formatOf(recipe) !== undefined;
+    const measures = integers && recipe.layers === 'measured' && !request.plan;
     const stages = [
       { name: 'observe', networkCalls: images * calls * OBSERVED },
       ...(measures ? [{ name: 'layers', networkCalls: MEASURED }] : []),
-      ...(recipe.bits !== 'none' ? [{ name: 'anchors', networkCalls: images * calls * BOTH }] : []),
+      ...(integers ? [{ name: 'anchors', networkCalls: images * calls * BOTH }] : []),
       ...(rounding.passes > 0
         ? [{ name: 'round', networkCalls: images * rounding.passes * MOMENT_CALLS }]
         : []),
@@ -95,9 +97,10 @@ const ROUNDING_SPEED = 0.8e9;
 /** Passes over the calibration images that second-order rounding makes, and what it takes beside them. */
 function planRounding(
   { full }: DenoiserGraphs,
-  { bits, rounding, keepFloat }: Recipe,
+  recipe: Recipe,
 ): { readonly passes: number; readonly seconds: number } {
-  if (bits !== 'w4a8' || rounding !== 'second-order') return { passes: 0, seconds: 0 };
+  const { rounding, keepFloat } = recipe;
+  if (formatOf(recipe)?.weightBits !== 4 || rounding !== 'second-order') return { passes: 0, seconds: 0 };
   const chosen = new Set(
     planLayers({ full }, keepFloat)
       .filter(({ compute }) => compute === 'integer')

@@ -2,6 +2,7 @@ import { FeatureMoments, type MomentsSnapshot } from '@cachequant/correction';
 import type { RgbImage } from '@cachequant/evaluate';
 import { cloneModel, type OnnxModel } from '@cachequant/onnx';
 import type { ActivationGridTable } from '@cachequant/quantizer';
+import { formatOf, wideBitsOf } from './format.js';
 import { integerForm, SAMPLES_KEPT, sitesOf, withObservers } from './graphs/cached-graphs.js';
 import { type DenoiserGraphs, makeDenoiserGraphs } from './graphs/denoiser-graphs.js';
 import { writeGraph, writeSharedWeights } from './graphs/float-graphs.js';
@@ -68,7 +69,7 @@ export async function studyDenoiser(
   const source = makeDenoiserGraphs(model, { inputDims }, plan?.cut ?? lab.recipe.cut);
   const possible = planLayers(source, lab.recipe.keepFloat);
   const given = plan && plannedLayers(source, plan);
-  const integers = lab.recipe.bits !== 'none';
+  const integers = formatOf(lab.recipe) !== undefined;
   const planned = new Set(
     possible.filter(({ compute }) => integers && compute === 'integer').map(({ id }) => id),
   );
@@ -129,7 +130,7 @@ async function quantizeFull(
   { possible, given, observation }: Quantization,
 ) {
   const measured = given ? undefined : await measureLayers(lab, runner, graphs, { possible, observation });
-  const decisions = given ?? withFourBits(measured?.decisions ?? possible, lab.recipe.bits);
+  const decisions = given ?? withFourBits(measured?.decisions ?? possible, formatOf(lab.recipe));
   const rounded =
     lab.recipe.rounding === 'second-order'
       ? await roundWeights(lab, runner, graphs, decisions, FLOAT_FULL, observation.trajectory)
@@ -138,7 +139,7 @@ async function quantizeFull(
   const quantized = await runner.stage('quantize', async () => {
     const made = await packWeights(lab, graphs, decisions, {
       path: 'int8/weights.bin',
-      bits: lab.recipe.target === 'vnni' ? 8 : 7,
+      bits: wideBitsOf(lab.recipe.target),
       known: async (decision) => (await known[0]!(decision)) ?? known[1]!(decision),
     });
     const full = withPackedFloats(graphs.full.model, made);

@@ -14,7 +14,6 @@ export {
   loadBundleDenoiser,
   variantOf,
 } from './bundle/bundle-generator.js';
-export { type LayerScales, layerScales } from './bundle/layer-scales.js';
 export {
   type BundleManifest,
   type BundleVariant,

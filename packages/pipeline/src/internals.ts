@@ -4,7 +4,6 @@ export { loadArtifact, saveArtifact } from './bundle/artifact.js';
 export { createBundleGenerator } from './bundle/bundle-generator.js';
 export { possibleSampler } from './bundle/calibrated-sampler.js';
 export { hashFile, hashModel, hashText } from './bundle/fingerprint.js';
-export { integerKernels } from './bundle/integer-kernels.js';
 export {
   type BundleManifest,
   FORMAT_VERSION,

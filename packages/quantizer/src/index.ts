@@ -3,8 +3,11 @@ export { type ActivationGridTable, ActivationStatistics } from './activation-sta
 export { detachBiases } from './detach-biases.js';
 export { toFloatGraph } from './float-graph.js';
 export { type FloatReason, floatReason } from './float-reason.js';
-export { activationSites, convolutionInputs, toIntegerGraph } from './integer-graph.js';
+export { GridRows } from './grid-rows.js';
+export { activationSites, toIntegerGraph } from './integer-graph.js';
 export type { IntegerGraphPlan, OutputCorrection } from './integer-graph-plan.js';
+export { integerKernels } from './integer-kernels.js';
+export { integerWeight } from './integer-weight.js';
 export { findLayers, type Layer, type LayerKind } from './layers.js';
 export { addObservers, OBSERVATIONS_OUTPUT, type ObserverOptions } from './observe.js';
 export {
@@ -27,6 +30,8 @@ export {
 export type { MomentsByHalf } from './second-order/second-order-weight.js';
 export { shareZeroPoints } from './shared-zero-point.js';
 export { storeEmbeddings } from './stored-embedding.js';
+export type { IntegerTarget, KernelScales } from './targets/integer-target.js';
+export { onnxRuntimeTarget } from './targets/onnxruntime/onnxruntime-target.js';
 export {
   type QuantizedWeight,
   quantizeWeight,

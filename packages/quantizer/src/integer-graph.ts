@@ -9,43 +9,47 @@ import {
 } from '@cachequant/onnx';
 import { CacheQuantError } from '@cachequant/tensor';
 import { GridRows } from './grid-rows.js';
-import { integerConvolutions } from './integer-convolution.js';
 import type { IntegerGraphPlan } from './integer-graph-plan.js';
-import { integerProduct } from './integer-product.js';
 import { findLayers, type Layer } from './layers.js';
 import { shareZeroPoints } from './shared-zero-point.js';
 import { storeAsIntegers } from './stored-weight.js';
+import type { IntegerTarget } from './targets/integer-target.js';
+import { onnxRuntimeTarget } from './targets/onnxruntime/onnxruntime-target.js';
 
-/** The tensors whose grids an integer graph needs: inputs of integer layers, outputs of integer convolutions. */
-export function activationSites(layers: readonly Layer[]): string[] {
-  const sites = new Set<string>();
-  for (const layer of layers) {
-    sites.add(layer.input);
-    if (layer.kind === 'convolution') sites.add(layer.output);
-  }
-  return [...sites];
+/** The tensors whose grids an integer graph needs. */
+export function activationSites(
+  layers: readonly Layer[],
+  target: IntegerTarget = onnxRuntimeTarget,
+): string[] {
+  return [...new Set(layers.flatMap((layer) => target.gridSites(layer)))];
 }
 
-/** The tensors whose zero point may not change with the call: inputs of integer convolutions. */
-export function convolutionInputs(layers: readonly Layer[]): string[] {
-  return layers.filter(({ kind }) => kind === 'convolution').map(({ input }) => input);
+/** The tensors whose zero point may not change with the call. */
+export function constantZeroPointSites(
+  layers: readonly Layer[],
+  target: IntegerTarget = onnxRuntimeTarget,
+): string[] {
+  return layers.flatMap((layer) => target.constantZeroPoints(layer));
 }
 
 /**
  * Rewrites a float graph so that the planned layers run as integers, with scales, zero points and biases
  * chosen by `call_index`.
  *
- * Convolutions become QLinearConv (which takes scales as runtime tensors at full speed), linear layers and 1×1
- * convolutions MatMulIntegerToFloat (whose output is not rounded). Inputs of convolutions have one zero point
- * for all calls (`shareZeroPoints`). The input graph is left as it was; names of inputs and outputs stay.
+ * What a layer becomes is the target's to say; tensors that it wants so have one zero point for all calls
+ * (`shareZeroPoints`). The input graph is left as it was; names of inputs and outputs stay.
  * @param model without biases at the convolutions to compute (`detachBiases`)
  * @throws CacheQuantError `calibration` when a tensor has no grid, `shape` when a correction does not fit its
  * layer or an image's size is not known, `unsupported` below opset 13 and for a convolution with a bias,
  * and for int4 weights where `liftOpset` refuses the graph
  */
-export function toIntegerGraph(model: OnnxModel, plan: IntegerGraphPlan): OnnxModel {
+export function toIntegerGraph(
+  model: OnnxModel,
+  plan: IntegerGraphPlan,
+  target: IntegerTarget = onnxRuntimeTarget,
+): OnnxModel {
   const result = cloneModel(model);
-  setOpset(result, 'com.microsoft', 1);
+  for (const [domain, version] of Object.entries(target.opsets)) setOpset(result, domain, version);
   if ([...plan.compute.values()].some(({ integers }) => integers.dtype === 'int4')) liftOpset(result);
   const layers = findLayers(result.graph);
   const computed = layers.filter((layer) => plan.compute.has(layer.id));
@@ -56,13 +60,9 @@ export function toIntegerGraph(model: OnnxModel, plan: IntegerGraphPlan): OnnxMo
     if (stored) storeAsIntegers(builder, layer, stored);
   }
   if (computed.length > 0) {
-    const convolutions = computed.filter((layer) => layer.kind === 'convolution');
-    const grids = shareZeroPoints(plan.grids, convolutionInputs(convolutions));
-    const rows = new GridRows(builder, grids, activationSites(computed));
-    integerConvolutions(builder, rows, convolutions, plan);
-    for (const layer of computed) {
-      if (layer.kind !== 'convolution') integerProduct(builder, rows, layer, plan);
-    }
+    const grids = shareZeroPoints(plan.grids, constantZeroPointSites(computed, target));
+    const rows = new GridRows(builder, grids, activationSites(computed, target));
+    target.write(builder, rows, computed, plan);
   }
   topologicalSort(result.graph);
   removeDeadNodes(result.graph);

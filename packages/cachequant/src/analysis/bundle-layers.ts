@@ -1,5 +1,12 @@
-import { type BundlePlan, type LayerMeasurement, PLAN, parsePlan } from '@cachequant/optimizer';
-import { type Bundle, type LayerScales, layerScales } from '@cachequant/pipeline';
+import {
+  type BundlePlan,
+  type LayerMeasurement,
+  type LayerScales,
+  layerScales,
+  PLAN,
+  parsePlan,
+} from '@cachequant/optimizer';
+import type { Bundle } from '@cachequant/pipeline';
 import { parseJson, type Runtime, readText, type Storage } from '@cachequant/tensor';
 
 /** What `inspect --layers` says of a layer of a bundle. */

@@ -25,6 +25,7 @@ import {
   toIntegerGraph,
 } from '@cachequant/quantizer';
 import { isDeviceTensor, MersenneTwister, type Tensor, tensor, throwIfAborted } from '@cachequant/tensor';
+import { wideBitsOf } from '../format.js';
 import { type Laboratory, loadGraph } from '../laboratory.js';
 import { type ComponentName, componentFolder, FLOAT_GRAPH } from './component.js';
 
@@ -93,7 +94,7 @@ export async function integerComponent(
   const computed = layers.filter((layer) => floatReason(model.graph, shapes, layer) === undefined);
   if (computed.length === 0) return undefined;
   const grids = await observe(lab, model, activationSites(computed), shapes, inputs);
-  const bits = lab.recipe.target === 'vnni' ? 8 : 7;
+  const bits = wideBitsOf(lab.recipe.target);
   return writeComponent(lab, componentFolder(name, 'integers'), async (add) => {
     const compute = new Map<string, PackedWeight>();
     const store = new Map<string, PackedWeight>();

@@ -1,4 +1,4 @@
-import type { Recipe } from '../recipe.js';
+import type { Format } from '../format.js';
 import type { LayerDecision } from './decision.js';
 
 /**
@@ -7,9 +7,9 @@ import type { LayerDecision } from './decision.js';
  */
 export function withFourBits(
   decisions: readonly LayerDecision[],
-  bits: Recipe['bits'],
+  format: Format | undefined,
 ): readonly LayerDecision[] {
-  if (bits !== 'w4a8') return decisions;
+  if (format?.weightBits !== 4) return decisions;
   return decisions.map((decision) =>
     decision.compute === 'integer' ? { ...decision, storage: 'int4' } : decision,
   );

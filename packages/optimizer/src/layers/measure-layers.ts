@@ -1,3 +1,4 @@
+import { wideBitsOf } from '../format.js';
 import type { DenoiserGraphs } from '../graphs/denoiser-graphs.js';
 import { readGraph } from '../graphs/float-graphs.js';
 import type { Laboratory } from '../laboratory.js';
@@ -35,7 +36,7 @@ export async function measureLayers(
   }: { readonly possible: readonly LayerDecision[]; readonly observation: FullObservation },
 ): Promise<MeasuredLayers | undefined> {
   if (lab.recipe.layers === 'all' || !possible.some(({ compute }) => compute === 'integer')) return undefined;
-  const bits = lab.recipe.target === 'vnni' ? 8 : 7;
+  const bits = wideBitsOf(lab.recipe.target);
   const { records } = await runner.stage('trial', () =>
     packWeights(lab, graphs, possible, { path: TRIAL_WEIGHTS, bits }),
   );

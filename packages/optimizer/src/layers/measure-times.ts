@@ -1,7 +1,6 @@
 import { medianOf } from '@cachequant/evaluate';
 import type { OnnxModel, OnnxNode } from '@cachequant/onnx';
-import { integerKernels } from '@cachequant/pipeline/internals';
-import { findLayers, type Layer } from '@cachequant/quantizer';
+import { findLayers, integerKernels, type Layer } from '@cachequant/quantizer';
 import type { ProfiledNode, Session } from '@cachequant/tensor';
 import { writeGraph } from '../graphs/float-graphs.js';
 import { loadGraph, runGraph } from '../laboratory.js';

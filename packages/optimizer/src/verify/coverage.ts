@@ -3,15 +3,16 @@ import type { Layer } from '@cachequant/quantizer';
 import type { ProfiledNode } from '@cachequant/tensor';
 import { tensor } from '@cachequant/tensor';
 import type { Variant } from '../candidates/variant.js';
+import { formatOf } from '../format.js';
 import { CACHE_NAME, type Laboratory, loadGraph, PREVIOUS_CACHE_NAME, runGraph } from '../laboratory.js';
 import type { Study } from '../study.js';
 
-const INTEGER_OPERATORS = new Set(['QLinearConv', 'MatMulIntegerToFloat', 'QGemm', 'QLinearMatMul']);
 const PROFILED_RUNS = 3;
 
 /** Runs both graphs a few times with profiling, where there is that, and compares what ran with what was planned. */
 export async function measureCoverage(study: Study, variant: Variant): Promise<Coverage> {
   const { lab, graphs } = study;
+  const kernels = formatOf(lab.recipe)?.target.kernels ?? {};
   const { profiling } = await lab.runtime.capabilities();
   const full = profiling ? await profile(study, variant.full) : [];
   const cached = variant.cached && (profiling ? await profile(study, variant.cached.graph) : []);
@@ -34,7 +35,7 @@ export async function measureCoverage(study: Study, variant: Variant): Promise<C
   let integer = 0;
   const missed = new Set<string>();
   for (const { nodes, layers, macs, calls } of parts) {
-    const ran = integerNodes(nodes);
+    const ran = nodes.filter(({ opType }) => Object.hasOwn(kernels, opType)).map(({ name }) => name);
     for (const layer of layers) {
       const work = (macs.get(layer.id) ?? 0) * calls;
       total += work;
@@ -55,10 +56,6 @@ export async function measureCoverage(study: Study, variant: Variant): Promise<C
 /** A node of the profile belongs to a layer when it carries the name that the integer graph gave it. */
 function isOf(node: string, { node: { name }, output }: Layer): boolean {
   return node.startsWith(`${name || output}/integer`);
-}
-
-function integerNodes(nodes: readonly ProfiledNode[]): string[] {
-  return nodes.filter(({ opType }) => INTEGER_OPERATORS.has(opType)).map(({ name }) => name);
 }
 
 function byOperator(nodes: readonly ProfiledNode[]): Coverage['operators'] {

@@ -2,6 +2,7 @@ import { CALL_INDEX_INPUT } from '@cachequant/onnx';
 import type { BundleManifest } from '@cachequant/pipeline/internals';
 import type { Choice } from '../candidates/choose.js';
 import { type ComponentDecision, FLOAT_GRAPH } from '../components/component.js';
+import { formatOf } from '../format.js';
 import type { FloatVariant } from '../graphs/float-variants.js';
 import { CACHE_NAME, PREVIOUS_CACHE_NAME } from '../laboratory.js';
 import type { BundlePlan } from '../plan-file.js';
@@ -79,7 +80,7 @@ export function describeRecipe(
 > {
   const { recipe, sampler } = lab;
   const cached = variant.cached!;
-  const integers = recipe.bits !== 'none';
+  const format = formatOf(recipe);
   return {
     sampler: { name: sampler.name, steps: sampler.steps, calls: sampler.calls },
     guidanceScale: lab.guidanceScale,
@@ -94,9 +95,9 @@ export function describeRecipe(
       ...(cached.smoothing && { smoothing: [...cached.smoothing] }),
     },
     bits: {
-      weights: weightBits(recipe),
-      activations: integers ? 8 : 32,
-      target: integers ? recipe.target : ('float' as const),
+      weights: format?.weightBits ?? 32,
+      activations: format?.activationBits ?? 32,
+      target: format ? recipe.target : ('float' as const),
     },
     layers: decisions.map(({ id, kind, macs, compute, storage, reason }) => ({
       id,
@@ -107,12 +108,6 @@ export function describeRecipe(
       reason,
     })),
   };
-}
-
-function weightBits({ bits, target }: Study['lab']['recipe']): number {
-  if (bits === 'none') return 32;
-  if (bits === 'w4a8') return 4;
-  return target === 'vnni' ? 8 : 7;
 }
 
 /** Every decision and the numbers it was made on. */

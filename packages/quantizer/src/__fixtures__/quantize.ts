@@ -2,12 +2,13 @@ import { inferShapes, type OnnxModel } from '@cachequant/onnx';
 import { MersenneTwister, type Runtime, type Tensor } from '@cachequant/tensor';
 import { type ActivationGridTable, ActivationStatistics } from '../activation-statistics.js';
 import { detachBiases } from '../detach-biases.js';
-import { activationSites, convolutionInputs, toIntegerGraph } from '../integer-graph.js';
+import { activationSites, constantZeroPointSites, toIntegerGraph } from '../integer-graph.js';
 import type { IntegerGraphPlan, OutputCorrection } from '../integer-graph-plan.js';
 import { findLayers, type Layer } from '../layers.js';
 import { addObservers, OBSERVATIONS_OUTPUT } from '../observe.js';
 import { type PackedWeight, packWeight } from '../packed-weight.js';
 import { shareZeroPoints } from '../shared-zero-point.js';
+import type { IntegerTarget } from '../targets/integer-target.js';
 import type { WeightBits } from '../weight-quantization.js';
 import { run } from './models.js';
 
@@ -27,8 +28,9 @@ export async function observeGrids(
   model: OnnxModel,
   layers: readonly Layer[],
   feedsByCall: readonly Feeds[],
+  target?: IntegerTarget,
 ): Promise<ActivationGridTable> {
-  const sites = activationSites(layers);
+  const sites = activationSites(layers, target);
   const generator = new MersenneTwister(3);
   const observed = addObservers(model, sites, {
     samplesPerCall: 1024,
@@ -39,7 +41,7 @@ export async function observeGrids(
   for (const [call, feeds] of feedsByCall.entries()) {
     statistics.record(call, (await run(runtime, observed, feeds))[OBSERVATIONS_OUTPUT]!.data);
   }
-  return shareZeroPoints(statistics.grids(), convolutionInputs(layers));
+  return shareZeroPoints(statistics.grids(), constantZeroPointSites(layers, target));
 }
 
 export async function pack(
@@ -68,16 +70,22 @@ export async function quantize(
   {
     corrections = new Map<string, OutputCorrection>(),
     choose = () => true,
+    target,
   }: {
     corrections?: ReadonlyMap<string, OutputCorrection>;
     choose?: (layer: Layer) => boolean;
+    target?: IntegerTarget;
   } = {},
 ): Promise<Quantized> {
   const detached = detachBiases(model, shapesFor(model, feedsByCall[0]!));
   const layers = findLayers(detached.graph).filter(choose);
-  const grids = await observeGrids(runtime, detached, layers, feedsByCall);
+  const grids = await observeGrids(runtime, detached, layers, feedsByCall, target);
   const packed = await pack(layers);
   const shapes = shapesFor(detached, feedsByCall[0]!);
-  const integer = toIntegerGraph(detached, { compute: packed, store: new Map(), grids, corrections, shapes });
+  const integer = toIntegerGraph(
+    detached,
+    { compute: packed, store: new Map(), grids, corrections, shapes },
+    target,
+  );
   return { model: integer, layers, grids, packed };
 }

@@ -6,9 +6,9 @@ import {
   readModel,
   readWeightBytes,
 } from '@cachequant/onnx';
+import type { BundleManifest } from '@cachequant/pipeline/internals';
+import { type IntegerTarget, integerKernels, onnxRuntimeTarget } from '@cachequant/quantizer';
 import { isDeviceTensor, type Runtime, type Storage, tensor } from '@cachequant/tensor';
-import { integerKernels } from './integer-kernels.js';
-import type { BundleManifest } from './manifest.js';
 
 /** The activation scales of one integer layer, one for each network call; null where the layer does not run. */
 export interface LayerScales {
@@ -17,20 +17,16 @@ export interface LayerScales {
   readonly output: readonly (number | null)[] | undefined;
 }
 
-/** Where the operators have their activation scales. */
-const SCALE_INPUTS: Readonly<Record<string, { readonly input: number; readonly output?: number }>> = {
-  QLinearConv: { input: 1, output: 6 },
-  MatMulIntegerToFloat: { input: 2 },
-};
-
 /**
  * Reads the scales that a bundle's layers really compute with, by layer id: the part of each graph that depends on
  * `call_index` alone is run for every call that the graph makes.
+ * @param target that the bundle was made for
  */
 export async function layerScales(
   storage: Storage,
   runtime: Runtime,
   { denoiser, schedule, sampler, layers }: BundleManifest,
+  target: IntegerTarget = onnxRuntimeTarget,
 ): Promise<ReadonlyMap<string, LayerScales>> {
   const refreshes = new Set(schedule.refreshSteps);
   const all = Array.from({ length: sampler.calls }, (_, call) => call);
@@ -41,7 +37,7 @@ export async function layerScales(
     [denoiser.cached, all.filter((call) => !refreshes.has(call))],
   ] as const) {
     const model = await readModel(storage, graph.file);
-    const sites = scaleSites(model, layers);
+    const sites = scaleSites(model, layers, target);
     const names = [
       ...new Set(sites.flatMap(({ input, output }) => (output === undefined ? [input] : [input, output]))),
     ];
@@ -65,7 +61,11 @@ interface ScaleSite {
   readonly output: string | undefined;
 }
 
-function scaleSites({ graph }: OnnxModel, layers: BundleManifest['layers']): ScaleSite[] {
+function scaleSites(
+  { graph }: OnnxModel,
+  layers: BundleManifest['layers'],
+  { kernels }: IntegerTarget,
+): ScaleSite[] {
   const weights = new Map<string, string>();
   for (const { id } of layers.filter(({ compute }) => compute === 'integer')) {
     for (const [name, { dtype, dims }] of graph.initializers) {
@@ -73,7 +73,7 @@ function scaleSites({ graph }: OnnxModel, layers: BundleManifest['layers']): Sca
     }
   }
   return [...integerKernels(graph, weights)].flatMap(([{ opType, inputs }, id]) => {
-    const places = SCALE_INPUTS[opType];
+    const places = kernels[opType];
     if (!places) return [];
     return [
       {

@@ -1,12 +1,12 @@
 import { type CallTableBuilder, GraphIndex } from '@cachequant/onnx';
-import type { GridRows } from './grid-rows.js';
+import type { GridRows } from '../../grid-rows.js';
+import type { IntegerGraphPlan } from '../../integer-graph-plan.js';
+import { integerWeight } from '../../integer-weight.js';
+import type { Layer } from '../../layers.js';
+import { removeNode } from '../../replace-layer.js';
 import { correctedBias, correctedScales } from './integer-convolution.js';
-import type { IntegerGraphPlan } from './integer-graph-plan.js';
-import { integerWeight } from './integer-weight.js';
-import type { Layer } from './layers.js';
 import { type OutputSlice, type OutputSlices, outputSlices } from './output-slices.js';
 import { wirePointwise } from './pointwise-layout.js';
-import { removeNode } from './replace-layer.js';
 
 /**
  * Turns a linear layer or a 1×1 convolution into MatMulIntegerToFloat, whose output is not rounded. A linear layer

@@ -2,7 +2,7 @@ import { makeNode, type OnnxNode } from '@cachequant/onnx';
 import { createNodeRuntime } from '@cachequant/runtime-node';
 import type { Runtime, Tensor } from '@cachequant/tensor';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { emulateProduct } from './__fixtures__/emulate.js';
+import { emulateProduct } from '../../__fixtures__/emulate.js';
 import {
   buildModel,
   callIndex,
@@ -11,8 +11,8 @@ import {
   normal,
   run,
   signalToNoise,
-} from './__fixtures__/models.js';
-import { quantize } from './__fixtures__/quantize.js';
+} from '../../__fixtures__/models.js';
+import { quantize } from '../../__fixtures__/quantize.js';
 
 let runtime: Runtime;
 beforeAll(async () => {

@@ -2,7 +2,7 @@ import { makeNode } from '@cachequant/onnx';
 import { createNodeRuntime } from '@cachequant/runtime-node';
 import type { Runtime } from '@cachequant/tensor';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { emulateConvolution, gridAt, type Window } from './__fixtures__/emulate.js';
+import { emulateConvolution, gridAt, type Window } from '../../__fixtures__/emulate.js';
 import {
   buildModel,
   callIndex,
@@ -10,10 +10,10 @@ import {
   normal,
   run,
   signalToNoise,
-} from './__fixtures__/models.js';
-import { observeGrids, quantize } from './__fixtures__/quantize.js';
-import { toIntegerGraph } from './integer-graph.js';
-import { findLayers } from './layers.js';
+} from '../../__fixtures__/models.js';
+import { observeGrids, quantize } from '../../__fixtures__/quantize.js';
+import { toIntegerGraph } from '../../integer-graph.js';
+import { findLayers } from '../../layers.js';
 
 let runtime: Runtime;
 beforeAll(async () => {

@@ -1,5 +1,5 @@
 import { type GraphIndex, getInt, type OnnxNode, type TensorFacts } from '@cachequant/onnx';
-import type { Layer } from './layers.js';
+import type { Layer } from '../../layers.js';
 
 type Shapes = ReadonlyMap<string, TensorFacts>;
 

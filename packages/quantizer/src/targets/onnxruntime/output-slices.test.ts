@@ -2,8 +2,8 @@ import { makeNode, type OnnxNode } from '@cachequant/onnx';
 import { createNodeRuntime } from '@cachequant/runtime-node';
 import { type Runtime, tensor } from '@cachequant/tensor';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { buildModel, callIndex, normal, run, signalToNoise } from './__fixtures__/models.js';
-import { quantize } from './__fixtures__/quantize.js';
+import { buildModel, callIndex, normal, run, signalToNoise } from '../../__fixtures__/models.js';
+import { quantize } from '../../__fixtures__/quantize.js';
 
 let runtime: Runtime;
 beforeAll(async () => {
