@@ -31,7 +31,7 @@ const INDEX = JSON.stringify({
 beforeEach(async () => {
   server = await HubServer.start(ID);
   server.files = {
-    'README.md': small('# tiny'),
+    'README.md': small('---\nlicense: openrail++\ntags:\n- x\n---\n# tiny'),
     'model_index.json': small(INDEX),
     'scheduler/scheduler_config.json': small('{}'),
     'tokenizer/vocab.json': small('{"a":0}'),
@@ -120,7 +120,7 @@ describe('downloadModel(id)', () => {
     expect(server.requests(/resolve/)).toEqual([]);
     server.seen.length = 0;
     const pinned = await download({ revision: server.commit });
-    expect(pinned).toMatchObject({ commit: server.commit, stale: false });
+    expect(pinned).toMatchObject({ commit: server.commit, license: 'openrail++', stale: false });
     expect(server.seen).toEqual([]);
   });
 

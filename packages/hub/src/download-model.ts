@@ -7,6 +7,7 @@ import { checkSpace, onDisk } from './disk.js';
 import { downloadBlob } from './download-blob.js';
 import { HubError } from './hub-error.js';
 import type { Connection } from './hub-fetch.js';
+import { licenseOfCard } from './model-card.js';
 import { checkModelId, checkRevision, isCommit } from './model-id.js';
 import { type HubProgress, ProgressMeter } from './progress.js';
 import { type HubFile, listRepository, type Revision, resolveRevision } from './repository-files.js';
@@ -41,7 +42,7 @@ export interface CachedModel {
   /** Paths in the folder of all files that were chosen. */
   readonly files: readonly string[];
   readonly variant: string | undefined;
-  /** As the model's card says it; undefined where it does not, or where the Hub was not asked. */
+  /** As the model's card says it. */
   readonly license: string | undefined;
   /** Whether the Hub could not be reached, so that the branch may have moved on since. */
   readonly stale: boolean;
@@ -128,7 +129,8 @@ async function fromCache(
   for (const path of chosen.paths) {
     if (!(await cache.has(commit, tree.find((file) => file.path === path)!))) return undefined;
   }
-  return describe(cache, id, { commit, license: undefined }, chosen, true);
+  const license = await licenseOfCard(cache.snapshot(commit));
+  return describe(cache, id, { commit, license }, chosen, true);
 }
 
 const INDEX = 'model_index.json';

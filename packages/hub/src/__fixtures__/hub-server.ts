@@ -32,7 +32,10 @@ export interface Seen {
   authorization: string | undefined;
 }
 
-/** A server that speaks the part of the Hub's API that downloads need, and a second one for large files. */
+/**
+ * A server that speaks the part of the Hub's API that downloads need, and a second one for large files. Python's
+ * huggingface_hub 2.4.0 downloads from it, too.
+ */
 export class HubServer {
   readonly commit = '0123456789abcdef0123456789abcdef01234567';
   readonly seen: Seen[] = [];
@@ -94,6 +97,11 @@ export class HubServer {
     if (file === undefined) {
       return refuse(response, { at: /./, status: 401, headers: { 'x-error-code': 'RepoNotFound' } });
     }
+    // What Python's client wants to see; ours goes by the list of files.
+    response.setHeader('x-repo-commit', this.commit);
+    response.setHeader('etag', `"${file.lfs ? sha256(file.content) : gitHash(file.content)}"`);
+    if (file.lfs) response.setHeader('x-linked-etag', `"${sha256(file.content)}"`);
+    if (file.lfs) response.setHeader('x-linked-size', file.content.length);
     if (!file.lfs) return sendContent(request, response, file.content, trouble);
     return response.writeHead(302, { location: `${urlOf(this.#storage)}/${name}?signature=x` }).end();
   }
