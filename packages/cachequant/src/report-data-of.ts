@@ -11,6 +11,7 @@ export interface ReportSizes {
   readonly bundleTotal: number;
 }
 
+/** What a report says beside what the optimization itself measured. */
 export interface ReportContext {
   readonly title: string;
   readonly machine: string;
@@ -184,9 +185,9 @@ function leftOutOf({ manifest, choice, verification, study }: OptimizeSummary): 
       what: `Integers in ${id}`,
       why: 'planned, but the runtime did not run it so: please report this',
     })),
-    ...choice.candidates
-      .filter(({ schedule }) => schedule !== choice.chosen.schedule)
-      .map(({ schedule }) => ({
+    ...[...new Set(choice.candidates.map(({ schedule }) => schedule))]
+      .filter((schedule) => schedule !== choice.chosen.schedule)
+      .map((schedule) => ({
         what: `The ${schedule} schedule`,
         why: `${choice.chosen.schedule} measured better on the calibration images`,
       })),

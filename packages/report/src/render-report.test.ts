@@ -58,6 +58,30 @@ describe('renderReport', () => {
     expect(numbers).toContain('95 % interval 31.7 to 33.7 dB');
   });
 
+  it('gives nine files of the denoiser colours that differ, but for the smallest', () => {
+    const denoiserItems = Array.from({ length: 9 }, (_, at) => ({ name: `f${at}`, bytes: 10 + at }));
+    const size = byId('size', elementsOf(renderReport({ ...sample, denoiserItems })));
+    const swatches = inClass(elementsIn(size), 'swatch').map((swatch) => attribute(swatch, 'class'));
+    expect(new Set(swatches.slice(0, 7)).size).toBe(7);
+    expect(swatches.slice(7)).toEqual(['swatch float', 'swatch float']);
+    expect(plain(textOf(size))).toMatch(/f8.*f7.*f0/s);
+  });
+
+  it('tells candidates of one name apart, by refreshes or by a number', () => {
+    const [first, second] = sample.candidates;
+    const candidates = [first!, { ...first!, refreshSteps: [0, 9] }, second!, { ...second!, psnr: 20 }];
+    const rows = elementsIn(byId('schedule', elementsOf(renderReport({ ...sample, candidates }))));
+    const named = rows
+      .filter((element) => attribute(element, 'data-label') === 'Correction')
+      .map((cell) => textOf(cell));
+    expect(named).toEqual([
+      'forecast, 10 refreshes',
+      'forecast, 2 refreshes',
+      'per channel, 10 refreshes, no. 1',
+      'per channel, 10 refreshes, no. 2',
+    ]);
+  });
+
   it('asks for nothing outside: no script, no link, no address but data: in it', () => {
     expect(
       elements.filter(({ tagName }) => ['script', 'link', 'iframe', 'object', 'base'].includes(tagName)),

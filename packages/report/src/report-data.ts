@@ -39,6 +39,7 @@ export interface StageTimes {
   readonly decoderMs: number;
 }
 
+/** A schedule with its correction that was tried, and the PSNR it had. */
 export interface ReportCandidate {
   readonly schedule: string;
   readonly correction: string;

@@ -26,7 +26,8 @@ export function table(
   layout: TableLayout = 'plain',
 ): Markup {
   const alignment = (index: number) => columns[index]?.numeric && html` class="number"`;
-  return html`<div class="scroll"><table class="${layout}" role="table">
+  // A table that is too wide scrolls, by the keyboard too.
+  return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table class="${layout}" role="table">
 <caption>${caption}</caption>
 <thead><tr role="row">${columns.map(({ heading }, index) => html`<th scope="col" role="columnheader"${alignment(index)}>${heading}</th>`)}</tr></thead>
 <tbody>

@@ -1,7 +1,5 @@
-import { HEAT_SHADES } from '../plots/heat-map.js';
+import { HEAT_SHADES, SWATCHES } from './palette.js';
 import { THEME } from './theme.js';
-
-const SWATCHES = ['float', 'full', 'cached', 'warm', 'text-encoder', 'decoder'];
 
 const PAGE = `
 *, *::before, *::after { box-sizing: border-box; }
@@ -72,6 +70,8 @@ const FIGURES = `
 .plot text, .mini text { white-space: pre; }
 .plot text { font-family: system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; font-variant-numeric: tabular-nums; }
 .plot.narrow { display: none; }
+.key-of-points { display: none; margin: 0.6rem 0 0; padding-left: 1.6rem; list-style: decimal; font-size: 0.9rem; }
+.key-of-points .emphasis { font-weight: 650; }
 .mini svg { display: block; width: 100%; min-width: 9rem; height: 1rem; }
 .legend { display: flex; flex-wrap: wrap; gap: 0.25rem 1.4rem; margin-top: 0.6rem; font-size: 0.9rem; color: var(--muted); }
 .swatch { display: inline-block; width: 0.8em; height: 0.8em; margin-right: 0.5em; border-radius: 2px; }
@@ -99,15 +99,17 @@ const NARROW = `
   main { padding-top: 2rem; }
   section { margin-top: 3.25rem; }
   .plot.wide { display: none; }
-  .plot.narrow { display: block; }
+  .plot.narrow, .key-of-points { display: block; }
   .pairs { gap: 1.5rem; }
+}
+@media screen and (max-width: 52rem) {
   .stacked thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   .stacked, .stacked tbody, .stacked caption { display: block; }
-  .stacked tr { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 0.1rem 1.25rem; padding: 0.8rem 0; border-bottom: 1px solid var(--line); }
+  .stacked tr { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(14rem, 100%), 1fr)); gap: 0.1rem 1.25rem; padding: 0.8rem 0; border-bottom: 1px solid var(--line); }
   .stacked tbody th { grid-column: 1 / -1; padding: 0 0 0.2rem; border: 0; font-weight: 600; }
   .stacked td { display: flex; justify-content: space-between; gap: 0.5rem; padding: 0; border: 0; text-align: right; font-size: 0.85rem; }
   .stacked td::before { content: attr(data-label); color: var(--muted); font-weight: 400; text-align: left; }
-  .stacked td:has(.mini) { grid-column: 1 / -1; grid-row: 3; display: block; padding-top: 0.4rem; }
+  .stacked td:has(.mini) { grid-column: 1 / -1; display: block; padding-top: 0.4rem; }
   .stacked td:has(.mini)::before { display: none; }
 }
 @media print {

@@ -1,10 +1,9 @@
 import { dot, rect } from '@observablehq/plot';
 import type { Markup } from '../html/markup.js';
+import { HEAT_SHADES } from '../page/palette.js';
 import type { ReportData } from '../report-data.js';
 import { figure, type SvgElement, WIDTHS } from './figure.js';
 
-/** Shades of the page's heat ramp, `--heat-0` to `--heat-8`. */
-export const HEAT_SHADES = 9;
 /** Above this number of calls several calls share a cell, so that the page stays small. */
 const MAX_CELLS = 200;
 const MARGIN = 40;

@@ -8,17 +8,25 @@ export interface LabelledPoint {
   readonly reach: readonly [number, number];
 }
 
-/** Top left corner of a label. */
+/** Where a label begins, ends or has its middle, and its upper edge. */
 export interface LabelPosition {
   readonly x: number;
   readonly y: number;
+  readonly anchor: 'start' | 'middle' | 'end';
 }
 
-interface Box extends LabelPosition {
+interface Box {
+  readonly x: number;
+  readonly y: number;
   readonly width: number;
   readonly height: number;
 }
 
+interface Candidate extends Box {
+  readonly anchor: LabelPosition['anchor'];
+}
+
+const SHARE = { start: 0, middle: 0.5, end: 1 } as const;
 const GAP = 12;
 const RADIUS = 8;
 
@@ -31,14 +39,15 @@ export function placeLabels(
   frame: { readonly width: number; readonly height: number },
 ): LabelPosition[] {
   const marks = points.map(markBox);
-  const placed: Box[] = [];
+  const placed: Candidate[] = [];
   for (const point of points) {
     const obstacles = [...placed, ...marks];
     const cost = (box: Box) =>
       obstacles.reduce((sum, obstacle) => sum + overlap(box, obstacle), 0) + 4 * outside(box, frame);
     placed.push(candidates(point, frame.width).reduce((best, box) => (cost(box) < cost(best) ? box : best)));
   }
-  return placed.map(({ x, y }) => ({ x, y }));
+  // By the side that faces the point, so that a font that is wider than assumed does not reach into it.
+  return placed.map(({ x, y, width, anchor }) => ({ x: x + SHARE[anchor] * width, y, anchor }));
 }
 
 function markBox({ x, y, reach: [up, down] }: LabelledPoint): Box {
@@ -46,23 +55,27 @@ function markBox({ x, y, reach: [up, down] }: LabelledPoint): Box {
   return { x: x - RADIUS, y: y - top, width: 2 * RADIUS, height: top + Math.max(RADIUS, down) };
 }
 
-function candidates({ x, y, width, height, reach: [up, down] }: LabelledPoint, frameWidth: number): Box[] {
+function candidates(
+  { x, y, width, height, reach: [up, down] }: LabelledPoint,
+  frameWidth: number,
+): Candidate[] {
   const centred = Math.max(0, Math.min(x - width / 2, frameWidth - width));
   const middle = y - height / 2;
   const right = x + GAP;
   const left = x - GAP - width;
   const above = y - Math.max(up, RADIUS) - height - 1;
   const below = y + Math.max(down, RADIUS) + 1;
-  return [
-    [right, middle],
-    [left, middle],
-    [centred, above],
-    [centred, below],
-    [right, above],
-    [right, below],
-    [left, above],
-    [left, below],
-  ].map(([boxX, boxY]) => ({ x: boxX!, y: boxY!, width, height }));
+  const places = [
+    [right, middle, 'start'],
+    [left, middle, 'end'],
+    [centred, above, 'middle'],
+    [centred, below, 'middle'],
+    [right, above, 'start'],
+    [right, below, 'start'],
+    [left, above, 'end'],
+    [left, below, 'end'],
+  ] as const;
+  return places.map(([boxX, boxY, anchor]) => ({ x: boxX, y: boxY, width, height, anchor }));
 }
 
 function overlap(a: Box, b: Box): number {

@@ -1,6 +1,6 @@
 import { dot, gridX, gridY, link, ruleX, text } from '@observablehq/plot';
 import { formatDecibels, formatTimes } from '../html/format.js';
-import { type Markup, replaceForbidden } from '../html/markup.js';
+import { html, type Markup, replaceForbidden } from '../html/markup.js';
 import type { ReportRow } from '../report-data.js';
 import { FONT_SIZE, figure, WIDTHS } from './figure.js';
 import { placeLabels } from './label-placement.js';
@@ -8,7 +8,8 @@ import { placeLabels } from './label-placement.js';
 type MeasuredRow = ReportRow & { readonly psnr: number };
 
 const MARGIN = { left: 44, right: 12, top: 26, bottom: 44 };
-const CHARACTER_WIDTH = FONT_SIZE * 0.56;
+/** Of a wide system font. */
+const CHARACTER_WIDTH = FONT_SIZE * 0.6;
 
 /** Speed against quality; rows without a finite PSNR are not in it, since they have no place on the scale. */
 export function speedQualityScatter(rows: readonly ReportRow[], bundleId: string | undefined): Markup | null {
@@ -18,13 +19,23 @@ export function speedQualityScatter(rows: readonly ReportRow[], bundleId: string
   const description = `Speed against PSNR. ${measured
     .map((row) => `${row.label}: ${formatTimes(row.speedup)}, ${formatDecibels(row.psnr)}`)
     .join('; ')}.`;
-  return figure(description, (width) => scatterOptions(ordered, bundleId, width), {
+  return html`${figure(description, (width) => scatterOptions(ordered, measured, bundleId, width), {
     caption:
       'Up is closer to the original’s pictures, right is faster. Vertical lines are 95 % intervals over the seeds.',
-  });
+  })}<ol class="key-of-points" aria-hidden="true">${measured.map(
+    ({ id, label }) => html`<li${id === bundleId && html` class="emphasis"`}>${label}</li>`,
+  )}</ol>`;
 }
 
-function scatterOptions(rows: readonly MeasuredRow[], bundleId: string | undefined, width: number) {
+function scatterOptions(
+  rows: readonly MeasuredRow[],
+  listed: readonly MeasuredRow[],
+  bundleId: string | undefined,
+  width: number,
+) {
+  // There is no room for names on a phone: the points have numbers, and a list below has the names.
+  const nameOf = (row: MeasuredRow) =>
+    width === WIDTHS.wide ? replaceForbidden(row.label) : String(listed.indexOf(row) + 1);
   const height = width === WIDTHS.wide ? 420 : 380;
   const x = padded([1, ...rows.map(({ speedup }) => speedup)], 0.12);
   const y = padded(
@@ -38,7 +49,7 @@ function scatterOptions(rows: readonly MeasuredRow[], bundleId: string | undefin
     x: scaleX(row.speedup),
     y: scaleY(row.psnr),
     reach: reach(row, scaleY),
-    width: row.label.length * CHARACTER_WIDTH * (row.id === bundleId ? 1.1 : 1),
+    width: nameOf(row).length * CHARACTER_WIDTH * (row.id === bundleId ? 1.12 : 1),
     height: FONT_SIZE * 1.25,
   }));
   const positions = placeLabels(points, frame);
@@ -99,8 +110,9 @@ function scatterOptions(rows: readonly MeasuredRow[], bundleId: string | undefin
         text([row], {
           x: 'speedup',
           y: 'psnr',
-          text: () => replaceForbidden(row.label),
-          textAnchor: 'start',
+          text: () => nameOf(row),
+          className: 'point-label',
+          textAnchor: positions[index]!.anchor,
           lineAnchor: 'top',
           dx: positions[index]!.x - points[index]!.x,
           dy: positions[index]!.y - points[index]!.y + 2,

@@ -1,7 +1,8 @@
 import { formatCompact } from '../html/format.js';
 import { html, type Markup } from '../html/markup.js';
 import { section } from '../html/section.js';
-import { distanceHeatMap, HEAT_SHADES } from '../plots/heat-map.js';
+import { HEAT_SHADES } from '../page/palette.js';
+import { distanceHeatMap } from '../plots/heat-map.js';
 import type { ReportData } from '../report-data.js';
 
 /** How much the cached features change from call to call, and the groups that the schedule made of them. */

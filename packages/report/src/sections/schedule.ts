@@ -43,7 +43,7 @@ function candidateTable(candidates: readonly ReportCandidate[], calls: number): 
       { heading: 'Calls computed anew' },
       { heading: 'PSNR', numeric: true },
     ],
-    [...candidates]
+    distinctlyNamed(candidates)
       .sort((a, b) => b.psnr - a.psnr)
       .map((candidate) => ({
         cells: [
@@ -56,4 +56,23 @@ function candidateTable(candidates: readonly ReportCandidate[], calls: number): 
       })),
     'stacked',
   );
+}
+
+/** Candidates of one name are told apart by how often they refresh, and where that is alike too, by a number. */
+function distinctlyNamed(candidates: readonly ReportCandidate[]): ReportCandidate[] {
+  const byRefreshes = told(candidates, ({ refreshSteps }) => `${refreshSteps.length} refreshes`);
+  let number = 0;
+  return told(byRefreshes, () => `no. ${++number}`);
+}
+
+function told(
+  candidates: readonly ReportCandidate[],
+  difference: (candidate: ReportCandidate) => string,
+): ReportCandidate[] {
+  const nameOf = ({ schedule, correction }: ReportCandidate) => JSON.stringify([schedule, correction]);
+  return candidates.map((candidate) => {
+    const alike = candidates.filter((other) => nameOf(other) === nameOf(candidate));
+    if (alike.length === 1) return candidate;
+    return { ...candidate, correction: `${candidate.correction}, ${difference(candidate)}` };
+  });
 }

@@ -2,16 +2,17 @@ import { denoiserBytes } from '../bundle-row.js';
 import { formatBytes, formatShare } from '../html/format.js';
 import { html, type Markup } from '../html/markup.js';
 import { section, table } from '../html/section.js';
+import { ITEM_COLORS } from '../page/palette.js';
 import { stackedBars } from '../plots/stacked-bars.js';
 import type { ReportData } from '../report-data.js';
 
-const COLORS = ['full', 'cached', 'decoder', 'text-encoder', 'float'];
-
 /** What the denoiser's bytes are. */
 export function size(data: ReportData): Markup {
-  const { denoiserItems: items, sourceDenoiserBytes } = data;
+  const { sourceDenoiserBytes } = data;
+  const items = [...data.denoiserItems].sort((a, b) => b.bytes - a.bytes);
   const total = denoiserBytes(data);
-  const color = (index: number) => COLORS[index % COLORS.length]!;
+  // The smallest of many share the grey of the rest, where they lie side by side.
+  const color = (index: number) => (index < ITEM_COLORS ? `item-${index}` : 'float');
   const bars = [
     {
       label: 'Original denoiser',
