@@ -6,9 +6,11 @@ import { root, toolPath } from '../workspace/paths.mjs';
 import { capture, seconds } from '../workspace/phase.mjs';
 import { bringPnpm } from '../workspace/pnpm.mjs';
 import { exitOnSignals } from '../workspace/signals.mjs';
+import { consumerTypeProblems } from './consumer-types.mjs';
+import { undocumentedExports } from './doc-comments.mjs';
 import { findViolations } from './import-direction.mjs';
 import { packageFileProblems } from './package-files.mjs';
-import { publintProblems, sourceConditionProblems, typeProblems } from './packed.mjs';
+import { publintProblems, sourceConditionProblems, sourceMapProblems, typeProblems } from './packed.mjs';
 import { packAll } from './packing.mjs';
 
 exitOnSignals();
@@ -29,6 +31,7 @@ const biome = ['ci', '--colors=off', '--error-on-warnings', '--diagnostic-level=
 const checks = [
   { name: 'imports', run: () => findViolations(root) },
   { name: 'package files', run: () => packageFileProblems(root) },
+  { name: 'doc-comments', run: () => undocumentedExports(root) },
   { name: 'lint and format', run: () => tool('@biomejs/biome', 'biome', biome) },
   { name: 'unused code', run: () => tool('knip', 'knip', ['--no-progress']) },
   { name: 'types', run: buildPackages },
@@ -40,8 +43,10 @@ const checks = [
     name: 'types of tests in browsers',
     run: () => tool('typescript', 'tsc', ['-p', 'tsconfig.test.web.json', '--pretty', 'false']),
   },
+  { name: 'types in a strict project', run: () => consumerTypeProblems(root), after: 'types' },
   { name: 'packing', run: packPackages, after: 'types' },
   { name: 'published exports', run: () => packed.flatMap(sourceConditionProblems), after: 'packing' },
+  { name: 'source maps', run: () => packed.flatMap(sourceMapProblems), after: 'packing' },
   { name: 'publint', run: () => ofEach(publintProblems), after: 'packing' },
   { name: 'published types', run: () => ofEach(typeProblems), after: 'packing' },
 ];

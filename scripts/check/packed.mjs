@@ -1,4 +1,5 @@
 // @ts-check
+import path from 'node:path';
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import { filterProblems } from '@arethetypeswrong/core/problems';
 import { publint } from 'publint';
@@ -51,4 +52,27 @@ export function sourceConditionProblems({ member }) {
   return published.includes('@cachequant/source')
     ? [`${member.folder}/package.json: publishConfig.exports must repeat exports without @cachequant/source`]
     : [];
+}
+
+/**
+ * Source maps that lead nowhere: each source must be in the package or inside the map.
+ *
+ * @param {Packed} packed
+ * @returns {string[]}
+ */
+export function sourceMapProblems({ member, tarball }) {
+  const files = createPackageFromTarballData(new Uint8Array(tarball));
+  return files
+    .listFiles()
+    .filter((file) => file.endsWith('.map'))
+    .flatMap((file) => {
+      const { sources, sourcesContent = [] } = JSON.parse(files.readFile(file));
+      const missing = sources.filter(
+        (/** @type {string} */ source, /** @type {number} */ at) =>
+          typeof sourcesContent[at] !== 'string' &&
+          !files.fileExists(path.posix.join(path.posix.dirname(file), source)),
+      );
+      const name = file.replace(/^.*node_modules\/(@[^/]+\/)?[^/]+\//, '');
+      return missing.map((/** @type {string} */ source) => `${member.folder}: ${name} refers to ${source}`);
+    });
 }

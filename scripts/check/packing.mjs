@@ -1,5 +1,5 @@
 // @ts-check
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { toolEnvironment } from '../workspace/environment.mjs';
@@ -26,6 +26,7 @@ export async function packAll({ script, commandFolder }) {
   const removeFolder = () => rmSync(folder, { recursive: true, force: true });
   process.once('exit', removeFolder);
   const packages = members().filter(({ manifest }) => !manifest.private);
+  for (const { path: folder } of packages) removeStaleOutputs(path.join(folder, 'dist'));
   const filters = packages.flatMap(({ manifest }) => ['--filter', manifest.name]);
   const args = [script, '--recursive', ...filters, 'pack', '--pack-destination', folder];
   await mustSucceed('Packing', process.execPath, args, { cwd: root, env: toolEnvironment(commandFolder) });
@@ -41,3 +42,22 @@ export async function packAll({ script, commandFolder }) {
 /** @param {Member} member */
 const tarballName = ({ manifest }) =>
   `${manifest.name.replace('@', '').replace('/', '-')}-${manifest.version}.tgz`;
+
+/**
+ * Removes what was built from sources that have gone since, which would be published: the compiler leaves it.
+ *
+ * @param {string} dist
+ */
+function removeStaleOutputs(dist) {
+  const files = readdirSync(dist, { recursive: true, encoding: 'utf8' });
+  for (const file of files.filter((name) => name.endsWith('.map'))) {
+    const map = path.join(dist, file);
+    const { sources } = JSON.parse(readFileSync(map, 'utf8'));
+    const isStale = sources.every(
+      (/** @type {string} */ source) => !existsSync(path.resolve(path.dirname(map), source)),
+    );
+    if (!isStale) continue;
+    rmSync(map);
+    rmSync(map.replace(/\.map$/, ''), { force: true });
+  }
+}

@@ -31,17 +31,8 @@ export async function main(name, args) {
 async function runTask(name, args) {
   const task = tasks.get(name ?? '');
   if (!task) throw new TaskFailure(`Unknown task ${name}; there are: ${[...tasks.keys()].join(', ')}.`, 2);
-  if (task.forDevelopment) requireDevelopmentNode(name);
   const pnpm = await phase('getting pnpm', bringPnpm);
   if (task.needsInstall !== false) await install(pnpm);
   if (task.needsBuild) await phase('building', () => build(pnpm));
   return task.run(args, toolEnvironment(pnpm.commandFolder));
-}
-
-/** @param {string | undefined} task */
-function requireDevelopmentNode(task) {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  if (major > 20 ? major !== 22 || minor >= 12 : minor >= 19) return;
-  const found = `this is Node ${process.versions.node} (${process.execPath})`;
-  throw new TaskFailure(`The tools behind \`${task}\` need Node 20.19, 22.12, or newer; ${found}.`);
 }

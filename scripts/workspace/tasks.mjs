@@ -9,18 +9,16 @@ import { runTests } from './run-tests.mjs';
  * @typedef {object} Task
  * @property {boolean} needsBuild
  * @property {boolean} [needsInstall] true, if left out
- * @property {boolean} [forDevelopment] its tools need Node 20.19, not any 20
  * @property {(args: readonly string[], env: NodeJS.ProcessEnv) => Promise<number>} run
  */
 
 /**
  * @param {string} script
- * @param {{ needsBuild: boolean, forDevelopment?: boolean, cwd?: () => string }} options
+ * @param {{ needsBuild: boolean, cwd?: () => string }} options
  * @returns {Task}
  */
-const program = (script, { needsBuild, forDevelopment, cwd = () => root }) => ({
+const program = (script, { needsBuild, cwd = () => root }) => ({
   needsBuild,
-  forDevelopment,
   run: (args, env) => foreground([inRoot(script), ...args], { cwd: cwd(), env }),
 });
 
@@ -40,19 +38,16 @@ async function runPnpm(args, env) {
 export const tasks = new Map([
   ['build', { needsBuild: true, run: async () => 0 }],
   ['demo', program('apps/quickstart-node/dist/demo.js', { needsBuild: true })],
-  ['studio', program('apps/studio/tools/studio.mjs', { needsBuild: true, forDevelopment: true })],
-  [
-    'studio:test',
-    { needsBuild: true, forDevelopment: true, run: (args, env) => runTests(['apps/studio', ...args], env) },
-  ],
+  ['studio', program('apps/studio/tools/studio.mjs', { needsBuild: true })],
+  ['studio:test', { needsBuild: true, run: (args, env) => runTests(['apps/studio', ...args], env) }],
   ['bench', program('apps/benchmarks/dist/bench.js', { needsBuild: true })],
   ['bench:peers', program('apps/benchmarks/dist/peers.js', { needsBuild: true })],
   ['bench:w4a8', program('apps/benchmarks/dist/w4a8/bench.js', { needsBuild: true })],
   ['ablation', program('apps/benchmarks/dist/ablation.js', { needsBuild: true })],
   ['guide-pictures', program('apps/benchmarks/dist/guide-pictures.js', { needsBuild: true })],
-  ['test', { needsBuild: true, forDevelopment: true, run: runTests }],
-  ['check', program('scripts/check/main.mjs', { needsBuild: false, forDevelopment: true })],
+  ['test', { needsBuild: true, run: runTests }],
+  ['check', program('scripts/check/main.mjs', { needsBuild: false })],
   ['cachequant', program('packages/cachequant/dist/bin.js', { needsBuild: true, cwd: callersFolder })],
   ['pnpm', { needsInstall: false, needsBuild: false, run: runPnpm }],
-  ['release:rehearse', program('scripts/release/rehearse.mjs', { needsBuild: false, forDevelopment: true })],
+  ['release:rehearse', program('scripts/release/rehearse.mjs', { needsBuild: false })],
 ]);

@@ -7,4 +7,5 @@ export const EXIT_CODES = {
   interrupted: 130,
 } as const;
 
+/** One of the exit codes of {@link EXIT_CODES}. */
 export type ExitCode = (typeof EXIT_CODES)[keyof typeof EXIT_CODES];

@@ -1,7 +1,12 @@
 import { printable } from './printable.js';
 
-/** A terminal, a pipe, or a buffer in tests. */
-export type OutputStream = NodeJS.WritableStream & { readonly isTTY?: boolean | undefined };
+/** A terminal, a pipe, or a buffer in tests: `process.stdout`, and whatever else takes text. */
+export interface OutputStream {
+  /** Writes text as it is. */
+  write(text: string): unknown;
+  /** Whether it is a terminal, on which lines can be overwritten. */
+  readonly isTTY?: boolean | undefined;
+}
 
 /** What the command line has around it, so that it can run inside another program. */
 export interface CliIo {

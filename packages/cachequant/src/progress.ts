@@ -50,7 +50,8 @@ function terminalProgress(stream: OutputStream, now: () => number): Progress {
       startMs = now();
       bar = new SingleBar(
         {
-          stream,
+          // It writes, and looks for a terminal's methods before it calls them.
+          stream: stream as NodeJS.WritableStream,
           format: `  ${task.padEnd(24)} [{bar}] {value}/{total}{left}`,
           barsize: 24,
           hideCursor: null,

@@ -2,6 +2,7 @@ import { CacheQuantError } from '@cachequant/tensor';
 import type { AffineMoments, AffineSums } from './affine-moments.js';
 import { requireNotNegative, requireSame } from './arguments.js';
 
+/** How {@link fitAffine} fits a scale and an offset; everything may be left out. */
 export interface AffineOptions {
   /** Scales outside this range become 1, so that integer weight scales stay usable; [0.5, 2] by default. */
   clamp?: readonly [number, number];

@@ -16,6 +16,7 @@ export interface CacheCorrection extends ForecastTables {
   readonly residualUncorrected: Float64Array;
 }
 
+/** What {@link fitCacheCorrection} fits: the calls that refresh, and how many anchors a cached call reads. */
 export interface CacheCorrectionOptions extends FitOptions {
   refreshSteps: readonly number[];
   /** 1 forecasts from the last refresh (the paper's form), 2 from the last two. */

@@ -23,6 +23,7 @@ export interface MomentsSnapshot extends MomentShape {
   readonly sums: StoredSums;
 }
 
+/** The size of the tables of {@link FeatureMoments}, and whether anchors are observed apart from targets. */
 export interface FeatureMomentsOptions {
   calls: number;
   channels: number;

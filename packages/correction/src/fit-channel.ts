@@ -2,6 +2,7 @@ import { requireNotNegative } from './arguments.js';
 import type { ChannelStatistics } from './call-statistics.js';
 import type { ForecastPrior } from './forecast-prior.js';
 
+/** How the coefficients of one channel are fitted; everything may be left out. */
 export interface FitOptions {
   /** Where the coefficients are drawn to, and what stands where nothing can be fitted; `reuse` by default. */
   prior?: ForecastPrior;

@@ -18,6 +18,7 @@ export interface CacheCoefficients {
   readonly b: Float32Array;
 }
 
+/** Names of the cached graph's inputs, and the axis of the channels. */
 export interface FoldOptions {
   /** The graph input that takes the cached tensor of the newest refresh. */
   readonly cacheInput: string;

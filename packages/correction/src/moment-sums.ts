@@ -1,5 +1,6 @@
 import { CacheQuantError } from '@cachequant/tensor';
 
+/** The sizes of the tables of moments. */
 export interface MomentShape {
   /** Network calls of one trajectory. */
   readonly calls: number;

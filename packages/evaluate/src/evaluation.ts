@@ -20,6 +20,7 @@ export interface EvaluatedImage {
   readonly errorPerCall?: readonly number[];
 }
 
+/** What is known of the images so far; a measure that nothing was given for is left out. */
 export interface EvaluationSummary {
   readonly images: number;
   /** `psnr` in decibels, `ssim`, `<output>Accuracy` in [0, 1], or the mean of another output of the scorer. */
@@ -70,6 +71,10 @@ export class Evaluation {
     return this.#images;
   }
 
+  /**
+   * Adds one image. Throws `invalid-argument` for values that are not finite, `shape` for pictures of
+   * different sizes.
+   */
   add({ prompt, picture, scores, reference, errorPerCall }: EvaluatedImage): void {
     const index = this.#images;
     const own = this.#judge(prompt, scores);
@@ -103,6 +108,7 @@ export class Evaluation {
     return judged;
   }
 
+  /** Means, intervals, distances and errors of the images so far. */
   summary(): EvaluationSummary {
     const own = distributionOf(this.#features);
     const theirs = distributionOf(this.#referenceFeatures);
@@ -121,6 +127,7 @@ export class Evaluation {
     };
   }
 
+  /** Everything that {@link Evaluation} needs to go on later, as plain data. */
   snapshot(): EvaluationSnapshot {
     return {
       images: this.#images,

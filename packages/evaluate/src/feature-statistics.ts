@@ -38,6 +38,7 @@ export class FeatureStatistics {
   }
 
   /** @throws CacheQuantError `shape` for a vector of another length, `invalid-argument` for one that is not finite */
+  /** Adds the features of one picture, in O(dimension²). Throws `shape` for another length than the first. */
   add(features: ArrayLike<number>): void {
     const { dimension } = this;
     if (features.length !== dimension) {
@@ -64,6 +65,7 @@ export class FeatureStatistics {
   }
 
   /** @throws CacheQuantError `invalid-argument` for fewer than two vectors, which have no covariance */
+  /** Mean and covariance of what was added so far. */
   distribution(): FeatureDistribution {
     if (this.#count < 2) {
       throw new CacheQuantError('invalid-argument', 'there are too few feature vectors', {
@@ -84,6 +86,7 @@ export class FeatureStatistics {
     return { count: this.#count, mean: this.#mean.slice(), covariance };
   }
 
+  /** The sums as plain data, to go on from later. */
   snapshot(): FeatureSnapshot {
     return { count: this.#count, mean: [...this.#mean], scatter: [...this.#scatter] };
   }

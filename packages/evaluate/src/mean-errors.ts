@@ -17,10 +17,12 @@ export class MeanErrors {
     this.#sums = this.#sums.map((sum, i) => sum + errors[i]!);
   }
 
+  /** The mean of each column of the rows so far. */
   means(): number[] {
     return this.#sums.map((sum) => sum / this.#count);
   }
 
+  /** The sums as plain data, to go on from later. */
   snapshot(): ErrorSnapshot {
     return { count: this.#count, sums: this.#sums };
   }

@@ -34,6 +34,7 @@ export class MeanIntervals {
   readonly #measures = new Map<string, Sums>();
 
   /** @param image the image's index, from 0 */
+  /** Adds the values of one image, under the name of each measure. */
   add(image: number, values: Readonly<Record<string, number>>): void {
     const weights = poissonWeights(image);
     for (const [name, value] of Object.entries(values)) {
@@ -53,6 +54,7 @@ export class MeanIntervals {
     return Object.fromEntries([...this.#measures].map(([name, sums]) => [name, summarize(sums)]));
   }
 
+  /** The values as plain data, to go on from later. */
   snapshot(): MeanSnapshot {
     return structuredClone(Object.fromEntries(this.#measures));
   }

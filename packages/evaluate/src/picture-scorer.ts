@@ -8,7 +8,9 @@ export type PictureScores = Readonly<Record<string, Float32Array>>;
 export interface PictureScorer {
   readonly outputs: readonly string[];
   /** @throws CacheQuantError `shape` for a picture of another size than the network takes */
+  /** Features and logits of one picture. */
   score(picture: RgbImage): Promise<PictureScores>;
+  /** Frees the network. */
   dispose(): Promise<void>;
 }
 

@@ -9,6 +9,7 @@ export interface RgbImage {
 }
 
 /** @throws CacheQuantError `shape` when the bytes do not fill the picture, or two pictures differ in size */
+/** Throws `shape` unless both pictures have the same size and as many bytes as it needs. */
 export function checkSameSize(where: string, first: RgbImage, second: RgbImage): void {
   for (const { width, height, rgb } of [first, second]) {
     if (rgb.length === width * height * 3 && rgb.length > 0) continue;

@@ -2,10 +2,12 @@ import { MersenneTwister } from '@cachequant/tensor';
 
 const RESAMPLES = 2000;
 
+/** The arithmetic mean; NaN of no values. */
 export function meanOf(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
+/** The middle of the sorted values, or the mean of the two in the middle. */
 export function medianOf(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length / 2;

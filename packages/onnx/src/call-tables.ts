@@ -4,6 +4,7 @@ import type { OnnxModel } from './model.js';
 import { makeNode } from './node.js';
 import { weightOf } from './read-weight.js';
 
+/** The input of a graph that says which network call it serves: an int64 scalar. */
 export const CALL_INDEX_INPUT = 'call_index';
 
 /** Prefix of every initializer that holds numbers per call, so that they can be kept in a file of their own. */
@@ -20,12 +21,14 @@ export class CallTableBuilder {
     inputs.push({ name: CALL_INDEX_INPUT, dtype: 'int64', elementType: 7, dims: [] });
   }
 
+  /** Adds a constant and returns its name. */
   constant<D extends DType>(base: string, dtype: D, dims: readonly number[], data: DTypeArrays[D]): string {
     const name = freshName(this.model.graph, base);
     this.model.graph.initializers.set(name, weightOf(tensor(dtype, dims, data), name));
     return name;
   }
 
+  /** Adds a node with one output and returns the output's name. */
   node(
     opType: string,
     inputs: string[],
@@ -37,6 +40,7 @@ export class CallTableBuilder {
     return output;
   }
 
+  /** A name that is not taken in the graph. */
   name(base: string): string {
     return freshName(this.model.graph, base);
   }

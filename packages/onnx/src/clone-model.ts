@@ -17,6 +17,7 @@ export function cloneModel(model: OnnxModel): OnnxModel {
   };
 }
 
+/** A copy of a graph that can be edited; the bytes of weights are shared. */
 export function cloneGraph(graph: OnnxGraph): OnnxGraph {
   return {
     ...graph,
@@ -28,6 +29,7 @@ export function cloneGraph(graph: OnnxGraph): OnnxGraph {
   };
 }
 
+/** A copy of a node that can be edited; the bytes of weights in attributes are shared. */
 export function cloneNode(node: OnnxNode): OnnxNode {
   return {
     ...node,

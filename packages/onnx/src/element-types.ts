@@ -38,6 +38,7 @@ const CARRIED_BITS = new Map([
 ]);
 
 /** @returns null for types that we carry but do not compute with */
+/** The element type behind a number of ONNX's `TensorProto.DataType`, or null if it is only carried. */
 export function dtypeOf(elementType: number): DType | null {
   return DTYPES.get(elementType) ?? null;
 }

@@ -7,6 +7,7 @@ import { usedFunctions } from './functions.js';
 import type { Dim, OnnxGraph, OnnxModel, OnnxNode, ValueInfo } from './model.js';
 import { definedNames } from './subgraph.js';
 
+/** The tensors between which {@link extractSubgraph} takes the graph, and types for those that have none. */
 export interface ExtractOptions {
   /** Tensors of the graph that become its inputs; what computes them is left out. */
   readonly inputs: readonly string[];

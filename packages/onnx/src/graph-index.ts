@@ -13,6 +13,7 @@ export class GraphIndex {
     this.refresh();
   }
 
+  /** Reads the graph again, after nodes were added, removed or rewired. */
   refresh(): void {
     this.#producers = findProducers(this.graph);
     this.#consumers = new Map();

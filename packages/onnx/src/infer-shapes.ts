@@ -6,6 +6,7 @@ import { inferOutputs } from './shapes/registry.js';
 import { showDims } from './shapes/rule.js';
 import { weightFacts } from './shapes/weight-facts.js';
 
+/** Sizes of inputs that the model leaves open. */
 export interface InferShapesOptions {
   /** Shapes for graph inputs by name; symbols they fix hold for all other inputs too. */
   inputDims?: Readonly<Record<string, readonly number[]>>;

@@ -39,6 +39,7 @@ export interface ValueInfo {
   unknown?: Uint8Array;
 }
 
+/** The value of an attribute, with ONNX's name of its type; `raw` is carried without being interpreted. */
 export type AttributeValue =
   | { readonly type: 'float'; value: number }
   | { readonly type: 'int'; value: bigint }
@@ -52,6 +53,7 @@ export type AttributeValue =
   /** Anything else (references inside functions, sparse tensors, …): the AttributeProto as it was. */
   | { readonly type: 'raw'; value: Uint8Array };
 
+/** One operator at work. An input or output that is left out has the name ''. */
 export interface OnnxNode {
   name: string;
   opType: string;
@@ -64,6 +66,10 @@ export interface OnnxNode {
   unknown?: Uint8Array;
 }
 
+/**
+ * A graph: nodes in order, its inputs and outputs, types of what lies between, and weights, all by tensor
+ * name.
+ */
 export interface OnnxGraph {
   name: string;
   nodes: OnnxNode[];
@@ -75,6 +81,7 @@ export interface OnnxGraph {
   unknown?: Uint8Array;
 }
 
+/** A function of a model: nodes that an operator of the same name and domain stands for. */
 export interface OnnxFunction {
   name: string;
   domain: string;
@@ -86,6 +93,7 @@ export interface OnnxFunction {
   unknown?: Uint8Array;
 }
 
+/** A model: its graph, the operator sets it is written in, and what else its file holds. */
 export interface OnnxModel {
   irVersion: number;
   /** Domain → version; '' is ai.onnx. */

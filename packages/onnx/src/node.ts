@@ -13,6 +13,7 @@ export type AttributeInput =
   | OnnxGraph
   | AttributeValue;
 
+/** Name and domain of a new node; both are empty unless given. */
 export interface NodeOptions {
   readonly name?: string;
   readonly domain?: string;
@@ -112,6 +113,7 @@ export function getInts<D extends number[] | undefined>(
   return getValue(node, name, 'ints')?.map(Number) ?? otherwise;
 }
 
+/** The value of a float attribute, or `otherwise` where the node has none. */
 export function getFloat<D extends number | undefined>(
   node: OnnxNode,
   name: string,
@@ -120,6 +122,7 @@ export function getFloat<D extends number | undefined>(
   return getValue(node, name, 'float') ?? otherwise;
 }
 
+/** The value of a string attribute, or `otherwise` where the node has none. */
 export function getString<D extends string | undefined>(
   node: OnnxNode,
   name: string,

@@ -8,6 +8,7 @@ import { decode } from './proto/decode.js';
 import { MODEL } from './proto/messages.js';
 import { ProtoReader, type SparseFile } from './proto/reader.js';
 
+/** The model's name in errors, and bounds that replace {@link DEFAULT_LIMITS}. */
 export interface ParseOptions {
   /** For messages. */
   readonly name?: string;

@@ -5,6 +5,7 @@ import type { OnnxModel } from './model.js';
 import { parseFile } from './parse-model.js';
 import { scanModel } from './scan.js';
 
+/** Bounds that replace {@link DEFAULT_LIMITS}, and a signal that stops the reading. */
 export interface ReadOptions {
   readonly limits?: Partial<Limits>;
   readonly signal?: AbortSignal;

@@ -8,8 +8,10 @@ import {
 import { normalizeLocation } from './external-data.js';
 import type { Weight, WeightData } from './model.js';
 
+/** Where the elements of a weight lie in a file that is being written. */
 export type ExternalData = Extract<WeightData, { kind: 'external' }>;
 
+/** The file's name in the models that refer to it, and how its weights are aligned. */
 export interface WeightFileOptions {
   /** The file's path as the models give it: relative to their folder. */
   readonly location: string;
@@ -71,11 +73,13 @@ export class WeightFile {
     return result;
   }
 
+  /** Makes the file appear under its name. */
   async commit(): Promise<void> {
     await this.#last;
     await this.writer.commit();
   }
 
+  /** Discards what was written. */
   async abort(): Promise<void> {
     await this.#last;
     await this.writer.abort();

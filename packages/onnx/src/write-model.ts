@@ -8,6 +8,7 @@ import type { Piece } from './proto/writer.js';
 import { byteLengthOfData, shapeConstants } from './shape-constants.js';
 import { chunksOf, type WeightFile } from './weight-file.js';
 
+/** Where large initializers go, and a signal that stops the writing. */
 export interface WriteOptions {
   /** Takes the graph's large initializers. The caller commits it, after all models that share it. */
   readonly weightFile?: WeightFile;

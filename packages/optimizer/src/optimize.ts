@@ -43,6 +43,7 @@ import {
   writeDenoiser,
 } from './write/write-bundle.js';
 
+/** What {@link optimize} takes: the model, a work folder, the bundle's folder, a runtime, and options. */
 export interface OptimizeRequest {
   /** The model folder. */
   readonly source: Storage;

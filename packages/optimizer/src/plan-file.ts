@@ -3,6 +3,7 @@ import { CacheQuantError, parseJson } from '@cachequant/tensor';
 import { z } from 'zod';
 import type { OptimizeOptions } from './recipe.js';
 
+/** The name of a bundle's plan. */
 export const PLAN = 'plan.json';
 const FORMAT_VERSION = 1;
 

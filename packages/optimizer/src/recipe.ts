@@ -97,6 +97,7 @@ export interface Recipe extends ParsedOptions {
 }
 
 /** @throws CacheQuantError `invalid-argument` naming the option */
+/** Checks the options of an optimization and fills in what is left out. Throws `invalid-argument`. */
 export function parseRecipe(options: OptimizeOptions): Recipe {
   const parsed = optionsSchema.safeParse(options);
   if (!parsed.success) {

@@ -52,6 +52,7 @@ export interface Study {
   readonly latents: Float32Array;
 }
 
+/** The graph to study, the input sizes it is studied at, and a plan to repeat. */
 export interface StudyOptions {
   /** By input of the denoiser, at the batch that calibration runs. */
   readonly inputDims: Readonly<Record<string, readonly number[]>>;

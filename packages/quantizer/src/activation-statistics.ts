@@ -64,6 +64,7 @@ export class ActivationStatistics {
     this.#filled[cell] = start + sample.length;
   }
 
+  /** Whether the call was observed. */
   observed(call: number): boolean {
     return this.#filled[call * this.sites.length]! >= 0;
   }

@@ -8,8 +8,10 @@ import {
 } from '@cachequant/onnx';
 import { CacheQuantError, elementCount, tensor } from '@cachequant/tensor';
 
+/** The output that observers add to a graph. */
 export const OBSERVATIONS_OUTPUT = 'cachequant_observations';
 
+/** How many elements of each activation are sampled in a call, and from which random numbers. */
 export interface ObserverOptions {
   /** Elements of each tensor that are sampled in one call. */
   readonly samplesPerCall: number;

@@ -23,6 +23,7 @@ export interface Rounding {
   readonly plainError: number;
 }
 
+/** The bits of a weight, what they are for, and where they go. */
 export interface PackOptions {
   readonly bits: WeightBits;
   /** `compute` lays it out for integer kernels, `storage` keeps the layout of the float graph. */

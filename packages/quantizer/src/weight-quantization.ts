@@ -15,6 +15,7 @@ export interface QuantizedWeight {
  */
 export const WEIGHT_LIMITS = { 4: 7, 7: 64, 8: 127 } as const;
 
+/** The bits of integer weights. */
 export type WeightBits = keyof typeof WEIGHT_LIMITS;
 
 /** Integers that a weight may take. */

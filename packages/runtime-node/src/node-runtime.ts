@@ -16,6 +16,7 @@ import { ortError } from './ort-error.js';
 import { WorkerClient } from './worker-client.js';
 import { findWorkerScript } from './worker-script.js';
 
+/** How many threads the runtime uses. */
 export interface NodeRuntimeOptions {
   /** Threads that one operator may use; as many as the process has processors when left out. */
   readonly threads?: number;

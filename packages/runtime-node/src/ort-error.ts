@@ -4,7 +4,7 @@ import { type Hint, runtimeError } from '@cachequant/tensor/worker-runtime';
 const HINTS: readonly Hint[] = [
   [
     /Cannot find (package|module).*onnxruntime-node/,
-    'Install it beside this package: npm install onnxruntime-node',
+    'Install it beside this package: npm install onnxruntime-node. Where that fails because NuGet cannot be reached, set ONNXRUNTIME_NODE_INSTALL=skip; the processor needs nothing from there',
   ],
   [
     /onnxruntime_binding\.node/,

@@ -2,6 +2,7 @@ import { CacheQuantError } from '@cachequant/tensor';
 import { describeAdapter } from './describe-adapter.js';
 import type { Backend } from './protocol.js';
 
+/** Where the networks run; `auto` takes WebGPU where it works. */
 export type Device = 'wasm' | 'webgpu' | 'auto';
 
 interface Wishes {

@@ -20,6 +20,7 @@ interface LoadedBytes {
   readonly total: number;
 }
 
+/** Called for each {@link ProgressInfo}. */
 export type ProgressCallback = (info: ProgressInfo) => void;
 
 /** Reports on the files of one model. A file whose size nobody says counts as what has come of it. */
@@ -39,14 +40,17 @@ export class ProgressReporter {
       if (!this.#files.has(path)) this.#files.set(path, { loaded: 0, total });
   }
 
+  /** A file will be loaded. */
   initiate(file: string): void {
     this.#report({ status: 'initiate', name: this.#name, file });
   }
 
+  /** The download of a file begins. */
   download(file: string): void {
     this.#report({ status: 'download', name: this.#name, file });
   }
 
+  /** So many bytes of a file are there. */
   progress(file: string, loaded: number, total: number = loaded): void {
     this.#files.set(file, { loaded, total });
     this.#report({
@@ -60,10 +64,12 @@ export class ProgressReporter {
     this.#reportTotal();
   }
 
+  /** A file is complete. */
   done(file: string): void {
     this.#report({ status: 'done', name: this.#name, file });
   }
 
+  /** The model can be used. */
   ready(task: string): void {
     this.#report({ status: 'ready', task, model: this.#name });
   }

@@ -21,6 +21,7 @@ import type { AdapterDescription, Backend } from './protocol.js';
 import { type RuntimeAssets, startWorker } from './start-worker.js';
 import { WorkerClient } from './worker-client.js';
 
+/** Backend, threads, and where the runtime's files are. */
 export interface WebRuntimeOptions {
   /** `auto`, the default, takes WebGPU where the browser has it on a real graphics processor, else WebAssembly. */
   readonly device?: Device;
@@ -40,6 +41,7 @@ export interface WebRuntimeOptions {
   readonly signal?: AbortSignal;
 }
 
+/** A runtime in a web worker, by WebAssembly or WebGPU. */
 export interface WebRuntime extends Runtime {
   /** What really computes. */
   readonly name: 'web-wasm' | 'web-webgpu';
@@ -52,6 +54,7 @@ export interface WebRuntime extends Runtime {
   place(tensor: Tensor): Promise<DeviceTensor>;
 }
 
+/** A loaded model that also says which of its operators run outside of the graphics processor. */
 export interface WebSession extends Session {
   /**
    * What runs on the processor in a session on WebGPU, by operator: ONNX Runtime's own account of where it placed

@@ -3,6 +3,7 @@ import { groupCosts } from './group-costs.js';
 import { type PlanOptions, resolveBounds } from './plan-bounds.js';
 import { refreshTable, tableCost, tableSchedule } from './refresh-table.js';
 
+/** The calls that refresh the cache, and what the plan costs by the distances it was made from. */
 export interface RefreshPlan {
   /** Calls at which the whole network runs: ascending, the first is 0. */
   readonly refreshSteps: number[];

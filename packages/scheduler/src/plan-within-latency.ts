@@ -15,6 +15,7 @@ export interface LatencyBudget {
   cachedMs: number;
 }
 
+/** A plan with the time that it is estimated to take. */
 export interface LatencyPlan extends RefreshPlan {
   /** refreshes · fullMs + (calls − refreshes) · cachedMs */
   readonly estimatedMs: number;

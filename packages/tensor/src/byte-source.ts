@@ -6,6 +6,7 @@ export interface ByteSource {
   /** For messages: the file's path, or where the bytes came from. */
   readonly name: string;
   readonly size: number;
+  /** The bytes of a range; fewer where the source ends before it. */
   read(offset: number, length: number): Promise<Uint8Array>;
 }
 

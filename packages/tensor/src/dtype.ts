@@ -39,6 +39,7 @@ export interface DTypeArrays {
   uint4: Uint8Array;
 }
 
+/** The array of any element type. */
 export type TensorData = DTypeArrays[DType];
 
 interface ArrayConstructor {

@@ -10,6 +10,7 @@ export interface StorageFaults {
   readonly failAfterBytes?: number;
 }
 
+/** Files in memory that count their bytes and can be made to fail. */
 export interface MemoryStorage extends Storage {
   /** Bytes of all files, with those not committed yet. */
   readonly usedBytes: number;

@@ -6,6 +6,7 @@ export type ModelSource =
   | { readonly url: string }
   | { readonly bytes: Uint8Array; readonly externalData?: ReadonlyMap<string, Uint8Array> };
 
+/** How a model is loaded. */
 export interface LoadOptions {
   /** Outputs that stay where they were computed and come back as device tensors. */
   readonly keepOnDevice?: readonly string[];
@@ -17,9 +18,12 @@ export interface LoadOptions {
   readonly signal?: AbortSignal;
 }
 
+/** The inputs of a run, by name. */
 export type Feeds = Readonly<Record<string, Tensor | DeviceTensor>>;
+/** The results of a run, by name. */
 export type Outputs = Record<string, Tensor | DeviceTensor>;
 
+/** Which outputs are computed, which buffers of inputs are given away, and a signal that stops the run. */
 export interface RunOptions {
   /** Which outputs to compute; all when left out. */
   readonly outputs?: readonly string[];
@@ -43,10 +47,12 @@ export interface ProfiledNode {
   readonly inputTypes: readonly string[];
 }
 
+/** One loaded model. */
 export interface Session {
   readonly inputs: readonly TensorInfo[];
   readonly outputs: readonly TensorInfo[];
   /** @throws CacheQuantError `runtime`, `invalid-argument` (a missing or unknown feed), `aborted` */
+  /** Runs the model once. Throws `invalid-argument` for feeds that do not fit, `runtime` and `aborted`. */
   run(feeds: Feeds, options?: RunOptions): Promise<Outputs>;
   /** Ends profiling and returns what was measured; only for a session loaded with `profiling`. */
   endProfiling(): Promise<readonly ProfiledNode[]>;
@@ -54,6 +60,7 @@ export interface Session {
   dispose(): Promise<void>;
 }
 
+/** What a runtime can do on this machine. */
 export interface RuntimeCapabilities {
   /** Runs QLinearConv and MatMulIntegerToFloat natively. */
   readonly int8: boolean;
@@ -75,9 +82,12 @@ export interface Runtime {
   /** The version of the library underneath, for reports. */
   readonly version: string;
   readonly threads: number;
+  /** What this runtime can do on this machine; probed once. */
   capabilities(): Promise<RuntimeCapabilities>;
+  /** Loads a model. Throws `runtime` where it cannot be run, `aborted` on request. */
   load(source: ModelSource, options?: LoadOptions): Promise<Session>;
   /** Copies a tensor to where sessions compute, for feeds that many runs take; left out where nothing is gained. */
   place?(tensor: Tensor): Promise<DeviceTensor>;
+  /** Ends the runtime and all of its sessions. */
   dispose(): Promise<void>;
 }

@@ -14,7 +14,9 @@ export interface DeviceTensor {
   readonly dims: readonly number[];
   /** Where it lives; the runtime that made it is the only one that can use it. */
   readonly device: string;
+  /** Copies the elements out. */
   read(): Promise<Tensor>;
+  /** Frees the memory on the device. */
   dispose(): void;
 }
 
@@ -54,6 +56,7 @@ export function tensor<D extends DType>(dtype: D, dims: readonly number[], data?
   return { dtype, dims, data };
 }
 
+/** Whether a tensor's elements are still where they were computed. */
 export function isDeviceTensor(value: Tensor | DeviceTensor): value is DeviceTensor {
   return 'read' in value;
 }

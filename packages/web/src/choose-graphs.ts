@@ -2,6 +2,7 @@ import { type BundleManifest, type BundleVariant, variantOf } from '@cachequant/
 import type { AdapterDescription, Backend } from '@cachequant/runtime-web';
 import { CacheQuantError } from '@cachequant/tensor';
 
+/** The element type that a bundle's float graphs compute in. */
 export type Precision = BundleVariant['precision'];
 
 /** What of a model is run, and where. */

@@ -8,6 +8,7 @@ import { CacheQuantError, throwIfAborted } from '@cachequant/tensor';
 import { type ChosenGraphs, chooseGraphs, type Precision } from './choose-graphs.js';
 import { type ModelLocation, type OpenedSource, openSource } from './open-source.js';
 
+/** The choices of {@link createGenerator} that {@link preflight} judges. */
 export interface PreflightOptions extends Pick<HttpStorageOptions, 'files' | 'signal'> {
   readonly device?: 'auto' | Backend;
   readonly precision?: Precision;
@@ -23,6 +24,7 @@ export interface PreflightFinding {
   readonly hint: string;
 }
 
+/** What would run on this device, what it takes, and what speaks against it. */
 export interface Preflight {
   readonly works: boolean;
   readonly findings: readonly PreflightFinding[];

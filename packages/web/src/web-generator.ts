@@ -21,6 +21,7 @@ import { type Storage, throwIfAborted } from '@cachequant/tensor';
 import { type ChosenGraphs, chooseGraphs, type Precision } from './choose-graphs.js';
 import { type ModelLocation, type OpenedSource, openSource } from './open-source.js';
 
+/** Runtime, cache, precision and defaults of {@link createGenerator}. */
 export interface WebGeneratorOptions extends WebRuntimeOptions, Pick<HttpStorageOptions, 'files'> {
   /** Told about the download, in the events of transformers.js. */
   readonly onProgress?: ProgressCallback;
@@ -43,6 +44,7 @@ export interface WebGeneratorOptions extends WebRuntimeOptions, Pick<HttpStorage
   readonly halves?: GeneratorOptions['halves'];
 }
 
+/** A loaded model or bundle that makes pictures on a web page. */
 export interface WebGenerator {
   /** What computes, as it is and not as it was asked for. */
   readonly runtime: WebRuntime;

@@ -4,6 +4,7 @@ import { findResidualDeltaCuts } from './residual-delta.js';
 import { startSearch } from './search.js';
 import { findUpConcatCuts } from './up-concat.js';
 
+/** The sizes for which {@link findCuts} counts the arithmetic. */
 export interface FindCutsOptions {
   /** Fixed shapes for the graph inputs, as `inferShapes` takes them; shares are those at this size. */
   readonly inputDims: Readonly<Record<string, readonly number[]>>;

@@ -20,6 +20,7 @@ export interface Variant {
   };
 }
 
+/** Loads the graphs of a variant as a denoiser. */
 export async function loadVariant(lab: Laboratory, { full, cached }: Variant): Promise<Denoiser> {
   const options = lab.signal ? { signal: lab.signal } : {};
   if (!cached) return floatDenoiser(await loadGraph(lab.runtime, lab.work, full, options));

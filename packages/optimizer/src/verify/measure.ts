@@ -49,6 +49,7 @@ export interface Quality {
   readonly ssim: readonly number[];
 }
 
+/** PSNR and SSIM of each picture to its original. */
 export function compareWith(originals: readonly RgbImage[], pictures: readonly RgbImage[]): Quality {
   return {
     psnr: pictures.map((picture, i) => psnr(originals[i]!, picture)),

@@ -12,6 +12,7 @@ import type { BundleManifest, BundleVariant } from './manifest.js';
 import { offCalibrationWarnings } from './off-calibration.js';
 import { type OpenBundleOptions, openBundle } from './open-bundle.js';
 
+/** How a bundle is opened and run; `precision` takes its float graphs in place of the integer ones. */
 export interface BundleGeneratorOptions extends OpenBundleOptions {
   /** Takes the graphs that compute in float in this precision; left out: those of the bundle itself. */
   readonly precision?: BundleVariant['precision'] | undefined;

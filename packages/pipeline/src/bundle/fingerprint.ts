@@ -14,6 +14,7 @@ export async function hashFile(storage: Storage, path: string): Promise<string> 
   return bytesToHex(hash.digest());
 }
 
+/** SHA-256 of a text, in hexadecimal. */
 export function hashText(text: string): string {
   return bytesToHex(sha256(utf8ToBytes(text)));
 }

@@ -2,8 +2,11 @@ import { CacheQuantError, parseJson, readText, type Storage } from '@cachequant/
 import { z } from 'zod';
 import { offCalibrationsSchema } from './off-calibration.js';
 
+/** The name of a bundle's manifest. */
 export const MANIFEST = 'cachequant.json';
+/** The name of a bundle's measurements. */
 export const VERIFICATION = 'verification.json';
+/** The version of the manifest that this code writes, and the newest that it reads. */
 export const FORMAT_VERSION = 1;
 
 const graphSchema = z.object({

@@ -27,6 +27,7 @@ function isKnownOrDamaged(each: unknown): boolean {
   return typeof kind !== 'string' || KINDS.some((known) => known === kind);
 }
 
+/** What was measured away from a bundle's calibration, for the warnings of a generator. */
 export type OffCalibration = z.output<typeof offCalibrationSchema>;
 
 /** What a warning is about. */

@@ -12,6 +12,7 @@ export interface Bundle {
   readonly verification: Verification | undefined;
 }
 
+/** How thoroughly a bundle's files are checked: by their hashes (the default) or by their sizes alone. */
 export interface OpenBundleOptions {
   /** `hashes` reads every byte (the default); `sizes` looks at lengths alone. */
   readonly check?: 'hashes' | 'sizes';

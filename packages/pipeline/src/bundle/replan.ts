@@ -16,6 +16,7 @@ import { type BundleManifest, MANIFEST } from './manifest.js';
 import { overlayStorage } from './overlay-storage.js';
 import { type PlanningData, readPlanningData } from './planning-data.js';
 
+/** The settings to plan for. */
 export interface ReplanOptions {
   /** Mean number of calls from one refresh to the next. */
   readonly interval: number;
@@ -41,6 +42,7 @@ export interface BundlePlanner {
   /** What the bundle's graph has room for. */
   readonly corrections: readonly CacheCorrectionKind[];
   /** @throws CacheQuantError `infeasible-schedule`, `invalid-argument` */
+  /** Plans the refreshes and the correction for other settings, from the moments in the bundle. */
   plan(options: ReplanOptions): Replan;
   /** The bundle with a plan in place of its own: one small graph and the manifest are new, weights are shared. */
   apply(plan: Replan): Promise<Storage>;

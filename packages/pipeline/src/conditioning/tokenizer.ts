@@ -15,6 +15,7 @@ export interface TokenizedPrompt {
 /** Turns prompts into token ids of one length. */
 export interface Tokenizer {
   readonly length: number;
+  /** The token ids of a prompt, padded to the model's length, and the words that did not fit. */
   encode(prompt: string): TokenizedPrompt;
   /**
    * Words of a prompt that are not in the vocabulary: they become the unknown token, or, of four letters or more, are

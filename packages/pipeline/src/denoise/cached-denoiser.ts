@@ -29,6 +29,7 @@ export const DEFAULT_CACHE_NAMES: CacheNames = {
   previousFeatures: 'cached_features_previous',
 };
 
+/** The two graphs, when each runs, and the corrections of the sampling loop. */
 export interface CachedDenoiserOptions {
   /** Computes everything, and the features as an extra output. Loaded with `keepOnDevice` where that pays. */
   readonly full: Session;

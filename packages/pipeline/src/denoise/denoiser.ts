@@ -6,6 +6,7 @@ export type Conditioning = Readonly<Record<string, Tensor>>;
 /** How a call was computed: by a float model without a cache, anew with a cache, or from cached features. */
 export type CallKind = 'float' | 'full' | 'cached';
 
+/** What one network call is given: sample [B, C, H, W], and conditioning by graph input name, batch first. */
 export interface DenoiserCall {
   /** Index of the network call within the image, from 0; not the sampler's step. */
   readonly call: number;
@@ -34,6 +35,7 @@ export interface Denoiser {
   readonly conditioningInputs: readonly TensorInfo[];
   /** Calls so far by how they were computed; a float model's calls count as full. */
   readonly stats: { readonly fullCalls: number; readonly cachedCalls: number };
+  /** Whether a call runs the full network or starts from the cache. */
   kindOf(call: number): CallKind;
   /** Whether, with guidance, a call computes the conditional half alone; left out: none does. */
   conditionalAlone?(call: number): boolean;

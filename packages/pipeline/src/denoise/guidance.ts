@@ -11,6 +11,7 @@ export function isGuided(scale: number): boolean {
   return scale > 1;
 }
 
+/** How the two halves of guidance are computed and joined. */
 export interface Guidance {
   readonly conditional: Conditioning;
   /** Needed when `scale` is above 1. */

@@ -2,9 +2,11 @@ import { type Tensor, TorchGenerator, tensor } from '@cachequant/tensor';
 
 /** Draws unit normal numbers, in an order that its seed fixes. */
 export interface NoiseSource {
+  /** Draws that many unit normal numbers. */
   randn(count: number): Float32Array;
 }
 
+/** Unit normal noise [B, C, H, W], and for each image the generator that goes on from there. */
 export interface InitialNoise {
   /** [B, C, H, W], unit normal; image i is what torch.randn(1, C, H, W) gives for seed i. */
   readonly noise: Tensor<'float32'>;

@@ -24,6 +24,7 @@ export interface SamplingStep extends CallTiming {
   readonly latents: Tensor<'float32'>;
 }
 
+/** Everything that a sampling loop needs; see {@link sampleLatents}. */
 export interface SampleLatentsOptions {
   readonly denoiser: Denoiser;
   readonly sampler: Sampler;
@@ -48,6 +49,7 @@ export interface SampleLatentsOptions {
   readonly now?: () => number;
 }
 
+/** The latents of a sampling loop, and the time of each of its calls. */
 export interface SampledLatents {
   /** [B, C, H, W]. */
   readonly latents: Tensor<'float32'>;

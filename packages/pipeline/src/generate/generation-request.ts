@@ -23,6 +23,7 @@ export interface GenerationStep {
   preview(): Promise<RgbImage>;
 }
 
+/** What to draw and how; what is left out is as the model's folder says. */
 export interface GenerationRequest {
   /** Needed by a model that takes text, unless `prompts` are given. */
   readonly prompt?: string;

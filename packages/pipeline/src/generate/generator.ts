@@ -16,6 +16,7 @@ import { conditioningOf, type ImageRun } from './job-conditioning.js';
 import { type GeneratedImage, type RunTiming, runImages } from './run-images.js';
 import { type SampleGeometry, sampleGeometry, sampleShape } from './sample-geometry.js';
 
+/** The pictures of a request in the order of their seeds, with warnings and times. */
 export interface GenerationResult {
   readonly images: readonly GeneratedImage[];
   readonly warnings: readonly string[];
@@ -44,6 +45,7 @@ export interface GenerationPlan {
   readonly batch: number;
 }
 
+/** The model, the runtime that runs it, and what {@link createGenerator} does otherwise than by default. */
 export interface GeneratorOptions extends PartOptions {
   /** A model folder. */
   readonly storage: Storage;
@@ -61,6 +63,7 @@ export interface GeneratorOptions extends PartOptions {
   readonly now?: () => number;
 }
 
+/** A loaded model that makes pictures. Requests run one after another. */
 export interface Generator {
   readonly folder: ModelFolder;
   readonly denoiser: Denoiser;

@@ -6,6 +6,7 @@ import { type CallTiming, type SamplingStep, sampleLatents } from '../denoise/sa
 import type { ImageJob } from './generation-request.js';
 import { conditioningOf, type ImageRun } from './job-conditioning.js';
 
+/** A picture with the prompt and the seed that it was made from, and its latents. */
 export interface GeneratedImage extends RgbImage {
   readonly prompt: string | undefined;
   readonly seed: number;

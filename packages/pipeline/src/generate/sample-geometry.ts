@@ -22,6 +22,10 @@ export const LARGEST_PICTURE = 16_384;
  * @param factor pixels per latent
  * @throws CacheQuantError `unsupported` when neither graph nor configuration says how many channels there are
  */
+/**
+ * Which sizes a model can make, from its graph's sample input and its configuration. Throws `unsupported`
+ * where the sample is no picture of known channels.
+ */
 export function sampleGeometry(
   sampleInput: TensorInfo,
   config: DenoiserConfig,

@@ -1,6 +1,7 @@
 import { checkSameSize, type RgbImage } from '@cachequant/evaluate';
 import { CacheQuantError } from '@cachequant/tensor';
 
+/** Pixels between the pictures, and how many times each is enlarged. */
 export interface ImageGridOptions {
   /** White pixels between pictures, after scaling; 0 when left out. */
   readonly gap?: number;

@@ -10,6 +10,7 @@ export const modelIndexSchema = z.looseObject({
   /** Sampler steps for requests that name none. */
   num_inference_steps: count.optional(),
 });
+/** What is read of `model_index.json`. */
 export type ModelIndex = z.output<typeof modelIndexSchema>;
 
 /** `config.json` of a denoiser: the fields that say what it takes. */
@@ -23,6 +24,7 @@ export const denoiserConfigSchema = z.looseObject({
   /** Not of diffusers: what the graph says where the fields above do not. */
   size_multiple: count.optional(),
 });
+/** What is read of the denoiser's `config.json`. */
 export type DenoiserConfig = z.output<typeof denoiserConfigSchema>;
 
 /** `config.json` of a VAE's decoder. */
@@ -34,6 +36,7 @@ export const vaeConfigSchema = z.looseObject({
   /** Not of diffusers: what the graph says where there is no configuration. */
   pixels_per_latent: count.optional(),
 });
+/** What is read of the decoder's `config.json`. */
 export type VaeConfig = z.output<typeof vaeConfigSchema>;
 
 /** `config.json` of a text encoder. */
@@ -41,6 +44,7 @@ export const textEncoderConfigSchema = z.looseObject({
   max_position_embeddings: count.nullish(),
   vocab_size: count.nullish(),
 });
+/** What is read of the text encoder's `config.json`. */
 export type TextEncoderConfig = z.output<typeof textEncoderConfigSchema>;
 
 /** A token as tokenizer files name it: as text, or as an object with its text in `content`. */
@@ -60,4 +64,5 @@ export type TokenizerConfig = z.output<typeof tokenizerConfigSchema>;
 
 /** `scheduler_config.json`, which the samplers check in full. */
 export const schedulerConfigSchema = z.looseObject({ _class_name: z.string().optional() });
+/** What is read of `scheduler_config.json`; samplers read the rest. */
 export type SchedulerConfig = z.output<typeof schedulerConfigSchema>;

@@ -32,6 +32,7 @@ export function secondMomentBytes(blocks: readonly InputBlock[]): number {
   return blocks.reduce((sum, { size }) => sum + 4 * size * size, 0);
 }
 
+/** Second moments of nothing: zeros in the size of each block. */
 export function emptySecondMoments(blocks: readonly InputBlock[]): SecondMoments {
   return { blocks, sums: blocks.map(({ size }) => new Float32Array(size * size)) };
 }

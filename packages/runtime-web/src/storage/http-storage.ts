@@ -22,6 +22,7 @@ export interface KnownFile {
   readonly sha256?: string;
 }
 
+/** What is known of the files in advance, where they are kept, and who hears of the progress. */
 export interface HttpStorageOptions {
   /**
    * The files there are, by path. Without them a server cannot say what it has: `list` is refused, and each file is
@@ -34,6 +35,7 @@ export interface HttpStorageOptions {
   readonly signal?: AbortSignal;
 }
 
+/** The files under an address, read with range requests and kept in a cache. */
 export interface HttpStorage extends Storage {
   /** With a slash at its end. */
   readonly url: string;

@@ -3,6 +3,7 @@ import { isQuotaError } from './browser-storage-error.js';
 import { hasOpfs, opfsStorage } from './opfs-storage.js';
 import { PartStore, type StoredFile } from './part-store.js';
 
+/** Where the files are kept; the browser's file system unless given. */
 export interface ModelCacheOptions {
   /** Where files are kept; left out: the browser's file system for this site, or memory where there is none. */
   readonly storage?: Storage;
@@ -37,6 +38,10 @@ export interface CacheStores {
 }
 
 /** @throws CacheQuantError `storage` when the browser refuses */
+/**
+ * A cache of model files by the hash of their content: in the browser's file system where there is one,
+ * else in memory, with a warning.
+ */
 export async function createModelCache(options: ModelCacheOptions = {}): Promise<ModelCache> {
   const { onWarning = () => undefined } = options;
   const storage = options.storage ?? ((await hasOpfs()) ? opfsStorage('cachequant/models') : undefined);

@@ -19,6 +19,7 @@ const DATA_TYPES: Readonly<Record<DType, number>> = {
   int4: 22,
 };
 
+/** A node of {@link writeModel}. */
 export interface NodeSpec {
   readonly op: string;
   readonly inputs: readonly string[];
@@ -30,6 +31,7 @@ export interface NodeSpec {
 
 type AttributeSpec = number | { readonly float: number } | string | readonly number[] | Tensor;
 
+/** Element type and sizes of an input or output. */
 export interface ValueSpec {
   readonly dtype: DType;
   /** Left out: of an output whose shape the runtime has to find. */
@@ -42,6 +44,7 @@ interface ExternalSpec {
   readonly location: string;
 }
 
+/** A model of {@link writeModel}: values, nodes, weights inside and outside of the file. */
 export interface ModelSpec {
   readonly inputs: Readonly<Record<string, ValueSpec>>;
   readonly outputs: Readonly<Record<string, ValueSpec>>;

@@ -17,6 +17,7 @@ export interface ValueDescription {
   readonly shape: readonly (number | string | undefined)[];
 }
 
+/** A session as its worker describes it. */
 export interface SessionDescription {
   readonly session: number;
   readonly inputs: readonly ValueDescription[];
@@ -51,6 +52,7 @@ export interface SessionCalls {
 /** What the worker's failure is to be wrapped in. */
 export type Wrap = (message: string) => CacheQuantError;
 
+/** Buffers that move to the worker, a signal, and how the results are wrapped. */
 export interface CallOptions {
   /** Buffers that are moved instead of copied. */
   readonly moved?: readonly ArrayBuffer[];
@@ -65,6 +67,7 @@ export interface SessionWorker {
   /** Whether the worker is gone. */
   readonly ended: boolean;
   /** @throws CacheQuantError what `wrap` makes of a failure; `aborted`; `runtime` when the worker is gone */
+  /** Asks the worker for something and waits for its answer. */
   call<K extends keyof SessionCalls>(
     kind: K,
     request: SessionCalls[K]['request'],

@@ -19,12 +19,14 @@ export class WorkerTensor implements DeviceTensor {
     this.#held = held;
   }
 
+  /** Copies the elements out of the worker. */
   async read(): Promise<Tensor> {
     const held = this.#usable('read');
     const wrap = (message: string) => runtimeError('the tensor cannot be read', 'read', message);
     return this.#worker.call('readHeld', { held }, { wrap });
   }
 
+  /** Frees the memory in the worker. */
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
