@@ -10,6 +10,10 @@ export interface OutputCorrection {
   readonly offset: Float32Array;
 }
 
+/**
+ * Everything that {@link toIntegerGraph} needs: which layers compute in integers, which only store them,
+ * and with which grids.
+ */
 export interface IntegerGraphPlan {
   /** By layer id: computed in integers. */
   readonly compute: ReadonlyMap<string, PackedWeight>;

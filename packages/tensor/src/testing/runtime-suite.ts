@@ -1,6 +1,7 @@
 import type { ModelSource, Runtime } from '../index.js';
 import type { TestApi } from './test-api.js';
 
+/** What a runtime's suite needs to know of it. */
 export interface RuntimeSuiteOptions {
   /**
    * Puts files, by name, where the runtime can open them, and returns the source of `model.onnx`. Without
