@@ -30,6 +30,7 @@ const OPTIONS = {
   prompts: ['a red sneaker', 'a blue dress', 'a green handbag', 'a black boot'],
   schedule: 'uniform',
   components: 'auto',
+  floatGraphs: 'always',
 };
 const flags = process.argv.length > 2 ? process.argv.slice(2) : softwareGpu;
 

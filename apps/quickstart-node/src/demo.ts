@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { OptimizeSummary } from '@cachequant/optimizer';
 import { openLaboratory, optimizeIn } from '@cachequant/optimizer/experiments';
 import { encodePng, imageGrid } from '@cachequant/pipeline';
-import { renderReport } from '@cachequant/report';
+import { type ReportRow, renderReport } from '@cachequant/report';
 import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
 import { parseSchedulerConfig } from '@cachequant/samplers';
 import { compareSizes, type ReportSizes, reportDataOf } from 'cachequant';
@@ -130,7 +130,13 @@ async function writeResults(
       .slice(0, shown)
       .map(({ picture }) => picture),
   );
-  await writeFile(path.join(OUT, 'pictures.png'), encodePng(imageGrid(grid, shown, { gap: 1, scale: 2 })));
+  const pictures = imageGrid(grid, shown, {
+    gap: 1,
+    scale: 2,
+    columnLabels: summary.study.lab.verification.slice(0, shown).map(({ prompt }) => prompt),
+    rowLabels: rows.map(rowLabel),
+  });
+  await writeFile(path.join(OUT, 'pictures.png'), encodePng(pictures));
   const data = reportDataOf(summary, {
     title: 'CacheQuant on fashion-sd',
     machine,
@@ -139,4 +145,8 @@ async function writeResults(
     sizes,
   });
   await writeFile(path.join(OUT, 'report.html'), renderReport(data));
+}
+
+function rowLabel({ label, speedup, psnr }: ReportRow): string {
+  return psnr === null ? label : `${label}\n${speedup.toFixed(2)}x, ${psnr.toFixed(1)} dB`;
 }

@@ -45,6 +45,7 @@ const PASSED = [
   'schedule',
   'cacheCorrection',
   'guidance',
+  'floatGraphs',
   'cut',
   'components',
   'decoderFloor',
@@ -116,6 +117,12 @@ function addCacheSettings(command: Command): void {
         '--guidance <kind>',
         'the unconditional half at cached calls; auto: forecast, unless computing it measures better (default: auto)',
       ).choices(['auto', 'computed']),
+    )
+    .addOption(
+      new Option(
+        '--float-graphs <when>',
+        'graphs in float over the same weights, for WebGPU; auto: where they are at most a tenth of the denoiser (default: auto)',
+      ).choices(['auto', 'always', 'never']),
     )
     .option('--cut <id>', 'where to cut, as `cachequant inspect` names it (default: the first)')
     .addOption(

@@ -1,6 +1,7 @@
 import type { OptimizeSummary } from '@cachequant/optimizer';
 import { encodePng, meanOf, type RgbImage } from '@cachequant/pipeline';
 import type { ReportData, ReportPicture, ReportRow } from '@cachequant/report';
+import { formatBytes } from './format.js';
 
 /** Sizes that a report compares, in bytes. */
 export interface ReportSizes {
@@ -159,7 +160,13 @@ function verifiedRows({ verification }: OptimizeSummary, sizes: ReportSizes): Re
   ];
 }
 
-function leftOutOf({ manifest, choice, verification, study }: OptimizeSummary): ReportData['leftOut'] {
+function leftOutOf({
+  manifest,
+  choice,
+  verification,
+  study,
+  floatGraphs,
+}: OptimizeSummary): ReportData['leftOut'] {
   const kept = manifest.layers.filter(({ compute }) => compute === 'float');
   const reasons = new Map<string, string[]>();
   for (const { id, reason } of kept) reasons.set(reason, [...(reasons.get(reason) ?? []), id]);
@@ -178,6 +185,14 @@ function leftOutOf({ manifest, choice, verification, study }: OptimizeSummary): 
       what: `Integers in ${ids.length} layers (${ids.slice(0, 3).join(', ')}${ids.length > 3 ? ', …' : ''})`,
       why: reason,
     })),
+    ...(floatGraphs.kept.length === 0 && floatGraphs.bytes > 0
+      ? [
+          {
+            what: 'Graphs in float for WebGPU',
+            why: `${formatBytes(floatGraphs.bytes)} are more than a tenth of the denoiser; \`--float-graphs always\` keeps them`,
+          },
+        ]
+      : []),
     ...(choice.quantization && !choice.quantizationKept
       ? [{ what: 'The quantization correction', why: 'it did not raise the PSNR on the calibration images' }]
       : []),

@@ -37,8 +37,10 @@ export class FeatureStatistics {
     return this.#count;
   }
 
-  /** @throws CacheQuantError `shape` for a vector of another length, `invalid-argument` for one that is not finite */
-  /** Adds the features of one picture, in O(dimension²). Throws `shape` for another length than the first. */
+  /**
+   * Adds the features of one picture, in O(dimension²). Throws `shape` for another length than the first.
+   * @throws CacheQuantError `shape` for a vector of another length, `invalid-argument` for one that is not finite
+   */
   add(features: ArrayLike<number>): void {
     const { dimension } = this;
     if (features.length !== dimension) {
@@ -64,8 +66,10 @@ export class FeatureStatistics {
     }
   }
 
-  /** @throws CacheQuantError `invalid-argument` for fewer than two vectors, which have no covariance */
-  /** Mean and covariance of what was added so far. */
+  /**
+   * Mean and covariance of what was added so far.
+   * @throws CacheQuantError `invalid-argument` for fewer than two vectors, which have no covariance
+   */
   distribution(): FeatureDistribution {
     if (this.#count < 2) {
       throw new CacheQuantError('invalid-argument', 'there are too few feature vectors', {

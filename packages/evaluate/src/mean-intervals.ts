@@ -33,8 +33,10 @@ export type MeanSnapshot = Readonly<Record<string, Readonly<Sums>>>;
 export class MeanIntervals {
   readonly #measures = new Map<string, Sums>();
 
-  /** @param image the image's index, from 0 */
-  /** Adds the values of one image, under the name of each measure. */
+  /**
+   * Adds the values of one image, under the name of each measure.
+   * @param image the image's index, from 0
+   */
   add(image: number, values: Readonly<Record<string, number>>): void {
     const weights = poissonWeights(image);
     for (const [name, value] of Object.entries(values)) {

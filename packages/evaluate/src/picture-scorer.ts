@@ -7,8 +7,10 @@ export type PictureScores = Readonly<Record<string, Float32Array>>;
 /** A network that looks at pictures, such as `models/fashion-eval`. */
 export interface PictureScorer {
   readonly outputs: readonly string[];
-  /** @throws CacheQuantError `shape` for a picture of another size than the network takes */
-  /** Features and logits of one picture. */
+  /**
+   * Features and logits of one picture.
+   * @throws CacheQuantError `shape` for a picture of another size than the network takes
+   */
   score(picture: RgbImage): Promise<PictureScores>;
   /** Frees the network. */
   dispose(): Promise<void>;

@@ -8,8 +8,10 @@ export interface RgbImage {
   readonly rgb: Uint8Array;
 }
 
-/** @throws CacheQuantError `shape` when the bytes do not fill the picture, or two pictures differ in size */
-/** Throws `shape` unless both pictures have the same size and as many bytes as it needs. */
+/**
+ * Throws `shape` unless both pictures have the same size and as many bytes as it needs.
+ * @throws CacheQuantError `shape` when the bytes do not fill the picture, or two pictures differ in size
+ */
 export function checkSameSize(where: string, first: RgbImage, second: RgbImage): void {
   for (const { width, height, rgb } of [first, second]) {
     if (rgb.length === width * height * 3 && rgb.length > 0) continue;

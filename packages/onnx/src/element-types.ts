@@ -37,8 +37,10 @@ const CARRIED_BITS = new Map([
   [26, 2],
 ]);
 
-/** @returns null for types that we carry but do not compute with */
-/** The element type behind a number of ONNX's `TensorProto.DataType`, or null if it is only carried. */
+/**
+ * The element type behind a number of ONNX's `TensorProto.DataType`, or null if it is only carried.
+ * @returns null for types that we carry but do not compute with
+ */
 export function dtypeOf(elementType: number): DType | null {
   return DTYPES.get(elementType) ?? null;
 }

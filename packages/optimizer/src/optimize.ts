@@ -17,7 +17,7 @@ import { type Choice, chooseVariant } from './candidates/choose.js';
 import { floatStudy, studyAt } from './candidates/study-views.js';
 import { type ComponentDecision, componentFolder } from './components/component.js';
 import { optimizeComponents } from './components/optimize-components.js';
-import { type FloatVariant, makeFloatVariants } from './graphs/float-variants.js';
+import { chooseFloatVariants, type FloatGraphs, makeFloatVariants } from './graphs/float-variants.js';
 import type { StageProgress } from './laboratory.js';
 import {
   exploreOperatingPoints,
@@ -33,8 +33,10 @@ import { type Study, studyDenoiser } from './study.js';
 import { measureOffCalibration } from './verify/off-calibration.js';
 import { verificationWarnings } from './verify/verification-warnings.js';
 import { type VerifiedPicture, verify } from './verify/verify.js';
+import { bundleCard, CARD, licenseOf } from './write/bundle-card.js';
 import { describeGraphs, describePlan, describeRecipe } from './write/describe-bundle.js';
 import {
+  bytesUnder,
   copyComponents,
   denoiserBytes,
   finishBundle,
@@ -82,6 +84,8 @@ export interface OptimizeSummary {
   readonly study: Study;
   /** What became of the decoder and the text encoder; none where they were to stay as they are. */
   readonly components: readonly ComponentDecision[];
+  /** Graphs for backends without integer kernels, and their bytes, also where they were left out. */
+  readonly floatGraphs: FloatGraphs;
   readonly textEncoderMs: number;
   /** What the user should know: of the folder, of the prompts it was calibrated with, of the pictures. */
   readonly warnings: readonly string[];
@@ -171,7 +175,7 @@ async function optimizeLocked(
   const { lab } = study;
   const operatingPoints = operation?.operatingPoints;
   const choice = await chooseVariant(study);
-  const floatVariants = await makeFloatVariants(study, choice);
+  const floatGraphs = await chooseFloatVariants(study, choice, await makeFloatVariants(study, choice));
   const components = await optimizeComponents(lab, runner, prepared.folder, study.latents);
   const { verification, pictures } = await runner.stage(`${study.view}verify`, () =>
     verify(study, prepared.folder, choice.variant, {
@@ -190,7 +194,7 @@ async function optimizeLocked(
     verification,
     offCalibration,
     components,
-    floatVariants,
+    floatGraphs,
     operatingPoints,
   });
   const warnings = [
@@ -207,6 +211,7 @@ async function optimizeLocked(
     choice,
     study,
     components,
+    floatGraphs,
     textEncoderMs,
     warnings,
     operatingPoints,
@@ -214,9 +219,9 @@ async function optimizeLocked(
   };
 }
 
-interface Finished extends Pick<OptimizeSummary, 'verification' | 'components' | 'operatingPoints'> {
+interface Finished
+  extends Pick<OptimizeSummary, 'verification' | 'components' | 'floatGraphs' | 'operatingPoints'> {
   readonly offCalibration: readonly OffCalibration[];
-  readonly floatVariants: readonly FloatVariant[];
 }
 
 async function writeBundle(
@@ -224,7 +229,7 @@ async function writeBundle(
   { lab, prepared, sourceFingerprint, conditioningFingerprint }: OpenLaboratory,
   study: Study,
   choice: Choice,
-  { verification, offCalibration, components, floatVariants, operatingPoints }: Finished,
+  { verification, offCalibration, components, floatGraphs, operatingPoints }: Finished,
 ): Promise<BundleManifest> {
   const { source, out, signal } = request;
   const { model } = prepared.folder.denoiser;
@@ -242,7 +247,7 @@ async function writeBundle(
     cached: choice.variant.cached!.graph,
     weights: study.integers ? 'int8/weights.bin' : 'float/weights.bin',
     shardBytes: request.shardBytes,
-    variants: floatVariants.map(({ precision, variant }) => ({
+    variants: floatGraphs.kept.map(({ precision, variant }) => ({
       precision,
       full: variant.full,
       cached: variant.cached!.graph,
@@ -263,7 +268,7 @@ async function writeBundle(
   });
   await writeFile(out, VERIFICATION, `${JSON.stringify(verification, null, 2)}\n`);
   throwIfAborted(signal);
-  return finishBundle(out, {
+  const manifest = {
     createdBy: request.createdBy ?? 'cachequant',
     createdAt: (request.now ?? (() => new Date()))().toISOString(),
     source: {
@@ -271,7 +276,7 @@ async function writeBundle(
       fingerprint: sourceFingerprint,
       denoiserBytes: await denoiserBytes(source, model),
     },
-    ...describeGraphs(study, choice, inputs, { floatVariants, components }),
+    ...describeGraphs(study, choice, inputs, { floatVariants: floatGraphs.kept, components }),
     ...describeRecipe(study, choice),
     preview: fitLatentPreview(study.latents, lab.latentDims, study.references).map((row) => [...row]),
     calibration: {
@@ -286,5 +291,13 @@ async function writeBundle(
       sourceBytes,
       bytes,
     })),
-  });
+  };
+  const card = {
+    manifest,
+    verification,
+    license: await licenseOf(source),
+    denoiserBytes: await bytesUnder(out, 'denoiser/'),
+  };
+  await writeFile(out, CARD, bundleCard(card));
+  return finishBundle(out, manifest);
 }

@@ -45,6 +45,11 @@ const optionsSchema = z.strictObject({
   cacheCorrection: z.enum(['auto', ...CACHE_CORRECTIONS]).default('auto'),
   /** What cached calls do with the unconditional half: compute it, or forecast what guidance adds where that pays. */
   guidance: z.enum(['auto', 'computed']).default('auto'),
+  /**
+   * Graphs that compute in float over the integer weights, for WebGPU: `auto` leaves them out where they are more
+   * than a tenth of the denoiser, as in small models, which WebAssembly runs well enough.
+   */
+  floatGraphs: z.enum(['auto', 'always', 'never']).default('auto'),
   cut: z.string().optional(),
   /** Decoder and text encoder: through the quantizer where that pays, or as they are. */
   components: z.enum(['auto', 'keep']).default('auto'),
@@ -96,8 +101,10 @@ export interface Recipe extends ParsedOptions {
   readonly schedules: readonly ScheduleKind[];
 }
 
-/** @throws CacheQuantError `invalid-argument` naming the option */
-/** Checks the options of an optimization and fills in what is left out. Throws `invalid-argument`. */
+/**
+ * Checks the options of an optimization and fills in what is left out.
+ * @throws CacheQuantError `invalid-argument` naming the option
+ */
 export function parseRecipe(options: OptimizeOptions): Recipe {
   const parsed = optionsSchema.safeParse(options);
   if (!parsed.success) {

@@ -33,8 +33,10 @@ export function bytesSource(name: string, bytes: Uint8Array): ByteSource {
   };
 }
 
-/** @throws CacheQuantError `storage` when a source gives fewer bytes than it promised */
-/** Reads a range that has to be there whole. */
+/**
+ * Reads a range that has to be there whole.
+ * @throws CacheQuantError `storage` when a source gives fewer bytes than it promised
+ */
 export async function readExactly(source: ByteSource, offset: number, length: number): Promise<Uint8Array> {
   const bytes = await source.read(offset, length);
   if (bytes.byteLength === length) return plainBytes(bytes);

@@ -51,8 +51,10 @@ export interface ProfiledNode {
 export interface Session {
   readonly inputs: readonly TensorInfo[];
   readonly outputs: readonly TensorInfo[];
-  /** @throws CacheQuantError `runtime`, `invalid-argument` (a missing or unknown feed), `aborted` */
-  /** Runs the model once. Throws `invalid-argument` for feeds that do not fit, `runtime` and `aborted`. */
+  /**
+   * Runs the model once. Throws `invalid-argument` for feeds that do not fit, `runtime` and `aborted`.
+   * @throws CacheQuantError `runtime`, `invalid-argument` (a missing or unknown feed), `aborted`
+   */
   run(feeds: Feeds, options?: RunOptions): Promise<Outputs>;
   /** Ends profiling and returns what was measured; only for a session loaded with `profiling`. */
   endProfiling(): Promise<readonly ProfiledNode[]>;

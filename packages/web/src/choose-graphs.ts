@@ -110,7 +110,7 @@ function noFloatGraphs(): CacheQuantError {
     where: 'device',
     expected: 'wasm or auto, or a bundle with float graphs for WebGPU',
     got: 'webgpu',
-    hint: 'Leave out the device, or optimize the model again with this version',
+    hint: 'Leave out the device, or optimize the model again with `--float-graphs always`',
   });
 }
 

@@ -185,5 +185,10 @@ function comparedImage({ original, optimized }: Pair): ComparedImage {
 function pairGrid(pairs: readonly Pair[]) {
   const scale = Math.max(1, Math.floor(SMALL_PIXELS / pairs[0]!.original.width));
   const pictures = pairs.flatMap(({ original, optimized }) => [original, optimized]);
-  return imageGrid(pictures, 2, { gap: GRID_GAP, scale });
+  const rowLabels = pairs.map(({ original, optimized }) => {
+    const decibels = psnr(original, optimized);
+    const likeness = Number.isFinite(decibels) ? `${decibels.toFixed(1)} dB` : 'identical';
+    return [original.prompt, `seed ${original.seed}`, likeness].filter(Boolean).join('\n');
+  });
+  return imageGrid(pictures, 2, { gap: GRID_GAP, scale, columnLabels: ['original', 'bundle'], rowLabels });
 }

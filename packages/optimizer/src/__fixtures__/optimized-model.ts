@@ -17,6 +17,7 @@ export const SMALL_RUN = {
   prompts: ['a red sneaker', 'a blue dress'],
   schedule: 'forecast-dp',
   layers: 'all',
+  floatGraphs: 'always',
 } as const satisfies OptimizeOptions;
 
 export interface OptimizedModel {

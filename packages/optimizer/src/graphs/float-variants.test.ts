@@ -1,13 +1,42 @@
 import { meanOf, psnr } from '@cachequant/evaluate';
 import { readModel } from '@cachequant/onnx';
 import { createBundleGenerator, createGenerator } from '@cachequant/pipeline/internals';
+import { memoryStorage, writeFile } from '@cachequant/tensor';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OptimizedModel, optimizedModel, SMALL_RUN } from '../__fixtures__/optimized-model.js';
+import type { Choice } from '../candidates/choose.js';
+import type { Study } from '../study.js';
+import { chooseFloatVariants, type FloatVariant } from './float-variants.js';
 
 const REQUEST = { prompt: 'a photo of a red sneaker', seed: 7, steps: 5, guidanceScale: 4 };
 
 /** Enough for the largest weight, and less than all of them. */
 const SHARD_BYTES = 1_000_000;
+
+describe('chooseFloatVariants(study, choice, made)', () => {
+  const graphs = (folder: string, bytes: number) => ({
+    files: { [`${folder}/full.onnx`]: bytes, [`${folder}/cached.onnx`]: bytes },
+    variant: { full: `${folder}/full.onnx`, cached: { graph: `${folder}/cached.onnx` } },
+  });
+
+  /** A denoiser of 1,000 bytes with float graphs of twice so many. */
+  async function choose(floatGraphs: 'auto' | 'always', bytes: number) {
+    const own = graphs('int8', 100);
+    const float = graphs('float', bytes);
+    const work = memoryStorage();
+    const files = { ...own.files, ...float.files, 'int8/weights.bin': 800 };
+    for (const [path, size] of Object.entries(files)) await writeFile(work, path, new Uint8Array(size));
+    const study = { lab: { work, recipe: { floatGraphs } } } as unknown as Study;
+    const choice = { variant: own.variant } as unknown as Choice;
+    return chooseFloatVariants(study, choice, [{ variant: float.variant } as unknown as FloatVariant]);
+  }
+
+  it('keeps float graphs up to a tenth of the denoiser, and larger ones where they were asked for', async () => {
+    expect(await choose('auto', 50)).toMatchObject({ kept: [{}], bytes: 100 });
+    expect(await choose('auto', 51)).toEqual({ kept: [], bytes: 102 });
+    expect(await choose('always', 5000)).toMatchObject({ kept: [{}], bytes: 10_000 });
+  });
+});
 
 let made: OptimizedModel;
 beforeAll(async () => {

@@ -30,6 +30,34 @@ export interface FloatVariant {
   readonly largestTensorBytes: number;
 }
 
+/** `auto` keeps float graphs up to this share of the denoiser without them. */
+const KEPT_SHARE = 0.1;
+
+/** What became of the float graphs. */
+export interface FloatGraphs {
+  readonly kept: readonly FloatVariant[];
+  /** Of their files, whether they were kept or not; 0 where none were made. */
+  readonly bytes: number;
+}
+
+/** Keeps the float graphs that were made, unless they take too large a share of the bundle's denoiser. */
+export async function chooseFloatVariants(
+  { lab }: Study,
+  { variant }: Choice,
+  made: readonly FloatVariant[],
+): Promise<FloatGraphs> {
+  const filesOf = ({ full, cached }: Variant) => [full, cached!.graph];
+  const sizeOfFiles = async (paths: readonly string[]) => {
+    const stats = await Promise.all(paths.map((path) => lab.work.stat(path)));
+    return stats.reduce((sum, stat) => sum + (stat?.size ?? 0), 0);
+  };
+  const bytes = await sizeOfFiles(made.flatMap((one) => filesOf(one.variant)));
+  const weights = `${variant.full.slice(0, variant.full.lastIndexOf('/'))}/weights.bin`;
+  const denoiser = await sizeOfFiles([...filesOf(variant), weights]);
+  const keep = lab.recipe.floatGraphs === 'always' || bytes <= KEPT_SHARE * denoiser;
+  return { kept: keep ? made : [], bytes };
+}
+
 /** As many calibration images as tell a graph that is wrong from one that is right. */
 const CHECKED_IMAGES = 2;
 
@@ -38,7 +66,8 @@ const CHECKED_IMAGES = 2;
  * model's own features, since activations are not rounded; for the same reason there is no quantization correction.
  * A bundle in float runs everywhere as it is, and gets graphs in half precision alone.
  */
-export function makeFloatVariants(study: Study, choice: Choice): Promise<readonly FloatVariant[]> {
+export async function makeFloatVariants(study: Study, choice: Choice): Promise<readonly FloatVariant[]> {
+  if (study.lab.recipe.floatGraphs === 'never') return [];
   return study.runner.stage(`${study.view}float-variants`, async () => {
     const graphs = await floatGraphs(study, choice);
     const made: FloatVariant[] = [];
@@ -49,16 +78,13 @@ export function makeFloatVariants(study: Study, choice: Choice): Promise<readonl
   });
 }
 
-interface FloatGraphs {
+interface Graphs {
   readonly full: OnnxModel;
   readonly cached: OnnxModel;
   readonly anchors: 1 | 2;
 }
 
-async function floatGraphs(
-  { lab, graphs, integers, features }: Study,
-  { chosen }: Choice,
-): Promise<FloatGraphs> {
+async function floatGraphs({ lab, graphs, integers, features }: Study, { chosen }: Choice): Promise<Graphs> {
   const tables = fitCacheOn(chosen.correction, chosen.refreshSteps, { features, anchors: features });
   const anchors = tables.a1.some((value) => value !== 0) ? 2 : 1;
   if (!integers) {
@@ -73,7 +99,7 @@ async function floatGraphs(
 async function makeVariant(
   study: Study,
   { chosen }: Choice,
-  { anchors, ...graphs }: FloatGraphs,
+  { anchors, ...graphs }: Graphs,
   precision: FloatPrecision,
 ): Promise<FloatVariant> {
   const { lab } = study;

@@ -15,6 +15,7 @@ import {
   VERIFICATION,
 } from '@cachequant/pipeline/internals';
 import { CacheQuantError, type Storage, throwIfAborted, writeFile } from '@cachequant/tensor';
+import { CARD } from './bundle-card.js';
 import { placeInShards, planShards, type WeightShard, writeShards } from './weight-shards.js';
 
 /** Marks a folder whose bundle is being written. */
@@ -153,6 +154,8 @@ export async function copyComponents(
 ): Promise<void> {
   for (const path of await source.list()) {
     throwIfAborted(signal);
+    // The bundle has a card of its own.
+    if (path === CARD) continue;
     if (path === `${folderOf(model)}config.json`) await copyFile(source, path, out, 'denoiser/config.json');
     else if (!belongsToDenoiser(path, model) && !isReplaced(path, replaced)) {
       await copyFile(source, path, out, path);
@@ -169,6 +172,13 @@ export async function copyComponents(
 /** A graph, or weights beside it; configuration stays that of the source. */
 function isReplaced(path: string, replaced: ComponentFiles['replaced']): boolean {
   return [...replaced.keys()].some((part) => path.startsWith(`${part}/`)) && !path.endsWith('.json');
+}
+
+/** Bytes of all files under a prefix. */
+export async function bytesUnder(storage: Storage, prefix: string): Promise<number> {
+  let total = 0;
+  for (const path of await storage.list(prefix)) total += (await storage.stat(path))?.size ?? 0;
+  return total;
 }
 
 /** Bytes of the denoiser's graph and of everything beside it that belongs to it. */
@@ -233,7 +243,7 @@ export async function finishBundle(
 ): Promise<BundleManifest> {
   const files: BundleManifest['files'] = {};
   for (const path of await out.list()) {
-    if (path === UNFINISHED || path === VERIFICATION) continue;
+    if (path === UNFINISHED || path === VERIFICATION || path === CARD) continue;
     files[path] = { bytes: (await out.stat(path))!.size, sha256: await hashFile(out, path) };
   }
   const complete = { formatVersion: FORMAT_VERSION, ...manifest, files } as const;

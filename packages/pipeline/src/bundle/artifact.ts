@@ -74,10 +74,10 @@ async function writeArrays(storage: Storage, path: string, arrays: readonly AnyA
 }
 
 /**
+ * Reads a stored result back; undefined where there is none.
  * @returns what `saveArtifact` saved, or undefined when it is not there
  * @throws CacheQuantError `storage` when it was damaged since
  */
-/** Reads a stored result back; undefined where there is none. */
 export async function loadArtifact<T>(storage: Storage, path: string): Promise<T | undefined> {
   if (!(await storage.stat(`${path}.json`)) || !(await storage.stat(`${path}.bin`))) return undefined;
   const bytes = await storage.read(`${path}.bin`);

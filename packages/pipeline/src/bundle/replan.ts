@@ -41,8 +41,10 @@ export interface BundlePlanner {
   readonly longestInterval: number;
   /** What the bundle's graph has room for. */
   readonly corrections: readonly CacheCorrectionKind[];
-  /** @throws CacheQuantError `infeasible-schedule`, `invalid-argument` */
-  /** Plans the refreshes and the correction for other settings, from the moments in the bundle. */
+  /**
+   * Plans the refreshes and the correction for other settings, from the moments in the bundle.
+   * @throws CacheQuantError `infeasible-schedule`, `invalid-argument`
+   */
   plan(options: ReplanOptions): Replan;
   /** The bundle with a plan in place of its own: one small graph and the manifest are new, weights are shared. */
   apply(plan: Replan): Promise<Storage>;

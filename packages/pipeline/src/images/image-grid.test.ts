@@ -1,6 +1,7 @@
 import type { RgbImage } from '@cachequant/evaluate';
 import { decode } from 'fast-png';
 import { describe, expect, it } from 'vitest';
+import { GLYPH, glyphPixel } from './bitmap-font.js';
 import { imageGrid } from './image-grid.js';
 import { encodePng } from './png.js';
 
@@ -13,6 +14,14 @@ function rows({ width, height, rgb }: RgbImage): number[][] {
   return Array.from({ length: height }, (_, y) =>
     Array.from({ length: width }, (_, x) => rgb[(y * width + x) * 3]!),
   );
+}
+
+/** Pixels that the letters of a text have. */
+function inkOf(text: string): number {
+  const places = Array.from({ length: GLYPH.width * GLYPH.height }, (_, at) => at);
+  const ink = (letter: string) =>
+    places.filter((at) => glyphPixel(letter, at % GLYPH.width, Math.floor(at / GLYPH.width))).length;
+  return [...text].reduce((sum, letter) => sum + ink(letter), 0);
 }
 
 describe('imageGrid(images, columns, options)', () => {
@@ -37,6 +46,28 @@ describe('imageGrid(images, columns, options)', () => {
   it('keeps the pixels of a picture in order', () => {
     const image = { width: 2, height: 2, rgb: Uint8Array.from({ length: 12 }, (_, i) => i) };
     expect(imageGrid([image], 1)).toEqual(image);
+  });
+
+  it('writes labels above columns and beside rows, outside of the pictures, whose pixels stay', () => {
+    const grey = { width: 40, height: 24, rgb: new Uint8Array(40 * 24 * 3).fill(128) };
+    const options = {
+      columnLabels: ['a photo of a red sneaker', 'b'],
+      rowLabels: ['int8', 'CacheQuant\n4.1×'],
+    };
+    const plain = imageGrid([grey, grey, grey, grey], 2, { gap: 2 });
+    const labelled = imageGrid([grey, grey, grey, grey], 2, { gap: 2, ...options });
+    const [left, top] = [labelled.width - plain.width, labelled.height - plain.height];
+    const table = rows(labelled);
+    expect(table.slice(top).map((row) => row.slice(left))).toEqual(rows(plain));
+    const inked = (cells: readonly (readonly number[])[]) =>
+      cells.flat().filter((value) => value === 40).length;
+    // Four lines of at most six letters above the first column; one letter above the second.
+    expect(inked(table.slice(0, top).map((row) => row.slice(left, left + 40)))).toBe(
+      inkOf('aphotoofared...'),
+    );
+    expect(inked(table.slice(0, top).map((row) => row.slice(left + 42)))).toBe(inkOf('b'));
+    expect(inked(table.slice(top, top + 24).map((row) => row.slice(0, left)))).toBe(inkOf('int8'));
+    expect(inked(table.slice(top + 26).map((row) => row.slice(0, left)))).toBe(inkOf('CacheQuant4.1x'));
   });
 
   it('refuses no pictures, numbers that are not whole, and pictures of different sizes', () => {

@@ -18,10 +18,10 @@ export interface LatentDecoder {
    */
   requireChannels(channels: number): void;
   /**
+   * Latents [B, C, H, W] to one picture each.
    * @param latents [B, C, h, w], as the sampler leaves them
    * @throws CacheQuantError `runtime`, `shape`, `non-finite`, `aborted`
    */
-  /** Latents [B, C, H, W] to one picture each. */
   decode(latents: Tensor<'float32'>, signal?: AbortSignal): Promise<RgbImage[]>;
   /** Frees the network. */
   dispose(): Promise<void>;

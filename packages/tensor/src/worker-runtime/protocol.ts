@@ -66,8 +66,10 @@ export interface SessionWorker {
   readonly device: string;
   /** Whether the worker is gone. */
   readonly ended: boolean;
-  /** @throws CacheQuantError what `wrap` makes of a failure; `aborted`; `runtime` when the worker is gone */
-  /** Asks the worker for something and waits for its answer. */
+  /**
+   * Asks the worker for something and waits for its answer.
+   * @throws CacheQuantError what `wrap` makes of a failure; `aborted`; `runtime` when the worker is gone
+   */
   call<K extends keyof SessionCalls>(
     kind: K,
     request: SessionCalls[K]['request'],
