@@ -1,14 +1,15 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import axe from 'axe-core';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findChromium, launchChromium, missingChromium } from '../../../scripts/browser/chromium.mjs';
 import { sampleReport } from './__fixtures__/sample-report.js';
 import { renderReport } from './render-report.js';
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+// As text, since it is for the page, whose types are not those of the package.
+const measurePage = readFileSync(new URL('__fixtures__/measure-page.js', import.meta.url), 'utf8');
 const folder = mkdtempSync(join(tmpdir(), 'cachequant-report-'));
 const places = [
   { width: 1280, colorScheme: 'light' },
@@ -49,7 +50,7 @@ describe.each(places)('a report, $width pixels wide, $colorScheme', (place) => {
   it('has nothing that axe finds wrong', async ({ skip }) => {
     if (!browser) skip(missingChromium);
     const page = await open(place);
-    await page.evaluate(axe);
+    await page.evaluate(axe.source);
     const violations = await page.evaluate(async () => {
       const run = (globalThis as unknown as { axe: { run(): Promise<{ violations: Violation[] }> } }).axe.run;
       return (await run()).violations.map(
@@ -63,7 +64,7 @@ describe.each(places)('a report, $width pixels wide, $colorScheme', (place) => {
   it('clips no cell, and no label of the scatter plot covers another one', async ({ skip }) => {
     if (!browser) skip(missingChromium);
     const page = await open(place);
-    const found = await page.evaluate(measure);
+    const found = (await page.evaluate(measurePage)) as Found;
     expect(found.wider).toBe(false);
     expect(found.clipped).toEqual([]);
     expect(found.labels).toBe(7);
@@ -72,31 +73,14 @@ describe.each(places)('a report, $width pixels wide, $colorScheme', (place) => {
   });
 });
 
+interface Found {
+  readonly wider: boolean;
+  readonly clipped: readonly string[];
+  readonly labels: number;
+  readonly covered: readonly string[];
+}
+
 interface Violation {
   readonly id: string;
   readonly nodes: readonly { readonly html: string }[];
-}
-
-/** Runs in the page. */
-function measure() {
-  const visible = (element: Element) => element.getClientRects().length > 0;
-  const cells = [...document.querySelectorAll('.stacked td')].filter(visible);
-  const right = document.documentElement.clientWidth;
-  const labels = [...document.querySelectorAll('.point-label')].filter(visible);
-  const boxes = labels.map((label) => label.getBoundingClientRect());
-  const covered = boxes.flatMap((a, i) =>
-    boxes
-      .slice(i + 1)
-      .filter((b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1)
-      .filter((b) => Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 4)
-      .map((b) => `${labels[i]!.textContent} and ${labels[boxes.indexOf(b)]!.textContent}`),
-  );
-  return {
-    wider: document.documentElement.scrollWidth > right,
-    clipped: cells
-      .filter((cell) => cell.scrollWidth > cell.clientWidth + 1 || cell.getBoundingClientRect().right > right)
-      .map((cell) => cell.textContent),
-    labels: labels.length,
-    covered,
-  };
 }
