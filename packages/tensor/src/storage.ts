@@ -2,6 +2,7 @@ import { CacheQuantError } from './errors.js';
 
 /** A file being written. Nothing is visible under its name until `commit` has returned. */
 export interface StorageWriter {
+  /** Appends bytes. */
   write(chunk: Uint8Array): Promise<void>;
   /** Makes the file visible, whole and at once, replacing an older one. */
   commit(): Promise<void>;
@@ -36,10 +37,17 @@ export interface StorageLock {
  * removing never pass through one.
  */
 export interface Storage {
-  /** @returns undefined when there is no such file */
+  /**
+   * Size in bytes, or undefined where there is no such file.
+   * @returns undefined when there is no such file
+   */
   stat(path: string): Promise<FileStat | undefined>;
-  /** @throws CacheQuantError `storage` when the file is missing or shorter than the range */
+  /**
+   * The bytes of a file or of a range of it. Throws `storage` where it is missing or too short.
+   * @throws CacheQuantError `storage` when the file is missing or shorter than the range
+   */
   read(path: string, range?: { offset: number; length: number }): Promise<Uint8Array>;
+  /** Begins a file, which appears under its name with `commit`. */
   create(path: string): Promise<StorageWriter>;
   /** Paths of all files at or under the prefix, sorted. */
   list(prefix?: string): Promise<string[]>;
@@ -73,6 +81,7 @@ export async function writeFile(storage: Storage, path: string, content: Uint8Ar
   }
 }
 
+/** Reads a file as UTF-8. */
 export async function readText(storage: Storage, path: string): Promise<string> {
   return new TextDecoder().decode(await storage.read(path));
 }
