@@ -40,6 +40,7 @@ export const tasks = new Map([
   ['demo', program('apps/quickstart-node/dist/demo.js', { needsBuild: true })],
   ['studio', program('apps/studio/tools/studio.mjs', { needsBuild: true })],
   ['studio:test', { needsBuild: true, run: (args, env) => runTests(['apps/studio', ...args], env) }],
+  ['readme', program('scripts/readme/refresh.mjs', { needsBuild: true })],
   ['bench', program('apps/benchmarks/dist/bench.js', { needsBuild: true })],
   ['bench:peers', program('apps/benchmarks/dist/peers.js', { needsBuild: true })],
   ['bench:w4a8', program('apps/benchmarks/dist/w4a8/bench.js', { needsBuild: true })],

@@ -8,6 +8,7 @@ import { GraphAssembly } from './builder/graph-assembly.js';
 import { Parameters, type WeightPlacement } from './builder/parameters.js';
 import { Scope } from './builder/scope.js';
 
+/** What a graph is built of: the model's configuration, and its weights. */
 export interface BuildOptions extends GraphOptions {
   /** The model's `config.json`. */
   readonly config: Readonly<Record<string, unknown>>;
@@ -23,6 +24,7 @@ export interface BuildOptions extends GraphOptions {
   readonly className?: string;
 }
 
+/** A graph, and how it and its checkpoint fit together. */
 export interface BuiltGraph {
   readonly model: OnnxModel;
   /** The shape of every parameter that the graph has, by name. */

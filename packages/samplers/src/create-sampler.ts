@@ -11,6 +11,7 @@ import type { Sampler } from './sampler.js';
 export const SAMPLER_NAMES: readonly { readonly name: string; readonly shortNames: readonly string[] }[] =
   CATALOGUE.map(({ name, shortNames }) => ({ name, shortNames }));
 
+/** Number of steps, and what differs from the configuration. */
 export interface SamplerOptions extends RunOptions {
   /** A class or short name to use in place of the configuration's own class, with the same noise schedule. */
   readonly sampler?: string | undefined;

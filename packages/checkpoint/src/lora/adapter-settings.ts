@@ -8,6 +8,7 @@ interface PartSettings {
   readonly stabilized: boolean;
 }
 
+/** Rank and alpha of a LoRA's layers, by part of the model. */
 export type AdapterSettings = ReadonlyMap<string, PartSettings>;
 
 /**

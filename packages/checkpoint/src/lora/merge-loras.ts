@@ -14,6 +14,7 @@ export interface WeightedLora {
   readonly name?: string;
 }
 
+/** The parts of a model with LoRAs added, and what became of each LoRA. */
 export interface MergedModel {
   /** The parts that were given, with the additions. */
   readonly components: ReadonlyMap<string, WeightSource>;

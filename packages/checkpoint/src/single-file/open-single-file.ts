@@ -11,6 +11,7 @@ import { unetLayout } from './unet-layout.js';
 import { averagedWeights, unetWeights } from './unet-weights.js';
 import { vaeConfig, vaeWeights } from './vae.js';
 
+/** The parts of a model that a single file may hold. */
 export type SingleFilePart = 'unet' | 'vae' | 'text_encoder' | 'text_encoder_2';
 
 /** A part of a model: what its folder would hold. */
@@ -21,6 +22,7 @@ export interface Component {
   readonly weights: WeightSource;
 }
 
+/** A model that was one file, by parts as its folder would have them. */
 export interface SingleFileModel {
   readonly family: Family;
   /** The parts that the file holds; autoencoder and text encoders are often left out. */
@@ -32,6 +34,7 @@ export interface SingleFileModel {
   readonly unused: readonly string[];
 }
 
+/** How a single file is read; everything may be left out. */
 export interface SingleFileOptions {
   /** Whether to read the averaged weights of the U-Net where the file holds both; the others by default. */
   ema?: boolean;

@@ -3,6 +3,7 @@ import type { WeightSource } from '../weight-source.js';
 import type { Family } from './family.js';
 import { UNET } from './prefixes.js';
 
+/** What a network predicts. */
 export type PredictionType = 'epsilon' | 'v_prediction';
 
 /** What the network predicts, and what that was told by. */

@@ -42,6 +42,7 @@ export interface ConditionedModel {
   readonly inputs: readonly TensorInfo[];
 }
 
+/** What a family of conditioning opens its encoder with. */
 export interface OpenConditioningContext extends ConditionedModel {
   /** Loads the graph at a path of the folder, or what takes its place; the encoder disposes it. */
   readonly load: (path: string) => Promise<Session>;

@@ -11,6 +11,7 @@ const TEN_STEPS = {
 /** A list of timesteps that goes by a name. */
 export type ScheduleName = keyof typeof TEN_STEPS;
 
+/** The models that there are timesteps of Align Your Steps for. */
 export const SCHEDULE_NAMES = Object.keys(TEN_STEPS) as readonly ScheduleName[];
 
 const TRAIN_STEPS = 1000;

@@ -1,0 +1,154 @@
+// @ts-check
+import { readFileSync } from 'node:fs';
+import { inRoot, readJson } from '../workspace/paths.mjs';
+import { fencesOf } from './blocks.mjs';
+import { runExample } from './run-example.mjs';
+
+/** @typedef {import('./blocks.mjs').Block} Block */
+
+/**
+ * What makes the blocks of READMEs, by name. Outputs are those of the example above; tables and transcripts are those of
+ * results that were recorded when they were measured.
+ *
+ * @type {ReadonlyMap<string, (block: Block, folder: string) => string | Promise<string>>}
+ */
+export const makers = new Map([
+  ['output', output],
+  ['transcript', transcript],
+  ['demo-table', demoTable],
+  ['sd15-calls', sd15Calls],
+  ['parity', parity],
+  ['studio-bytes', studioBytes],
+  ['studio-ratio', studioRatio],
+]);
+
+/**
+ * What the example above prints; with `output 2` it goes on from the example before it.
+ *
+ * @param {Block} block
+ */
+async function output({ args: [count = '1'], before }) {
+  const examples = fencesOf(before).filter(({ language }) => /^[jt]s$/.test(language));
+  const code = examples.slice(-Number(count)).map(({ body }) => body);
+  const printed = await runExample(code.join('\n'));
+  const earlier = code.length > 1 ? `${await runExample(code.slice(0, -1).join('\n'))}\n` : '';
+  return fenced(printed.startsWith(earlier) ? printed.slice(earlier.length) : printed);
+}
+
+/**
+ * A recorded transcript of the package.
+ *
+ * @param {Block} block
+ * @param {string} folder
+ */
+function transcript({ args: [name = ''] }, folder) {
+  return fenced(readFileSync(`${folder}/results/${name}.txt`, 'utf8').trimEnd());
+}
+
+function demoTable() {
+  const { rows } = readJson(inRoot('apps/quickstart-node/results/demo.json'));
+  return table(
+    ['', 'time per image', 'speed', 'denoiser', 'whole folder', 'PSNR to the original'],
+    rows.map((/** @type {any} */ row) => [
+      row.id === 'cachequant' ? `**${row.label}**` : row.label,
+      `${row.secondsPerImage.toFixed(2)} s`,
+      `${row.speedup.toFixed(2)}x`,
+      `${(row.denoiserBytes / 1e6).toFixed(2)} MB`,
+      `${(row.totalBytes / 1e6).toFixed(2)} MB`,
+      row.psnr === null
+        ? '–'
+        : `${row.psnr.toFixed(1)} dB (${row.psnrInterval.map((/** @type {number} */ bound) => bound.toFixed(1)).join('–')})`,
+    ]),
+  );
+}
+
+function sd15Calls() {
+  const { calls } = readJson(inRoot('apps/benchmarks/results/sd15-unet.json'));
+  const names = {
+    float: 'ONNX Runtime, float',
+    qdq: "ONNX Runtime's own quantizer, QDQ int8",
+    full: 'CacheQuant, full call',
+    cached: 'CacheQuant, cached call',
+  };
+  return table(
+    ['one call', 'median', 'against float'],
+    Object.entries(names).map(([key, name]) => {
+      const { medianMs } = calls[key];
+      const ratio = calls.float.medianMs / medianMs;
+      return [
+        name,
+        `${Math.round(medianMs).toLocaleString('en')} ms`,
+        `${ratio.toFixed(ratio < 10 ? 2 : 1)}x`,
+      ];
+    }),
+  );
+}
+
+function parity() {
+  const { rows } = readJson(inRoot('packages/web/parity.json'));
+  const graphs = /** @type {Record<string, string>} */ ({
+    model: 'model folder, float32',
+    int8: 'bundle, int8',
+    float32: 'bundle, float32 over int8 weights',
+    float16: 'bundle, float16 over int8 weights',
+  });
+  const backends = /** @type {Record<string, string>} */ ({
+    'web-wasm': 'WebAssembly',
+    'web-webgpu': 'WebGPU (SwiftShader)',
+  });
+  const decibels = (/** @type {number} */ value) => (value >= 100 ? '100' : value.toFixed(1));
+  const order = ['model', 'int8', 'float32', 'float16'];
+  const place = (/** @type {any} */ { graphs, precision, backend, device }) =>
+    2 * order.indexOf(precision ?? graphs) + Number((backend ?? device).includes('webgpu'));
+  const sorted = [...rows].sort((a, b) => place(a) - place(b));
+  return table(
+    ['graphs', 'backend', 'to the same graphs in Node', 'to the original', "Node's to the original"],
+    sorted.map((row) =>
+      row.notRun
+        ? [graphs[row.precision], 'WebGPU', 'not run: no half precision in SwiftShader', '', '']
+        : [
+            graphs[row.graphs],
+            `${backends[row.backend]}${row.graphs === 'float16' ? ', which computes it in float32' : ''}`,
+            ...[row.toNode, row.toOriginal, row.nodeToOriginal].map(decibels),
+          ],
+    ),
+    2,
+  );
+}
+
+function studioBytes() {
+  const { firstVisit } = readJson(inRoot('apps/studio/results/measured.json')).bytes;
+  const megabytes = (/** @type {number} */ bytes) => `${(bytes / 1e6).toFixed(bytes < 1e6 ? 2 : 1)} MB`;
+  const parts = [firstVisit.page, firstVisit.runtime, firstVisit.model].map(megabytes);
+  return table(['page', 'runtime', 'model (original and bundle)'], [parts], 0);
+}
+
+function studioRatio() {
+  const { wasm } = readJson(inRoot('apps/studio/results/measured.json')).ratio;
+  return table(
+    ['threads', 'original', 'bundle', 'ratio', 'PSNR'],
+    wasm.map((/** @type {any} */ row) => [
+      row.threads,
+      `${row.originalSeconds.toFixed(2)} s`,
+      `${row.cachequantSeconds.toFixed(2)} s`,
+      `${row.ratio.toFixed(1)}x`,
+      `${row.psnr.toFixed(1)} dB`,
+    ]),
+    0,
+  );
+}
+
+/**
+ * @param {readonly string[]} head
+ * @param {readonly (readonly unknown[])[]} rows
+ * @param {number} [left] how many columns are no numbers
+ */
+function table(head, rows, left = 1) {
+  const line = (/** @type {readonly unknown[]} */ cells) =>
+    `| ${cells.join(' | ')} |`.replace(/^\| {2}\|/, '| |');
+  const rule = head.map((_, column) => (column < left ? '---' : '---:'));
+  return [head, rule, ...rows].map(line).join('\n');
+}
+
+/** @param {string} text */
+const fenced = (text) => `\`\`\`\n${text}\n\`\`\``;

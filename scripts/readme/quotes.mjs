@@ -1,0 +1,72 @@
+// @ts-check
+import { inRoot, readJson } from '../workspace/paths.mjs';
+
+const results = (/** @type {string} */ name) => readJson(inRoot(`apps/benchmarks/results/${name}.json`));
+const ms = (/** @type {{ medianMs: number }} */ { medianMs }) => medianMs;
+
+/**
+ * What the prose of READMEs says of results, put together from the results: each text has to stand there word for word.
+ *
+ * @returns {{ file: string, text: string }[]}
+ */
+export function quotes() {
+  return [...ofStableDiffusion(), ...ofPeers(), ...ofTheStudio(), ...ofTheDemo()];
+}
+
+function ofStableDiffusion() {
+  const { fullStepSpeedup, cachedCallShare, loops, images } = results('sd15-unet');
+  const speeds = (/** @type {any[]} */ rows, /** @type {string} */ sampler) =>
+    rows.filter((row) => row.sampler === sampler).map(({ speedup }) => speedup.toFixed(1));
+  const [a, b, c] = speeds(loops, 'pndm');
+  const [d, e, f] = speeds(loops, 'dpmsolver++');
+  const atFive = (/** @type {string} */ sampler) =>
+    images.find((/** @type {any} */ row) => row.sampler === sampler && row.interval === 5).speedup.toFixed(1);
+  return [
+    `An image of 50 PLMS steps is ${a}, ${b} and ${c} times as fast at intervals 3, 5 and 10; one of 20 DPM-Solver++ steps ${d}, ${e} and ${f} times; from the prompt to the pixels at interval 5, ${atFive('pndm')} and ${atFive('dpmsolver++')} times.`,
+    `(${cachedCallShare.toFixed(2)} of a float call, the second panel)`,
+    `At Stable Diffusion's size with VNNI a full call gains ${fullStepSpeedup.toFixed(1)}x`,
+  ].map((text) => ({ file: 'README.md', text }));
+}
+
+function ofPeers() {
+  const { blocks } = results('sd15-unet-peers');
+  const openvino = blocks.find((/** @type {any} */ { name }) => name === 'OpenVINO').contestants;
+  const of = (/** @type {string} */ name) => openvino.find((/** @type {any} */ one) => one.name === name);
+  const float = ms(of('ONNX Runtime, float').full);
+  const [theirs, ours] = [of('OpenVINO, NNCF int8'), of('CacheQuant')].map(({ full }) => float / ms(full));
+  const ahead = Math.round((Number(theirs) / Number(ours) - 1) * 100);
+  const text = `its full call is ${ahead} % faster (${theirs?.toFixed(2)}x against ${ours?.toFixed(2)}x of ONNX Runtime's float)`;
+  return [{ file: 'README.md', text }];
+}
+
+function ofTheStudio() {
+  const { bytes, ratio } = readJson(inRoot('apps/studio/results/measured.json'));
+  const megabytes = (/** @type {number} */ value) => `${(value / 1e6).toFixed(value < 1e6 ? 2 : 1)} MB`;
+  const { page, runtime, model } = bytes.firstVisit;
+  const [one, two] = ratio.wasm.map((/** @type {any} */ row) => row.ratio.toFixed(1));
+  return [
+    {
+      file: 'README.md',
+      text: `A first visit fetches ${megabytes(page)} of page, ${megabytes(runtime)} of runtime and ${megabytes(model)} of models`,
+    },
+    {
+      file: 'README.md',
+      text: `the bundle at interval 5 is ${one} times as fast as the original on one thread and ${two} times on two`,
+    },
+    {
+      file: 'apps/studio/README.md',
+      text: `A host that compresses sends page and runtime together in ${megabytes(bytes.pageAndRuntimeGzip)}.`,
+    },
+  ];
+}
+
+function ofTheDemo() {
+  const { integerShare, seeds } = readJson(inRoot('apps/quickstart-node/results/demo.json'));
+  return [
+    { file: 'README.md', text: `from ${seeds} held-out prompts and seeds` },
+    {
+      file: 'README.md',
+      text: `${(integerShare * 100).toFixed(1)} % of the multiply-adds of convolutions and linear layers ran in integer kernels`,
+    },
+  ];
+}
