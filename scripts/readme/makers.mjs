@@ -4,23 +4,28 @@ import { inRoot, readJson } from '../workspace/paths.mjs';
 import { fencesOf } from './blocks.mjs';
 import { runExample } from './run-example.mjs';
 
-/** @typedef {import('./blocks.mjs').Block} Block */
+/**
+ * @typedef {import('./blocks.mjs').Block} Block
+ * @typedef {(block: Block, folder: string) => string | Promise<string>} Maker
+ */
 
 /**
  * What makes the blocks of READMEs, by name. Outputs are those of the example above; tables and transcripts are those of
  * results that were recorded when they were measured.
  *
- * @type {ReadonlyMap<string, (block: Block, folder: string) => string | Promise<string>>}
+ * @type {ReadonlyMap<string, Maker>}
  */
-export const makers = new Map([
-  ['output', output],
-  ['transcript', transcript],
-  ['demo-table', demoTable],
-  ['sd15-calls', sd15Calls],
-  ['parity', parity],
-  ['studio-bytes', studioBytes],
-  ['studio-ratio', studioRatio],
-]);
+export const makers = new Map(
+  /** @type {[string, Maker][]} */ ([
+    ['output', output],
+    ['transcript', transcript],
+    ['demo-table', demoTable],
+    ['sd15-calls', sd15Calls],
+    ['parity', parity],
+    ['studio-bytes', studioBytes],
+    ['studio-ratio', studioRatio],
+  ]),
+);
 
 /**
  * What the example above prints; with `output 2` it goes on from the example before it.
@@ -145,7 +150,7 @@ function studioRatio() {
  */
 function table(head, rows, left = 1) {
   const line = (/** @type {readonly unknown[]} */ cells) =>
-    `| ${cells.join(' | ')} |`.replace(/^\| {2}\|/, '| |');
+    `|${cells.map((cell) => (cell === '' ? ' |' : ` ${cell} |`)).join('')}`;
   const rule = head.map((_, column) => (column < left ? '---' : '---:'));
   return [head, rule, ...rows].map(line).join('\n');
 }

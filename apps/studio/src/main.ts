@@ -56,14 +56,17 @@ async function start(): Promise<void> {
     );
   };
   const draw = (): void => {
+    const request = { prompt: prompt.value, seed: Number(seed.value) };
+    compute((signal) => studio.generate(request, signal));
+  };
+  const compute = (work: (signal: AbortSignal) => Promise<void>): void => {
     drawing.abort();
     drawing = new AbortController();
     const { signal } = drawing;
-    const request = { prompt: prompt.value, seed: Number(seed.value) };
     busy(true);
     next(
       signal,
-      () => studio.generate(request, signal),
+      () => work(signal),
       () => studio.stopped(),
     );
     // Not when another picture was asked for meanwhile.
@@ -82,6 +85,9 @@ async function start(): Promise<void> {
     else draw();
   });
   go.disabled = false;
+  byId('repeat', HTMLButtonElement).addEventListener('click', () =>
+    compute((signal) => studio.repeat(signal)),
+  );
   byId('dice', HTMLButtonElement).addEventListener('click', () => {
     seed.value = String(crypto.getRandomValues(new Uint16Array(1))[0]);
   });
@@ -122,7 +128,10 @@ async function start(): Promise<void> {
   byId('backend', HTMLElement).textContent = globalThis.crossOriginIsolated
     ? 'ready, several threads'
     : 'ready, one thread';
-  await offlineSwitch((error) => studio.fail(error));
+  await offlineSwitch({
+    keepModels: (onProgress) => models.keepAll(onProgress),
+    onError: (error) => studio.fail(error),
+  });
   openNamed(catalog.bundles[0]!.name);
 }
 

@@ -1,10 +1,18 @@
+import type { ProgressCallback } from '@cachequant/runtime-web';
 import { byId } from './dom.js';
+import { megabytes } from './format.js';
+
+interface OfflineOptions {
+  /** Downloads everything that the page may read later. */
+  readonly keepModels: (onProgress: ProgressCallback) => Promise<void>;
+  readonly onError: (error: unknown) => void;
+}
 
 /**
- * The switch for the service worker: it keeps the page for offline use, and adds the headers that threads need on
+ * The switch for the service worker: it keeps the page and all of its models for offline use, and adds the headers that threads need on
  * hosts that cannot send them. Nothing is registered before somebody asks for it.
  */
-export async function offlineSwitch(onError: (error: unknown) => void): Promise<void> {
+export async function offlineSwitch({ keepModels, onError }: OfflineOptions): Promise<void> {
   const box = byId('offline', HTMLInputElement);
   const text = byId('offline-text', HTMLElement);
   if (!('serviceWorker' in navigator)) {
@@ -14,11 +22,11 @@ export async function offlineSwitch(onError: (error: unknown) => void): Promise<
   }
   const { serviceWorker } = navigator;
   box.checked = (await serviceWorker.getRegistration()) !== undefined;
-  if (box.checked) text.textContent = 'Stored. This page also opens without a network.';
+  if (box.checked) text.textContent = 'Stored with all models. This page also works without a network.';
   box.addEventListener('change', async () => {
     try {
       box.disabled = true;
-      if (box.checked) await keep(text);
+      if (box.checked) await keep(text, keepModels);
       else await forget();
     } catch (error) {
       box.checked = false;
@@ -29,11 +37,16 @@ export async function offlineSwitch(onError: (error: unknown) => void): Promise<
   });
 }
 
-async function keep(text: HTMLElement): Promise<void> {
+async function keep(text: HTMLElement, keepModels: OfflineOptions['keepModels']): Promise<void> {
+  text.textContent = 'Storing the models …';
+  await keepModels((event) => {
+    if (event.status !== 'progress_total') return;
+    text.textContent = `Storing the models: ${megabytes(event.loaded)} of ${megabytes(event.total)}`;
+  });
   text.textContent = 'Storing the page …';
   await navigator.serviceWorker.register('./sw.js');
   await navigator.serviceWorker.ready;
-  text.textContent = 'Stored. This page also opens without a network.';
+  text.textContent = 'Stored with all models. This page also works without a network.';
   // Isolation comes with the answer to a navigation.
   if (!globalThis.crossOriginIsolated) location.reload();
 }

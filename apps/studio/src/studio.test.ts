@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { OptimizeOptions } from '@cachequant/optimizer';
+import axe from 'axe-core';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import {
@@ -34,6 +35,11 @@ const SOFTWARE_GPU = [
   '--enable-features=Vulkan,WebGPU',
   '--use-vulkan=swiftshader',
 ];
+interface Violation {
+  readonly id: string;
+  readonly nodes: readonly { readonly html: string }[];
+}
+
 const budget = JSON.parse(readFileSync(new URL('../budget.json', import.meta.url), 'utf8'));
 
 if (findChromium() !== undefined) describe('the studio in Chromium', inChromium);
@@ -183,6 +189,74 @@ function inChromium() {
     }
   });
 
+  test('says what it does before the first call, and warns of words that the model does not know', async () => {
+    const page = await open();
+    await page.evaluate(() => {
+      const said: string[] = [];
+      Object.assign(globalThis, { said });
+      const calls = document.querySelector('#card-original .calls')!;
+      new MutationObserver(() => said.push(calls.textContent!)).observe(calls, { childList: true });
+    });
+    await page.fill('#prompt', `a photo of a red sneaker ${'and another one '.repeat(12)}`);
+    await generate(page);
+    const said = await page.evaluate(() => (globalThis as unknown as { said: string[] }).said);
+    const before = said.slice(
+      0,
+      said.findIndex((text) => text.startsWith('call ')),
+    );
+    expect(before).toEqual(
+      expect.arrayContaining(['starting the runtime', 'loading the networks', 'warming up']),
+    );
+    expect(await textOf(page, '#warnings')).toMatch(/another/);
+    await page.fill('#prompt', 'a photo of a red sneaker');
+    await generate(page);
+    expect(await textOf(page, '#warnings')).not.toMatch(/another/);
+  });
+
+  test('measures again, the bundle first and the original first in turn, and shows the median', async () => {
+    const page = await open();
+    await generate(page);
+    expect(await textOf(page, '#fact-runs')).toMatch(/one pair/);
+    await page.evaluate(() => {
+      const order: string[] = [];
+      Object.assign(globalThis, { order });
+      for (const card of ['original', 'bundle']) {
+        const calls = document.querySelector(`#card-${card} .calls`)!;
+        const record = () => calls.textContent!.startsWith('call 1 ') && order.push(card);
+        new MutationObserver(record).observe(calls, { childList: true });
+      }
+    });
+    await page.click('#repeat');
+    await page.waitForFunction(() => /4 pairs/.test(document.querySelector('#fact-runs')!.textContent!));
+    await page.waitForSelector('#go:not(.stop)');
+    expect(await page.evaluate(() => (globalThis as unknown as { order: string[] }).order)).toEqual([
+      'bundle',
+      'original',
+      'original',
+      'bundle',
+      'bundle',
+      'original',
+    ]);
+    expect(await textOf(page, '#fact-runs')).toMatch(/^median of 4 pairs, \d+\.\d× to \d+\.\d×$/);
+    await page.fill('#seed', '8');
+    await generate(page);
+    expect(await textOf(page, '#fact-runs')).toMatch(/one pair/);
+  });
+
+  test('has nothing that axe finds wrong, before a picture and after one', async () => {
+    const visitor = await browser.newContext({ bypassCSP: true });
+    const page = await open(server, visitor);
+    await page.evaluate(axe.source);
+    const violations = () =>
+      page.evaluate(async () => {
+        const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: Violation[] }> } };
+        return (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html)}`);
+      });
+    expect(await violations()).toEqual([]);
+    await generate(page);
+    expect(await violations()).toEqual([]);
+  });
+
   test('stops halfway, and makes the next picture', async () => {
     const page = await open();
     await page.click('#go');
@@ -246,9 +320,19 @@ function inChromium() {
     expect(await page.evaluate(() => globalThis.crossOriginIsolated)).toBe(true);
     await own.close();
     await page.reload();
+    // What was not opened before is here too: the other bundle, and what schedules are planned from.
     await page.waitForSelector('#interval:not(:disabled)');
     await generate(page);
     expect(await textOf(page, '#fact-calls')).toBe('6 / 9');
+    await page.fill('#interval', '2');
+    await generate(page);
+    expect(await textOf(page, '#fact-calls')).toBe('5 / 9');
+    await page.check('[name=bits][value=float]');
+    await page.waitForFunction(() =>
+      /float/.test(document.querySelector('#card-bundle .what')!.textContent!),
+    );
+    await generate(page);
+    expect(await textOf(page, '#notice')).toBe('');
   });
 
   test('is usable by keyboard, named for screen readers, and not wider than a phone', async () => {

@@ -1,20 +1,42 @@
 import { psnr } from '@cachequant/pipeline';
 import type { ProgressCallback } from '@cachequant/runtime-web';
+import type { WebGenerator } from '@cachequant/web';
 import { byId } from './dom.js';
 import { explain, noBundle } from './engine/explain.js';
 import { denoiserBytes, deviceFor, type Models, NoBundleError, type OpenedBundle } from './engine/models.js';
-import { type Picture, runPicture, trajectoryErrors } from './engine/run-picture.js';
+import { type Pair, ratioOf } from './engine/pairs.js';
+import { type Picture, type PictureRequest, runPicture, trajectoryErrors } from './engine/run-picture.js';
 import type { DeviceChoice } from './engine/runtimes.js';
+import { warmUp } from './engine/warm-up.js';
 import { megabytes, seconds } from './format.js';
 import type { PlanPanel } from './plan/plan-panel.js';
 import { differencePicture } from './view/difference.js';
 import { clearFacts, showFacts } from './view/facts.js';
 import { hideNotice, showNotice } from './view/notice.js';
 import { PictureCard } from './view/picture-card.js';
+import { showWarnings } from './view/warnings.js';
 
 export interface Request {
   readonly prompt: string;
   readonly seed: number;
+}
+
+/** More pairs at one press of the button. */
+const REPEATS = 3;
+
+/** Everything that a pair of pictures needs, loaded. */
+interface Ready {
+  readonly bundle: OpenedBundle;
+  readonly request: Request;
+  readonly asked: PictureRequest;
+  readonly preview: OpenedBundle['manifest']['preview'];
+  readonly ours: WebGenerator;
+  readonly original: WebGenerator | undefined;
+}
+
+interface Pictures {
+  readonly original: Picture | undefined;
+  readonly ours: Picture;
 }
 
 /** Runs the original and the bundle one after the other, and shows both. */
@@ -27,6 +49,11 @@ export class Studio {
   readonly #notice = byId('notice', HTMLElement);
   readonly #status = byId('status', HTMLElement);
   readonly #backend = byId('backend', HTMLElement);
+  readonly #warnings = byId('warnings', HTMLElement);
+  readonly #repeat = byId('repeat', HTMLButtonElement);
+  /** Of the picture that is shown. */
+  readonly #pairs: Pair[] = [];
+  #measured: { readonly bundle: OpenedBundle; readonly request: Request } | undefined;
   #bundle: OpenedBundle | undefined;
 
   constructor(
@@ -67,33 +94,86 @@ export class Studio {
     if (bundle === undefined) return;
     hideNotice(this.#notice);
     this.#clear();
+    const ready = await this.#load(bundle, request, signal);
+    const { original, ours } = await this.#pair(ready, 'original first', this.#pairs.length === 0);
+    showWarnings(this.#warnings, [...(original?.warnings ?? []), ...ours.warnings]);
+    this.#compare(bundle, original, ours);
+    this.plan.ran();
+    this.#measured = original && { bundle, request };
+    this.#repeat.disabled = this.#measured === undefined;
+  }
+
+  /** Makes the last picture again, the bundle first and the original first in turn, for a ratio that can be relied on. */
+  async repeat(signal: AbortSignal): Promise<void> {
+    if (this.#measured === undefined) return;
+    const { bundle, request } = this.#measured;
+    const ready = await this.#load(bundle, request, signal);
+    for (let turn = 0; turn < REPEATS; turn++) {
+      const order = this.#pairs.length % 2 === 1 ? 'bundle first' : 'original first';
+      const { original, ours } = await this.#pair(ready, order, false);
+      this.#compare(bundle, original, ours);
+    }
+  }
+
+  /** Both are ready before either runs: what cannot work shows at once, and no clock has loading in it. */
+  async #load(bundle: OpenedBundle, request: Request, signal: AbortSignal): Promise<Ready> {
+    const say = (card: 'original' | 'bundle', words: string) => this.#cards[card].say('…', words);
+    say('bundle', 'starting the runtime');
+    say('original', 'starting the runtime');
     const runtime = await this.models.runtimes.get(deviceFor(bundle.manifest, this.choice()));
     this.#backend.textContent = describeBackend(runtime);
     await this.models.use(await this.plan.storage());
-    const { preview, sampler, guidanceScale } = bundle.manifest;
-    const asked = { ...request, steps: sampler.steps, sampler: sampler.name, guidanceScale, signal };
-
-    // Both are ready before either runs: what cannot work shows at once, and no clock has loading in it.
+    say('bundle', 'loading the networks');
     const ours = await this.models.loadBundle(runtime);
-    let original: Picture | undefined;
+    say('bundle', 'waiting for its turn');
+    let original: WebGenerator | undefined;
     if (this.#isOurs(bundle)) {
       await this.models.openOriginal(this.progressOn('original'), signal);
-      const generator = await this.models.loadOriginal(runtime);
-      this.say('The original model is computing.');
-      original = await runPicture(generator, asked, preview, (moment) =>
-        this.#cards.original.watch(moment.call, moment.calls, moment.elapsedMs, moment.preview),
-      );
-      this.#finish('original', original, request);
+      say('original', 'loading the networks');
+      original = await this.models.loadOriginal(runtime);
+      say('original', 'waiting for its turn');
     } else this.#cards.original.say('–', 'not on this site');
+    const { preview, sampler, guidanceScale } = bundle.manifest;
+    const asked = { ...request, steps: sampler.steps, sampler: sampler.name, guidanceScale, signal };
+    return { bundle, request, asked, preview, ours, original };
+  }
 
+  async #pair(ready: Ready, order: 'original first' | 'bundle first', cold: boolean): Promise<Pictures> {
+    if (cold) {
+      for (const card of ['original', 'bundle'] as const) {
+        const generator = card === 'original' ? ready.original : ready.ours;
+        if (generator === undefined) continue;
+        this.#cards[card].say('…', 'warming up');
+        await warmUp(generator, ready.asked);
+        this.#cards[card].say('…', 'waiting for its turn');
+      }
+    }
+    let original: Picture | undefined;
+    if (order === 'original first') original = await this.#original(ready);
+    const ours = await this.#ours(ready);
+    if (order === 'bundle first') original = await this.#original(ready);
+    if (original) this.#pairs.push({ originalMs: original.totalMs, bundleMs: ours.totalMs });
+    return { original, ours };
+  }
+
+  async #original({ original, asked, preview, request }: Ready): Promise<Picture | undefined> {
+    if (original === undefined) return undefined;
+    this.say('The original model is computing.');
+    const picture = await runPicture(original, asked, preview, (moment) =>
+      this.#cards.original.watch(moment.call, moment.calls, moment.elapsedMs, moment.preview),
+    );
+    this.#finish('original', picture, request);
+    return picture;
+  }
+
+  async #ours({ ours, asked, preview, request }: Ready): Promise<Picture> {
     this.say('CacheQuant is computing.');
     const picture = await runPicture(ours, asked, preview, (moment) => {
       this.#cards.bundle.watch(moment.call, moment.calls, moment.elapsedMs, moment.preview);
       this.plan.timeline.light(moment.call);
     });
     this.#finish('bundle', picture, request);
-    this.#compare(bundle, original, picture);
-    this.plan.ran();
+    return picture;
   }
 
   /** Shows a download in a card. */
@@ -117,6 +197,10 @@ export class Studio {
   }
 
   #clear(): void {
+    this.#pairs.length = 0;
+    this.#measured = undefined;
+    this.#repeat.disabled = true;
+    showWarnings(this.#warnings, []);
     for (const card of Object.values(this.#cards)) card.clear('No picture yet');
     this.#cards.difference.say('–', 'PSNR');
     clearFacts();
@@ -148,7 +232,7 @@ export class Studio {
     const likeness = psnr(original.image, ours.image);
     const picture = differencePicture(original.image, ours.image);
     if (picture) this.#cards.difference.show(picture, 'Where the pictures differ, eight times as strong');
-    const speed = original.totalMs / ours.totalMs;
+    const speed = ratioOf(this.#pairs);
     const words = showFacts({ reused, sizes, speed, likeness });
     this.#cards.difference.say(words.psnr, 'PSNR');
     this.plan.timeline.errors(trajectoryErrors(ours.trajectory, original.trajectory));

@@ -59,9 +59,8 @@ async function filesOf(folder) {
  */
 async function writeServiceWorker(site) {
   const assets = (await readdir(path.join(site, 'assets'))).sort();
-  // The larger binary is kept when WebGPU has really been used.
-  const wanted = assets.filter((name) => !/webgpu|asyncify|jsep/.test(name));
-  const files = ['./', './icon.svg', './models/catalog.json', ...wanted.map((name) => `./assets/${name}`)];
+  // All of them, so that everything that the page can do works without a network.
+  const files = ['./', './icon.svg', './models/catalog.json', ...assets.map((name) => `./assets/${name}`)];
   const hash = createHash('sha256').update(files.join());
   for (const file of ['index.html', 'models/catalog.json'])
     hash.update(await readFile(path.join(site, file)));

@@ -9,29 +9,57 @@ import { calibrationPrompts, heldOutPrompts } from './prompts.mjs';
 import { stageLine } from './stage-line.mjs';
 
 /**
- * The bundles that the studio offers: the same cut with integers and in float.
- *
- * @type {readonly { name: string, title: string, bits: 'w8a8' | 'none', effort: 'normal' | 'fast' }[]}
+ * @typedef {object} Made
+ * @property {string} name
+ * @property {string} title
+ * @property {import('@cachequant/optimizer').OptimizeOptions} options
  */
-const bundles = [
-  { name: 'fashion-w8a8', title: '8-bit integers', bits: 'w8a8', effort: 'normal' },
-  { name: 'fashion-float', title: '32-bit float', bits: 'none', effort: 'fast' },
-];
+
+/** As little as gives a bundle that shows what it is about: nothing is tried, no layer is measured. */
+const quick = /** @type {const} */ ({
+  effort: 'fast',
+  schedule: 'uniform',
+  cacheCorrection: 'forecast',
+  layers: 'all',
+  components: 'keep',
+  calibrationImages: 2,
+  verificationImages: 1,
+  offCalibrationImages: 0,
+});
+
+/**
+ * The bundles that the studio offers: the same cut with integers and in float. A first start makes quick ones, so that
+ * there is a page to look at; those for a site are made with care.
+ *
+ * @type {{ quick: readonly Made[], thorough: readonly Made[] }}
+ */
+const bundles = {
+  quick: [
+    { name: 'quick-w8a8', title: '8-bit integers', options: { bits: 'w8a8', ...quick } },
+    { name: 'quick-float', title: '32-bit float', options: { bits: 'none', ...quick } },
+  ],
+  thorough: [
+    { name: 'fashion-w8a8', title: '8-bit integers', options: { bits: 'w8a8', effort: 'normal' } },
+    { name: 'fashion-float', title: '32-bit float', options: { bits: 'none', effort: 'fast' } },
+  ],
+};
 
 /**
  * Optimizes the bundled model, unless that was done before.
  *
- * @param {AbortSignal} signal
+ * @param {{ thorough: boolean, signal: AbortSignal }} options thorough ones that are there are taken in any case
  * @returns where they are
  */
-export async function makeBundles(signal) {
-  const missing = bundles.filter(({ name }) => !isFinished(path.join(made, name)));
+export async function makeBundles({ thorough, signal }) {
+  const has = (/** @type {Made} */ { name }) => isFinished(path.join(made, name));
+  const chosen = thorough || bundles.thorough.every(has) ? bundles.thorough : bundles.quick;
+  const missing = chosen.filter((bundle) => !has(bundle));
   if (missing.length > 0) await makeAll(missing, signal);
-  return bundles.map(({ name, title }) => ({ name, title, folder: path.join(made, name) }));
+  return chosen.map(({ name, title }) => ({ name, title, folder: path.join(made, name) }));
 }
 
 /**
- * @param {typeof bundles} missing
+ * @param {readonly Made[]} missing
  * @param {AbortSignal} signal
  */
 async function makeAll(missing, signal) {
@@ -44,11 +72,11 @@ async function makeAll(missing, signal) {
 }
 
 /**
- * @param {typeof bundles[number]} bundle
+ * @param {Made} bundle
  * @param {Awaited<ReturnType<typeof createNodeRuntime>>} runtime
  * @param {AbortSignal} signal
  */
-async function makeBundle({ name, title, bits, effort }, runtime, signal) {
+async function makeBundle({ name, title, options }, runtime, signal) {
   console.log(`\nOptimizing models/fashion-sd, ${title} (once; Ctrl-C stops, the next start goes on):`);
   const line = stageLine();
   const out = path.join(made, name);
@@ -65,8 +93,7 @@ async function makeBundle({ name, title, bits, effort }, runtime, signal) {
       steps: 50,
       interval: 5,
       guidanceScale: 4,
-      bits,
-      effort,
+      ...options,
       prompts: calibrationPrompts,
       verificationPrompts: heldOutPrompts,
     },

@@ -18,10 +18,12 @@ try {
 }
 
 async function main() {
-  const bundles = await makeBundles(stop.signal);
+  const onlyBuild = process.argv.includes('--build');
+  const thorough = onlyBuild || process.argv.includes('--thorough');
+  const bundles = await makeBundles({ thorough, signal: stop.signal });
   await buildSite({ bundles, site });
   console.log(`\nThe site is in ${site}, ready for any static host (docs/studio.md).`);
-  if (process.argv.includes('--build')) return;
+  if (onlyBuild) return;
   const server = await preview({
     root: studio,
     configFile: false,

@@ -4,7 +4,7 @@ import type { Storage } from '@cachequant/tensor';
 import { createGenerator, type WebGenerator } from '@cachequant/web';
 import type { Brought } from '../view/drop-zone.js';
 import type { Catalog, CatalogEntry } from './catalog.js';
-import { openEntry } from './open-entry.js';
+import { keepEntry, openEntry } from './open-entry.js';
 import { type DeviceChoice, Runtimes } from './runtimes.js';
 import { Slot } from './slot.js';
 import { whileOpening } from './while-opening.js';
@@ -32,6 +32,13 @@ export class Models {
     readonly catalog: Catalog,
     readonly cache: ModelCache,
   ) {}
+
+  /** Downloads the original and every bundle of the site, whole. */
+  async keepAll(onProgress: ProgressCallback): Promise<void> {
+    for (const entry of [this.catalog.original, ...this.catalog.bundles]) {
+      await keepEntry(entry, { cache: this.cache, onProgress });
+    }
+  }
 
   async openOriginal(onProgress: ProgressCallback, signal: AbortSignal): Promise<void> {
     if (this.#original.filled) return;

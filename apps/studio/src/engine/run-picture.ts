@@ -26,6 +26,8 @@ export interface Picture {
   /** Network calls and decoder. */
   readonly totalMs: number;
   readonly kinds: readonly CallKind[];
+  /** About this request, such as words that the model does not know. */
+  readonly warnings: readonly string[];
   /** Latents after each call. */
   readonly trajectory: readonly Float32Array[];
 }
@@ -39,7 +41,7 @@ export async function runPicture(
 ): Promise<Picture> {
   const trajectory: Float32Array[] = [];
   let elapsedMs = 0;
-  const { images, timings } = await generator.generate(prompt, {
+  const { images, timings, warnings } = await generator.generate(prompt, {
     ...request,
     onStep: ({ call, calls, kind, ms, latents }) => {
       elapsedMs += ms;
@@ -59,6 +61,7 @@ export async function runPicture(
     image: images[0]!,
     totalMs: calls.reduce((sum, { ms }) => sum + ms, 0) + decoderMs,
     kinds: calls.map(({ kind }) => kind),
+    warnings,
     trajectory,
   };
 }
