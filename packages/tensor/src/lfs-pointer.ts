@@ -22,6 +22,7 @@ export async function refuseLfsPointer(storage: Storage, path: string): Promise<
   throw lfsPointerError(storage.locate?.(path) ?? path);
 }
 
+/** What to say of a file that is a pointer of Git LFS, in place of its content. */
 export function lfsPointerError(where: string): CacheQuantError {
   return new CacheQuantError('storage', 'this is a Git LFS pointer, not the file itself', {
     where,
