@@ -1,6 +1,6 @@
 // @ts-check
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -17,10 +17,13 @@ import { inRoot } from '../workspace/paths.mjs';
 export async function runExample(code) {
   const place = mkdtempSync(path.join(os.tmpdir(), 'cachequant-readme-'));
   try {
-    for (const { manifest, path: folder } of members().filter((member) => !member.manifest.private)) {
-      const link = path.join(place, 'node_modules', manifest.name);
-      mkdirSync(path.dirname(link), { recursive: true });
-      symlinkSync(folder, link, 'junction');
+    const packages = members().filter(({ manifest }) => !manifest.private);
+    for (const { manifest, path: folder } of packages) link(place, manifest.name, folder);
+    // npm puts what packages depend on beside them.
+    for (const { manifest, path: folder } of packages) {
+      for (const name of Object.keys(manifest.dependencies ?? {})) {
+        link(place, name, path.join(folder, 'node_modules', name));
+      }
     }
     symlinkSync(inRoot('models'), path.join(place, 'models'), 'junction');
     writeFileSync(path.join(place, 'example.mjs'), code);
@@ -30,6 +33,17 @@ export async function runExample(code) {
   } finally {
     rmSync(place, { recursive: true, force: true });
   }
+}
+
+/**
+ * @param {string} place
+ * @param {string} name of a package
+ * @param {string} target where it is
+ */
+function link(place, name, target) {
+  const at = path.join(place, 'node_modules', name);
+  mkdirSync(path.dirname(at), { recursive: true });
+  if (!existsSync(at)) symlinkSync(target, at, 'junction');
 }
 
 /** Without what would change how Node prints or resolves. */
