@@ -5,4 +5,8 @@
  *
  * @type {ReadonlySet<string>}
  */
-export const unfinishedPackages = new Set(['@cachequant/architectures', '@cachequant/checkpoint']);
+export const unfinishedPackages = new Set([
+  '@cachequant/architectures',
+  '@cachequant/checkpoint',
+  '@cachequant/hub',
+]);

@@ -15,6 +15,7 @@ interface Weights {
   readonly variant: string | undefined;
 }
 
+/** The files of a repository that a model needs. */
 export interface ChosenFiles {
   readonly paths: readonly string[];
   /** The variant that most parts have, such as `fp16`. */

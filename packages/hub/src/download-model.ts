@@ -13,6 +13,7 @@ import { type HubProgress, ProgressMeter } from './progress.js';
 import { type HubFile, listRepository, type Revision, resolveRevision } from './repository-files.js';
 import { type HubSettings, hubSettings } from './settings.js';
 
+/** Where a model comes from and where it goes. */
 export interface DownloadOptions {
   /** A branch, a tag, or the hash of a commit; `main` by default. */
   revision?: string;

@@ -1,5 +1,6 @@
 import { CacheQuantError, type ErrorDetails } from '@cachequant/tensor';
 
+/** Why the hub did not give what was asked for. */
 export type HubErrorReason =
   /** The model's page asks for something first: a login, a licence to accept. */
   | 'gated'

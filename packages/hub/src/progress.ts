@@ -1,3 +1,4 @@
+/** How far a download is. */
 export interface HubProgress {
   /** The file that is being fetched. */
   readonly file: string;
