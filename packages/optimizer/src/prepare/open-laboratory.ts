@@ -18,6 +18,7 @@ import { promptWarnings } from './prompt-warnings.js';
 /** Raised whenever results of the same options may differ from those of an earlier version. */
 const RESULTS_VERSION = 8;
 
+/** What an optimization's stages run on: the model, a folder for their results, a runtime, and options. */
 export interface LaboratoryOptions {
   /** The model folder. */
   readonly source: Storage;
@@ -35,6 +36,7 @@ export interface LaboratoryOptions {
   readonly signal?: AbortSignal;
 }
 
+/** An open laboratory, with what was prepared for it. */
 export interface OpenLaboratory {
   readonly lab: Laboratory;
   readonly runner: StageRunner;
@@ -46,6 +48,7 @@ export interface OpenLaboratory {
   readonly plan: BundlePlan | undefined;
   /** What the user should know of the folder and of the prompts. */
   readonly warnings: readonly string[];
+  /** Frees the networks that are loaded. */
   dispose(): Promise<void>;
 }
 

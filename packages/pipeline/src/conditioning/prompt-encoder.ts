@@ -3,6 +3,7 @@ import { convertTensor, readFloat32 } from '../model/convert-tensor.js';
 import { requireFinite } from '../model/non-finite.js';
 import type { TokenizedPrompt, Tokenizer } from './tokenizer.js';
 
+/** The token ids of a prompt, and what did not fit. */
 export interface EncodedPrompt {
   /** [1, S, D] float32. */
   readonly hiddenStates: Tensor<'float32'>;
@@ -21,7 +22,10 @@ export class PromptEncoder {
     private readonly tokenizer: Tokenizer,
   ) {}
 
-  /** @throws CacheQuantError `runtime`, `unsupported`, `non-finite`, `aborted` */
+  /**
+   * Encodes a prompt, or gives what it encoded to before.
+   * @throws CacheQuantError `runtime`, `unsupported`, `non-finite`, `aborted`
+   */
   async encode(prompt: string, signal?: AbortSignal): Promise<EncodedPrompt> {
     const known = this.cache.get(prompt);
     if (known !== undefined) return known;
@@ -38,6 +42,7 @@ export class PromptEncoder {
     return encoded;
   }
 
+  /** Frees the network. */
   dispose(): Promise<void> {
     this.cache.clear();
     return this.session.dispose();

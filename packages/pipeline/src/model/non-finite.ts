@@ -6,6 +6,7 @@ export type LocateLayer = (
   options?: { readonly signal?: AbortSignal },
 ) => Promise<string | undefined>;
 
+/** Whether every value is a finite number. */
 export function allFinite(data: Float32Array): boolean {
   return data.every(Number.isFinite);
 }
