@@ -1,5 +1,5 @@
 /** Which part of a layer's addition a weight is. */
-export type LoraRole = 'down' | 'up' | 'mid' | 'alpha';
+export type LoraRole = 'down' | 'up' | 'mid' | 'alpha' | 'magnitude';
 
 export interface LoraKey {
   /** The layer's name as the file has it, without what training added to it. */
@@ -19,10 +19,13 @@ const ROLES: readonly (readonly [suffix: RegExp, role: LoraRole])[] = [
   [/(\.lora|_lora|\.lora_linear_layer)\.down\.weight$/, 'down'],
   [/(\.lora|_lora|\.lora_linear_layer)\.up\.weight$/, 'up'],
   [/\.alpha$/, 'alpha'],
+  // DoRA as PEFT writes it
+  [/\.lora_magnitude_vector(\.default)?(\.weight)?$/, 'magnitude'],
 ];
 
 const OTHER_FORMS: readonly (readonly [sign: RegExp, form: string])[] = [
-  [/\.(dora_scale|lora_magnitude_vector(\..*)?)$/, 'DoRA'],
+  // Its strength means another thing than in PEFT's, and diffusers leaves it out.
+  [/\.dora_scale$/, "DoRA in LyCORIS' form"],
   [/\.hada_\w+$/, 'LoHa'],
   [/\.lokr_\w+$/, 'LoKr'],
   [/\.(oft_\w+|boft_\w+)$/, 'OFT'],

@@ -4,6 +4,8 @@ export interface Factors {
   readonly down: Float32Array;
   readonly rank: number;
   readonly scale: number;
+  /** DoRA: the length that each row of the sum is given. Shape: [rows]. */
+  readonly magnitude: Float32Array | undefined;
 }
 
 /**
@@ -61,6 +63,29 @@ function multiplyRow(
     const a = scale * up[row * rank + k]!;
     const first = k * columns + column;
     for (let i = 0; i < count; i++) sums[i] = sums[i]! + a * down[first + i]!;
+  }
+}
+
+/**
+ * Gives each row of a matrix another length, in double precision.
+ *
+ * Source: Liu et al., DoRA, 2024, https://arxiv.org/abs/2402.09353, equation 5. Complexity: O(elements).
+ *
+ * @param values whole rows, from `firstRow` on; changed in place. A row of zeros stays one.
+ */
+export function setRowLengths(
+  values: Float32Array,
+  firstRow: number,
+  columns: number,
+  magnitude: Float32Array,
+): void {
+  for (let start = 0; start < values.length; start += columns) {
+    const row = values.subarray(start, start + columns);
+    let squares = 0;
+    for (let i = 0; i < columns; i++) squares += row[i]! ** 2;
+    if (squares === 0) continue;
+    const factor = magnitude[firstRow + start / columns]! / Math.sqrt(squares);
+    for (let i = 0; i < columns; i++) row[i] = row[i]! * factor;
   }
 }
 

@@ -91,6 +91,23 @@ describe('mergeLoras(components, loras)', () => {
     }
   });
 
+  test('gives any range of a weight with DoRA as the whole has it', async () => {
+    const dora = cases.dora!;
+    const { components } = mergeLoras(componentsOf(dora.base), await openAll(dora));
+    const unet = components.get('unet')!;
+    const name = 'down_blocks.0.resnets.0.conv1.weight';
+    const whole = await readFloat32(unet, name);
+    for (const [start, count] of [
+      [0, 1],
+      [287, 2],
+      [100, 1000],
+      [whole.length - 3, 3],
+      [5, 0],
+    ] as const) {
+      expect(await readFloat32(unet, name, { start, count })).toEqual(whole.slice(start, start + count));
+    }
+  });
+
   test('lists names that the model has no layer for, and names of no known form', async () => {
     const file = {
       ...loras[0]!,

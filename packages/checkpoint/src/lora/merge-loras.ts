@@ -25,6 +25,8 @@ export interface MergedModel {
 /**
  * Adds LoRAs to the weights of a model, as views: strength · alpha / rank · up · down is added when a weight is read.
  *
+ * With DoRA, the rows of the sum are then given their lengths.
+ *
  * Source: Hu et al., LoRA, 2021, https://arxiv.org/abs/2106.09685; what diffusers' `fuse_lora` computes.
  *
  * @param components the model's parts under diffusers' names: `unet` or `transformer`, `text_encoder`, …
@@ -78,7 +80,8 @@ function additionOf(
 ): Addition {
   const name = layer.weight.slice(0, -'.weight'.length);
   const scale = strength * loraScale(lora.settings, layer.component, name, part.rank, part.alpha);
-  return { source: lora.source, down: part.down, up: part.up, mid: part.mid, rank: part.rank, rows, scale };
+  const { down, up, mid, magnitude, rank } = part;
+  return { source: lora.source, down, up, mid, magnitude, rank, rows, scale };
 }
 
 function checkShapes(
@@ -98,6 +101,7 @@ function checkShapes(
     up[0] === rows &&
     countOf(up.slice(1)) === outer &&
     (mid === undefined || mid[1] === part.rank) &&
+    (part.magnitude === undefined || countOf(source.shapeOf(part.magnitude)) === rows) &&
     shapes.every((shape) => columns === countOf(shape.slice(1)));
   if (fits) return;
   throw new CacheQuantError('invalid-argument', 'this LoRA does not fit the model', {

@@ -3,7 +3,7 @@ import { readFloat32 } from '../read-float32.js';
 import { checkRange } from '../stored-weights.js';
 import type { ElementRange, WeightDType, WeightLocation, WeightSource } from '../weight-source.js';
 import { countOf } from '../weight-types.js';
-import { addProduct, coreTimesDown, type Factors } from './low-rank.js';
+import { addProduct, coreTimesDown, type Factors, setRowLengths } from './low-rank.js';
 
 /** A low-rank addition to one weight. */
 export interface Addition {
@@ -11,6 +11,7 @@ export interface Addition {
   readonly down: string;
   readonly up: string;
   readonly mid: string | undefined;
+  readonly magnitude: string | undefined;
   readonly rank: number;
   /** Those of the up part that are of this weight: all, but for a fused layer. */
   readonly rows: { readonly start: number; readonly count: number };
@@ -58,11 +59,20 @@ export class MergedWeights implements WeightSource {
     if (additions === undefined) return this.#base.read(name, range);
     const shape = this.shapeOf(name);
     const { start, count } = checkRange(name, shape, range);
-    // A copy: what was read may be a view of memory that is not ours.
-    const values = Float32Array.from(await readFloat32(this.#base, name, { start, count }));
     const columns = countOf(shape.slice(1));
-    for (const factors of await this.#factorsOf(name, additions)) addProduct(values, start, columns, factors);
-    return toBytes(values);
+    // The length of a row is that of all its elements.
+    const whole = additions.some(({ magnitude }) => magnitude !== undefined) && count > 0;
+    const first = whole ? Math.floor(start / columns) * columns : start;
+    const end = whole ? Math.ceil((start + count) / columns) * columns : start + count;
+    // A copy: what was read may be a view of memory that is not ours.
+    const values = Float32Array.from(
+      await readFloat32(this.#base, name, { start: first, count: end - first }),
+    );
+    for (const factors of await this.#factorsOf(name, additions)) {
+      addProduct(values, first, columns, factors);
+      if (factors.magnitude !== undefined) setRowLengths(values, first / columns, columns, factors.magnitude);
+    }
+    return toBytes(values.subarray(start - first, start - first + count));
   }
 
   /** A weight is often read in many ranges, one after the other. */
@@ -78,13 +88,17 @@ export class MergedWeights implements WeightSource {
   }
 }
 
-async function readFactors({ source, down, up, mid, rank, rows, scale }: Addition): Promise<Factors> {
+async function readFactors(addition: Addition): Promise<Factors> {
+  const { source, down, up, mid, rank, rows, scale } = addition;
   const width = countOf(source.shapeOf(up).slice(1));
   const up32 = await readFloat32(source, up, { start: rows.start * width, count: rows.count * width });
   const down32 = await readFloat32(source, down);
-  if (mid === undefined) return { up: up32, down: down32, rank, scale };
+  const named = addition.magnitude;
+  const magnitude = named === undefined ? undefined : await readFloat32(source, named, rows);
+  const common = { up: up32, scale, magnitude };
+  if (mid === undefined) return { ...common, down: down32, rank };
   const core = await readFloat32(source, mid);
   const kernel = countOf(source.shapeOf(mid).slice(2));
   const outer = source.shapeOf(mid)[0]!;
-  return { up: up32, down: coreTimesDown(core, down32, { outer, inner: rank, kernel }), rank: outer, scale };
+  return { ...common, down: coreTimesDown(core, down32, { outer, inner: rank, kernel }), rank: outer };
 }

@@ -3,13 +3,15 @@ import { readFloat32 } from '../read-float32.js';
 import type { WeightSource } from '../weight-source.js';
 import { countOf } from '../weight-types.js';
 import { type AdapterSettings, adapterSettings } from './adapter-settings.js';
-import { parseLoraKey, unsupportedForm } from './lora-keys.js';
+import { type LoraRole, parseLoraKey, unsupportedForm } from './lora-keys.js';
 
 /** What a LoRA adds to one layer, by the names of its weights: alpha / rank · up · (mid ·) down. */
 export interface LoraLayer {
   readonly down: string;
   readonly up: string;
   readonly mid: string | undefined;
+  /** DoRA: the length that each row of the sum is given. */
+  readonly magnitude: string | undefined;
   readonly rank: number;
   /** Where the file has one of this layer's own. */
   readonly alpha: number | undefined;
@@ -27,18 +29,18 @@ export interface Lora {
 
 /**
  * Reads what a LoRA file holds: as kohya's scripts, PEFT, diffusers, or LyCORIS (LoCon, with or without a core)
- * write it. Only the alphas are read.
+ * write it, and DoRA as PEFT does. Only the alphas are read.
  *
  * @param source as `openWeightFile` opens it
  * @param metadata the file's, where PEFT leaves ranks and alphas
- * @throws CacheQuantError `unsupported` for other forms of adaptation (DoRA, LoHa, LoKr, OFT, …),
+ * @throws CacheQuantError `unsupported` for other forms of adaptation (LoHa, LoKr, OFT, …),
  *   `checkpoint-format` for layers of which a part is missing, and for files without any
  */
 export async function openLora(
   source: WeightSource,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<Lora> {
-  const parts = new Map<string, Partial<Record<'down' | 'up' | 'mid' | 'alpha', string>>>();
+  const parts = new Map<string, Partial<Record<LoraRole, string>>>();
   const unknown: string[] = [];
   for (const name of source.names()) {
     const form = unsupportedForm(name);
@@ -48,13 +50,14 @@ export async function openLora(
     else parts.set(key.layer, { ...parts.get(key.layer), [key.role]: name });
   }
   const layers = new Map<string, LoraLayer>();
-  for (const [layer, { down, up, mid, alpha }] of parts) {
+  for (const [layer, { down, up, mid, alpha, magnitude }] of parts) {
     if (down === undefined || up === undefined) incomplete(layer, down === undefined ? 'down' : 'up');
     const rank = source.shapeOf(down)[0] ?? 0;
     layers.set(layer, {
       down,
       up,
       mid,
+      magnitude,
       rank,
       alpha: alpha === undefined ? undefined : await readScalar(source, alpha),
     });
@@ -85,7 +88,7 @@ async function readScalar(source: WeightSource, name: string): Promise<number> {
 function refuse(form: string, name: string): never {
   throw new CacheQuantError('unsupported', `this adapter has ${form}, which is not applied`, {
     where: `weight '${name}'`,
-    expected: 'LoRA (kohya, PEFT, diffusers) or LoCon (LyCORIS)',
+    expected: 'LoRA (kohya, PEFT, diffusers), LoCon (LyCORIS) or DoRA (PEFT)',
     hint: 'Merge it into the checkpoint with the tool that it was trained with, and take the merged checkpoint',
   });
 }
