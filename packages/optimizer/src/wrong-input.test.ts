@@ -91,18 +91,18 @@ describe('optimize refuses', () => {
 
   it('a file that is not ONNX', async () => {
     const source = await modelCopy('fashion-sd', {
-      'unet/model.onnx': 'version https://git-lfs.github.com/spec/v1',
+      'unet/model.onnx': '<html>not found</html>',
     });
     expect((await refusal(source)).code).toBe('onnx-format');
   });
 
   it('a sampler that there is none of, in the folder and in the options', async () => {
     const config = await readText(fashion, 'scheduler/scheduler_config.json');
-    const changed = config.replace(/"_class_name": "\w+"/, '"_class_name": "LCMScheduler"');
+    const changed = config.replace(/"_class_name": "\w+"/, '"_class_name": "NoSuchScheduler"');
     const source = await modelCopy('fashion-sd', { 'scheduler/scheduler_config.json': changed });
     const error = await refusal(source);
     expect(error).toMatchObject({ code: 'unsupported', hint: expect.stringContaining('sampler') });
-    expect(error.message).toContain('LCMScheduler');
+    expect(error.message).toContain('NoSuchScheduler');
     expect((await refusal(fashion, { sampler: 'warp' })).message).toContain('"warp"');
   });
 
@@ -154,7 +154,7 @@ describe('optimize refuses', () => {
   it('a denoiser whose conditioning nothing makes', async () => {
     const error = await refusal(modelStorage('tiny/sdxl-unet'), { sampler: 'ddim' });
     expect(error.code).toBe('unsupported');
-    expect(error.message).toMatch(/no model family feeds.*text_embeds/);
+    expect(error.message).toMatch(/second text encoder of SDXL.*text_embeds/);
   });
 
   it('a single denoiser without a sampler', async () => {
