@@ -5,17 +5,18 @@ export function integer(least: number, most = Number.MAX_SAFE_INTEGER): (text: s
   return (text) => {
     const value = Number(text);
     if (/^[+-]?\d+$/.test(text) && value >= least && value <= most) return value;
-    const range = most === Number.MAX_SAFE_INTEGER ? `from ${least}` : `from ${least} to ${most}`;
+    const range = most >= Number.MAX_SAFE_INTEGER ? `from ${least}` : `from ${least} to ${most}`;
     throw new InvalidArgumentError(`Expected a whole number ${range}.`);
   };
 }
 
-/** A number of at least `least`, which may have decimals. */
-export function decimal(least: number): (text: string) => number {
+/** A number of at least `least`, and at most `most`, which may have decimals. */
+export function decimal(least: number, most = Number.POSITIVE_INFINITY): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (text.trim() !== '' && Number.isFinite(value) && value >= least) return value;
-    throw new InvalidArgumentError(`Expected a number from ${least}.`);
+    if (text.trim() !== '' && Number.isFinite(value) && value >= least && value <= most) return value;
+    const range = most === Number.POSITIVE_INFINITY ? `from ${least}` : `from ${least} to ${most}`;
+    throw new InvalidArgumentError(`Expected a number ${range}.`);
   };
 }
 

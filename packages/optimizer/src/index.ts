@@ -7,6 +7,8 @@ export { type LayerScales, layerScales } from './layers/layer-scales.js';
 export type { MeasuredPoint, OperatingPoints } from './operating-points/explore.js';
 export type { OperatingPoint, OperatingTarget } from './operating-points/point.js';
 export { type OptimizeRequest, type OptimizeSummary, optimize } from './optimize.js';
+export { OPTION_GROUPS, type OptionGroup } from './options/option-definition.js';
+export { type OptionLine, type OptionValue, optionLines } from './options/option-lines.js';
 export { type BundlePlan, PLAN, parsePlan } from './plan-file.js';
 export { type OptimizationPlan, planOptimization } from './plan-optimization.js';
 export type { GivenConditioning } from './prepare/given-conditioning.js';

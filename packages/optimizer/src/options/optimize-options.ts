@@ -1,0 +1,241 @@
+import { CACHE_CORRECTIONS, SCHEDULE_KINDS } from '@cachequant/pipeline/internals';
+import { z } from 'zod';
+import type { OptionDefinition } from './option-definition.js';
+
+/** `best` takes what measures best; `paper` is the method as it was published, to compare with. */
+const RECIPES = ['best', 'paper'] as const;
+
+const BITS = ['w8a8', 'w4a8', 'none'] as const;
+
+/**
+ * Every option of `optimize`, once: what values it takes, its default, and how the command line and its help show it.
+ * Those without a `help` can only be given by a program.
+ */
+export const OPTIMIZE_OPTIONS = {
+  sampler: {
+    schema: z.string().optional(),
+    group: 'everyday',
+    value: 'name',
+    help: 'sampler to optimize for',
+    otherwise: 'that of the model',
+  },
+  steps: {
+    schema: z.int().min(1).max(1000).optional(),
+    group: 'everyday',
+    value: 'number',
+    help: 'steps of the sampler',
+    otherwise: 'as the model says, else 50',
+  },
+  guidanceScale: {
+    schema: z.number().min(0).max(100).optional(),
+    group: 'everyday',
+    value: 'number',
+    help: 'as the bundle will be used',
+    otherwise: 'as the model says, else 7.5',
+  },
+  negativePrompt: {
+    schema: z.string().default(''),
+    group: 'everyday',
+    value: 'text',
+    help: 'as the bundle will be used',
+    otherwise: 'empty',
+  },
+  width: {
+    schema: z.int().min(8).optional(),
+    group: 'everyday',
+    value: 'pixels',
+    help: 'width of the pictures',
+    otherwise: 'that of the model',
+  },
+  height: {
+    schema: z.int().min(8).optional(),
+    group: 'everyday',
+    value: 'pixels',
+    help: 'height of the pictures',
+    otherwise: 'that of the model',
+  },
+  effort: {
+    schema: z.enum(['fast', 'normal', 'thorough']).default('normal'),
+    group: 'everyday',
+    value: 'effort',
+    help: 'how much is tried and measured',
+  },
+  /** Milliseconds that one image may take: sampler, steps, interval and precision are then chosen by measurement. */
+  maxLatency: {
+    schema: z.number().positive().optional(),
+    group: 'everyday',
+    value: 'ms',
+    help: 'time one image may take; measures samplers, steps, intervals and precisions and takes the best that keeps to it',
+  },
+  /** Decibels that the pictures must keep against the original's; chooses as `maxLatency` does. */
+  minPsnr: {
+    schema: z.number().min(0).max(100).optional(),
+    group: 'everyday',
+    value: 'decibels',
+    help: "what pictures must keep against the original's; takes the fastest that does",
+  },
+  /** Network calls per refresh; 1 is no cache. */
+  interval: {
+    schema: z.int().min(1).default(5),
+    group: 'cache',
+    value: 'calls',
+    help: 'network calls per refresh of the cache, on average; 1 is no cache',
+  },
+  refreshes: {
+    schema: z.int().min(1).optional(),
+    group: 'cache',
+    value: 'number',
+    help: 'the exact number of refreshes, in place of the interval',
+  },
+  schedule: {
+    schema: z.enum(['auto', ...SCHEDULE_KINDS]).default('auto'),
+    group: 'cache',
+    value: 'kind',
+    help: 'which calls refresh the cache; auto measures several',
+  },
+  /** `auto`: the forecast, unless plain reuse measures better. */
+  cacheCorrection: {
+    schema: z.enum(['auto', ...CACHE_CORRECTIONS]).default('auto'),
+    group: 'cache',
+    value: 'kind',
+    help: 'how cached features are corrected; auto: as a forecast, unless plain reuse measures better',
+  },
+  /** What cached calls do with the unconditional half: compute it, or forecast what guidance adds where that pays. */
+  guidance: {
+    schema: z.enum(['auto', 'computed']).default('auto'),
+    group: 'cache',
+    value: 'kind',
+    help: 'the unconditional half at cached calls; auto: forecast, unless computing it measures better',
+  },
+  cut: {
+    schema: z.string().optional(),
+    group: 'cache',
+    value: 'id',
+    help: 'where to cut, as `cachequant inspect` names it',
+    otherwise: 'the first',
+  },
+  recipe: {
+    schema: z.enum(RECIPES).default('best'),
+    group: 'cache',
+    value: 'name',
+    help: 'best: what measures best; paper: the published method, to compare with',
+  },
+  bits: {
+    schema: z.enum(BITS).default('w8a8'),
+    group: 'integers',
+    value: 'bits',
+    help: 'weights and activations as integers, or the cache alone',
+  },
+  /** `portable` keeps weights within 7 bits, which every x64 processor computes exactly; `vnni` takes all 8. */
+  target: {
+    schema: z.enum(['portable', 'vnni']).default('portable'),
+    group: 'integers',
+    value: 'processors',
+    help: 'portable: weights within 7 bits, exact on every x64 processor; vnni: all 8 bits',
+  },
+  /** How 4-bit weights are rounded: by the second moments of what their layers see, or each to its nearest level. */
+  rounding: {
+    schema: z.enum(['second-order', 'nearest']).default('second-order'),
+    group: 'integers',
+    value: 'kind',
+    help: 'of 4-bit weights: by the second moments of what their layers see, or each to its nearest level',
+  },
+  /** `measured`: layers stay in float where integers are slower or cost too much quality; `all`: none does. */
+  layers: {
+    schema: z.enum(['measured', 'all']).default('measured'),
+    group: 'integers',
+    value: 'how',
+    help: 'measured: layers that are slower or too inexact in integers stay in float; all: none does',
+  },
+  keepFloat: {
+    schema: z.array(z.string()).default([]),
+    group: 'integers',
+    value: 'names',
+    help: 'layers to leave in float: parts of their names, with commas',
+    otherwise: 'none',
+  },
+  /**
+   * Least signal to noise in decibels of the integer network's prediction against the float one's, before the
+   * layers that rounding harms most go back to float. On models/fashion-sd, 25 dB are pictures of 36 dB PSNR without
+   * a cache; the cache at interval 5 leaves 31.5.
+   */
+  qualityFloor: {
+    schema: z.number().min(0).max(100).default(25),
+    group: 'integers',
+    value: 'decibels',
+    help: "least signal to noise of the integer network's predictions, before layers go back to float for it",
+  },
+  /**
+   * Graphs that compute in float over the integer weights, for WebGPU: `auto` leaves them out where they are more
+   * than a tenth of the denoiser, as in small models, which WebAssembly runs well enough.
+   */
+  floatGraphs: {
+    schema: z.enum(['auto', 'always', 'never']).default('auto'),
+    group: 'integers',
+    value: 'when',
+    help: 'graphs in float over the same weights, for WebGPU; auto: where they are at most a tenth of the denoiser',
+  },
+  /** Decoder and text encoder: through the quantizer where that pays, or as they are. */
+  components: {
+    schema: z.enum(['auto', 'keep']).default('auto'),
+    group: 'integers',
+    value: 'how',
+    help: 'decoder and text encoder: auto takes them to integers where that pays',
+  },
+  /** Least PSNR in decibels of the decoder's pictures against those of the float decoder. */
+  decoderFloor: {
+    schema: z.number().min(0).max(100).default(45),
+    group: 'integers',
+    value: 'decibels',
+    help: "least PSNR of the decoder's pictures against the float one's",
+  },
+  /** Calibration runs these; every fourth is kept for the verification, unless that has prompts of its own. */
+  prompts: { schema: z.array(z.string()).min(1).optional() },
+  verificationPrompts: { schema: z.array(z.string()).min(1).optional() },
+  /** Images that calibration runs; prompts are taken in turn. */
+  calibrationImages: {
+    schema: z.int().min(1).max(1024).optional(),
+    group: 'measuring',
+    value: 'number',
+    help: 'images to calibrate with',
+    otherwise: 'by effort',
+  },
+  /** Images that the last stage compares with the original. */
+  verificationImages: {
+    schema: z.int().min(1).max(4096).optional(),
+    group: 'measuring',
+    value: 'number',
+    help: 'images to compare at the end',
+    otherwise: 'by effort',
+  },
+  /** Held-out images to measure at other steps and guidance scales, with a negative prompt and with other words; 0: none. */
+  offCalibrationImages: {
+    schema: z.int().min(0).max(4096).optional(),
+    group: 'measuring',
+    value: 'number',
+    help: 'images to compare at other steps, guidance scales and words; 0: none',
+    otherwise: 'by effort',
+  },
+  /** Held-out images to prepare beyond those, for comparisons of one's own: `study.lab.verification` has them. */
+  comparisonImages: { schema: z.int().min(0).max(4096).default(0) },
+  seed: {
+    schema: z.int().min(0).default(0),
+    group: 'measuring',
+    value: 'number',
+    help: 'of the first image; another seed calibrates and verifies with other images',
+  },
+} as const satisfies Readonly<Record<string, OptionDefinition>>;
+
+type Schemas = {
+  readonly [K in keyof typeof OPTIMIZE_OPTIONS]: (typeof OPTIMIZE_OPTIONS)[K]['schema'];
+};
+
+export const optimizeOptionsSchema = z.strictObject(
+  Object.fromEntries(Object.entries(OPTIMIZE_OPTIONS).map(([name, { schema }]) => [name, schema])) as Schemas,
+);
+
+/** What `optimize` can be told; everything has a default. */
+export type OptimizeOptions = z.input<typeof optimizeOptionsSchema>;
+
+/** The options with their defaults. */
+export type ParsedOptions = z.output<typeof optimizeOptionsSchema>;
