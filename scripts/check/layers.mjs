@@ -2,6 +2,7 @@
 
 const algorithms = [
   'onnx',
+  'checkpoint',
   'architectures',
   'scheduler',
   'quantizer',

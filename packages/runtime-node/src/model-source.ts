@@ -5,7 +5,7 @@ import { CacheQuantError, type ModelSource } from '@cachequant/tensor';
 import type { LoadRequest } from './protocol.js';
 import { storageError } from './storage-error.js';
 
-export interface OpenedModel extends Pick<LoadRequest, 'model' | 'externalData'> {
+export interface OpenedModel extends Pick<LoadRequest, 'model' | 'externalData' | 'externalFolder'> {
   /** How messages call the model. */
   readonly label: string;
   readonly size: number;
@@ -23,12 +23,13 @@ export async function openModel(source: ModelSource): Promise<OpenedModel> {
       buffer: copyOf(bytes),
     }));
     const size = externalData.reduce((sum, { buffer }) => sum + buffer.byteLength, source.bytes.byteLength);
-    return { label: 'model bytes', model: copyOf(source.bytes), externalData, size };
+    const externalFolder = source.externalFolder && resolve(source.externalFolder);
+    return { label: 'model bytes', model: copyOf(source.bytes), externalData, externalFolder, size };
   }
   const path = resolve('url' in source ? pathOfUrl(source.url) : source.path);
   try {
     const { size } = await stat(path);
-    return { label: path, model: path, externalData: [], size };
+    return { label: path, model: path, externalData: [], externalFolder: undefined, size };
   } catch (error) {
     throw storageError(error, 'load', path);
   }

@@ -77,9 +77,9 @@ class NodeRuntime implements Runtime {
   async load(source: ModelSource, options: LoadOptions = {}): Promise<Session> {
     const { keepOnDevice = [], optimization = 'all', profiling = false, onProgress, signal } = options;
     throwIfAborted(signal);
-    const { label, model, externalData, size } = await openModel(source);
+    const { label, model, externalData, externalFolder, size } = await openModel(source);
     const profileFolder = profiling ? this.#makeProfileFolder() : undefined;
-    const request = { model, externalData, optimization, keep: keepOnDevice, profileFolder };
+    const request = { model, externalData, externalFolder, optimization, keep: keepOnDevice, profileFolder };
     const buffers = [model, ...externalData.map(({ buffer }) => buffer)];
     const moved = buffers.filter((buffer) => typeof buffer !== 'string');
     const wrap = (message: string) => ortError('the model cannot be loaded', label, message);

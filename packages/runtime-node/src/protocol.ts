@@ -3,6 +3,8 @@ import type { SessionCalls, SessionDescription } from '@cachequant/tensor/worker
 export interface LoadRequest {
   readonly model: string | ArrayBuffer;
   readonly externalData: readonly { readonly path: string; readonly buffer: ArrayBuffer }[];
+  /** Where further external data of a model in memory lies. */
+  readonly externalFolder: string | undefined;
   readonly optimization: 'disabled' | 'basic' | 'extended' | 'all';
   readonly keep: readonly string[];
   /** An empty folder for the profile, which the worker removes; undefined for none. */

@@ -132,7 +132,14 @@ function sessionOptions(request: LoadRequest, threads: number): InferenceSession
     logSeverityLevel: 4,
     // Every session has threads of its own. Those of the one that ran last would go on spinning and take the
     // cores from the next one: with full and cached graphs in turn, calls were measured at four times their time.
-    extra: { session: { force_spinning_stop: '1' } },
+    extra: {
+      session: {
+        force_spinning_stop: '1',
+        ...(request.externalFolder !== undefined && {
+          model_external_initializers_file_folder_path: request.externalFolder,
+        }),
+      },
+    },
     externalData: request.externalData.map(({ path, buffer }) => ({ path, data: new Uint8Array(buffer) })),
     ...(request.profileFolder === undefined
       ? {}

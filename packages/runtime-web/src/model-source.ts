@@ -17,9 +17,13 @@ export interface OpenedModel extends Pick<LoadRequest, 'model' | 'externalData'>
 export async function openModel(source: ModelSource, options: LoadOptions): Promise<OpenedModel> {
   if ('bytes' in source) return openBytes(source, options);
   if ('url' in source) return openUrl(source.url, options);
-  throw new CacheQuantError('unsupported', 'a page cannot open files by their path', {
+  throw noFiles(source.path);
+}
+
+function noFiles(path: string): CacheQuantError {
+  return new CacheQuantError('unsupported', 'a page cannot open files by their path', {
     where: 'load',
-    got: source.path,
+    got: path,
     hint: 'Give the bytes, or a URL',
   });
 }
@@ -27,9 +31,10 @@ export async function openModel(source: ModelSource, options: LoadOptions): Prom
 type BytesSource = Extract<ModelSource, { readonly bytes: Uint8Array }>;
 
 function openBytes(
-  { bytes, externalData = new Map() }: BytesSource,
+  { bytes, externalData = new Map(), externalFolder }: BytesSource,
   { onProgress }: LoadOptions,
 ): OpenedModel {
+  if (externalFolder !== undefined) throw noFiles(externalFolder);
   const files = [...externalData].map(([path, data]) => ({ path, buffer: copyOf(data) }));
   const size = files.reduce((sum, { buffer }) => sum + buffer.byteLength, bytes.byteLength);
   onProgress?.({ loadedBytes: size, totalBytes: size });

@@ -1,10 +1,17 @@
 import type { DeviceTensor, Tensor, TensorInfo } from './tensor.js';
 
-/** Where a model comes from. External data lies beside a path or URL, or is given by its location's name. */
+/**
+ * Where a model comes from. External data lies beside a path or URL; for bytes it is given by its location's name, or
+ * lies in a folder of this machine, which runtimes that open files read without loading them whole.
+ */
 export type ModelSource =
   | { readonly path: string }
   | { readonly url: string }
-  | { readonly bytes: Uint8Array; readonly externalData?: ReadonlyMap<string, Uint8Array> };
+  | {
+      readonly bytes: Uint8Array;
+      readonly externalData?: ReadonlyMap<string, Uint8Array>;
+      readonly externalFolder?: string;
+    };
 
 /** How a model is loaded. */
 export interface LoadOptions {

@@ -59,10 +59,18 @@ describe('openModelFolder(storage)', () => {
     );
   });
 
-  it('says how to export a folder of PyTorch weights', async () => {
+  it('says which PyTorch weights are read', async () => {
+    const storage = await modelCopy('fashion-sd', { 'unet/model.onnx': undefined });
+    await writeFile(storage, 'unet/diffusion_pytorch_model.bin', '');
+    await expect(openModelFolder(storage)).rejects.toThrow('pickles (.bin, .ckpt) are not');
+  });
+
+  it('says which file of weights is damaged', async () => {
     const storage = await modelCopy('fashion-sd', { 'unet/model.onnx': undefined });
     await writeFile(storage, 'unet/diffusion_pytorch_model.safetensors', '');
-    await expect(openModelFolder(storage)).rejects.toThrow('optimum-cli export onnx');
+    await expect(openModelFolder(storage)).rejects.toThrow(
+      'unet/diffusion_pytorch_model.safetensors: is not a safetensors file',
+    );
   });
 
   it.each([

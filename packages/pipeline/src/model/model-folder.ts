@@ -1,6 +1,7 @@
 import { parseSchedulerConfig } from '@cachequant/samplers';
 import { CacheQuantError, type Storage } from '@cachequant/tensor';
 import type { z } from 'zod';
+import { checkpointFolder } from './checkpoint-folder.js';
 import {
   type DenoiserConfig,
   denoiserConfigSchema,
@@ -57,7 +58,8 @@ const BUNDLED_DENOISER = 'denoiser/full.onnx';
  * @throws CacheQuantError `invalid-argument` when the folder holds no model or a file has the wrong form,
  * `storage` when a file is missing that others refer to
  */
-export async function openModelFolder(storage: Storage): Promise<ModelFolder> {
+export async function openModelFolder(given: Storage): Promise<ModelFolder> {
+  const storage = (await checkpointFolder(given)) ?? given;
   const index = await openIndex(storage);
   const denoiser = await findDenoiser(storage, index);
   const scheduler = await openScheduler(storage);
@@ -93,7 +95,7 @@ async function findDenoiser(storage: Storage, index: ModelIndex | undefined): Pr
     throw new CacheQuantError('storage', 'the denoiser is missing', {
       where: placeOf(storage),
       expected: DENOISER_FOLDERS.map((folder) => `${folder}/model.onnx`).join(' or '),
-      hint: 'A folder of PyTorch weights has to be exported first: optimum-cli export onnx --model <folder> <out>',
+      hint: 'Of PyTorch weights, .safetensors files with their config.json are read; pickles (.bin, .ckpt) are not',
     });
   }
   throw new CacheQuantError('invalid-argument', 'the folder holds no diffusion model', {
