@@ -53,4 +53,5 @@ export { toHalfPrecision } from './to-half-precision.js';
 export { topologicalSort } from './topological-sort.js';
 export { describeUnknownOperators } from './unknown-operators.js';
 export { createWeightFile, type ExternalData, WeightFile, type WeightFileOptions } from './weight-file.js';
+export { widenWeights } from './widen-weights.js';
 export { type WriteOptions, writeModel } from './write-model.js';

@@ -231,8 +231,9 @@ async function writeBundle(
   choice: Choice,
   { verification, offCalibration, components, floatGraphs, operatingPoints }: Finished,
 ): Promise<BundleManifest> {
-  const { source, out, signal } = request;
-  const { model } = prepared.folder.denoiser;
+  const { out, signal } = request;
+  const { storage: source, denoiser } = prepared.folder;
+  const { model } = denoiser;
   request.onStage?.('bundle', false);
   throwIfAborted(signal);
   await startBundle(out);

@@ -75,7 +75,8 @@ export async function planOptimization(request: {
         networkCalls: CONDITIONS * recipe.offCalibrationImages * calls * (1 + share),
       },
     ];
-    const sourceBytes = (await request.source.stat(prepared.folder.denoiser.model))?.size ?? 0;
+    const { storage, denoiser } = prepared.folder;
+    const sourceBytes = (await storage.stat(denoiser.model))?.size ?? 0;
     const weights = Math.max(sourceBytes, weightBytes(prepared.model));
     return {
       seconds: stages.reduce((sum, { networkCalls }) => sum + networkCalls, 0) * perCall + rounding.seconds,

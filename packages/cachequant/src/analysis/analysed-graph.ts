@@ -7,13 +7,18 @@ import {
   readModel,
   type TensorFacts,
   type ValueInfo,
+  widenWeights,
 } from '@cachequant/onnx';
 import type { Storage } from '@cachequant/tensor';
+import { type GraphSize, graphSize } from './graph-size.js';
 import { analysisDims, feedInputs, type SizeHints } from './input-dims.js';
 
 /** A graph with fixed sizes, and what follows from them. */
 export interface AnalysedGraph {
+  /** With its weights in float32. */
   readonly model: OnnxModel;
+  /** As it is stored. */
+  readonly size: GraphSize;
   readonly inputs: readonly ValueInfo[];
   /** By input. */
   readonly inputDims: Readonly<Record<string, readonly number[]>>;
@@ -37,12 +42,14 @@ export async function analyseGraph(
   path: string,
   { hints, dims, signal }: AnalysisOptions,
 ): Promise<AnalysedGraph> {
-  const model = await readModel(storage, path, { ...(signal && { signal }) });
+  const stored = await readModel(storage, path, { ...(signal && { signal }) });
+  const model = widenWeights(stored);
   const inputDims = analysisDims(model.graph, hints, dims);
   const shapes = inferShapes(model, { inputDims });
   const arithmetic = countMultiplyAdds(model, shapes);
   return {
     model,
+    size: graphSize(stored),
     inputs: feedInputs(model.graph),
     inputDims,
     shapes,

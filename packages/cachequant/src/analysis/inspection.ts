@@ -1,7 +1,7 @@
 import { type CutCandidate, describeUnknownOperators } from '@cachequant/onnx';
 import type { TensorInfo } from '@cachequant/tensor';
 import type { AnalysedGraph } from './analysed-graph.js';
-import { type GraphSize, graphSize } from './graph-size.js';
+import type { GraphSize } from './graph-size.js';
 import { type PlannedLayer, planLayers } from './planned-layers.js';
 
 /** What `inspect` says of a graph. */
@@ -27,11 +27,11 @@ interface DeclaredTensor {
 }
 
 export function inspectGraph(analysed: AnalysedGraph): GraphInspection {
-  const { model, inputs, inputDims, cuts, multiplyAdds } = analysed;
+  const { model, size, inputs, inputDims, cuts, multiplyAdds } = analysed;
   const unknown = describeUnknownOperators(model);
   const declared = ({ name, dtype, dims }: (typeof inputs)[number]) => ({ name, dtype, dims: dims ?? null });
   return {
-    ...graphSize(model),
+    ...size,
     opset: model.opsetImports.get('') ?? 1,
     inputs: inputs.map((input) => ({ ...declared(input), analysedDims: inputDims[input.name] ?? null })),
     outputs: model.graph.outputs.map(declared),

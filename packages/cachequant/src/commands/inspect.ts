@@ -97,7 +97,7 @@ async function inspectModel(
   const opened = file === undefined ? await openModelFolder(storage) : undefined;
   const path = opened?.denoiser.model ?? file!;
   const hints = opened ? hintsOfFolder(opened) : await hintsBeside(storage);
-  const analysed = await analyseGraph(storage, path, { hints, dims, signal });
+  const analysed = await analyseGraph(opened?.storage ?? storage, path, { hints, dims, signal });
   return {
     model: storage.locate?.(path) ?? `${folder}/${path}`,
     pipeline: opened?.index ? pipelineParts(opened) : null,

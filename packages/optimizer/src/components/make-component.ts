@@ -6,6 +6,7 @@ import {
   type OnnxModel,
   readModel,
   unfuseAttention,
+  widenWeights,
   writeModel,
 } from '@cachequant/onnx';
 import type { ModelFolder } from '@cachequant/pipeline/internals';
@@ -46,7 +47,7 @@ export async function storeComponent(
   lab: Laboratory,
   { name, folder, path }: ComponentSource,
 ): Promise<string> {
-  const model = await readModel(folder.storage, path);
+  const model = widenWeights(await readModel(folder.storage, path));
   return writeComponent(lab, componentFolder(name, 'stored as integers'), async (add) => {
     const store = new Map<string, PackedWeight>();
     for (const layer of findLayers(model.graph)) {
@@ -76,7 +77,7 @@ export async function integerComponent(
   { name, folder, path }: ComponentSource,
   inputs: readonly Tensor<'float32'>[],
 ): Promise<string | undefined> {
-  const source = await readModel(folder.storage, path);
+  const source = widenWeights(await readModel(folder.storage, path));
   const input = source.graph.inputs[0]!.name;
   const dims = { [input]: [...inputs[0]!.dims] };
   const plain = freezeShapes(source, {

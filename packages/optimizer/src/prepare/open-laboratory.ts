@@ -81,7 +81,7 @@ async function openLocked(options: LaboratoryOptions): Promise<OpenLaboratory> {
   const recipe = parseRecipe(plan ? optionsOfPlan(plan, given) : given);
   await requireProfile(runtime, recipe, plan);
   const prepared = await prepareSource(source, recipe, conditioning);
-  const sourceFingerprint = await hashModel(source, prepared.folder.denoiser.model, signal);
+  const sourceFingerprint = await hashModel(prepared.folder.storage, prepared.folder.denoiser.model, signal);
   if (plan) requirePlanOf(plan, { fingerprint: sourceFingerprint, conditioning: conditioning?.fingerprint });
   const runner = await openStages(
     work,

@@ -80,6 +80,7 @@ describe('checkpointFolder', () => {
       'vae_decoder/diffusion_pytorch_model.safetensors',
       'vae_decoder/model.onnx',
     ]);
+    expect(await layered.list('vae')).toEqual([]);
     expect(await readText(layered, 'vae_decoder/config.json')).toBe(
       await readText(layered, 'vae/config.json'),
     );

@@ -37,13 +37,15 @@ const configSchema = z.record(z.string(), z.unknown());
  */
 export async function checkpointFolder(storage: Storage): Promise<Storage | undefined> {
   const virtual = new Map<string, VirtualFile>();
+  const hidden: string[] = [];
   // Pipelines with several text encoders take the states of an inner layer.
   const hiddenStates = (await storage.list('text_encoder_2')).length > 0;
   for (const part of PARTS) {
     if (!(await isCheckpoint(storage, part))) continue;
     for (const [path, file] of await filesOf(storage, part, hiddenStates)) virtual.set(path, file);
+    if (part.graphs.every(({ folder }) => folder !== part.folder)) hidden.push(part.folder);
   }
-  return virtual.size === 0 ? undefined : layeredStorage(storage, virtual);
+  return virtual.size === 0 ? undefined : layeredStorage(storage, virtual, hidden);
 }
 
 async function isCheckpoint(storage: Storage, { folder, graphs }: CheckpointPart): Promise<boolean> {

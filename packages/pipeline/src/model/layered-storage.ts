@@ -3,8 +3,15 @@ import { CacheQuantError, type Storage } from '@cachequant/tensor';
 /** A file that is not there under this name: made when it is asked for, or another one of the storage. */
 export type VirtualFile = { readonly make: () => Promise<Uint8Array> } | { readonly target: string };
 
-/** A storage with further files in front of its own; writing and removing go to the storage itself. */
-export function layeredStorage(base: Storage, files: ReadonlyMap<string, VirtualFile>): Storage {
+/**
+ * A storage with further files in front of its own; writing and removing go to the storage itself.
+ * @param hidden folders whose files are not listed, since they are there under other names
+ */
+export function layeredStorage(
+  base: Storage,
+  files: ReadonlyMap<string, VirtualFile>,
+  hidden: readonly string[] = [],
+): Storage {
   const inBase = (path: string): string => {
     const file = files.get(path);
     return file && 'target' in file ? file.target : path;
@@ -34,7 +41,9 @@ export function layeredStorage(base: Storage, files: ReadonlyMap<string, Virtual
     },
     async list(prefix = '') {
       const inside = (path: string) => prefix === '' || path === prefix || path.startsWith(folder(prefix));
-      return [...new Set([...(await base.list(prefix)), ...[...files.keys()].filter(inside)])].sort();
+      const shown = (path: string) => !hidden.some((name) => path.startsWith(folder(name)));
+      const own = (await base.list(prefix)).filter(shown);
+      return [...new Set([...own, ...[...files.keys()].filter(inside)])].sort();
     },
     create: (path) => base.create(path),
     remove: (path) => base.remove(path),

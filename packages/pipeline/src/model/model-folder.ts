@@ -54,7 +54,8 @@ const BUNDLED_DENOISER = 'denoiser/full.onnx';
 
 /**
  * Reads the layout that optimum writes for Stable Diffusion, that of diffusers' old conversion script (which has no
- * `config.json` beside the graphs), or a folder with one denoiser.
+ * `config.json` beside the graphs), a folder with one denoiser, or the safetensors that diffusers saves, for which
+ * graphs are built (see `checkpointFolder`).
  * @throws CacheQuantError `invalid-argument` when the folder holds no model or a file has the wrong form,
  * `storage` when a file is missing that others refer to
  */
