@@ -1,8 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { CacheQuantError, tensor } from '@cachequant/tensor';
+import { CacheQuantError, tensor, toBytes } from '@cachequant/tensor';
 import { describeRuntime, writeModel } from '@cachequant/tensor/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createNodeRuntime } from './index.js';
@@ -50,6 +50,23 @@ test('load opens a file: URL, reports its size and refuses other URLs', async ()
   await expect(runtime.load({ url: 'https://example.org/x.onnx' })).rejects.toMatchObject({
     code: 'unsupported',
   });
+  await runtime.dispose();
+});
+
+test('load of bytes leaves external data in a folder of the machine', async () => {
+  const runtime = await createNodeRuntime();
+  const bytes = writeModel({
+    inputs: { x: { dtype: 'float32', dims: [2] } },
+    outputs: { y: { dtype: 'float32', dims: [2] } },
+    external: { weight: { dtype: 'float32', dims: [2], location: 'weight.bin' } },
+    nodes: [{ op: 'Add', inputs: ['x', 'weight'], outputs: ['y'] }],
+  });
+  const { path } = await place(new Map([['weight.bin', toBytes(Float32Array.of(5, 7))]]));
+  const session = await runtime.load({ bytes, externalFolder: dirname(path) });
+  const { y } = await session.run({ x: tensor('float32', [2], Float32Array.of(1, 2)) });
+  expect(y).toMatchObject({ data: Float32Array.of(6, 9) });
+  const missing = runtime.load({ bytes, externalFolder: join(folder, 'nowhere') });
+  await expect(missing).rejects.toMatchObject({ code: 'runtime' });
   await runtime.dispose();
 });
 

@@ -47,12 +47,9 @@ export async function prepareSource(
   const folder = await openModelFolder(source);
   requireFloatSource(folder);
   requireReadDecoder(folder);
-<<<<<<< HEAD
-  const model = await readModel(source, folder.denoiser.model);
-  requireOptimizable(model, source.locate?.(folder.denoiser.model) ?? folder.denoiser.model);
-=======
-  const model = widenWeights(await readModel(folder.storage, folder.denoiser.model));
->>>>>>> 1e87040 (Inspect and optimize folders of safetensors; take 16-bit weights as float32 where they are quantized)
+  const { storage, denoiser } = folder;
+  const model = widenWeights(await readModel(storage, denoiser.model));
+  requireOptimizable(model, storage.locate?.(denoiser.model) ?? denoiser.model);
   const declared = model.graph.inputs
     .filter((input) => !model.graph.initializers.has(input.name))
     .map(({ name, dtype, dims }) => ({ name, dtype: dtype ?? 'float32', dims: dims ?? [] }) as const);

@@ -65,12 +65,13 @@ async function filesOf(
   const config = await readJson(storage, `${folder}/config.json`, configSchema);
   const beside = await storage.list(folder);
   const has = findArchitecture(classOf(config))?.parts;
+  const weights = await openWeights(storage, folder);
+  const names = [...weights.names()];
   return graphs.flatMap(({ folder: place, part }): [string, VirtualFile][] => {
     if (has !== undefined && !(part in has)) return [];
-    const build = async () => {
-      const weights = await openWeights(storage, folder);
-      return encodeModel(buildGraph({ config, weights, part, folder, hiddenStates }).model);
-    };
+    // Some autoencoders are published as decoders alone.
+    if (part !== 'model' && !names.some((name) => name.startsWith(`${part}.`))) return [];
+    const build = async () => encodeModel(buildGraph({ config, weights, part, folder, hiddenStates }).model);
     const aliases = place === folder ? [] : beside;
     return [
       [`${place}/model.onnx`, { make: once(build) }],
