@@ -23,6 +23,7 @@ describe('buildGraph names what it does not know', () => {
     ['unet-sd15', { time_embedding_type: 'fourier' }, 'time_embedding_type'],
     ['unet-sd15', { resnet_time_scale_shift: 'spatial' }, 'resnet_time_scale_shift'],
     ['unet-sd15', { attention_head_dim: [2, 2] }, 'attention_head_dim'],
+    ['unet-sd15', { norm_num_groups: null }, 'norm_num_groups'],
     ['unet-sd15', { an_option_of_next_year: true }, 'an_option_of_next_year'],
     ['unet-sd15', { block_out_channels: [8, 'x', 8, 8] }, 'block_out_channels'],
     ['unet-sdxl', { transformer_layers_per_block: [[1], [1], [1]] }, 'reverse_transformer_layers_per_block'],

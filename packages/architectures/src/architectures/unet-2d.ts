@@ -30,7 +30,7 @@ const model: DefineGraph = (g, config) => {
   const sample = g.input('sample', 'float32', ['batch_size', inChannels, 'height', 'width']);
   const timesteps = timestepInput(g);
   const style: ResnetStyle = {
-    groups: config.integer('norm_num_groups', 32),
+    groups: config.requiredInteger('norm_num_groups', 32),
     eps: config.number('norm_eps', 1e-5),
     act: config.choice('act_fn', DIFFUSERS_ACTIVATIONS, 'silu'),
     embedding: embedding(g, config, timesteps, channels[0]!),

@@ -32,6 +32,12 @@ export class Configuration {
     return this.#checked(key, otherwise, isCount, 'a whole number from 0');
   }
 
+  /** The same where null is not "as usual" but "none", which the architecture does not know. */
+  requiredInteger(key: string, otherwise: number): number {
+    if (this.isNull(key)) throw this.#unknown(key, 'a whole number');
+    return this.integer(key, otherwise);
+  }
+
   number(key: string, otherwise?: number): number {
     return this.#checked(key, otherwise, isNumber, 'a number');
   }

@@ -36,7 +36,7 @@ export function autoencoderSettings(config: Configuration, latentChannels: numbe
     channels,
     layers: config.integer('layers_per_block', 1),
     style: {
-      groups: config.integer('norm_num_groups', 32),
+      groups: config.requiredInteger('norm_num_groups', 32),
       eps: 1e-6,
       act: config.choice('act_fn', DIFFUSERS_ACTIVATIONS, 'silu'),
       embedding: undefined,

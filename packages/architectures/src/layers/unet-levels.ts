@@ -47,7 +47,7 @@ export function unetLevels(g: Scope, config: Configuration): UNetLevels {
   refuseRareOptions(config);
   const act = config.choice('act_fn', DIFFUSERS_ACTIVATIONS, 'silu');
   const style: ResnetStyle = {
-    groups: config.integer('norm_num_groups', 32),
+    groups: config.requiredInteger('norm_num_groups', 32),
     eps: config.number('norm_eps', 1e-5),
     act,
     embedding: conditionalEmbedding(g, config, act),
