@@ -51,7 +51,7 @@ function transcript({ args: [name = ''] }, folder) {
 }
 
 function demoTable() {
-  const { rows } = readJson(inRoot('apps/quickstart-node/results/demo.json'));
+  const { rows } = readJson(inRoot('apps/demo/results/demo.json'));
   return table(
     ['', 'time per image', 'speed', 'denoiser', 'whole folder', 'PSNR to the original'],
     rows.map((/** @type {any} */ row) => [

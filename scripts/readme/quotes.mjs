@@ -61,7 +61,7 @@ function ofTheStudio() {
 }
 
 function ofTheDemo() {
-  const { integerShare, seeds } = readJson(inRoot('apps/quickstart-node/results/demo.json'));
+  const { integerShare, seeds } = readJson(inRoot('apps/demo/results/demo.json'));
   return [
     { file: 'README.md', text: `from ${seeds} held-out prompts and seeds` },
     {

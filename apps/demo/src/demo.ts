@@ -162,7 +162,7 @@ async function record(
   pictures: Uint8Array,
 ): Promise<void> {
   const kept = { measuredAt: createdAt.slice(0, 10), machine, seeds, integerShare, rows };
-  const file = path.join(ROOT, 'apps/quickstart-node/results/demo.json');
+  const file = path.join(ROOT, 'apps/demo/results/demo.json');
   await writeFile(file, `${JSON.stringify(kept, null, 2)}\n`);
   await writeFile(path.join(ROOT, 'docs/images/demo.png'), pictures);
 }
