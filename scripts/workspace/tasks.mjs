@@ -37,9 +37,10 @@ async function runPnpm(args, env) {
 /** @type {ReadonlyMap<string, Task>} */
 export const tasks = new Map([
   ['build', { needsBuild: true, run: async () => 0 }],
-  ['demo', program('apps/quickstart-node/dist/demo.js', { needsBuild: true })],
+  ['demo', program('apps/demo/dist/demo.js', { needsBuild: true })],
   ['studio', program('apps/studio/tools/studio.mjs', { needsBuild: true })],
   ['studio:test', { needsBuild: true, run: (args, env) => runTests(['apps/studio', ...args], env) }],
+  ['exports', program('scripts/check/write-exports.mjs', { needsBuild: false })],
   ['readme', program('scripts/readme/refresh.mjs', { needsBuild: true })],
   ['bench', program('apps/benchmarks/dist/bench.js', { needsBuild: true })],
   ['bench:peers', program('apps/benchmarks/dist/peers.js', { needsBuild: true })],
