@@ -1,4 +1,4 @@
-import { buildGraph, classOf, findArchitecture, type Part } from '@cachequant/architectures';
+import type { Part } from '@cachequant/architectures';
 import { findWeightFiles, openWeights } from '@cachequant/checkpoint';
 import { encodeModel } from '@cachequant/onnx';
 import type { Storage } from '@cachequant/tensor';
@@ -62,6 +62,8 @@ async function filesOf(
   { folder, graphs }: CheckpointPart,
   hiddenStates: boolean,
 ): Promise<[string, VirtualFile][]> {
+  // Pages that open exported models alone need not fetch it.
+  const { buildGraph, classOf, findArchitecture } = await import('@cachequant/architectures');
   const config = await readJson(storage, `${folder}/config.json`, configSchema);
   const beside = await storage.list(folder);
   const has = findArchitecture(classOf(config))?.parts;
