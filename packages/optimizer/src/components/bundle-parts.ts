@@ -27,7 +27,11 @@ export async function openParts(
   // Conditioning that was given is not this encoder's to replace.
   const { conditioning } = lab;
   const encoder =
-    newEncoder && conditioning && (await openConditioning(conditioning, lab.runtime, () => load(newEncoder)));
+    newEncoder &&
+    conditioning &&
+    (await openConditioning(conditioning, lab.runtime, (path) =>
+      path === folder.textEncoder?.model ? load(newEncoder) : loadGraph(lab.runtime, folder.storage, path),
+    ));
   const encode = encoder && imageEncoder(conditioning!, encoder, lab.signal);
   return {
     toPicture: decoder ? async (latents) => (await decoder.decode(latents))[0]! : lab.toPicture,

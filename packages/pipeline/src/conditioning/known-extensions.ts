@@ -16,7 +16,11 @@ const EXTENSIONS: readonly (readonly [pattern: RegExp, what: string, hint: strin
     'Another sampler does not help: use a model without this input',
   ],
   [/^(image_embeds|ip_adapter.*)$/, 'an image prompt', 'Export the U-Net without an IP adapter'],
-  [/^(text_embeds|time_ids)$/, 'the second text encoder of SDXL', 'Give the family in `families`'],
+  [
+    /^(text_embeds|time_ids)$/,
+    'the second text encoder of SDXL, with other inputs than SDXL has',
+    'Give the family in `families`',
+  ],
   [/^class_labels$/, 'a class', 'Give the family in `families`, or class_labels to sampleLatents'],
 ];
 

@@ -7,7 +7,16 @@ import type { TokenizedPrompt, Tokenizer } from './tokenizer.js';
 export interface EncodedPrompt {
   /** [1, S, D] float32. */
   readonly hiddenStates: Tensor<'float32'>;
+  /** [1, D] float32, where it was asked for. */
+  readonly pooled?: Tensor<'float32'>;
   readonly droppedWords: readonly string[];
+}
+
+/** Which outputs of a text encoder's graph are taken. */
+export interface TextOutputs {
+  readonly hiddenStates: string;
+  /** One vector for the whole prompt. */
+  readonly pooled?: string;
 }
 
 /** Prompts that are kept; each takes S·D floats (77 × 768: 0.25 MB). */
@@ -20,6 +29,9 @@ export class PromptEncoder {
   constructor(
     private readonly session: Session,
     private readonly tokenizer: Tokenizer,
+    private readonly outputs: TextOutputs = { hiddenStates: hiddenStatesOutput(session) },
+    /** For messages. */
+    private readonly where = 'text_encoder',
   ) {}
 
   /**
@@ -30,14 +42,21 @@ export class PromptEncoder {
     const known = this.cache.get(prompt);
     if (known !== undefined) return known;
     const tokens = this.tokenizer.encode(prompt);
-    const output = hiddenStatesOutput(this.session);
-    const outputs = await this.session.run(promptFeeds(this.session.inputs, tokens), {
-      outputs: [output],
+    const { hiddenStates, pooled } = this.outputs;
+    const results = await this.session.run(promptFeeds(this.session.inputs, tokens), {
+      outputs: pooled === undefined ? [hiddenStates] : [hiddenStates, pooled],
       ...(signal && { signal }),
     });
-    const hiddenStates = await readFloat32(outputs[output]!);
-    await requireFinite(hiddenStates, 'text_encoder');
-    const encoded = { hiddenStates, droppedWords: tokens.droppedWords };
+    const read = async (name: string) => {
+      const value = await readFloat32(results[name]!);
+      await requireFinite(value, this.where);
+      return value;
+    };
+    const encoded = {
+      hiddenStates: await read(hiddenStates),
+      ...(pooled !== undefined && { pooled: await read(pooled) }),
+      droppedWords: tokens.droppedWords,
+    };
     this.remember(prompt, encoded);
     return encoded;
   }

@@ -9,6 +9,8 @@ export const modelIndexSchema = z.looseObject({
   guidance_scale: z.number().finite().nonnegative().optional(),
   /** Sampler steps for requests that name none. */
   num_inference_steps: count.optional(),
+  /** SDXL: without a negative prompt the unconditional half is zeros. */
+  force_zeros_for_empty_prompt: z.boolean().nullish(),
 });
 /** What is read of `model_index.json`. */
 export type ModelIndex = z.output<typeof modelIndexSchema>;

@@ -1,6 +1,5 @@
 import type { ConditioningFamily } from '../conditioning-encoder.js';
-import { PromptEncoder } from '../prompt-encoder.js';
-import { readTokenizer } from '../read-tokenizer.js';
+import { openTextEncoder } from '../text-encoder-part.js';
 
 /**
  * Models that take the hidden states of one text encoder, under whatever name: Stable Diffusion 1.x and 2.x, LDM with
@@ -11,10 +10,8 @@ export const textFamily: ConditioningFamily = {
   takesText: true,
   guided: true,
   accepts: ({ folder, inputs }) => folder.textEncoder !== undefined && inputs.length === 1,
-  async open({ folder: { storage, textEncoder, tokenizer }, inputs, load }) {
-    const length = textEncoder!.config.max_position_embeddings ?? undefined;
-    const words = await readTokenizer(storage, tokenizer!, length);
-    const encoder = new PromptEncoder(await load(textEncoder!.model), words);
+  async open({ folder, inputs, load }) {
+    const encoder = await openTextEncoder(folder, load, { encoder: 'text_encoder', tokenizer: 'tokenizer' });
     const { name } = inputs[0]!;
     return {
       async encode({ prompt, negativePrompt }, half, { warn, signal } = {}) {

@@ -1,0 +1,89 @@
+import { type Tensor, tensor } from '@cachequant/tensor';
+import type { Conditioning } from '../../denoise/denoiser.js';
+import type { ConditioningFamily, ConditioningRequest } from '../conditioning-encoder.js';
+import type { EncodedPrompt, TextOutputs } from '../prompt-encoder.js';
+import { openTextEncoder } from '../text-encoder-part.js';
+
+const INPUTS = ['encoder_hidden_states', 'text_embeds', 'time_ids'];
+
+/**
+ * Stable Diffusion XL: the hidden states before the last layer of two text encoders side by side, the pooled vector of
+ * the second, and the size of the picture. The unconditional half is the negative prompt; without one it is zeros,
+ * where the model says so.
+ *
+ * Source: Podell et al., SDXL, 2023, https://arxiv.org/abs/2307.01952, as diffusers' StableDiffusionXLPipeline does
+ * it. Differs: an empty negative prompt counts as none.
+ */
+export const sdxlFamily: ConditioningFamily = {
+  name: 'Stable Diffusion XL',
+  takesText: true,
+  guided: true,
+  accepts: ({ inputs }) =>
+    inputs.length === INPUTS.length && inputs.every(({ name }) => INPUTS.includes(name)),
+  async open({ folder, load }) {
+    const first = await openTextEncoder(folder, load, FIRST, penultimate);
+    const second = await openTextEncoder(folder, load, SECOND, (outputs) => ({
+      ...penultimate(outputs),
+      pooled: 'text_embeds',
+    })).catch(async (error: unknown) => {
+      await first.dispose();
+      throw error;
+    });
+    const zeros = folder.index?.force_zeros_for_empty_prompt ?? false;
+    return {
+      async encode(request, half, { warn, signal } = {}) {
+        const text = (half === 'conditional' ? request.prompt : request.negativePrompt) ?? '';
+        const both = [await first.encode(text, signal), await second.encode(text, signal)] as const;
+        // Both tokenizers have the same words; what one leaves out, the other does too.
+        const { droppedWords } = both[0];
+        if (droppedWords.length > 0) warn?.(`the prompt is too long; left out: ${droppedWords.join(' ')}`);
+        const conditioning = conditioningOf(both, request);
+        return half === 'unconditional' && text === '' && zeros ? withoutText(conditioning) : conditioning;
+      },
+      async dispose() {
+        await Promise.all([first.dispose(), second.dispose()]);
+      },
+    };
+  },
+};
+
+const FIRST = { encoder: 'text_encoder', tokenizer: 'tokenizer' };
+const SECOND = { encoder: 'text_encoder_2', tokenizer: 'tokenizer_2' };
+
+/** Outputs `hidden_states.0` to `hidden_states.L`: the embeddings, and what each of L layers gives. */
+function penultimate(outputs: readonly string[]): TextOutputs {
+  const layers = outputs.filter((name) => /^hidden_states\.\d+$/.test(name)).length - 1;
+  return { hiddenStates: `hidden_states.${Math.max(0, layers - 1)}` };
+}
+
+function conditioningOf(
+  [first, second]: readonly [EncodedPrompt, EncodedPrompt],
+  { width, height }: ConditioningRequest,
+): Conditioning {
+  return {
+    encoder_hidden_states: sideBySide(first.hiddenStates, second.hiddenStates),
+    text_embeds: second.pooled!,
+    // Size of the original, corner of the crop, size of the target: as if nothing had been scaled or cut.
+    time_ids: tensor('float32', [1, 6], Float32Array.of(height, width, 0, 0, height, width)),
+  };
+}
+
+/** [1, S, D] and [1, S, E] as [1, S, D + E]. */
+function sideBySide(first: Tensor<'float32'>, second: Tensor<'float32'>): Tensor<'float32'> {
+  const [, length = 0, left = 0] = first.dims;
+  const right = second.dims[2]!;
+  const joined = tensor('float32', [1, length, left + right]);
+  for (let at = 0; at < length; at++) {
+    joined.data.set(first.data.subarray(at * left, (at + 1) * left), at * (left + right));
+    joined.data.set(second.data.subarray(at * right, (at + 1) * right), at * (left + right) + left);
+  }
+  return joined;
+}
+
+function withoutText({ encoder_hidden_states, text_embeds, ...others }: Conditioning): Conditioning {
+  return {
+    ...others,
+    encoder_hidden_states: tensor('float32', encoder_hidden_states!.dims),
+    text_embeds: tensor('float32', text_embeds!.dims),
+  };
+}
