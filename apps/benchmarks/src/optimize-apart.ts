@@ -34,7 +34,7 @@ export async function optimizeApart(
           target: int8FullRange ? 'vnni' : 'portable',
           ...options,
         },
-        onStage: (name, reused) => console.log(`stage ${name}${reused ? ' (done before)' : ''}`),
+        onStage: ({ label }, reused) => console.log(`${label}${reused ? ' (done before)' : ''}`),
       });
     } finally {
       await runtime.dispose();

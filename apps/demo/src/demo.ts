@@ -71,7 +71,7 @@ async function demo(signal: AbortSignal): Promise<void> {
       verificationImages: REPORTED_IMAGES,
       comparisonImages: HELD_OUT_IMAGES,
     },
-    onStage: (name: string, reused: boolean) => line.stage(name, reused),
+    onStage: ({ label }: { label: string }, reused: boolean) => line.stage(label, reused),
     onProgress: ({ done, total }: { done: number; total: number }) => line.progress(done, total),
   };
   const laboratory = await openLaboratory(request);

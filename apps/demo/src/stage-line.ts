@@ -19,7 +19,7 @@ export class StageLine {
     if (!process.stdout.isTTY || this.#name === '') return;
     const elapsed = (performance.now() - this.#startMs) / 1000;
     const left = done > 0 ? `, ${Math.ceil((elapsed / done) * (total - done))} s left` : '';
-    process.stdout.write(`\r  ${this.#name.padEnd(44)} ${done}/${total}${left}        `);
+    process.stdout.write(`\r  ${this.#name.slice(0, 44).padEnd(44)} ${done}/${total}${left}        `);
   }
 
   end(): void {

@@ -97,7 +97,7 @@ async function makeBundle({ name, title, options }, runtime, signal) {
       prompts: calibrationPrompts,
       verificationPrompts: heldOutPrompts,
     },
-    onStage: line.stage,
+    onStage: ({ label }, reused) => line.stage(label, reused),
     onProgress: ({ done, total }) => line.progress(done, total),
   });
   line.end();

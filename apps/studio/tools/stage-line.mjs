@@ -22,7 +22,7 @@ export function stageLine() {
     /** @param {number} done @param {number} total */
     progress(done, total) {
       if (process.stdout.isTTY && name !== '')
-        process.stdout.write(`\r  ${name.padEnd(40)} ${done}/${total}   `);
+        process.stdout.write(`\r  ${name.slice(0, 40).padEnd(40)} ${done}/${total}   `);
     },
   };
 }

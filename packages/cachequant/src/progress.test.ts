@@ -22,6 +22,21 @@ describe('createProgress on something else than a terminal', () => {
     ]);
   });
 
+  test('begins a task again that starts over', () => {
+    const { io, stderr } = recordedIo('.');
+    let nowMs = 0;
+    const progress = createProgress(io.stderr, () => nowMs);
+    for (const done of [0, 1, 2, 3, 0, 1, 2]) {
+      progress.update('try', done, 10);
+      nowMs += 3000;
+    }
+    expect(stderr().split('\n')).toEqual([
+      '  try: 2/10, about 24 s left',
+      '  try: 2/10, about 24 s left',
+      '',
+    ]);
+  });
+
   test('a short task prints nothing', () => {
     const { io, stderr } = recordedIo('.');
     const progress = createProgress(io.stderr);

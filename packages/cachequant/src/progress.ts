@@ -6,7 +6,7 @@ import { type OutputStream, writeLines } from './io.js';
 export interface Progress {
   /** A line that stays. */
   note(text: string): void;
-  /** `done` of `total` parts of a task; another task ends the one before. */
+  /** `done` of `total` parts of a task; another task, or the same one from its start, ends the one before. */
   update(task: string, done: number, total: number): void;
   /** To be called before anything else is printed, and at the end. */
   stop(): void;
@@ -28,7 +28,9 @@ export function remainingSeconds(elapsedMs: number, done: number, total: number)
 function terminalProgress(stream: OutputStream, now: () => number): Progress {
   let bar: SingleBar | undefined;
   let current: string | undefined;
+  let noted: string | undefined;
   let startMs = 0;
+  let before = 0;
   const stop = () => {
     bar?.stop();
     bar = undefined;
@@ -37,22 +39,27 @@ function terminalProgress(stream: OutputStream, now: () => number): Progress {
   return {
     note(text) {
       stop();
+      noted = text;
       writeLines(stream, [text]);
     },
     update(task, done, total) {
       const left = { left: describeLeft(remainingSeconds(now() - startMs, done, total)) };
-      if (task === current) {
+      const goesOn = task === current && done >= before;
+      before = done;
+      if (goesOn) {
         bar?.update(done, left);
         return;
       }
       stop();
       current = task;
       startMs = now();
+      // The line above says it already.
+      const name = task === noted ? '' : `${task.padEnd(24)} `;
       bar = new SingleBar(
         {
           // It writes, and looks for a terminal's methods before it calls them.
           stream: stream as NodeJS.WritableStream,
-          format: `  ${task.padEnd(24)} [{bar}] {value}/{total}{left}`,
+          format: `  ${name}[{bar}] {value}/{total}{left}`,
           barsize: 24,
           hideCursor: null,
           clearOnComplete: true,
@@ -71,12 +78,15 @@ function lineProgress(stream: OutputStream, now: () => number): Progress {
   let current: string | undefined;
   let startMs = 0;
   let shownMs = 0;
+  let before = 0;
   return {
     note(text) {
       writeLines(stream, [text]);
     },
     update(task, done, total) {
-      if (task !== current) {
+      const goesOn = task === current && done >= before;
+      before = done;
+      if (!goesOn) {
         current = task;
         startMs = now();
         shownMs = startMs;

@@ -2,6 +2,7 @@ import { openSource, readModelFrom } from '@cachequant/onnx';
 import { memoryStorage } from '@cachequant/tensor/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OptimizedModel, optimizedModel, SMALL_RUN } from './__fixtures__/optimized-model.js';
+import { rawLabels } from './__fixtures__/raw-labels.js';
 import { optimize } from './optimize.js';
 import type { OptimizeOptions } from './recipe.js';
 
@@ -50,10 +51,11 @@ describe('optimize with weights of four bits', () => {
       ...made,
       out: memoryStorage(),
       options: OPTIONS,
-      onStage: (name, reused) => stages.push([name, reused]),
+      onStage: ({ id }, reused) => stages.push([id, reused]),
     });
     expect(stages.filter(([, reused]) => !reused)).toEqual([['bundle', false]]);
     expect(stages.map(([name]) => name)).toContain('round-0');
+    expect(rawLabels(made.stages)).toEqual([]);
     expect(await made.work.list('rounded')).toEqual([]);
   });
 });

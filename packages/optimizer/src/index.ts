@@ -1,7 +1,6 @@
 export type { Choice, QuantizationCorrection } from './candidates/choose.js';
 export type { SmoothedPredictions } from './candidates/smooth-predictions.js';
 export type { ComponentDecision } from './components/component.js';
-export type { StageProgress } from './laboratory.js';
 export type { LayerChoice, LayerDecision, LayerMeasurement } from './layers/decision.js';
 export { type LayerScales, layerScales } from './layers/layer-scales.js';
 export type { MeasuredPoint, OperatingPoints } from './operating-points/explore.js';
@@ -14,3 +13,5 @@ export { type OptimizationPlan, planOptimization } from './plan-optimization.js'
 export type { GivenConditioning } from './prepare/given-conditioning.js';
 export { type OptimizeOptions, parseRecipe, type Recipe } from './recipe.js';
 export type { VerifiedPicture } from './verify/verify.js';
+export type { NamedStage, Stage } from './work/stage.js';
+export type { StageObserver, StageProgress } from './work/stage-runner.js';

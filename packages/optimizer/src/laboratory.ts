@@ -36,13 +36,6 @@ export interface PreparedImage {
   readonly unconditional: Conditioning | undefined;
 }
 
-/** What happens inside a stage. */
-export interface StageProgress {
-  readonly stage: string;
-  readonly done: number;
-  readonly total: number;
-}
-
 /** What the stages of an optimization share. */
 export interface Laboratory {
   readonly runtime: Runtime;
@@ -64,7 +57,8 @@ export interface Laboratory {
   readonly textEncoderMs: number;
   /** Turns final latents of one image into a picture. */
   readonly toPicture: (latents: Tensor<'float32'>) => Promise<RgbImage>;
-  readonly onProgress?: ((progress: StageProgress) => void) | undefined;
+  /** Says how far the stage that is running is. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -90,7 +84,6 @@ export function sampleImage(
 /** Runs every calibration image through a denoiser. */
 export async function sampleCalibration(
   lab: Laboratory,
-  stage: string,
   denoiser: Denoiser,
   around: {
     before?: (image: number) => void;
@@ -99,12 +92,12 @@ export async function sampleCalibration(
   } = {},
 ): Promise<void> {
   const total = lab.calibration.length;
-  lab.onProgress?.({ stage, done: 0, total });
+  lab.onProgress?.(0, total);
   for (const [i, image] of lab.calibration.entries()) {
     around.before?.(i);
     const { latents } = await sampleImage(lab, denoiser, image);
     await around.after?.(i, latents);
-    lab.onProgress?.({ stage, done: i + 1, total });
+    lab.onProgress?.(i + 1, total);
   }
 }
 

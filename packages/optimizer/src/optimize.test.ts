@@ -4,6 +4,7 @@ import { type ProfiledNode, type Runtime, readText, type Session } from '@cacheq
 import { memoryStorage } from '@cachequant/tensor/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OptimizedModel, optimizedModel, SMALL_RUN } from './__fixtures__/optimized-model.js';
+import { rawLabels } from './__fixtures__/raw-labels.js';
 import { layersReadingCache } from './graphs/corrected-layers.js';
 import { planLayers } from './layers/layer-plan.js';
 import { optimize } from './optimize.js';
@@ -61,6 +62,35 @@ describe('optimize', () => {
     expect(bytes).toBeLessThan(0.32 * source.denoiserBytes);
   });
 
+  it('tells what it does in words, at every stage and in all progress', () => {
+    const { stages, progress } = made;
+    const ids = stages.map(({ id }) => id);
+    expect(ids).toEqual([
+      'cut',
+      'observe',
+      'references',
+      'quantize',
+      'anchors',
+      'candidate-forecast-dp-forecast',
+      'candidate-forecast-dp-forecast-guidance',
+      'candidate-forecast-dp-none',
+      'candidate-forecast-dp-none-guidance',
+      expect.stringMatching(/^smooth-forecast-dp-(forecast|none)(-guidance)?$/),
+      'float-variants',
+      'decoder',
+      'text encoder',
+      'verify',
+      'off-calibration',
+      'bundle',
+    ]);
+    expect(rawLabels(stages)).toEqual([]);
+    // In the order of the stages: what is told of one is told while it runs.
+    const told = progress.map(({ stage }) => stage.id).filter((id, i, all) => id !== all[i - 1]);
+    expect(told).toEqual(ids.filter((id) => told.includes(id)));
+    expect(told).toEqual(expect.arrayContaining(['observe', 'quantize', 'anchors', 'verify']));
+    for (const { done, total } of progress) expect(done).toBeLessThanOrEqual(total);
+  });
+
   it('saves results that are read back as they were, and reports what was reused', async () => {
     const stages: [string, boolean][] = [];
     const out = memoryStorage();
@@ -68,7 +98,7 @@ describe('optimize', () => {
       ...made,
       out,
       options: SMALL_RUN,
-      onStage: (name, reused) => stages.push([name, reused]),
+      onStage: ({ id }, reused) => stages.push([id, reused]),
     });
     expect(stages.filter(([, reused]) => !reused)).toEqual([['bundle', false]]);
     expect(stages.length).toBeGreaterThan(6);
@@ -104,42 +134,39 @@ describe('optimize, stopped', () => {
     };
   }
 
-  it.each(['observe', 'quantize weights'])(
-    'begins no further call in %s, and goes on later',
-    async (name) => {
-      const controller = new AbortController();
-      const { runtime, late } = watched(controller.signal);
-      const request = {
-        source: made.source,
-        work: memoryStorage(),
-        out: memoryStorage(),
-        options: SMALL_RUN,
-      };
-      const stopped = optimize({
-        ...request,
-        runtime,
-        signal: controller.signal,
-        onProgress: ({ stage }) => stage === name && controller.abort(),
-      });
-      await expect(stopped).rejects.toMatchObject({ code: 'aborted' });
-      expect(late()).toBe(0);
-      expect(await request.out.list()).toEqual([]);
+  it.each(['observe', 'quantize'])('begins no further call in %s, and goes on later', async (name) => {
+    const controller = new AbortController();
+    const { runtime, late } = watched(controller.signal);
+    const request = {
+      source: made.source,
+      work: memoryStorage(),
+      out: memoryStorage(),
+      options: SMALL_RUN,
+    };
+    const stopped = optimize({
+      ...request,
+      runtime,
+      signal: controller.signal,
+      onProgress: ({ stage }) => stage.id === name && controller.abort(),
+    });
+    await expect(stopped).rejects.toMatchObject({ code: 'aborted' });
+    expect(late()).toBe(0);
+    expect(await request.out.list()).toEqual([]);
 
-      const second = new AbortController();
-      const reused: string[] = [];
-      const resumed = optimize({
-        ...request,
-        runtime: made.runtime,
-        signal: second.signal,
-        onStage(stage, known) {
-          if (known) reused.push(stage);
-          else second.abort();
-        },
-      });
-      await expect(resumed).rejects.toMatchObject({ code: 'aborted' });
-      expect(reused).toEqual(name === 'observe' ? ['cut'] : ['cut', 'observe', 'references']);
-    },
-  );
+    const second = new AbortController();
+    const reused: string[] = [];
+    const resumed = optimize({
+      ...request,
+      runtime: made.runtime,
+      signal: second.signal,
+      onStage({ id }, known) {
+        if (known) reused.push(id);
+        else second.abort();
+      },
+    });
+    await expect(resumed).rejects.toMatchObject({ code: 'aborted' });
+    expect(reused).toEqual(name === 'observe' ? ['cut'] : ['cut', 'observe', 'references']);
+  });
 
   it('leaves no manifest of a bundle that was not finished, nor of the one before it', async () => {
     const out = memoryStorage();
@@ -192,8 +219,8 @@ describe('optimize on a full disk', () => {
     const resumed = optimize({
       ...request,
       signal: controller.signal,
-      onProgress: ({ stage, done }) => stage === 'observe' && done === 1 && controller.abort(),
-      onStage: (stage) => stage === 'references' && controller.abort(),
+      onProgress: ({ stage, done }) => stage.kind === 'observe' && done === 1 && controller.abort(),
+      onStage: ({ kind }) => kind === 'references' && controller.abort(),
     });
     await expect(resumed).rejects.toMatchObject({ code: 'aborted' });
     expect(await work.list()).toContain('stages/cut.json');

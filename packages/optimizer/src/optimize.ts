@@ -18,7 +18,6 @@ import { floatStudy, studyAt } from './candidates/study-views.js';
 import { type ComponentDecision, componentFolder } from './components/component.js';
 import { optimizeComponents } from './components/optimize-components.js';
 import { chooseFloatVariants, type FloatGraphs, makeFloatVariants } from './graphs/float-variants.js';
-import type { StageProgress } from './laboratory.js';
 import {
   exploreOperatingPoints,
   type OperatingPoints,
@@ -33,6 +32,7 @@ import { type Study, studyDenoiser } from './study.js';
 import { measureOffCalibration } from './verify/off-calibration.js';
 import { verificationWarnings } from './verify/verification-warnings.js';
 import { type VerifiedPicture, verify } from './verify/verify.js';
+import type { StageObserver } from './work/stage-runner.js';
 import { bundleCard, CARD, licenseOf } from './write/bundle-card.js';
 import { describeGraphs, describePlan, describeRecipe } from './write/describe-bundle.js';
 import {
@@ -46,7 +46,7 @@ import {
 } from './write/write-bundle.js';
 
 /** What {@link optimize} takes: the model, a work folder, the bundle's folder, a runtime, and options. */
-export interface OptimizeRequest {
+export interface OptimizeRequest extends StageObserver {
   /** The model folder. */
   readonly source: Storage;
   /** Intermediate results; a stopped run goes on from what it finds here. */
@@ -68,8 +68,6 @@ export interface OptimizeRequest {
   readonly now?: () => Date;
   /** Bytes that a file of the denoiser's weights may have, for hosts with a limit; left out: one file. */
   readonly shardBytes?: number;
-  readonly onProgress?: (progress: StageProgress) => void;
-  readonly onStage?: (name: string, reused: boolean) => void;
   /** Called with what is in the summary's `warnings`, as it comes up. */
   readonly onWarning?: (warning: string) => void;
   readonly signal?: AbortSignal;
@@ -177,7 +175,7 @@ async function optimizeLocked(
   const choice = await chooseVariant(study);
   const floatGraphs = await chooseFloatVariants(study, choice, await makeFloatVariants(study, choice));
   const components = await optimizeComponents(lab, runner, prepared.folder, study.latents);
-  const { verification, pictures } = await runner.stage(`${study.view}verify`, () =>
+  const { verification, pictures } = await runner.stage({ kind: 'verify', view: study.view }, () =>
     verify(study, prepared.folder, choice.variant, {
       plain: choice.plain,
       components,
@@ -187,16 +185,18 @@ async function optimizeLocked(
   const offCalibration =
     lab.recipe.offCalibrationImages === 0
       ? []
-      : await runner.stage(`${study.view}off-calibration`, () =>
+      : await runner.stage({ kind: 'off-calibration', view: study.view }, () =>
           measureOffCalibration(study, prepared.folder, choice.variant),
         );
-  const manifest = await writeBundle(request, opened, study, choice, {
-    verification,
-    offCalibration,
-    components,
-    floatGraphs,
-    operatingPoints,
-  });
+  const manifest = await runner.unsaved({ kind: 'bundle' }, () =>
+    writeBundle(request, opened, study, choice, {
+      verification,
+      offCalibration,
+      components,
+      floatGraphs,
+      operatingPoints,
+    }),
+  );
   const warnings = [
     ...opened.warnings,
     ...verificationWarnings(verification, lab.recipe, choice.chosen.psnr),
@@ -234,8 +234,6 @@ async function writeBundle(
   const { out, signal } = request;
   const { storage: source, denoiser } = prepared.folder;
   const { model } = denoiser;
-  request.onStage?.('bundle', false);
-  throwIfAborted(signal);
   await startBundle(out);
   const replaced = components.filter(({ form }) => form !== 'as in the source');
   await copyComponents(source, out, model, {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OptimizedModel, optimizedModel, SMALL_RUN } from './__fixtures__/optimized-model.js';
+import { rawLabels } from './__fixtures__/raw-labels.js';
 import { buildCandidate } from './candidates/candidate.js';
 import { correctOutputs } from './candidates/correct-outputs.js';
 import { floatStudy, studyAt } from './candidates/study-views.js';
@@ -14,6 +15,11 @@ beforeAll(async () => {
   made = await optimizedModel(PAPER_RUN);
 }, 180_000);
 afterAll(() => made.dispose());
+
+it('optimize with the paper’s recipe tells its stages in words', () => {
+  expect(made.stages.map(({ kind }) => kind)).toContain('outputs');
+  expect(rawLabels(made.stages)).toEqual([]);
+});
 
 describe("optimize with the paper's recipe", () => {
   it('takes its schedule and keeps both of its corrections, better or not', () => {

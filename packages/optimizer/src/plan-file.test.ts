@@ -5,6 +5,7 @@ import { memoryStorage } from '@cachequant/tensor/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { modelCopy } from './__fixtures__/models.js';
 import { type OptimizedModel, optimizedModel, SMALL_RUN } from './__fixtures__/optimized-model.js';
+import { rawLabels } from './__fixtures__/raw-labels.js';
 import { type OptimizeRequest, optimize } from './optimize.js';
 import { type BundlePlan, parsePlan } from './plan-file.js';
 
@@ -53,6 +54,12 @@ async function denoiserHashes(out: Storage): Promise<Record<string, string>> {
   return Object.fromEntries(denoiser.map(([path, { sha256 }]) => [path, sha256]));
 }
 
+it('optimize tells in words how it measures layers', () => {
+  const kinds = made.stages.map(({ kind }) => kind);
+  expect(kinds).toEqual(expect.arrayContaining(['trial', 'layer-times', 'layer-errors', 'layer-choice']));
+  expect(rawLabels(made.stages)).toEqual([]);
+});
+
 describe('optimize with the plan of an earlier bundle', () => {
   const again = async (request: Partial<OptimizeRequest> = {}) => {
     const stages: string[] = [];
@@ -63,7 +70,7 @@ describe('optimize with the plan of an earlier bundle', () => {
       work: memoryStorage(),
       out,
       plan,
-      onStage: (name) => stages.push(name),
+      onStage: ({ id }) => stages.push(id),
       ...request,
     });
     return { out, stages, summary };

@@ -11,6 +11,7 @@ import type { GivenConditioning } from './prepare/given-conditioning.js';
 import { type OpenLaboratory, openLaboratory } from './prepare/open-laboratory.js';
 import type { OptimizeOptions, Recipe } from './recipe.js';
 import { measureImage } from './verify/measure.js';
+import { describeKind } from './work/stage.js';
 
 /** What an optimization will take, before it starts. */
 export interface OptimizationPlan {
@@ -20,7 +21,7 @@ export interface OptimizationPlan {
   readonly calls: number;
   readonly refreshes: number;
   readonly cut: { readonly id: string; readonly cachedShare: number };
-  /** Calls counted in full float ones. */
+  /** What is done, for people, with its calls counted in full float ones. */
   readonly stages: readonly { readonly name: string; readonly networkCalls: number }[];
 }
 
@@ -61,17 +62,17 @@ export async function planOptimization(request: {
     const integers = formatOf(recipe) !== undefined;
     const measures = integers && recipe.layers === 'measured' && !request.plan;
     const stages = [
-      { name: 'observe', networkCalls: images * calls * OBSERVED },
-      ...(measures ? [{ name: 'layers', networkCalls: MEASURED }] : []),
-      ...(integers ? [{ name: 'anchors', networkCalls: images * calls * BOTH }] : []),
+      { name: describeKind('observe'), networkCalls: images * calls * OBSERVED },
+      ...(measures ? [{ name: describeKind('layer-choice'), networkCalls: MEASURED }] : []),
+      ...(integers ? [{ name: describeKind('anchors'), networkCalls: images * calls * BOTH }] : []),
       ...(rounding.passes > 0
-        ? [{ name: 'round', networkCalls: images * rounding.passes * MOMENT_CALLS }]
+        ? [{ name: describeKind('round'), networkCalls: images * rounding.passes * MOMENT_CALLS }]
         : []),
-      { name: 'schedules', networkCalls: schedules * images * calls * share * (1 + OBSERVED) },
-      { name: 'correct', networkCalls: images * calls * (1 + 2 * share) },
-      { name: 'verify', networkCalls: lab.verification.length * calls * (1 + 2 * share) },
+      { name: describeKind('candidate'), networkCalls: schedules * images * calls * share * (1 + OBSERVED) },
+      { name: describeKind('smoothing'), networkCalls: images * calls * (1 + 2 * share) },
+      { name: describeKind('verify'), networkCalls: lab.verification.length * calls * (1 + 2 * share) },
       {
-        name: 'off-calibration',
+        name: describeKind('off-calibration'),
         networkCalls: CONDITIONS * recipe.offCalibrationImages * calls * (1 + share),
       },
     ];

@@ -9,7 +9,7 @@ import { readText } from '@cachequant/tensor';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SMALL_RUN } from './__fixtures__/optimized-model.js';
 
-/** The compiled packages in a process of their own; tells every stage, in its own words, as it begins. */
+/** The compiled packages in a process of their own; tells the id of every stage as it begins. */
 const PROGRAM = `
   import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
   import { optimize, parsePlan } from '@cachequant/optimizer';
@@ -22,9 +22,9 @@ const PROGRAM = `
     runtime,
     options: JSON.parse(options),
     ...(plan && { plan: parsePlan(plan) }),
-    onStage: (name, reused) => {
-      console.log(reused ? 'reused' : 'began', name);
-      if (name === held) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2000);
+    onStage: ({ id }, reused) => {
+      console.log(reused ? 'reused' : 'began', id);
+      if (id === held) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2000);
     },
   });
   await runtime.dispose();

@@ -20,7 +20,8 @@ import { type FullObservation, observeFull } from './observe/observe-full.js';
 import type { FloatTrajectory } from './observe/trajectory.js';
 import type { BundlePlan } from './plan-file.js';
 import { FLOAT_CACHED, FLOAT_FULL, FLOAT_OBSERVED, INTEGER_FULL } from './work/graph-files.js';
-import type { StageRunner } from './work/stages.js';
+import type { StudyView } from './work/stage.js';
+import type { StageRunner } from './work/stage-runner.js';
 
 export { FLOAT_CACHED, FLOAT_FULL, INTEGER_FULL } from './work/graph-files.js';
 
@@ -30,8 +31,8 @@ export type MomentHalves = readonly [FeatureMoments, FeatureMoments];
 export interface Study {
   readonly lab: Laboratory;
   readonly runner: StageRunner;
-  /** Begins the names of this view's candidates: empty, or ending in a hyphen (see `study-views.ts`). */
-  readonly view: string;
+  /** How it differs from what was observed (see `study-views.ts`). */
+  readonly view: StudyView;
   /** Their large weights are in files of the work folder. */
   readonly graphs: DenoiserGraphs;
   readonly decisions: readonly LayerDecision[];
@@ -76,7 +77,7 @@ export async function studyDenoiser(
   );
   // The same with a plan and without, since the positions that are sampled depend on them.
   const sites = sitesOf(source.full, planned);
-  await runner.stage('cut', async () => {
+  await runner.stage({ kind: 'cut' }, async () => {
     const [full, cached] = await writeSharedWeights(lab.work, 'float/weights.bin', 'weights.bin', [
       source.full.model,
       source.cached.model,
@@ -89,20 +90,22 @@ export async function studyDenoiser(
     return {};
   });
   const window = Math.min(lab.sampler.calls, 4 * lab.recipe.interval);
-  const observation = await runner.stage('observe', () =>
+  const observation = await runner.stage({ kind: 'observe' }, () =>
     observeFull(lab, FLOAT_OBSERVED, sites, window, SAMPLES_KEPT),
   );
-  const references = await runner.stage('references', () => pictures(lab, observation.latents));
+  const references = await runner.stage({ kind: 'references' }, () => pictures(lab, observation.latents));
   const quantized = integers
     ? await quantizeFull(lab, runner, source, { possible, given, observation })
     : undefined;
   const anchors = quantized
-    ? await runner.stage('anchors', () => observeAnchors(lab, observation.trajectory, INTEGER_FULL, window))
+    ? await runner.stage({ kind: 'anchors' }, () =>
+        observeAnchors(lab, observation.trajectory, INTEGER_FULL, window),
+      )
     : observation.moments;
   return {
     lab,
     runner,
-    view: '',
+    view: [],
     graphs: quantized?.graphs ?? source,
     decisions: quantized?.decisions ?? given ?? possible,
     layerChoice: quantized?.choice,
@@ -137,7 +140,7 @@ async function quantizeFull(
       ? await roundWeights(lab, runner, graphs, decisions, FLOAT_FULL, observation.trajectory)
       : {};
   const known = [roundedWeights(lab, rounded), trialWeights(lab, measured?.records ?? {})];
-  const quantized = await runner.stage('quantize', async () => {
+  const quantized = await runner.stage({ kind: 'quantize' }, async () => {
     const made = await packWeights(lab, graphs, decisions, {
       path: 'int8/weights.bin',
       bits: wideBitsOf(lab.recipe.target),

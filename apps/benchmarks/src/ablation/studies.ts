@@ -45,8 +45,8 @@ export async function openStudy(request: StudyRequest): Promise<OpenStudy> {
     work: nodeStorage(path.join(ABLATION, 'studies', name)),
     runtime,
     signal,
-    onStage: (stage, reused) => {
-      if (!reused) log(`${name}: ${stage}`);
+    onStage: ({ label }, reused) => {
+      if (!reused) log(`${name}: ${label}`);
     },
     options: {
       sampler,

@@ -49,7 +49,7 @@ const MIDDLE_CHANNEL = 32;
 /** The middle of a channel, of the conditional half of the first calibration image. */
 async function valuesOfOneNumber({ lab, trajectory }: Study): Promise<number[]> {
   const values: number[] = [];
-  for await (const { image, features } of replay(lab, trajectory, 'guide')) {
+  for await (const { image, features } of replay(lab, trajectory)) {
     if (image > 0) break;
     const [batch, channels, height, width] = features.dims as [number, number, number, number];
     const place = ((batch - 1) * channels + MIDDLE_CHANNEL) * height * width;

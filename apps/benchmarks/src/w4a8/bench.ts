@@ -44,7 +44,7 @@ async function bench(signal: AbortSignal): Promise<void> {
         layers: 'all',
         ...variant.options,
       },
-      onStage: (name, reused) => console.log(`${variant.id}: ${name}${reused ? ' (done before)' : ''}`),
+      onStage: ({ label }, reused) => console.log(`${variant.id}: ${label}${reused ? ' (done before)' : ''}`),
     };
     const opened = await openLaboratory(request);
     rows.push(await measureVariant(opened, variant));

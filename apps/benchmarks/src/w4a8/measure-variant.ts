@@ -36,7 +36,7 @@ export async function measureVariant(
 ): Promise<W4a8Row> {
   const study = await studyDenoiser(lab, runner, { inputDims, model: prepared.model });
   const { variant } = await chooseVariant(study);
-  return runner.stage('compare', async () => {
+  return runner.stage({ kind: 'experiment', name: 'compare' }, async () => {
     const references = await heldOutPictures(lab, { full: FLOAT_FULL });
     const quality = async (compared: Variant) => {
       const pictures = await heldOutPictures(lab, compared);

@@ -30,7 +30,6 @@ import { createProgress, type Progress } from '../progress.js';
 import { readTextFile } from '../read-file.js';
 import { reportDataOf } from '../report-data-of.js';
 import { REPORT_PAGE, writeReport } from '../report-file.js';
-import { describeStage } from '../stage-names.js';
 import { packageVersion } from '../version.js';
 import { withRuntime } from '../with-runtime.js';
 
@@ -158,10 +157,9 @@ async function optimizeInto(
     ...(given.shardSize !== undefined && { shardBytes: Math.floor(given.shardSize * 1e6) }),
     sourceName: basename(source.folder),
     createdBy: `cachequant ${packageVersion()}`,
-    onStage: (name, reused) =>
-      progress.note(reused ? `${describeStage(name)}: done before` : describeStage(name)),
+    onStage: ({ label }, reused) => progress.note(reused ? `${label}: done before` : label),
     onWarning: (warning) => progress.note(`warning: ${warning}`),
-    onProgress: ({ stage, done, total }) => progress.update(stage, done, total),
+    onProgress: ({ stage, done, total }) => progress.update(stage.label, done, total),
     ...(io.signal && { signal: io.signal }),
   });
   const { denoiser } = await openModelFolder(source.storage);

@@ -5,6 +5,8 @@ import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
 import { type Runtime, type Storage, writeFile } from '@cachequant/tensor';
 import { type OptimizeSummary, optimize } from '../optimize.js';
 import type { OptimizeOptions } from '../recipe.js';
+import type { NamedStage } from '../work/stage.js';
+import type { StageProgress } from '../work/stage-runner.js';
 import { modelStorage } from './models.js';
 
 /** Six network calls, three refreshes, two images, no layer measured: as little as shows every other part. */
@@ -26,6 +28,9 @@ export interface OptimizedModel {
   readonly work: Storage;
   readonly out: Storage;
   readonly summary: OptimizeSummary;
+  /** Everything that was told of the run. */
+  readonly stages: readonly NamedStage[];
+  readonly progress: readonly StageProgress[];
   dispose(): Promise<void>;
 }
 
@@ -44,17 +49,21 @@ export async function optimizedModel(
   const [source, work, out] = [place('model'), place('work'), place('out')];
   const model = modelStorage('fashion-sd');
   for (const path of await model.list()) await writeFile(source, path, await model.read(path));
+  const stages: NamedStage[] = [];
+  const progress: StageProgress[] = [];
   const summary = await optimize({
     source,
     work,
     out,
     runtime: on(runtime),
     options,
+    onStage: (stage) => stages.push(stage),
+    onProgress: (told) => progress.push(told),
     ...(shardBytes && { shardBytes }),
   });
   const dispose = async () => {
     await runtime.dispose();
     await rm(folder, { recursive: true });
   };
-  return { runtime, source, work, out, summary, dispose };
+  return { runtime, source, work, out, summary, stages, progress, dispose };
 }

@@ -21,6 +21,7 @@ import {
 import { readGraph, writeGraph } from '../graphs/float-graphs.js';
 import { observeCached } from '../observe/observe-cached.js';
 import { FLOAT_CACHED, FLOAT_FULL, INTEGER_FULL, type Study } from '../study.js';
+import { type CandidateKey, candidateName, uncachedName } from '../work/stage.js';
 import { fitGuidanceReach } from './fit-guidance-reach.js';
 import { studyAt } from './study-views.js';
 import { calibrationPsnr, type Variant } from './variant.js';
@@ -50,10 +51,10 @@ export function buildCandidate(
   correction: CacheCorrectionKind,
   refreshSteps?: readonly number[],
 ): Promise<Candidate> {
-  const name = `${study.view}${schedule}-${correction}`;
-  return study.runner.stage(`candidate-${name}`, () => {
+  const key = { view: study.view, schedule, correction, guidance: 'computed' } as const;
+  return study.runner.stage({ kind: 'candidate', ...key }, () => {
     const steps = refreshSteps ?? planSchedule(study, schedule, study.lab.refreshes);
-    return measure(study, { schedule, correction, name, refreshSteps: steps });
+    return measure(study, { schedule, correction, name: candidateName(key), refreshSteps: steps });
   });
 }
 
@@ -69,15 +70,20 @@ export async function withGuidanceForecast(
   const { lab, runner, references } = study;
   const guided = isGuided(lab.guidanceScale) && lab.calibration[0]?.unconditional !== undefined;
   if (!guided || lab.recipe.guidance === 'computed') return undefined;
-  const name = `${candidate.name}-guidance`;
+  const key = { ...candidateKey(study, candidate), guidance: 'forecast' } as const;
   const cached = { ...candidate.variant.cached!, guidance: 'forecast' } as const;
-  const made = await runner.stage(`candidate-${name}`, async () => {
+  const made = await runner.stage({ kind: 'candidate', ...key }, async () => {
     const unfitted = { ...candidate.variant, cached };
     const guidanceReach = await fitGuidanceReach(study, unfitted);
     const variant = { ...unfitted, cached: { ...cached, guidanceReach } };
-    return { variant, psnr: await calibrationPsnr(lab, `try ${candidate.schedule}`, variant, references) };
+    return { variant, psnr: await calibrationPsnr(lab, variant, references) };
   });
-  return { ...candidate, name, ...made };
+  return { ...candidate, name: candidateName(key), ...made };
+}
+
+/** What tells a candidate of a study from others. */
+export function candidateKey({ view }: Study, { schedule, correction, variant }: Candidate): CandidateKey {
+  return { view, schedule, correction, guidance: variant.cached?.guidance ?? 'computed' };
 }
 
 type CandidateSpec = Pick<Candidate, 'name' | 'schedule' | 'correction' | 'refreshSteps'>;
@@ -87,18 +93,18 @@ type CandidateSpec = Pick<Candidate, 'name' | 'schedule' | 'correction' | 'refre
  * too, belongs to it but never runs.
  */
 export function buildWithoutCache(study: Study): Promise<Candidate> {
-  const name = `${study.view}uniform-none`;
-  return study.runner.stage(`candidate-${name}`, async () => {
+  const { view } = study;
+  return study.runner.stage({ kind: 'without-cache', view }, async () => {
     const short = studyAt(study, SHORTEST_INTERVAL);
     const made = await makeGraphs(short, {
       schedule: 'uniform',
       correction: 'none',
-      name,
+      name: uncachedName(view),
       refreshSteps: planSchedule(short, 'uniform', short.lab.refreshes),
     });
     const refreshSteps = study.lab.sampler.timesteps.map((_, call) => call);
     const variant = { ...made.variant, cached: { ...made.variant.cached!, refreshSteps } };
-    const psnr = await calibrationPsnr(study.lab, 'try without a cache', variant, study.references);
+    const psnr = await calibrationPsnr(study.lab, variant, study.references);
     return { ...made, refreshSteps, variant, psnr };
   });
 }
@@ -107,7 +113,7 @@ const SHORTEST_INTERVAL = 2;
 
 async function measure(study: Study, spec: CandidateSpec): Promise<Candidate> {
   const made = await makeGraphs(study, spec);
-  const psnr = await calibrationPsnr(study.lab, `try ${spec.schedule}`, made.variant, study.references);
+  const psnr = await calibrationPsnr(study.lab, made.variant, study.references);
   return { ...made, psnr };
 }
 

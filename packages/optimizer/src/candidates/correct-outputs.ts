@@ -5,7 +5,7 @@ import { exposeTensors, layersReadingCache } from '../graphs/corrected-layers.js
 import { readGraph, writeGraph } from '../graphs/float-graphs.js';
 import { type CorrectedLayer, observeOutputs } from '../observe/observe-outputs.js';
 import { FLOAT_CACHED, FLOAT_FULL, type Study } from '../study.js';
-import type { Candidate } from './candidate.js';
+import { type Candidate, candidateKey } from './candidate.js';
 import { fitOutput, type OutputFit } from './output-fit.js';
 import { calibrationPsnr, type Variant } from './variant.js';
 
@@ -28,7 +28,8 @@ export interface CorrectedOutputs {
  */
 export function correctOutputs(study: Study, candidate: Candidate): Promise<CorrectedOutputs | undefined> {
   const name = `outputs-${candidate.name}`;
-  return study.runner.stage(name, () => fitAndTry(study, candidate, name));
+  const stage = { kind: 'outputs', ...candidateKey(study, candidate) } as const;
+  return study.runner.stage(stage, () => fitAndTry(study, candidate, name));
 }
 
 async function fitAndTry(
@@ -88,7 +89,7 @@ async function tryCorrection(
   });
   await writeGraph(lab.work, variant.full, full);
   await writeGraph(lab.work, variant.cached!.graph, cached);
-  return { variant, psnr: await calibrationPsnr(lab, 'try correction', variant, study.references) };
+  return { variant, psnr: await calibrationPsnr(lab, variant, study.references) };
 }
 
 async function correctedLayers({ graphs, integers }: Study): Promise<CorrectedLayer[]> {

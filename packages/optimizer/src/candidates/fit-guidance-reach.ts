@@ -59,10 +59,10 @@ export async function fitReach(study: FloatRun, denoiser: Denoiser): Promise<num
   const runs = startRuns(study, (call) => reach[call]);
   denoiser.reset();
   for (let call = 0; call < calls; call++) {
-    lab.onProgress?.({ stage: 'fit guidance', done: call, total: calls });
+    lab.onProgress?.(call, calls);
     reach.push(await fitCall(study, denoiser, runs, call));
   }
-  lab.onProgress?.({ stage: 'fit guidance', done: calls, total: calls });
+  lab.onProgress?.(calls, calls);
   return reach;
 }
 

@@ -7,7 +7,7 @@ import {
 } from '@cachequant/pipeline/internals';
 import { replay } from '../observe/trajectory.js';
 import type { Study } from '../study.js';
-import type { Candidate } from './candidate.js';
+import { type Candidate, candidateKey } from './candidate.js';
 import { imageGuidance } from './image-guidance.js';
 import { calibrationPsnr, loadVariant, type Variant } from './variant.js';
 
@@ -19,11 +19,12 @@ export interface SmoothedPredictions {
 }
 
 /** Fits the smoothing of a candidate's predictions and measures it, or reads back what was measured before. */
-export function smoothPredictions(study: Study, { name, variant }: Candidate): Promise<SmoothedPredictions> {
-  return study.runner.stage(`smooth-${name}`, async () => {
+export function smoothPredictions(study: Study, candidate: Candidate): Promise<SmoothedPredictions> {
+  return study.runner.stage({ kind: 'smoothing', ...candidateKey(study, candidate) }, async () => {
+    const { variant } = candidate;
     const smoothing = await fitSmoothing(study, variant);
     const smoothed = { ...variant, cached: { ...variant.cached!, smoothing } };
-    const psnr = await calibrationPsnr(study.lab, 'try smoothing', smoothed, study.references);
+    const psnr = await calibrationPsnr(study.lab, smoothed, study.references);
     return { variant: smoothed, psnr };
   });
 }
@@ -41,7 +42,7 @@ async function fitSmoothing({ lab, trajectory }: Study, variant: Variant): Promi
   let guidance: Guidance | undefined;
   let before: Float32Array | undefined;
   try {
-    for await (const { image, call, sample, prediction } of replay(lab, trajectory, 'fit smoothing')) {
+    for await (const { image, call, sample, prediction } of replay(lab, trajectory)) {
       if (call.call === 0) {
         denoiser.reset();
         const forecast = new GuidanceForecast(denoiser.guidanceReach);

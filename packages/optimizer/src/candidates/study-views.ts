@@ -12,7 +12,7 @@ export function studyAt(study: Study, interval: number): Study {
   const { lab, view } = study;
   return {
     ...study,
-    view: `${view}i${interval}-`,
+    view: [...view, { interval }],
     lab: {
       ...lab,
       recipe: { ...lab.recipe, interval },
@@ -26,7 +26,7 @@ export function floatStudy(study: Study): Study {
   const { lab, view, features } = study;
   return {
     ...study,
-    view: `${view}float-`,
+    view: [...view, 'float'],
     lab: { ...lab, recipe: { ...lab.recipe, bits: 'none' } },
     integers: undefined,
     anchors: features,

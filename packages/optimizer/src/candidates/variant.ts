@@ -33,14 +33,13 @@ export async function loadVariant(lab: Laboratory, { full, cached }: Variant): P
 /** PSNR in decibels of each calibration image against its reference picture. */
 export async function calibrationPsnr(
   lab: Laboratory,
-  stage: string,
   variant: Variant,
   references: readonly RgbImage[],
 ): Promise<number[]> {
   const denoiser = await loadVariant(lab, variant);
   const quality: number[] = [];
   try {
-    await sampleCalibration(lab, stage, denoiser, {
+    await sampleCalibration(lab, denoiser, {
       after: async (image, latents) => {
         quality.push(psnr(references[image]!, await lab.toPicture(latents)));
       },

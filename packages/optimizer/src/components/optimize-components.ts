@@ -8,7 +8,7 @@ import {
 } from '@cachequant/pipeline/internals';
 import { CacheQuantError, type Tensor, tensor } from '@cachequant/tensor';
 import type { Laboratory } from '../laboratory.js';
-import type { StageRunner } from '../work/stages.js';
+import type { StageRunner } from '../work/stage-runner.js';
 import {
   type ComponentAttempt,
   type ComponentDecision,
@@ -38,10 +38,10 @@ export async function optimizeComponents(
   if (lab.recipe.components === 'keep') return [];
   const decisions: ComponentDecision[] = [];
   if (folder.vaeDecoder) {
-    decisions.push(await runner.stage('decoder', () => optimizeDecoder(lab, folder, latents)));
+    decisions.push(await runner.stage({ kind: 'decoder' }, () => optimizeDecoder(lab, folder, latents)));
   }
   if (folder.textEncoder && folder.tokenizer) {
-    decisions.push(await runner.stage('text encoder', () => optimizeTextEncoder(lab, folder)));
+    decisions.push(await runner.stage({ kind: 'text encoder' }, () => optimizeTextEncoder(lab, folder)));
   }
   return decisions;
 }

@@ -68,7 +68,7 @@ const CHECKED_IMAGES = 2;
  */
 export async function makeFloatVariants(study: Study, choice: Choice): Promise<readonly FloatVariant[]> {
   if (study.lab.recipe.floatGraphs === 'never') return [];
-  return study.runner.stage(`${study.view}float-variants`, async () => {
+  return study.runner.stage({ kind: 'float-variants', view: study.view }, async () => {
     const graphs = await floatGraphs(study, choice);
     const made: FloatVariant[] = [];
     for (const precision of study.integers ? FLOAT_PRECISIONS : (['float16'] as const)) {
@@ -119,7 +119,7 @@ async function makeVariant(
   const elements = Math.max(largestTensor(study.graphs.full), largestTensor(study.graphs.cached));
   const largestTensorBytes = elements * (precision === 'float32' ? 4 : 2);
   const few = { ...lab, calibration: lab.calibration.slice(0, CHECKED_IMAGES) };
-  const psnr = await calibrationPsnr(few, `check ${precision}`, variant, study.references);
+  const psnr = await calibrationPsnr(few, variant, study.references);
   const mean = meanOf(psnr.map((value) => Math.min(value, 100)));
   return { precision, variant, psnr: mean, largestTensorBytes };
 }

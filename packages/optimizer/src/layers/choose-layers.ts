@@ -70,7 +70,7 @@ async function confirm(
   for (const [done, id] of ranked.entries()) {
     const late = performance.now() - start > CONFIRM_MS;
     if (done >= CONFIRMED && (reached || late)) break;
-    lab.onProgress?.({ stage: 'layer-choice', done, total: reached ? CONFIRMED : ranked.length });
+    lab.onProgress?.(done, reached ? CONFIRMED : ranked.length);
     confirmed.push({ id, networkDb: await network.of(new Set([...slow, id])) });
   }
   return confirmed;

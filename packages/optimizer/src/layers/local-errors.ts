@@ -35,11 +35,11 @@ export async function localErrors(trial: Trial): Promise<Record<string, number>>
   for (const chunk of chunks(layers, (input) => bytes.get(input)! * calls.length)) {
     const inputs = await inputsOf(trial, chunk, calls);
     for (const layer of chunk) {
-      lab.onProgress?.({ stage: 'layer-errors', done: Object.keys(errors).length, total: layers.length });
+      lab.onProgress?.(Object.keys(errors).length, layers.length);
       errors[layer.id] = await localError(trial, layer, calls, inputs.get(layer.input)!);
     }
   }
-  lab.onProgress?.({ stage: 'layer-errors', done: layers.length, total: layers.length });
+  lab.onProgress?.(layers.length, layers.length);
   return errors;
 }
 

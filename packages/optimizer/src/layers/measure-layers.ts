@@ -4,7 +4,7 @@ import { readGraph } from '../graphs/float-graphs.js';
 import type { Laboratory } from '../laboratory.js';
 import type { FullObservation } from '../observe/observe-full.js';
 import { FLOAT_FULL } from '../work/graph-files.js';
-import type { StageRunner } from '../work/stages.js';
+import type { StageRunner } from '../work/stage-runner.js';
 import { chooseLayers } from './choose-layers.js';
 import type { LayerChoice, LayerDecision } from './decision.js';
 import { settleLayers } from './layer-plan.js';
@@ -37,7 +37,7 @@ export async function measureLayers(
 ): Promise<MeasuredLayers | undefined> {
   if (lab.recipe.layers === 'all' || !possible.some(({ compute }) => compute === 'integer')) return undefined;
   const bits = wideBitsOf(lab.recipe.target);
-  const { records } = await runner.stage('trial', () =>
+  const { records } = await runner.stage({ kind: 'trial' }, () =>
     packWeights(lab, graphs, possible, { path: TRIAL_WEIGHTS, bits }),
   );
   const trial: Trial = {
@@ -48,8 +48,8 @@ export async function measureLayers(
     grids: observation.grids!,
     trajectory: observation.trajectory,
   };
-  const times = await runner.stage('layer-times', () => measureTimes(trial));
-  const errors = await runner.stage('layer-errors', () => localErrors(trial));
-  const choice = await runner.stage('layer-choice', () => chooseLayers(trial, times, errors));
+  const times = await runner.stage({ kind: 'layer-times' }, () => measureTimes(trial));
+  const errors = await runner.stage({ kind: 'layer-errors' }, () => localErrors(trial));
+  const choice = await runner.stage({ kind: 'layer-choice' }, () => chooseLayers(trial, times, errors));
   return { decisions: settleLayers(possible, { times, errors, choice }), choice, records };
 }

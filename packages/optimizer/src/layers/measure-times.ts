@@ -35,11 +35,11 @@ export async function measureTimes(trial: Trial): Promise<Record<string, LayerTi
   const profiles: ProfiledNode[][][] = [[], []];
   const total = ROUNDS * forms.length;
   for (let done = 0; done < total; done++) {
-    lab.onProgress?.({ stage: 'layer-times', done, total });
+    lab.onProgress?.(done, total);
     const form = done % forms.length;
     profiles[form]!.push([...(await profile(trial, forms[form]!.path))]);
   }
-  lab.onProgress?.({ stage: 'layer-times', done: total, total });
+  lab.onProgress?.(total, total);
   const layers = findLayers(trial.float.graph).filter(({ id }) => packed.compute.has(id));
   const convolutions = new Set(layers.filter(({ kind }) => kind !== 'linear').map(({ id }) => id));
   const costs = forms.map(({ model, kernels }, form) => {

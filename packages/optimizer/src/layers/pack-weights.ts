@@ -36,7 +36,7 @@ export async function packWeights(
   try {
     for (const [i, decision] of decisions.entries()) {
       throwIfAborted(lab.signal);
-      lab.onProgress?.({ stage: 'quantize weights', done: i, total: decisions.length });
+      lab.onProgress?.(i, decisions.length);
       const layer = graphs.full.layers.find((candidate) => candidate.id === decision.id)!;
       if (decision.storage === 'float32') {
         floats[layer.weight.name] = await file.add(layer.weight);
@@ -53,7 +53,7 @@ export async function packWeights(
           });
       records[decision.id] = { purpose, packed };
     }
-    lab.onProgress?.({ stage: 'quantize weights', done: decisions.length, total: decisions.length });
+    lab.onProgress?.(decisions.length, decisions.length);
     await file.commit();
     return { records, floats };
   } catch (error) {

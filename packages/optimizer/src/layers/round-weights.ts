@@ -7,7 +7,7 @@ import type { Laboratory } from '../laboratory.js';
 import { type MomentWave, momentWaves } from '../observe/moment-waves.js';
 import { observeMoments } from '../observe/observe-moments.js';
 import type { FloatTrajectory } from '../observe/trajectory.js';
-import type { StageRunner } from '../work/stages.js';
+import type { StageRunner } from '../work/stage-runner.js';
 import type { LayerDecision } from './decision.js';
 import type { PackOptions } from './pack-weights.js';
 import { weightIn } from './packed-weights.js';
@@ -35,7 +35,7 @@ export async function roundWeights(
   const layers = graphs.full.layers.filter(({ id }) => chosen.has(id));
   const rounded: Record<string, RoundedWeight> = {};
   for (const [i, wave] of momentWaves(layers, graphs.full.shapes).entries()) {
-    const made = await runner.stage(`round-${i}`, async () => {
+    const made = await runner.stage({ kind: 'round', part: i }, async () => {
       const path = `rounded/${i}.bin`;
       return roundWave(lab, layers, wave, path, floatGraph, trajectory);
     });

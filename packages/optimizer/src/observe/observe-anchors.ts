@@ -29,7 +29,7 @@ async function gather(
 ): Promise<readonly [MomentsSnapshot, MomentsSnapshot]> {
   const { calls } = lab.sampler;
   let halves: [FeatureMoments, FeatureMoments] | undefined;
-  for await (const { image, call, features } of replay(lab, trajectory, 'correct')) {
+  for await (const { image, call, features } of replay(lab, trajectory)) {
     const layout = channelLayout(features.dims);
     halves ??= [
       momentsFor(calls, layout.channels, window, true),

@@ -33,7 +33,7 @@ async function gather(
 ): Promise<void> {
   const featuresAt = async (image: number, call: number): Promise<Tensor<'float32'>> =>
     (await readRecord(lab.work, trajectory.images[image]!, call))[1]!;
-  for await (const { image, call } of replay(lab, trajectory, 'quantize', cachedCalls(lab, refreshSteps))) {
+  for await (const { image, call } of replay(lab, trajectory, cachedCalls(lab, refreshSteps))) {
     const [newest, previous] = anchorCalls(refreshSteps, call.call);
     const results = await runGraph(lab, cached, call, [OBSERVATIONS_OUTPUT], {
       [CACHE_NAME]: await featuresAt(image, newest),

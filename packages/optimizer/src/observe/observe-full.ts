@@ -60,7 +60,7 @@ export async function observeFull(
     layerLocator(lab.runtime, lab.work, graph),
   );
   try {
-    await sampleCalibration(lab, 'observe', denoiser, {
+    await sampleCalibration(lab, denoiser, {
       before: (image) => {
         current = image;
         recorder.begin(image);

@@ -48,7 +48,7 @@ export async function observeMoments(
   );
   const outputs = graph.graph.outputs.map(({ name }) => name);
   await withGraphs(lab, { graph: GRAPH }, async ({ graph: session }) => {
-    for await (const { image, call } of replay(lab, trajectory, 'quantize weights', calls)) {
+    for await (const { image, call } of replay(lab, trajectory, calls)) {
       const products = await runGraph(lab, session, call, outputs);
       for (const [site, halves] of moments.entries()) {
         const half = halves[image % 2]!;

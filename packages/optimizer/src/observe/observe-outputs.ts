@@ -121,7 +121,7 @@ async function run(
 ): Promise<void> {
   await withGraphs(lab, { graph }, async ({ graph: session }: { readonly graph: Session }) => {
     let index = 0;
-    for await (const replayed of replay(lab, trajectory, 'correct', calls)) {
+    for await (const replayed of replay(lab, trajectory, calls)) {
       const results = await runGraph(lab, session, replayed.call, outputs, await features(replayed));
       await visit(
         replayed,

@@ -85,14 +85,13 @@ export interface ReplayedCall {
 export async function* replay(
   lab: Laboratory,
   { images }: FloatTrajectory,
-  stage: string,
   calls: readonly number[] = lab.sampler.timesteps.map((_, call) => call),
 ): AsyncGenerator<ReplayedCall> {
   for (const image of images.keys()) {
-    lab.onProgress?.({ stage, done: image, total: images.length });
+    lab.onProgress?.(image, images.length);
     for (const call of calls) yield recordedCall(lab, { images }, image, call);
   }
-  lab.onProgress?.({ stage, done: images.length, total: images.length });
+  lab.onProgress?.(images.length, images.length);
 }
 
 /** Reads one recorded call. */

@@ -5,7 +5,9 @@ import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
 import type { Runtime } from '@cachequant/tensor';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { modelStorage } from '../__fixtures__/models.js';
+import { rawLabels } from '../__fixtures__/raw-labels.js';
 import { type OptimizeSummary, optimize } from '../optimize.js';
+import type { NamedStage } from '../work/stage.js';
 
 const OPTIONS = {
   steps: 6,
@@ -22,6 +24,7 @@ let folder: string;
 let runtime: Runtime;
 let made: OptimizeSummary;
 const stages: string[] = [];
+const told: NamedStage[] = [];
 
 function run(target: { maxLatency?: number; minPsnr?: number }, out: string): Promise<OptimizeSummary> {
   stages.length = 0;
@@ -31,8 +34,9 @@ function run(target: { maxLatency?: number; minPsnr?: number }, out: string): Pr
     out: nodeStorage(join(folder, out)),
     runtime,
     options: { ...OPTIONS, prompts: [...OPTIONS.prompts], ...target },
-    onStage: (name, reused) => {
-      if (!reused) stages.push(name);
+    onStage: (stage, reused) => {
+      told.push(stage);
+      if (!reused) stages.push(stage.id);
     },
   });
 }
@@ -54,6 +58,15 @@ describe('optimize with a target', () => {
     expect(tried).toEqual(['6 1 w8a8', '6 1 none']);
     expect(front[0]).toEqual(chosen);
     expect(points.every(({ psnr }) => psnr >= 10)).toBe(true);
+  });
+
+  it('tells of each point in words', () => {
+    const kinds = told.map(({ kind }) => kind);
+    expect(kinds).toEqual(expect.arrayContaining(['without-cache', 'point']));
+    // A bundle's own laboratory comes to the stages of its point again.
+    const distinct = new Map(told.map((stage) => [stage.id, stage]));
+    expect([...distinct.keys()]).toEqual(expect.arrayContaining(['i1-point', 'float-i1-point']));
+    expect(rawLabels([...distinct.values()])).toEqual([]);
   });
 
   it('finds float without a cache to be the original', () => {

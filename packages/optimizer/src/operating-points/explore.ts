@@ -118,7 +118,9 @@ async function measureSetting(
     for (const interval of view === study || isOriginal ? intervals : [1]) {
       const at = studyAt(view, interval);
       const { variant } = await chooseVariant(at);
-      const measured = await at.runner.stage(`${at.view}point`, () => measurePoint(at, variant, references));
+      const measured = await at.runner.stage({ kind: 'point', view: at.view }, () =>
+        measurePoint(at, variant, references),
+      );
       const { steps } = study.lab.sampler;
       const { bits } = at.lab.recipe;
       points.push({

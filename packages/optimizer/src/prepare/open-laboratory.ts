@@ -6,10 +6,10 @@ import {
   loadDecoder,
 } from '@cachequant/pipeline/internals';
 import { CacheQuantError, type Runtime, type Storage } from '@cachequant/tensor';
-import type { Laboratory, StageProgress } from '../laboratory.js';
+import type { Laboratory } from '../laboratory.js';
 import { type BundlePlan, optionsOfPlan, requirePlanOf } from '../plan-file.js';
 import { type OptimizeOptions, parseRecipe, type Recipe } from '../recipe.js';
-import { openStages, type StageRunner } from '../work/stages.js';
+import { openStages, type StageObserver, type StageRunner } from '../work/stage-runner.js';
 import type { GivenConditioning } from './given-conditioning.js';
 import { denoiserDims, type PreparedSource, prepareSource } from './prepare.js';
 import { prepareImages } from './prepare-images.js';
@@ -19,7 +19,7 @@ import { promptWarnings } from './prompt-warnings.js';
 const RESULTS_VERSION = 8;
 
 /** What an optimization's stages run on: the model, a folder for their results, a runtime, and options. */
-export interface LaboratoryOptions {
+export interface LaboratoryOptions extends StageObserver {
   /** The model folder. */
   readonly source: Storage;
   /** Takes intermediate results, and lets a stopped run go on. */
@@ -30,8 +30,6 @@ export interface LaboratoryOptions {
   readonly conditioning?: GivenConditioning;
   /** Its options hold, and its decisions, in place of measurements. */
   readonly plan?: BundlePlan;
-  readonly onProgress?: (progress: StageProgress) => void;
-  readonly onStage?: (name: string, reused: boolean) => void;
   readonly onWarning?: (warning: string) => void;
   readonly signal?: AbortSignal;
 }
@@ -86,10 +84,7 @@ async function openLocked(options: LaboratoryOptions): Promise<OpenLaboratory> {
   const runner = await openStages(
     work,
     hashText(JSON.stringify([RESULTS_VERSION, recipe, sourceFingerprint, conditioning?.fingerprint, plan])),
-    {
-      signal,
-      ...(options.onStage && { onStage: options.onStage }),
-    },
+    { signal, onStage: options.onStage, onProgress: options.onProgress },
   );
   const images = await prepareImages(prepared, runtime, recipe, { signal, given: conditioning });
   const warnings = [
@@ -110,7 +105,7 @@ async function openLocked(options: LaboratoryOptions): Promise<OpenLaboratory> {
     conditioning: prepared.conditioning,
     ...images,
     toPicture: async (latents) => (await decoder.decode(latents))[0]!,
-    onProgress: options.onProgress,
+    onProgress: runner.progress,
     signal,
   };
   const inputDims = denoiserDims(prepared, images.calibration[0]!);

@@ -131,7 +131,7 @@ async function draw(
       for (const image of images) {
         const { latents } = await sampleImage({ ...lab, guidanceScale, sampler }, denoiser, image);
         pictures.push(await lab.toPicture(latents));
-        lab.onProgress?.({ stage: 'off-calibration', done: ++done, total });
+        lab.onProgress?.(++done, total);
       }
       all.push(pictures);
     }

@@ -135,7 +135,7 @@ async function runAll(
   const order = verificationOrder(images.length, contestants, apart);
   try {
     for (const [done, { contestant, image }] of order.entries()) {
-      lab.onProgress?.({ stage: 'verify', done, total: order.length });
+      lab.onProgress?.(done, order.length);
       const denoiser = await denoiserOf(contestant);
       const before = denoiser.stats;
       const sampler = contestant === 'original' ? original : lab.sampler;
@@ -151,7 +151,7 @@ async function runAll(
       const { fullCalls, cachedCalls } = denoiser.stats;
       counts[image] = { full: fullCalls - before.fullCalls, cached: cachedCalls - before.cachedCalls };
     }
-    lab.onProgress?.({ stage: 'verify', done: order.length, total: order.length });
+    lab.onProgress?.(order.length, order.length);
   } finally {
     await free();
   }

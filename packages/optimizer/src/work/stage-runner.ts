@@ -1,14 +1,33 @@
 import { loadArtifact, saveArtifact } from '@cachequant/pipeline/internals';
 import { CacheQuantError, readText, type Storage, throwIfAborted, writeFile } from '@cachequant/tensor';
+import { type NamedStage, namedStage, type Stage } from './stage.js';
 
 const FINGERPRINT = 'fingerprint.txt';
+
+/** How far a stage is; one that goes through its images more than once begins at 0 again. */
+export interface StageProgress {
+  readonly stage: NamedStage;
+  readonly done: number;
+  readonly total: number;
+}
 
 /** Runs the stages of an optimization, each once: a finished one is read back from the work folder. */
 export interface StageRunner {
   /** @returns what `run` returned, now or in an earlier attempt */
-  stage<T>(name: string, run: () => Promise<T>): Promise<T>;
-  /** Names of the stages that were read back. */
+  stage<T>(stage: Stage, run: () => Promise<T>): Promise<T>;
+  /** Runs a stage that leaves nothing in the work folder, and so is run at every attempt. */
+  unsaved<T>(stage: Stage, run: () => Promise<T>): Promise<T>;
+  /** Says how far the stage that is running is; outside stages nobody hears of it. */
+  readonly progress: (done: number, total: number) => void;
+  /** Ids of the stages that were read back. */
   readonly reused: readonly string[];
+}
+
+/** What those who watch an optimization are told. */
+export interface StageObserver {
+  /** Called as a stage begins, or is read back. */
+  readonly onStage?: ((stage: NamedStage, reused: boolean) => void) | undefined;
+  readonly onProgress?: ((progress: StageProgress) => void) | undefined;
 }
 
 /**
@@ -20,30 +39,46 @@ export interface StageRunner {
 export async function openStages(
   work: Storage,
   fingerprint: string,
-  options: {
-    readonly signal?: AbortSignal | undefined;
-    readonly onStage?: (name: string, reused: boolean) => void;
-  },
+  { signal, onStage, onProgress }: StageObserver & { readonly signal?: AbortSignal | undefined },
 ): Promise<StageRunner> {
   await claim(work, fingerprint);
   const reused: string[] = [];
+  let running: NamedStage | undefined;
+  const during = async <T>(stage: NamedStage, run: () => Promise<T>): Promise<T> => {
+    running = stage;
+    try {
+      return await run();
+    } finally {
+      running = undefined;
+    }
+  };
   return {
     reused,
-    async stage<T>(name: string, run: () => Promise<T>): Promise<T> {
-      throwIfAborted(options.signal);
-      const path = `stages/${name}`;
+    progress(done, total) {
+      if (running) onProgress?.({ stage: running, done, total });
+    },
+    async stage<T>(which: Stage, run: () => Promise<T>): Promise<T> {
+      throwIfAborted(signal);
+      const stage = namedStage(which);
+      const path = `stages/${stage.id}`;
       const found = await loadArtifact<SavedStage<T>>(work, path);
       // What another run has left there is as good as nothing.
       const saved = found?.fingerprint === fingerprint ? found : undefined;
-      options.onStage?.(name, saved !== undefined);
+      onStage?.(stage, saved !== undefined);
       if (saved) {
-        reused.push(name);
+        reused.push(stage.id);
         return saved.value;
       }
-      const value = await run();
+      const value = await during(stage, run);
       await requireOwn(work, fingerprint);
       await saveArtifact(work, path, { fingerprint, value } satisfies SavedStage<T>);
       return value;
+    },
+    async unsaved(which, run) {
+      const stage = namedStage(which);
+      onStage?.(stage, false);
+      throwIfAborted(signal);
+      return during(stage, run);
     },
   };
 }

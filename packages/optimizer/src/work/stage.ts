@@ -1,0 +1,133 @@
+import type { CacheCorrectionKind, ScheduleKind } from '@cachequant/pipeline/internals';
+
+/** How a study differs from what was observed, change by change: without integers, at another cache interval. */
+export type StudyView = readonly ('float' | { readonly interval: number })[];
+
+/** Schedule, cache correction and guidance of a candidate, and the view of the study that it belongs to. */
+export interface CandidateKey {
+  readonly view: StudyView;
+  readonly schedule: ScheduleKind;
+  readonly correction: CacheCorrectionKind;
+  readonly guidance: 'computed' | 'forecast';
+}
+
+/** Stages that an optimization has once, by what they do. */
+const ONCE = {
+  cut: 'cut the network in two',
+  observe: 'observe the float model',
+  references: 'generate the reference pictures',
+  trial: 'quantize everything for a trial',
+  'layer-times': 'measure the time of each layer',
+  'layer-errors': 'measure the error of each layer',
+  'layer-choice': 'decide which layers stay in float',
+  quantize: 'quantize the weights',
+  anchors: 'observe the quantized features',
+  decoder: 'quantize the decoder',
+  'text encoder': 'quantize the text encoder',
+  bundle: 'write the bundle',
+} as const;
+
+/** Stages that each view of a study has once. */
+const ONCE_A_VIEW = {
+  'without-cache': 'try the model without a cache',
+  'float-variants': 'write float graphs for other backends',
+  verify: 'compare with the original',
+  'off-calibration': 'compare away from the calibration',
+  point: 'measure the operating point',
+} as const;
+
+/** Stages that there are several of. */
+const REPEATED = {
+  round: 'round the 4-bit weights',
+  candidate: 'try schedules and cache corrections',
+  smoothing: 'fit the smoothing of predictions',
+  outputs: 'fit the quantization correction',
+} as const;
+
+/** A stage of an optimization. */
+export type Stage =
+  | { readonly kind: keyof typeof ONCE }
+  | { readonly kind: keyof typeof ONCE_A_VIEW; readonly view: StudyView }
+  /** Layers are rounded in as many parts as memory asks for; counted from 0. */
+  | { readonly kind: 'round'; readonly part: number }
+  | ({ readonly kind: 'candidate' | 'smoothing' | 'outputs' } & CandidateKey)
+  /** Of a comparison of one's own; `name` is both id and label. */
+  | { readonly kind: 'experiment'; readonly name: string };
+
+/** A stage as observers get it. */
+export type NamedStage = Stage & {
+  /** Unlike that of any other stage of the optimization; names its file in the work folder. */
+  readonly id: string;
+  /** For people: what the stage does, in the imperative. */
+  readonly label: string;
+};
+
+export function namedStage(stage: Stage): NamedStage {
+  return { ...stage, id: stageId(stage), label: stageLabel(stage) };
+}
+
+/** The part of an id or of a file's name that tells a view from others; empty without changes. */
+export function viewPrefix(view: StudyView): string {
+  return view.map((change) => (change === 'float' ? 'float-' : `i${change.interval}-`)).join('');
+}
+
+/** Tells a candidate's files and stages apart from those of others. */
+export function candidateName({ view, schedule, correction, guidance }: CandidateKey): string {
+  return `${viewPrefix(view)}${schedule}-${correction}${guidance === 'forecast' ? '-guidance' : ''}`;
+}
+
+/** Of one without a cache. */
+export function uncachedName(view: StudyView): string {
+  return candidateName({ view, schedule: 'uniform', correction: 'none', guidance: 'computed' });
+}
+
+/** What stages of a kind do, for people. */
+export function describeKind(kind: Exclude<Stage['kind'], 'experiment'>): string {
+  return { ...ONCE, ...ONCE_A_VIEW, ...REPEATED }[kind];
+}
+
+function stageId(stage: Stage): string {
+  switch (stage.kind) {
+    case 'round':
+      return `round-${stage.part}`;
+    case 'without-cache':
+      return `candidate-${uncachedName(stage.view)}`;
+    case 'candidate':
+      return `candidate-${candidateName(stage)}`;
+    case 'smoothing':
+      return `smooth-${candidateName(stage)}`;
+    case 'outputs':
+      return `outputs-${candidateName(stage)}`;
+    case 'experiment':
+      return stage.name;
+    default:
+      return 'view' in stage ? `${viewPrefix(stage.view)}${stage.kind}` : stage.kind;
+  }
+}
+
+function stageLabel(stage: Stage): string {
+  const where = 'view' in stage ? describeView(stage.view) : '';
+  switch (stage.kind) {
+    case 'round':
+      return `${REPEATED.round}, part ${stage.part + 1}`;
+    case 'candidate':
+      return `try the ${stage.schedule} schedule with ${correctionOf(stage)}${where}`;
+    case 'experiment':
+      return stage.name;
+    default:
+      return `${describeKind(stage.kind)}${where}`;
+  }
+}
+
+function correctionOf({ correction, guidance }: CandidateKey): string {
+  const cache = `the cache correction "${correction}"`;
+  return guidance === 'forecast' ? `${cache} and the guidance forecast` : cache;
+}
+
+function describeView(view: StudyView): string {
+  const changes = view.map((change) => {
+    if (change === 'float') return 'in float';
+    return change.interval === 1 ? 'without a cache' : `at interval ${change.interval}`;
+  });
+  return changes.length > 0 ? ` (${changes.join(', ')})` : '';
+}
