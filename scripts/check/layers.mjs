@@ -35,6 +35,7 @@ export const allowedImports = new Map([
     ['@cachequant/tensor', ...algorithms.filter((name) => name !== '@cachequant/quantizer')],
   ],
   ['@cachequant/optimizer', ['@cachequant/tensor', ...algorithms, '@cachequant/pipeline']],
+  ['@cachequant/server', ['@cachequant/tensor', '@cachequant/pipeline']],
   ['@cachequant/web', ['@cachequant/tensor', '@cachequant/pipeline', '@cachequant/runtime-web']],
 ]);
 
@@ -50,4 +51,9 @@ export const runtimePackages = new Set([
 ]);
 
 /** The packages that may use Node's own modules; all others run in browsers too. */
-export const nodePackages = new Set(['@cachequant/runtime-node', '@cachequant/hub', 'cachequant']);
+export const nodePackages = new Set([
+  '@cachequant/runtime-node',
+  '@cachequant/hub',
+  '@cachequant/server',
+  'cachequant',
+]);

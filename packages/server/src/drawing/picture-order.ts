@@ -1,0 +1,42 @@
+import type { GeneratedImage, RgbImage } from '@cachequant/pipeline';
+
+/** What a request asks for, in whichever interface it came. */
+export interface PictureOrder {
+  /** The request's id. */
+  readonly id: string;
+  /** The interface that it came by. */
+  readonly via: 'openai' | 'automatic1111' | 'warm-up';
+  readonly model: string;
+  /** Empty for a model that takes no text. */
+  readonly prompt: string;
+  readonly negativePrompt?: string | undefined;
+  /** Picture i has the seed `seed + i`. */
+  readonly seed: number;
+  readonly count: number;
+  readonly steps?: number | undefined;
+  readonly guidanceScale?: number | undefined;
+  readonly sampler?: string | undefined;
+  /** Pixels. */
+  readonly width?: number | undefined;
+  /** Pixels. */
+  readonly height?: number | undefined;
+  /** Unfinished pictures to show on the way to each. */
+  readonly partialPictures?: number;
+}
+
+export interface PictureEvents {
+  /** Called while the picture comes about, and waited for. */
+  readonly onPartial?: (picture: RgbImage, index: number, image: number) => void | Promise<void>;
+  /** Called as soon as a picture is done, and waited for. */
+  readonly onPicture?: (
+    picture: GeneratedImage,
+    image: number,
+    warnings: readonly string[],
+  ) => void | Promise<void>;
+}
+
+export interface DrawnPictures {
+  readonly images: readonly GeneratedImage[];
+  /** Each once. */
+  readonly warnings: readonly string[];
+}

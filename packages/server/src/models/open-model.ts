@@ -1,0 +1,58 @@
+import { createBundleGenerator, createGenerator, isBundle, readManifest } from '@cachequant/pipeline';
+import { openModelFolder, vaeFactor } from '@cachequant/pipeline/internals';
+import type { Runtime, Storage } from '@cachequant/tensor';
+import type { LoadedModel, ServedModel } from './served-model.js';
+
+export interface ModelPlace {
+  /** The name that requests call it by. */
+  readonly id: string;
+  /** A bundle or a model folder. */
+  readonly storage: Storage;
+  /** Starts a runtime for this model alone; it is disposed with the model, so its memory is given back. */
+  readonly openRuntime: () => Promise<Runtime>;
+}
+
+/**
+ * Offers a bundle or a model folder. Its configuration is read; its networks are not loaded yet.
+ * @throws CacheQuantError as `readManifest` and `openModelFolder`
+ */
+export async function serveModel({ id, storage, openRuntime }: ModelPlace): Promise<ServedModel> {
+  const manifest = (await isBundle(storage)) ? await readManifest(storage) : undefined;
+  await openModelFolder(storage);
+  return {
+    id,
+    bytes: await bytesIn(storage),
+    created: Math.floor((manifest ? Date.parse(manifest.createdAt) : Date.now()) / 1000),
+    open: () => openModel(storage, openRuntime),
+  };
+}
+
+async function openModel(storage: Storage, openRuntime: ModelPlace['openRuntime']): Promise<LoadedModel> {
+  const runtime = await openRuntime();
+  try {
+    const bundle = await isBundle(storage);
+    const generator = await (bundle ? createBundleGenerator : createGenerator)({ storage, runtime });
+    const { textEncoder, vaeDecoder } = generator.folder;
+    return {
+      generator: {
+        defaults: generator.defaults,
+        generate: (request) => generator.generate(request),
+        dispose: async () => {
+          await generator.dispose();
+          await runtime.dispose();
+        },
+      },
+      takesText: textEncoder !== undefined,
+      preview: bundle ? (await readManifest(storage)).preview : undefined,
+      pixelsPerLatent: vaeDecoder ? vaeFactor(vaeDecoder.config) : 1,
+    };
+  } catch (error) {
+    await runtime.dispose();
+    throw error;
+  }
+}
+
+async function bytesIn(storage: Storage): Promise<number> {
+  const sizes = await Promise.all((await storage.list()).map((path) => storage.stat(path)));
+  return sizes.reduce((sum, found) => sum + (found?.size ?? 0), 0);
+}

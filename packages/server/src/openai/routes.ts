@@ -1,0 +1,53 @@
+import type { FastifyInstance } from 'fastify';
+import type { PictureStore } from '../drawing/picture-store.js';
+import type { Studio } from '../drawing/studio.js';
+import { ApiError } from '../faults/api-error.js';
+import type { ServerLimits } from '../limits.js';
+import { type ModelShelf, unknownModel } from '../models/model-shelf.js';
+import { generations } from './generations.js';
+import { modelObject } from './list-models.js';
+
+export interface OpenAiOptions {
+  readonly studio: Studio;
+  readonly shelf: ModelShelf;
+  readonly store: PictureStore;
+  readonly limits: ServerLimits;
+}
+
+async function refuseToEdit(): Promise<never> {
+  throw new ApiError(400, 'Pictures are made from text alone: this server cannot edit or vary one.', {
+    code: 'unsupported',
+  });
+}
+
+/** OpenAI's images interface. */
+export function openAiRoutes(app: FastifyInstance, { studio, shelf, store, limits }: OpenAiOptions): void {
+  const firstModel = shelf.models[0]!.id;
+  app.post('/v1/images/generations', generations({ studio, store, limits, firstModel }));
+  for (const path of ['/v1/images/edits', '/v1/images/variations']) {
+    // Before the body is read: what kind of picture was sent does not matter.
+    app.post(path, { onRequest: refuseToEdit }, refuseToEdit);
+  }
+  app.get('/v1/models', () => ({ object: 'list', data: shelf.models.map(modelObject) }));
+  app.get<{ Params: { id: string } }>('/v1/models/:id', ({ params: { id } }) => {
+    const model = shelf.models.find((one) => one.id === id);
+    if (model === undefined) throw unknownModel(id, shelf.models);
+    return modelObject(model);
+  });
+  app.get<{ Params: { name: string } }>(
+    '/pictures/:name',
+    { config: { open: true } },
+    ({ params }, reply) => {
+      const kept = store.get(params.name);
+      if (kept === undefined) {
+        throw new ApiError(404, 'There is no such picture, or its time is over.', {
+          code: 'picture_not_found',
+        });
+      }
+      return reply
+        .type(kept.type)
+        .header('cache-control', 'private, max-age=600')
+        .send(Buffer.from(kept.bytes));
+    },
+  );
+}

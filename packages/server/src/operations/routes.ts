@@ -1,0 +1,40 @@
+import type { FastifyInstance } from 'fastify';
+import type { OrderStatus } from '../drawing/order-status.js';
+import type { Studio } from '../drawing/studio.js';
+import { ApiError } from '../faults/api-error.js';
+import type { ServerLimits } from '../limits.js';
+import type { ServerMetrics } from './metrics.js';
+
+export interface OperationsOptions {
+  readonly studio: Studio;
+  readonly metrics: ServerMetrics;
+  readonly limits: ServerLimits;
+  readonly isReady: () => boolean;
+}
+
+/** What those who run a server look at: health, readiness, metrics, the queue. */
+export function operationsRoutes(app: FastifyInstance, options: OperationsOptions): void {
+  const { studio, metrics, limits, isReady } = options;
+  app.get('/healthz', { config: { open: true } }, () => ({ status: 'ok' }));
+  app.get('/readyz', { config: { open: true } }, () => {
+    if (isReady()) return { status: 'ready' };
+    throw new ApiError(503, 'Not ready: the warm-up picture is not done, or the server is ending.', {
+      code: 'not_ready',
+      retryAfterSeconds: 1,
+    });
+  });
+  app.get('/metrics', async (_, reply) => {
+    const text = await metrics.registry.metrics();
+    return reply.type(metrics.registry.contentType).send(text);
+  });
+  app.get('/queue', () => ({
+    capacity: limits.queue,
+    running: studio.running ? shown(studio.running) : null,
+    waiting: studio.waiting.map(shown),
+  }));
+}
+
+function shown({ id, model, image, images, call, calls, submittedMs }: OrderStatus) {
+  const seconds = Math.round((performance.now() - submittedMs) / 100) / 10;
+  return { id, model, image, images, call, calls, seconds };
+}
