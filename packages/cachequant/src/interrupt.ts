@@ -9,7 +9,7 @@ export function interruptSignal(stderr: NodeJS.WritableStream): AbortSignal {
   const listener = (signal: NodeJS.Signals) => {
     if (controller.signal.aborted) endNow(signal);
     controller.abort(signal);
-    stderr.write('\nstopping after the current network call; press Ctrl-C again to end at once\n');
+    stderr.write('\nstopping as soon as the work at hand allows; press Ctrl-C again to end at once\n');
   };
   const endNow = (signal: NodeJS.Signals) => {
     for (const name of SIGNALS) process.off(name, listener);

@@ -8,6 +8,7 @@ import { addInspect } from './commands/inspect.js';
 import { addOptimize } from './commands/optimize.js';
 import { addReport } from './commands/report.js';
 import { addSchedule } from './commands/schedule.js';
+import { addServe } from './commands/serve.js';
 import type { CliIo } from './io.js';
 import { printable } from './printable.js';
 import { packageVersion } from './version.js';
@@ -16,6 +17,7 @@ const COMMANDS: readonly AddCommand[] = [
   addInspect,
   addOptimize,
   addGenerate,
+  addServe,
   addCompare,
   addEvaluate,
   addReport,

@@ -1,3 +1,4 @@
+import { randomFillSync } from 'node:crypto';
 import type { GenerationRequest, GenerationResult, RgbImage } from '@cachequant/pipeline';
 import { CacheQuantError, tensor, throwIfAborted } from '@cachequant/tensor';
 import type { LoadedModel, ServedModel } from '../models/served-model.js';
@@ -11,6 +12,8 @@ export interface FakeModelOptions {
   readonly warnings?: readonly string[];
   /** Waited for before each network call of each request but the warm-up's. */
   readonly beforeCall?: (call: number, request: GenerationRequest) => Promise<void> | void;
+  /** Draws what cannot be compressed. */
+  readonly noise?: boolean;
   readonly open?: () => void;
 }
 
@@ -93,7 +96,9 @@ async function draw(request: GenerationRequest, options: FakeModelOptions): Prom
       preview: async () => square(SIDE, SIDE, [1, 2, 3]),
     });
   }
-  const image = { ...square(width, height, colourOf(seed)), prompt: request.prompt, seed, latents };
+  const picture = square(width, height, colourOf(seed));
+  if (options.noise) randomFillSync(picture.rgb);
+  const image = { ...picture, prompt: request.prompt, seed, latents };
   const run = { images: 1, calls: [], decoderMs: 1, totalMs: 20 };
   return {
     images: [image],
@@ -103,5 +108,8 @@ async function draw(request: GenerationRequest, options: FakeModelOptions): Prom
 }
 
 function square(width: number, height: number, colour: readonly number[]): RgbImage {
-  return { width, height, rgb: Uint8Array.from({ length: width * height * 3 }, (_, i) => colour[i % 3]!) };
+  const rgb = Uint8Array.from({ length: width * 3 }, (_, i) => colour[i % 3]!);
+  const rows = new Uint8Array(rgb.length * height);
+  for (let row = 0; row < height; row++) rows.set(rgb, row * rgb.length);
+  return { width, height, rgb: rows };
 }

@@ -61,8 +61,18 @@ export function createApp(options: AppOptions): FastifyInstance {
 
 function addHooks(app: FastifyInstance, { limits, metrics, apiKeys, isEnding, answers }: AppOptions): void {
   const isKey = keyCheck(apiKeys);
+  // Node takes what a closed connection will never send for sent.
+  const cutOff = new WeakSet<Socket>();
+  app.server.on('connection', (socket) => socket.once('timeout', () => cutOff.add(socket)));
   app.addHook('onRequest', async (request, reply) => {
-    reply.raw.once('close', () => note(request, reply, metrics));
+    const { socket } = request.raw;
+    let isSent = false;
+    reply.raw.once('finish', () => {
+      isSent = true;
+    });
+    reply.raw.once('close', () => {
+      note(request, reply, isSent && !cutOff.has(socket) ? reply.raw.statusCode : CLIENT_GONE, metrics);
+    });
     reply.headers({ 'x-request-id': request.id, 'x-content-type-options': 'nosniff' });
     if (apiKeys.length === 0 || request.routeOptions.config.open) return;
     if (!isKey(keyIn(request.headers.authorization) ?? '')) {
@@ -89,24 +99,33 @@ function addHooks(app: FastifyInstance, { limits, metrics, apiKeys, isEnding, an
   });
 }
 
-/** Counts and logs an answer that is over; one whose client went away before it was complete as 499. */
-function note(request: FastifyRequest, { raw, elapsedTime }: FastifyReply, metrics: ServerMetrics): void {
-  const status = raw.writableFinished ? raw.statusCode : CLIENT_GONE;
+/** Counts and logs an answer that is over. */
+function note(
+  request: FastifyRequest,
+  { elapsedTime }: FastifyReply,
+  status: number,
+  metrics: ServerMetrics,
+): void {
   const route = request.routeOptions.url ?? 'none';
   metrics.answered(route, status);
   request.log.info({ method: request.method, route, status, tookMs: Math.round(elapsedTime) }, 'answered');
 }
 
+const BROKEN = {
+  HPE_HEADER_OVERFLOW: [
+    '431 Request Header Fields Too Large',
+    'The headers are too large.',
+    'headers_too_large',
+  ],
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'The request did not come in time.', 'request_timeout'],
+  other: ['400 Bad Request', 'The request is no HTTP.', 'bad_request'],
+} as const;
+
 /** Answers what is no HTTP, or did not come in time. */
 function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
   if (socket.writable && error.code !== 'ECONNRESET') {
-    const isLate = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
-    const status = isLate ? '408 Request Timeout' : '400 Bad Request';
-    const message = isLate ? 'The request did not come in time.' : 'The request is no HTTP.';
-    const { body } = new ApiError(isLate ? 408 : 400, message, {
-      code: isLate ? 'request_timeout' : 'bad_request',
-    });
-    const text = JSON.stringify(body);
+    const [status, message, code] = BROKEN[error.code as keyof typeof BROKEN] ?? BROKEN.other;
+    const text = JSON.stringify(new ApiError(Number.parseInt(status, 10), message, { code }).body);
     socket.write(
       `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(text)}\r\n` +
         `connection: close\r\n\r\n${text}`,

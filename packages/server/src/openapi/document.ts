@@ -56,9 +56,11 @@ function operations(limits: ServerLimits): Record<string, Record<string, Operati
         answers: { 200: 'Pictures', ...DRAWING_ERRORS },
       },
     },
-    '/v1/images/edits': { post: { summary: 'Not supported: always an error', answers: { 400: 'Error' } } },
+    '/v1/images/edits': {
+      post: { summary: 'Not supported: always an error', answers: { 400: 'Error', 401: 'Error' } },
+    },
     '/v1/images/variations': {
-      post: { summary: 'Not supported: always an error', answers: { 400: 'Error' } },
+      post: { summary: 'Not supported: always an error', answers: { 400: 'Error', 401: 'Error' } },
     },
     '/v1/models': {
       get: { summary: 'The models that are served', answers: { 200: 'Models', 401: 'Error' } },

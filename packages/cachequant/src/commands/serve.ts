@@ -1,0 +1,173 @@
+import { basename, resolve } from 'node:path';
+import { createNodeRuntime } from '@cachequant/runtime-node';
+import {
+  ApiError,
+  createPictureServer,
+  DEFAULT_LIMITS,
+  type ServedModel,
+  serveModel,
+} from '@cachequant/server';
+import { CacheQuantError } from '@cachequant/tensor';
+import { type Command, InvalidArgumentError } from 'commander';
+import { examples, type GlobalOptions } from '../command-context.js';
+import { type CliIo, writeLines } from '../io.js';
+import { locateFolder } from '../model-location.js';
+import { decimal, integer } from '../parse-arguments.js';
+import { readTextFile } from '../read-file.js';
+
+interface ServeOptions extends GlobalOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly threads?: number;
+  /** Bytes. */
+  readonly memory?: number;
+  readonly queueLength: number;
+  readonly deadline: number;
+  readonly grace: number;
+  readonly maxSteps: number;
+  readonly maxPixels: number;
+  readonly apiKeys?: string;
+  readonly logPrompts?: boolean;
+  readonly warmUpSteps?: number;
+}
+
+const LOOPBACK = new Set(['localhost', '127.0.0.1', '::1']);
+
+export function addServe(program: Command, io: CliIo): void {
+  const { queue, deadlineSeconds, steps, pixels } = DEFAULT_LIMITS;
+  program
+    .command('serve')
+    .summary('serve bundles over HTTP')
+    .description(
+      "Serves bundles and model folders over HTTP: OpenAI's images API at /v1, AUTOMATIC1111's at /sdapi/v1, a page " +
+        'at /, metrics at /metrics. One picture is drawn at a time; other requests wait in a queue with a bound. ' +
+        'Ctrl-C and SIGTERM let the picture that is drawn finish. The log goes to stdout, a line of JSON for each answer.',
+    )
+    .argument(
+      '<models...>',
+      'bundles or model folders, each as <folder> or <name>=<folder>; the first is the default',
+    )
+    .option('--host <address>', 'where to listen; 0.0.0.0 for every address of this machine', '127.0.0.1')
+    .option('--port <number>', '0 takes any that is free', integer(0), 8080)
+    .option('--threads <number>', 'processor threads to use', integer(1))
+    .option(
+      '--memory <size>',
+      'what loaded models may take together, as in 6GB; the one used last stays',
+      bytes,
+    )
+    .option('--queue-length <number>', 'requests that may wait; one more gets 429', integer(1), queue)
+    .option(
+      '--deadline <seconds>',
+      'from the arrival of a request to its last picture',
+      decimal(1),
+      deadlineSeconds,
+    )
+    .option('--grace <seconds>', 'for the picture that is drawn when the server ends', decimal(0), 25)
+    .option('--max-steps <number>', 'steps that a request may ask for', integer(1), steps)
+    .option('--max-pixels <number>', 'width times height that a request may ask for', integer(1), pixels)
+    .option('--api-keys <file>', 'keys, one a line, of which requests must send one')
+    .option('--log-prompts', 'write prompts to the log')
+    .option('--warm-up-steps <number>', 'steps of the picture that is drawn first', integer(1))
+    .addHelpText(
+      'after',
+      examples([
+        ['serve ./my-bundle', 'on http://127.0.0.1:8080, for this machine alone'],
+        [
+          'serve fashion=./fashion-bundle shoes=./shoe-bundle --memory 4GB --host 0.0.0.0 --api-keys ./keys.txt',
+          'two models for a network, loaded when they are asked for',
+        ],
+      ]),
+    )
+    .action((given: readonly string[], _: unknown, command: Command) =>
+      serve(given, command.optsWithGlobals<ServeOptions>(), io),
+    );
+}
+
+async function serve(given: readonly string[], options: ServeOptions, io: CliIo): Promise<void> {
+  const models = await Promise.all(given.map((place) => servedModel(place, options, io)));
+  const server = createPictureServer({
+    models,
+    memoryBytes: options.memory,
+    apiKeys: options.apiKeys === undefined ? [] : await readKeys(resolve(io.cwd, options.apiKeys)),
+    logPrompts: options.logPrompts ?? false,
+    logTo: io.stdout,
+    warmUpSteps: options.warmUpSteps,
+    limits: {
+      queue: options.queueLength,
+      deadlineSeconds: options.deadline,
+      steps: options.maxSteps,
+      pixels: options.maxPixels,
+    },
+  });
+  try {
+    const { address, ready } = await server.listen(options).catch(refuseAddress(options));
+    writeLines(io.stderr, [`${address} serves ${models.map(({ id }) => id).join(', ')}`]);
+    if (!LOOPBACK.has(options.host) && options.apiKeys === undefined) {
+      writeLines(io.stderr, [
+        'warning: whoever reaches this address can draw pictures; --api-keys closes it',
+      ]);
+    }
+    const stopped = stopOf(io.signal);
+    await Promise.race([ready.catch(throwCause), stopped]);
+    await stopped;
+  } finally {
+    await server.close({ graceSeconds: options.grace });
+  }
+}
+
+async function servedModel(given: string, { threads }: ServeOptions, io: CliIo): Promise<ServedModel> {
+  const [, name, place = given] = /^([\w.-]+)=(.+)$/.exec(given) ?? [];
+  const { storage, folder } = await locateFolder(io.cwd, place);
+  const openRuntime = () => createNodeRuntime(threads === undefined ? {} : { threads });
+  return serveModel({ id: name ?? basename(folder), storage, openRuntime });
+}
+
+/** Resolves when the signal says so; without one, never. */
+function stopOf(signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) resolve();
+    signal?.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+/** What a client must not know of a model that cannot be loaded is what its owner needs. */
+function throwCause(error: unknown): never {
+  throw error instanceof ApiError && error.cause !== undefined ? error.cause : error;
+}
+
+function refuseAddress({ host, port }: ServeOptions): (error: NodeJS.ErrnoException) => never {
+  return (cause) => {
+    throw new CacheQuantError('invalid-argument', 'the server cannot listen there', {
+      where: `${host}:${port}`,
+      got: cause.code ?? cause.message,
+      hint:
+        cause.code === 'EADDRINUSE'
+          ? 'Another program does; give another --port.'
+          : 'Check --host and --port.',
+      cause,
+    });
+  };
+}
+
+/** @throws CacheQuantError `invalid-argument` for a file without keys, which would let everybody in */
+async function readKeys(path: string): Promise<string[]> {
+  const keys = (await readTextFile(path))
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  if (keys.length > 0) return keys;
+  throw new CacheQuantError('invalid-argument', 'there are no keys in the file', {
+    where: path,
+    expected: 'a key on each line',
+  });
+}
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9 };
+
+/** `6GB`, `500MB`. */
+function bytes(text: string): number {
+  const [, number, unit] = /^(\d+(?:\.\d+)?) ?([kmg]?)b?$/i.exec(text.trim()) ?? [];
+  const value = Math.round(Number(number) * (UNITS[unit?.toLowerCase() ?? ''] ?? Number.NaN));
+  if (value > 0) return value;
+  throw new InvalidArgumentError('Expected a size such as 6GB or 500MB.');
+}
