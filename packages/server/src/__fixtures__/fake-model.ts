@@ -28,7 +28,7 @@ const [LATENTS, FACTOR] = [2, 8];
 const SIDE = LATENTS * FACTOR;
 
 /** Latent channels as they are, as colours. */
-export const PLAIN_PREVIEW = [
+const PLAIN_PREVIEW = [
   [1, 0, 0, 0, 0],
   [0, 1, 0, 0, 0],
   [0, 0, 1, 0, 0],
