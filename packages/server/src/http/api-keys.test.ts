@@ -41,10 +41,10 @@ describe('a server with API keys', () => {
   ])('answers %s with 401 without one', async (route) => {
     const { url } = await startServer({ models: models(), apiKeys: ['right'] });
     const [method, path] = route.split(' ');
-    const options = method === 'POST' ? { method, body: '{}' } : { method: method! };
-    for (const headers of [{}, { authorization: 'Bearer wrong' }] as Record<string, string>[]) {
-      const type = method === 'POST' ? { 'content-type': 'application/json' } : {};
-      const answer = await fetch(`${url}${path}`, { ...options, headers: { ...headers, ...type } });
+    const post = { method: 'POST', body: '{}' };
+    for (const authorization of ['', 'Bearer wrong']) {
+      const headers = { authorization, ...(method === 'POST' && { 'content-type': 'application/json' }) };
+      const answer = await fetch(`${url}${path}`, { ...(method === 'POST' ? post : {}), headers });
       expect(answer.status).toBe(401);
       expect(answer.headers.get('www-authenticate')).toBe('Bearer');
       expect(await answer.json()).toMatchObject({
