@@ -46,8 +46,8 @@ export async function loadContenders(arena: Arena): Promise<Contender[]> {
     cached: { graph: FLOAT_CACHED, refreshSteps, anchors: 1 },
   });
   const variants: [string, string, Variant][] = [
-    ['uniform-cache', 'Cache, refreshed evenly', plain(planSchedule(study, 'uniform', lab.refreshes))],
-    ['dp-cache', "Cache, the paper's schedule", plain(planSchedule(study, 'dp', lab.refreshes))],
+    ['uniform-cache', 'Cache, refreshed evenly', plain(await planSchedule(study, 'uniform', lab.refreshes))],
+    ['dp-cache', "Cache, the paper's schedule", plain(await planSchedule(study, 'dp', lab.refreshes))],
     ['int8', 'Integers alone', { full: INTEGER_FULL }],
     ['dp-cache-int8', 'Both, uncorrected', (await buildCandidate(study, 'dp', 'none')).variant],
   ];

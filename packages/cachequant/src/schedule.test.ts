@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { stoppedAfter } from '@cachequant/tensor/testing';
 import { describe, expect, test } from 'vitest';
 import { cachequant, inRepository, temporaryFolder } from './__fixtures__/command-line.js';
 
@@ -45,6 +46,15 @@ describe('schedule', () => {
     expect(stdout).toMatch(/planned\s+0\s+0 6\n/);
     expect(stdout).toMatch(/uniform\s+4\.0000\s+0 5\n/);
     expect(stdout).toContain('█·····█···');
+  });
+
+  test('stops inside a long plan, with the exit code of an interruption', async () => {
+    const features = Array.from({ length: 600 }, (_, call) => [call % 7]);
+    const signal = stoppedAfter(8);
+    const argv = ['schedule', featureFile({ features }), '--refreshes', '300'];
+    const { exitCode, stdout, stderr } = await cachequant(argv, { signal });
+    expect([exitCode, stdout, stderr]).toEqual([130, '', 'stopped\n']);
+    expect(signal.asked).toBe(9);
   });
 
   test('an infeasible number of refreshes says which are feasible', async () => {

@@ -26,5 +26,6 @@ export {
   type ForecastResidualTable,
   forecastResidual,
   forecastResidualTable,
+  forecastResidualTableInPieces,
   residualDistances,
 } from './residual-tables.js';

@@ -1,3 +1,4 @@
+import { finish, type InPieces } from '@cachequant/tensor';
 import { requireInteger } from './arguments.js';
 import { meanSquaredResidual, statisticsReader } from './call-statistics.js';
 import type { FeatureMoments } from './feature-moments.js';
@@ -47,6 +48,14 @@ export function forecastResidualTable(
   moments: FeatureMoments,
   options: FitOptions & { window: number },
 ): ForecastResidualTable {
+  return finish(forecastResidualTableInPieces(moments, options));
+}
+
+/** `forecastResidualTable` of many calls, which takes seconds: in pieces of some milliseconds. */
+export function* forecastResidualTableInPieces(
+  moments: FeatureMoments,
+  options: FitOptions & { window: number },
+): InPieces<ForecastResidualTable> {
   const { calls } = moments;
   const { window } = options;
   requireInteger('window', window, 1, moments.window);
@@ -55,6 +64,7 @@ export function forecastResidualTable(
   for (let call = 0; call < calls; call++) {
     for (let reach = 0; reach < window && reach <= call; reach++) {
       const current = call - reach;
+      yield;
       const row = (call * window + reach) * (window + 1);
       const furthest = Math.min(window, current, moments.window - 1 - reach);
       for (let back = 0; back <= furthest; back++) {

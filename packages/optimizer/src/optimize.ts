@@ -11,7 +11,7 @@ import {
 } from '@cachequant/pipeline/internals';
 import type { Sampler } from '@cachequant/samplers';
 import type { Runtime, Storage } from '@cachequant/tensor';
-import { throwIfAborted, writeFile } from '@cachequant/tensor';
+import { finishUnlessAborted, throwIfAborted, writeFile } from '@cachequant/tensor';
 import { planSchedule } from './candidates/candidate.js';
 import { type Choice, chooseVariant } from './candidates/choose.js';
 import { floatStudy, studyAt } from './candidates/study-views.js';
@@ -256,13 +256,15 @@ async function writeBundle(
   const plan = { ...describePlan(study, choice, planSource), components, operatingPoints };
   await writeFile(out, PLAN, `${JSON.stringify(plan, null, 2)}\n`);
   const features = mergedMoments(study.features);
+  const shrinkageOf = (refreshSteps: readonly number[]) =>
+    finishUnlessAborted(chooseShrinkage(refreshSteps, study.anchors), signal);
   await writePlanningData(out, {
     moments: study.integers ? mergedMoments(study.anchors) : features,
     features,
     distances: features.distanceTable(),
     shrinkage: {
-      schedule: chooseShrinkage(planSchedule(study, 'uniform', lab.refreshes), study.anchors),
-      fit: chooseShrinkage(choice.chosen.refreshSteps, study.anchors),
+      schedule: await shrinkageOf(await planSchedule(study, 'uniform', lab.refreshes)),
+      fit: await shrinkageOf(choice.chosen.refreshSteps),
     },
   });
   await writeFile(out, VERIFICATION, `${JSON.stringify(verification, null, 2)}\n`);

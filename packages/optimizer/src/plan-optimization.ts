@@ -1,6 +1,6 @@
 import { cloneModel, liftOpset } from '@cachequant/onnx';
 import { floatDenoiser, loadGraph } from '@cachequant/pipeline/internals';
-import { CacheQuantError, type Runtime, type Storage } from '@cachequant/tensor';
+import { CacheQuantError, finishUnlessAborted, type Runtime, type Storage } from '@cachequant/tensor';
 import { formatOf } from './format.js';
 import { type DenoiserGraphs, makeDenoiserGraphs } from './graphs/denoiser-graphs.js';
 import { planLayers } from './layers/layer-plan.js';
@@ -49,7 +49,8 @@ export async function planOptimization(request: {
   try {
     const { lab, prepared, inputDims } = opened;
     const { recipe } = lab;
-    const graphs = makeDenoiserGraphs(prepared.model, { inputDims }, recipe.cut);
+    const making = makeDenoiserGraphs(prepared.model, { inputDims }, recipe.cut);
+    const graphs = await finishUnlessAborted(making, request.signal);
     const { cut } = graphs;
     // Refuses what packing four bits would refuse.
     if (recipe.bits === 'w4a8') liftOpset(cloneModel(graphs.full.model));

@@ -2,6 +2,7 @@ import { FeatureMoments, type MomentsSnapshot } from '@cachequant/correction';
 import type { RgbImage } from '@cachequant/evaluate';
 import { cloneModel, type OnnxModel } from '@cachequant/onnx';
 import type { ActivationGridTable } from '@cachequant/quantizer';
+import { finishUnlessAborted } from '@cachequant/tensor';
 import { formatOf, wideBitsOf } from './format.js';
 import { integerForm, SAMPLES_KEPT, sitesOf, withObservers } from './graphs/cached-graphs.js';
 import { type DenoiserGraphs, makeDenoiserGraphs } from './graphs/denoiser-graphs.js';
@@ -68,7 +69,8 @@ export async function studyDenoiser(
   runner: StageRunner,
   { inputDims, model, plan }: StudyOptions,
 ): Promise<Study> {
-  const source = makeDenoiserGraphs(model, { inputDims }, plan?.cut ?? lab.recipe.cut);
+  const graphs = makeDenoiserGraphs(model, { inputDims }, plan?.cut ?? lab.recipe.cut);
+  const source = await finishUnlessAborted(graphs, lab.signal);
   const possible = planLayers(source, lab.recipe.keepFloat);
   const given = plan && plannedLayers(source, plan);
   const integers = formatOf(lab.recipe) !== undefined;

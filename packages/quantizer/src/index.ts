@@ -35,6 +35,7 @@ export { onnxRuntimeTarget } from './targets/onnxruntime/onnxruntime-target.js';
 export {
   type QuantizedWeight,
   quantizeWeight,
+  quantizeWeightInPieces,
   WEIGHT_LIMITS,
   type WeightBits,
 } from './weight-quantization.js';

@@ -1,8 +1,8 @@
 import { readWeight, type Weight, type WeightData, weightOf } from '@cachequant/onnx';
-import { packInt4, tensor } from '@cachequant/tensor';
+import { finishUnlessAborted, packInt4, tensor } from '@cachequant/tensor';
 import type { Layer } from './layers.js';
 import { type MomentsByHalf, quantizeSecondOrder } from './second-order/second-order-weight.js';
-import { type QuantizedWeight, quantizeWeight, type WeightBits } from './weight-quantization.js';
+import { type QuantizedWeight, quantizeWeightInPieces, type WeightBits } from './weight-quantization.js';
 
 /** A layer's parameters as the integer graphs use them. */
 export interface PackedWeight {
@@ -31,20 +31,28 @@ export interface PackOptions {
   readonly sink: WeightSink;
   /** Of the layer's inputs: the weight is rounded so that its outputs change least. */
   readonly moments?: MomentsByHalf | undefined;
+  /** Stops between the channels. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Takes weights as they are made, so that only one is in memory; returns where it put them. */
 export type WeightSink = (weight: Weight) => Promise<WeightData>;
 
-/** Reads, quantizes and hands on the weight of one layer. */
+/**
+ * Reads, quantizes and hands on the weight of one layer.
+ * @throws CacheQuantError `aborted`
+ */
 export async function packWeight(
   layer: Layer,
-  { bits, purpose, sink, moments }: PackOptions,
+  { bits, purpose, sink, moments, signal }: PackOptions,
 ): Promise<PackedWeight> {
   const source = (await readWeight(layer.weight)).data as Float32Array;
   const rows = layer.inputsFirst ? transpose(source, layer.inputs, layer.outputChannels) : source;
-  const rounded = moments && quantizeSecondOrder(rows, layer.outputChannels, bits, moments);
-  const quantized = rounded ?? quantizeWeight(rows, layer.outputChannels, bits);
+  const { outputChannels } = layer;
+  const rounded =
+    moments && (await finishUnlessAborted(quantizeSecondOrder(rows, outputChannels, bits, moments), signal));
+  const quantized =
+    rounded ?? (await finishUnlessAborted(quantizeWeightInPieces(rows, outputChannels, bits), signal));
   const weight = layOut(layer, quantized, purpose, bits === 4 ? 'int4' : 'int8');
   const bias = layer.bias ? ((await readWeight(layer.bias)).data as Float32Array) : undefined;
   const packed = { integers: { ...weight, data: await sink(weight) }, scales: quantized.scales, bias };

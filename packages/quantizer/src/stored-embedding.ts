@@ -10,9 +10,9 @@ import {
   type Weight,
   weightOf,
 } from '@cachequant/onnx';
-import { tensor } from '@cachequant/tensor';
+import { finishUnlessAborted, tensor } from '@cachequant/tensor';
 import type { WeightSink } from './packed-weight.js';
-import { quantizeWeight } from './weight-quantization.js';
+import { quantizeWeightInPieces } from './weight-quantization.js';
 
 /** A table of vectors that a graph looks rows up in, such as the tokens of a text encoder. */
 export interface Embedding {
@@ -40,13 +40,19 @@ export function findEmbeddings(graph: OnnxGraph): Embedding[] {
 /**
  * Stores the tables of embeddings as 8-bit integers with one scale a row: rows are looked up as integers and
  * become float behind that, so nothing is unfolded when the model is loaded. Changes the model.
+ * @throws CacheQuantError `aborted`
  */
-export async function storeEmbeddings(model: OnnxModel, sink: WeightSink): Promise<void> {
+export async function storeEmbeddings(
+  model: OnnxModel,
+  sink: WeightSink,
+  signal?: AbortSignal,
+): Promise<void> {
   const { graph } = model;
   const builder = new CallTableBuilder(model);
   for (const { node, table } of findEmbeddings(graph)) {
     const [rows, width] = table.dims as [number, number];
-    const { integers, scales } = quantizeWeight((await readWeight(table)).data as Float32Array, rows, 8);
+    const values = (await readWeight(table)).data as Float32Array;
+    const { integers, scales } = await finishUnlessAborted(quantizeWeightInPieces(values, rows, 8), signal);
     const name = builder.name(`${table.name}/int8`);
     const weight = weightOf(tensor('int8', [rows, width], integers), name);
     graph.initializers.set(name, { ...weight, data: await sink(weight) });

@@ -1,4 +1,4 @@
-import { CacheQuantError } from '@cachequant/tensor';
+import { CacheQuantError, finish, type InPieces } from '@cachequant/tensor';
 import { ERROR_EXPONENT, roundHalfEven, roundingCost, searchShrinkFactor } from './range-search.js';
 
 /** A weight as integers without zero point: value ≈ integers[o, k] · scales[o]. */
@@ -44,6 +44,15 @@ const SMALLEST_RANGE = 1e-30;
  * @throws CacheQuantError `shape` when the values do not divide into channels, `invalid-argument` for NaN or infinity
  */
 export function quantizeWeight(values: Float32Array, channels: number, bits: WeightBits): QuantizedWeight {
+  return finish(quantizeWeightInPieces(values, channels, bits));
+}
+
+/** `quantizeWeight`, which takes seconds for large layers, in pieces of some milliseconds. */
+export function* quantizeWeightInPieces(
+  values: Float32Array,
+  channels: number,
+  bits: WeightBits,
+): InPieces<QuantizedWeight> {
   if (!Number.isInteger(channels) || channels < 1 || values.length % channels !== 0) {
     throw new CacheQuantError('shape', 'weight does not divide into output channels', {
       where: 'quantizeWeight',
@@ -56,6 +65,7 @@ export function quantizeWeight(values: Float32Array, channels: number, bits: Wei
   const scales = new Float32Array(channels);
   const range = weightRange(bits);
   for (let channel = 0; channel < channels; channel++) {
+    yield;
     const row = values.subarray(channel * inputs, (channel + 1) * inputs);
     const scale = bestScale(row, range);
     scales[channel] = scale;

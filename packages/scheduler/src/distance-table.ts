@@ -1,4 +1,4 @@
-import { CacheQuantError } from '@cachequant/tensor';
+import { CacheQuantError, finish, type InPieces } from '@cachequant/tensor';
 import { requireInteger, requireModestTable } from './arguments.js';
 
 /**
@@ -30,6 +30,14 @@ export function featureDistances(
   features: readonly ArrayLike<number>[],
   options: { window?: number } = {},
 ): DistanceTable {
+  return finish(featureDistancesInPieces(features, options));
+}
+
+/** `featureDistances` of many calls, or of long vectors, which take seconds: in pieces of some milliseconds. */
+export function* featureDistancesInPieces(
+  features: readonly ArrayLike<number>[],
+  options: { window?: number } = {},
+): InPieces<DistanceTable> {
   const calls = features.length;
   requireInteger('features.length', calls, 1);
   const window = options.window ?? calls;
@@ -38,13 +46,23 @@ export function featureDistances(
   requireEqualLengths(features);
 
   const distance = new Float64Array(calls * window);
+  const length = features[0]!.length;
+  let subtracted = 0;
   for (let i = 1; i < calls; i++) {
     for (let k = 1; k < window && k <= i; k++) {
+      subtracted += length;
+      if (subtracted > DIFFERENCES_A_PIECE) {
+        subtracted = 0;
+        yield;
+      }
       distance[i * window + k] = l1Distance(features[i]!, features[i - k]!);
     }
   }
   return checkedDistances({ calls, window, distance });
 }
+
+/** Some milliseconds. */
+const DIFFERENCES_A_PIECE = 1_000_000;
 
 /**
  * Multiplies the distances of every call by a weight of that call, for instance by how far an error of the

@@ -1,4 +1,9 @@
-export { type DistanceTable, featureDistances, weightDistances } from './distance-table.js';
+export {
+  type DistanceTable,
+  featureDistances,
+  featureDistancesInPieces,
+  weightDistances,
+} from './distance-table.js';
 export {
   type ForecastResiduals,
   type ForecastResidualTable,
@@ -8,8 +13,8 @@ export {
 export { type GroupCosts, groupCosts, scheduleCost } from './group-costs.js';
 export { paretoFront } from './pareto-front.js';
 export type { LengthBounds, PlanOptions } from './plan-bounds.js';
-export { planForecastSteps } from './plan-forecast-steps.js';
-export { planRefreshSteps, type RefreshPlan } from './plan-refresh-steps.js';
+export { planForecastSteps, planForecastStepsInPieces } from './plan-forecast-steps.js';
+export { planRefreshSteps, planRefreshStepsInPieces, type RefreshPlan } from './plan-refresh-steps.js';
 export {
   type LatencyBudget,
   type LatencyPlan,

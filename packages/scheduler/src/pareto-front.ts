@@ -1,4 +1,4 @@
-import { CacheQuantError } from '@cachequant/tensor';
+import { CacheQuantError, finish } from '@cachequant/tensor';
 import type { DistanceTable } from './distance-table.js';
 import { groupCosts } from './group-costs.js';
 import { type LengthBounds, resolveLengths } from './plan-bounds.js';
@@ -25,7 +25,7 @@ export function paretoFront(distances: DistanceTable, options: LengthBounds = {}
       hint: 'Lower minLength or raise maxLength',
     });
   }
-  const table = refreshTable(costs, { refreshes: most, ...lengths });
+  const table = finish(refreshTable(costs, { refreshes: most, ...lengths }));
   const plans: RefreshPlan[] = [];
   for (let refreshes = fewest; refreshes <= most; refreshes++) {
     const refreshSteps = tableSchedule(table, refreshes);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { allSchedules, bruteForceCost, seededRandom } from './__fixtures__/brute-force.js';
 import { featureDistances } from './distance-table.js';
 import { type ForecastResiduals, forecastScheduleCost, tabulatedResiduals } from './forecast-residuals.js';
-import { planForecastSteps } from './plan-forecast-steps.js';
+import { planForecastSteps, planForecastStepsInPieces } from './plan-forecast-steps.js';
 import { planRefreshSteps } from './plan-refresh-steps.js';
 
 /** Residuals that depend on all three calls; a share of them is forbidden. */
@@ -110,5 +110,16 @@ describe('planForecastSteps', () => {
   it('refuses a table that would not fit into memory', () => {
     const huge = { calls: 4000, window: 4000, residual: () => 0 };
     expect(() => planForecastSteps(huge, { refreshes: 10 })).toThrowError(/maxLength can be at most 110/);
+  });
+});
+
+describe('planForecastStepsInPieces', () => {
+  it('has a piece for each million of comparisons or less', () => {
+    const residuals = { calls: 300, window: 40, residual: () => 1 };
+    const computation = planForecastStepsInPieces(residuals, { refreshes: 100, maxLength: 40 });
+    let pieces = 1;
+    while (!computation.next().done) pieces += 1;
+    // refreshes · calls · 41², less what cannot be reached.
+    expect(pieces).toBeGreaterThan(30);
   });
 });

@@ -1,4 +1,4 @@
-import { CacheQuantError } from '@cachequant/tensor';
+import { CacheQuantError, finish, type InPieces } from '@cachequant/tensor';
 import { requireInteger } from './arguments.js';
 import { forecastCosts } from './forecast-costs.js';
 import type { ForecastResiduals } from './forecast-residuals.js';
@@ -16,11 +16,19 @@ import type { RefreshPlan } from './plan-refresh-steps.js';
  * with forbidden (infinite) residuals; `invalid-argument` for a residual that is NaN or negative
  */
 export function planForecastSteps(residuals: ForecastResiduals, options: PlanOptions): RefreshPlan {
+  return finish(planForecastStepsInPieces(residuals, options));
+}
+
+/** `planForecastSteps` for large plans, which take seconds: in pieces of some milliseconds. */
+export function* planForecastStepsInPieces(
+  residuals: ForecastResiduals,
+  options: PlanOptions,
+): InPieces<RefreshPlan> {
   const { calls, window } = residuals;
   requireInteger('residuals.calls', calls, 1);
   requireInteger('residuals.window', window, 1, calls);
   const bounds = resolveBounds(calls, window, options);
-  const table = forecastTable(residuals, bounds);
+  const table = yield* forecastTable(residuals, bounds);
   const width = bounds.maxLength + 1;
   let lastLength = 0;
   for (let length = 1; length < width; length++) {
@@ -38,7 +46,10 @@ interface ForecastTable {
   readonly lengthBefore: Uint16Array;
 }
 
-function forecastTable(residuals: ForecastResiduals, bounds: ResolvedBounds): ForecastTable {
+/** Some milliseconds. */
+const COMPARISONS_A_PIECE = 1_000_000;
+
+function* forecastTable(residuals: ForecastResiduals, bounds: ResolvedBounds): InPieces<ForecastTable> {
   const { calls } = residuals;
   const { refreshes, minLength, maxLength } = bounds;
   const width = maxLength + 1;
@@ -47,10 +58,16 @@ function forecastTable(residuals: ForecastResiduals, bounds: ResolvedBounds): Fo
   const lengthBefore = new Uint16Array(refreshes * layer);
   let best = new Float64Array(layer).fill(Infinity);
   best[0] = 0;
+  let compared = 0;
   for (let k = 1; k <= refreshes; k++) {
     const next = new Float64Array(layer).fill(Infinity);
     const lastEnd = Math.min(k * maxLength, calls);
     for (let end = k * minLength; end <= lastEnd; end++) {
+      compared += width * width;
+      if (compared > COMPARISONS_A_PIECE) {
+        compared = 0;
+        yield;
+      }
       for (let length = minLength; length <= Math.min(maxLength, end); length++) {
         const start = end - length;
         const at = end * width + length;

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { CacheQuantError } from '@cachequant/tensor';
+import { CacheQuantError, finishUnlessAborted, type InPieces } from '@cachequant/tensor';
+import { stoppedAfter } from '@cachequant/tensor/testing';
 import { describe, expect, it } from 'vitest';
 import { allSchedules, bruteForceCost, seededRandom } from './__fixtures__/brute-force.js';
-import { type DistanceTable, featureDistances } from './distance-table.js';
+import { type DistanceTable, featureDistances, featureDistancesInPieces } from './distance-table.js';
 import { scheduleCost } from './group-costs.js';
-import { planRefreshSteps } from './plan-refresh-steps.js';
+import { planRefreshSteps, planRefreshStepsInPieces } from './plan-refresh-steps.js';
 
 interface GoldenCase {
   T: number;
@@ -171,3 +172,40 @@ describe('tables that would not fit into memory', () => {
     expect(() => planRefreshSteps(distances, { refreshes: 3000 })).toThrow(/take too long/);
   });
 });
+
+describe('long plans', () => {
+  const features = Array.from({ length: 600 }, (_, call) => Float32Array.of(call % 7, call % 11));
+  const distances = featureDistances(features);
+
+  it('planRefreshStepsInPieces has a piece for each million of comparisons or less', () => {
+    const pieces = countPieces(planRefreshStepsInPieces(distances, { refreshes: 300 }));
+    // Σ over k and end of the starts: refreshes · calls² / 2, less what cannot be reached.
+    expect(pieces).toBeGreaterThan(15);
+  });
+
+  it('featureDistancesInPieces has a piece for each million of differences or less', () => {
+    const long = Array.from({ length: 40 }, () => new Float32Array(20_000));
+    expect(countPieces(featureDistancesInPieces(long))).toBeGreaterThanOrEqual(
+      (40 * 39 * 20_000) / 2 / 1_100_000,
+    );
+  });
+
+  it('are stopped by a signal between their pieces', async () => {
+    const signal = stoppedAfter(5);
+    const plan = finishUnlessAborted(planRefreshStepsInPieces(distances, { refreshes: 300 }), signal);
+    await expect(plan).rejects.toMatchObject({ code: 'aborted' });
+    expect(signal.asked).toBe(6);
+  });
+
+  it('give what they give in one piece', async () => {
+    const options = { refreshes: 200 };
+    const plan = await finishUnlessAborted(planRefreshStepsInPieces(distances, options), undefined);
+    expect(plan).toEqual(planRefreshSteps(distances, options));
+  });
+});
+
+function countPieces(computation: InPieces<unknown>): number {
+  let pieces = 1;
+  while (!computation.next().done) pieces += 1;
+  return pieces;
+}

@@ -1,3 +1,4 @@
+import { finish, type InPieces } from '@cachequant/tensor';
 import type { DistanceTable } from './distance-table.js';
 import { groupCosts } from './group-costs.js';
 import { type PlanOptions, resolveBounds } from './plan-bounds.js';
@@ -31,9 +32,20 @@ export interface RefreshPlan {
  * @example planRefreshSteps(featureDistances(features), { interval: 5 }).refreshSteps
  */
 export function planRefreshSteps(distances: DistanceTable, options: PlanOptions): RefreshPlan {
+  return finish(planRefreshStepsInPieces(distances, options));
+}
+
+/**
+ * `planRefreshSteps` for large plans, which take seconds: in pieces of some milliseconds.
+ * @example await finishUnlessAborted(planRefreshStepsInPieces(distances, { refreshes: 500 }), signal)
+ */
+export function* planRefreshStepsInPieces(
+  distances: DistanceTable,
+  options: PlanOptions,
+): InPieces<RefreshPlan> {
   const costs = groupCosts(distances);
   const bounds = resolveBounds(costs.calls, costs.window, options);
-  const table = refreshTable(costs, bounds);
+  const table = yield* refreshTable(costs, bounds);
   return {
     refreshSteps: tableSchedule(table, bounds.refreshes),
     cost: tableCost(table, bounds.refreshes),

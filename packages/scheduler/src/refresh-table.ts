@@ -1,4 +1,4 @@
-import { CacheQuantError } from '@cachequant/tensor';
+import { CacheQuantError, type InPieces } from '@cachequant/tensor';
 import { requireModestTable } from './arguments.js';
 import type { GroupCosts } from './group-costs.js';
 import type { ResolvedBounds } from './plan-bounds.js';
@@ -13,7 +13,7 @@ export interface RefreshTable {
 }
 
 /** Fills M[n][k] = min_j M[j][k−1] + D(j, n) within the length bounds; ties go to the smallest j. */
-export function refreshTable(costs: GroupCosts, bounds: ResolvedBounds): RefreshTable {
+export function* refreshTable(costs: GroupCosts, bounds: ResolvedBounds): InPieces<RefreshTable> {
   const { calls } = costs;
   const { refreshes, minLength, maxLength } = bounds;
   const stride = calls + 1;
@@ -27,11 +27,17 @@ export function refreshTable(costs: GroupCosts, bounds: ResolvedBounds): Refresh
   const best = new Float64Array((refreshes + 1) * stride).fill(Infinity);
   const lastStart = new Int32Array((refreshes + 1) * stride).fill(-1);
   best[0] = 0;
+  let compared = 0;
   for (let k = 1; k <= refreshes; k++) {
     const lastEnd = Math.min(k * maxLength, calls);
     for (let end = k * minLength; end <= lastEnd; end++) {
       const at = k * stride + end;
       const firstStart = Math.max((k - 1) * minLength, end - maxLength);
+      compared += end - minLength - firstStart;
+      if (compared > COMPARISONS_A_PIECE) {
+        compared = 0;
+        yield;
+      }
       for (let start = firstStart; start <= end - minLength; start++) {
         const cost = best[at - end - stride + start]! + costs.cost[start * (costs.window + 1) + end - start]!;
         if (cost < best[at]!) {
@@ -44,7 +50,10 @@ export function refreshTable(costs: GroupCosts, bounds: ResolvedBounds): Refresh
   return { calls, best, lastStart };
 }
 
-/** Comparisons of a plan: some ten seconds, in which nothing can interrupt it. */
+/** Some milliseconds. */
+const COMPARISONS_A_PIECE = 1_000_000;
+
+/** Comparisons of a plan: some ten seconds. */
 const MOST_COMPARISONS = 5_000_000_000;
 
 function requireModestWork(refreshes: number, calls: number, lengths: number): void {

@@ -11,6 +11,7 @@ export {
 } from './dtype.js';
 export { CacheQuantError, type ErrorCode, type ErrorDetails, throwIfAborted } from './errors.js';
 export { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from './float16.js';
+export { finish, finishUnlessAborted, type InPieces, takeTurns } from './in-pieces.js';
 export { packInt4, packUint4, unpackInt4, unpackUint4 } from './int4.js';
 export { isLfsPointer, lfsPointerError, refuseLfsPointer } from './lfs-pointer.js';
 export { type MemoryStorage, memoryStorage, type StorageFaults } from './memory-storage.js';

@@ -89,7 +89,7 @@ async function decide({ bits, interval, cache }: RowSpec, whole: Study): Promise
   const { schedule, correction, outputs } = cache;
   if (schedule === 'auto' || correction === 'auto' || outputs === 'auto') return best(study);
   if (bits === 'float' && correction === 'none' && interval > 1) {
-    const refreshSteps = planSchedule(study, schedule, study.lab.refreshes);
+    const refreshSteps = await planSchedule(study, schedule, study.lab.refreshes);
     return {
       variant: { full: FLOAT_FULL, cached: { graph: FLOAT_CACHED, refreshSteps, anchors: 1 } },
       cache,

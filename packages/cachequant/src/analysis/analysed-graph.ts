@@ -1,7 +1,7 @@
 import {
   type CutCandidate,
   countMultiplyAdds,
-  findCuts,
+  findCutsInPieces,
   inferShapes,
   type OnnxModel,
   readModel,
@@ -9,7 +9,7 @@ import {
   type ValueInfo,
   widenWeights,
 } from '@cachequant/onnx';
-import type { Storage } from '@cachequant/tensor';
+import { finishUnlessAborted, type Storage, takeTurns } from '@cachequant/tensor';
 import { type GraphSize, graphSize } from './graph-size.js';
 import { analysisDims, feedInputs, type SizeHints } from './input-dims.js';
 
@@ -45,7 +45,9 @@ export async function analyseGraph(
   const stored = await readModel(storage, path, { ...(signal && { signal }) });
   const model = widenWeights(stored);
   const inputDims = analysisDims(model.graph, hints, dims);
+  await takeTurns(signal);
   const shapes = inferShapes(model, { inputDims });
+  await takeTurns(signal);
   const arithmetic = countMultiplyAdds(model, shapes);
   return {
     model,
@@ -53,7 +55,7 @@ export async function analyseGraph(
     inputs: feedInputs(model.graph),
     inputDims,
     shapes,
-    cuts: findCuts(model, { inputDims }),
+    cuts: await finishUnlessAborted(findCutsInPieces(model, { inputDims }), signal),
     multiplyAdds: arithmetic.total,
     multiplyAddsOf: (node) => arithmetic.byNode.get(node)?.macs ?? 0,
   };

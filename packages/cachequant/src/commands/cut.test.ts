@@ -94,7 +94,7 @@ describe('cut leaves nothing behind when it fails', () => {
     writeFileSync(file, '');
     const { exitCode, stderr } = await cachequant(['cut', MODEL, '--out', join(file, 'below')]);
     expect(exitCode).toBe(1);
-    expect(stderr).toContain('a folder of the path is a file');
+    expect(stderr).toContain('there is a file where a folder is needed');
   });
 
   test("the model's own folder", async () => {

@@ -1,12 +1,12 @@
 import { resolve } from 'node:path';
 import {
-  featureDistances,
+  featureDistancesInPieces,
   type PlanOptions,
-  planRefreshSteps,
+  planRefreshStepsInPieces,
   scheduleCost,
   uniformSchedule,
 } from '@cachequant/scheduler';
-import { CacheQuantError } from '@cachequant/tensor';
+import { CacheQuantError, finishUnlessAborted } from '@cachequant/tensor';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { examples, type GlobalOptions } from '../command-context.js';
@@ -59,13 +59,13 @@ async function schedule(file: string, options: ScheduleOptions, io: CliIo): Prom
   const { interval, refreshes } = options;
   const calls = features.length;
   // Groups are at most twice the interval long; without one they may be as long as the trajectory.
-  const distances = featureDistances(features, {
-    window: interval === undefined ? calls : Math.min(2 * interval, calls),
-  });
-  const plan = planRefreshSteps(distances, {
+  const window = interval === undefined ? calls : Math.min(2 * interval, calls);
+  const distances = await finishUnlessAborted(featureDistancesInPieces(features, { window }), io.signal);
+  const planOptions = {
     ...(interval !== undefined && { interval }),
     ...(refreshes !== undefined && { refreshes }),
-  } as PlanOptions);
+  } as PlanOptions;
+  const plan = await finishUnlessAborted(planRefreshStepsInPieces(distances, planOptions), io.signal);
   const uniformSteps = uniformSchedule(distances.calls, plan.refreshes);
   const comparison: ScheduleComparison = {
     calls: distances.calls,

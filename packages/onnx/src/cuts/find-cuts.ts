@@ -1,3 +1,4 @@
+import { finish, type InPieces } from '@cachequant/tensor';
 import type { OnnxModel } from '../model.js';
 import type { CutCandidate } from './candidate.js';
 import { findResidualDeltaCuts } from './residual-delta.js';
@@ -17,8 +18,16 @@ export interface FindCutsOptions {
  * any other is cut along its residual stream. Empty when there is neither.
  * @throws CacheQuantError as `inferShapes` does
  */
-export function findCuts(model: OnnxModel, { inputDims }: FindCutsOptions): CutCandidate[] {
-  const search = startSearch(model, inputDims);
-  const concats = findUpConcatCuts(search);
-  return concats.length > 0 ? concats : findResidualDeltaCuts(search);
+export function findCuts(model: OnnxModel, options: FindCutsOptions): CutCandidate[] {
+  return finish(findCutsInPieces(model, options));
+}
+
+/** `findCuts` of a graph with many thousand nodes, which takes seconds: in pieces of some milliseconds. */
+export function* findCutsInPieces(
+  model: OnnxModel,
+  { inputDims }: FindCutsOptions,
+): InPieces<CutCandidate[]> {
+  const search = yield* startSearch(model, inputDims);
+  const concats = yield* findUpConcatCuts(search);
+  return concats.length > 0 ? concats : yield* findResidualDeltaCuts(search);
 }

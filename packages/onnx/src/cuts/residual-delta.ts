@@ -1,3 +1,4 @@
+import type { InPieces } from '@cachequant/tensor';
 import type { ResidualDeltaCut } from './candidate.js';
 import { PostDominators } from './post-dominators.js';
 import { findResidualStreams, type ResidualStream } from './residual-stream.js';
@@ -13,6 +14,9 @@ const MOST_STREAMS = 16;
 const MOST_RANGES = 50_000;
 const RANGES_PER_BLOCK = 64;
 
+/** Some milliseconds. */
+const RANGES_A_PIECE = 1000;
+
 /** Share of the multiply-adds that the best cut leaves in the cached graph: 14 of 28 blocks of DiT-XL/2. */
 const PREFERRED_SHARE = 0.5;
 
@@ -27,17 +31,19 @@ type RankedCut = Omit<ResidualDeltaCut, 'id'> & { readonly penalty: number; read
  * can be among the best: all of them up to 316 blocks, 64 a block beyond.
  * Source: Chen et al., Δ-DiT, 2024, https://arxiv.org/abs/2406.01125; Liu et al., CacheQuant, CVPR 2025.
  */
-export function findResidualDeltaCuts(search: CutSearch): ResidualDeltaCut[] {
+export function* findResidualDeltaCuts(search: CutSearch): InPieces<ResidualDeltaCut[]> {
   const long = findResidualStreams(search)
     .filter((stream) => stream.length > FEWEST_BLOCKS)
     .slice(0, MOST_STREAMS);
   if (long.length === 0) return [];
   const tree = new PostDominators(search.model.graph, search.dependencies);
   countSteps(search, tree.work);
-  const streams = long
-    .map((stream) => rangesOf(search, tree, stream))
-    .filter((cuts) => cuts.length > 0)
-    .sort((a, b) => leastShare(a) - leastShare(b));
+  const streams: RankedCut[][] = [];
+  for (const stream of long) {
+    const cuts = yield* rangesOf(search, tree, stream);
+    if (cuts.length > 0) streams.push(cuts);
+  }
+  streams.sort((a, b) => leastShare(a) - leastShare(b));
   return streams
     .flatMap((cuts, stream) => cuts.map((cut) => ({ ...cut, stream })))
     .sort((a, b) => a.penalty - b.penalty || a.cachedShare - b.cachedShare)
@@ -55,7 +61,7 @@ function leastShare(cuts: readonly RankedCut[]): number {
 /** Blocks of the shortest stream with a range to cache: one that is kept at either end. */
 const FEWEST_BLOCKS = 3;
 
-function rangesOf(search: CutSearch, tree: PostDominators, stream: ResidualStream): RankedCut[] {
+function* rangesOf(search: CutSearch, tree: PostDominators, stream: ResidualStream): InPieces<RankedCut[]> {
   const blocks = stream.length - 1;
   const shares = new RangeShares(search, tree, stream);
   const outputs = new Set(search.model.graph.outputs.map(({ name }) => name));
@@ -65,6 +71,7 @@ function rangesOf(search: CutSearch, tree: PostDominators, stream: ResidualStrea
     const imbalance = Math.abs(from - (blocks - to)) / blocks;
     if (best.isFull && imbalance > best.worst) break;
     if (++looked > Math.max(MOST_RANGES, RANGES_PER_BLOCK * blocks)) break;
+    if (looked % RANGES_A_PIECE === 0) yield;
     const cachedShare = shares.between(from, to) ?? 1;
     if (outputs.has(stream[to]!) || cachedShare > 1 - LEAST_SAVING) continue;
     best.add({ from, to, cachedShare, penalty: Math.abs(cachedShare - PREFERRED_SHARE) + imbalance });

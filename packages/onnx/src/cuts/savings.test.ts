@@ -1,4 +1,4 @@
-import { tensor } from '@cachequant/tensor';
+import { finish, tensor } from '@cachequant/tensor';
 import { describe, expect, test } from 'vitest';
 import { buildModel } from '../__fixtures__/build-model.js';
 import { uniform } from '../__fixtures__/reference.js';
@@ -58,7 +58,7 @@ function tangledChain(length: number, random: () => number): { model: OnnxModel;
 describe('shares by post-dominators', () => {
   test.each([1, 2, 3, 4, 5, 6, 7, 8])('are those of a walk through the whole graph, for graph %i', (seed) => {
     const { model, chain } = tangledChain(12, uniform(seed));
-    const search = startSearch(model, {});
+    const search = finish(startSearch(model, {}));
     const tree = new PostDominators(model.graph, search.dependencies);
     const tensors = new TensorShares(search, tree);
     const ranges = new RangeShares(search, tree, chain);
@@ -93,7 +93,7 @@ function residualModel(blocks: number): OnnxModel {
 
 describe('findResidualDeltaCuts', () => {
   const workFor = (blocks: number) => {
-    const search = startSearch(residualModel(blocks), {});
+    const search = finish(startSearch(residualModel(blocks), {}));
     let reads = 0;
     const { dependencies } = search;
     const counted = {
@@ -106,7 +106,7 @@ describe('findResidualDeltaCuts', () => {
         },
       },
     };
-    const cuts = findResidualDeltaCuts(counted);
+    const cuts = finish(findResidualDeltaCuts(counted));
     return { cuts, work: reads + counted.steps };
   };
 
@@ -116,6 +116,15 @@ describe('findResidualDeltaCuts', () => {
     expect(twice.work).toBeLessThan(100 * 4000);
     expect(twice.cuts).toHaveLength(32);
     expect(twice.cuts[0]).toMatchObject({ blocks: { before: 499, cached: 1002, after: 499 } });
+  });
+
+  test('can be left at every thousandth range', () => {
+    const search = finish(startSearch(residualModel(300), {}));
+    const computation = findResidualDeltaCuts(search);
+    let pieces = 1;
+    while (!computation.next().done) pieces += 1;
+    expect(pieces).toBeGreaterThan(search.steps / 100_000);
+    expect(pieces).toBeGreaterThan(1);
   });
 
   test('refuses a graph in which everything adds to everything', () => {
@@ -130,6 +139,6 @@ describe('findResidualDeltaCuts', () => {
       constants: { w: tensor('float32', [8, 8]) },
       outputs: ['s1499'],
     });
-    expect(() => findResidualDeltaCuts(startSearch(model, {}))).toThrow(/too entangled/);
+    expect(() => finish(findResidualDeltaCuts(finish(startSearch(model, {}))))).toThrow(/too entangled/);
   });
 });

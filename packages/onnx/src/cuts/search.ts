@@ -1,4 +1,4 @@
-import { CacheQuantError } from '@cachequant/tensor';
+import { CacheQuantError, type InPieces } from '@cachequant/tensor';
 import { constantTensors } from '../constants.js';
 import { countMultiplyAdds, type MultiplyAdds } from '../count-multiply-adds.js';
 import { type Dependencies, dependenciesOf } from '../dependencies.js';
@@ -36,13 +36,16 @@ export function countSteps(search: CutSearch, steps: number): void {
   });
 }
 
-export function startSearch(
+export function* startSearch(
   model: OnnxModel,
   inputDims: Readonly<Record<string, readonly number[]>>,
-): CutSearch {
+): InPieces<CutSearch> {
   const shapes = inferShapes(model, { inputDims });
+  yield;
   const dependencies = dependenciesOf(model.graph);
+  yield;
   const arithmetic = countMultiplyAdds(model, shapes);
+  yield;
   const constants = constantTensors(model.graph, dependencies);
   return { model, shapes, dependencies, arithmetic, constants, steps: 0 };
 }

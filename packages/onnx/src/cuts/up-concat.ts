@@ -1,3 +1,4 @@
+import type { InPieces } from '@cachequant/tensor';
 import type { OnnxNode } from '../model.js';
 import { getInt } from '../node.js';
 import { isFloat } from '../shapes/facts.js';
@@ -12,11 +13,13 @@ import { type CutSearch, isAncestor } from './search.js';
  * Such a concatenation joins two float feature maps along the channels, and one of them (the skip) is an ancestor
  * of the other, which is what gets cached. Source: Ma, Fang, Wang, DeepCache, CVPR 2024, https://arxiv.org/abs/2312.00858.
  */
-export function findUpConcatCuts(search: CutSearch): UpConcatCut[] {
+export function* findUpConcatCuts(search: CutSearch): InPieces<UpConcatCut[]> {
   const { depths, producers } = search.dependencies;
   const tensors = new Set<string>();
   for (const node of search.dependencies.order) {
-    const tensor = isFeatureConcat(search, node) ? deepInput(search, node) : undefined;
+    if (!isFeatureConcat(search, node)) continue;
+    yield;
+    const tensor = deepInput(search, node);
     if (tensor !== undefined) tensors.add(tensor);
   }
   if (tensors.size === 0) return [];

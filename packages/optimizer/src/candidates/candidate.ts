@@ -11,6 +11,7 @@ import {
 } from '@cachequant/pipeline/internals';
 import type { ActivationGridTable } from '@cachequant/quantizer';
 import { uniformSchedule } from '@cachequant/scheduler';
+import { finishUnlessAborted } from '@cachequant/tensor';
 import {
   foldCorrection,
   integerForm,
@@ -52,8 +53,8 @@ export function buildCandidate(
   refreshSteps?: readonly number[],
 ): Promise<Candidate> {
   const key = { view: study.view, schedule, correction, guidance: 'computed' } as const;
-  return study.runner.stage({ kind: 'candidate', ...key }, () => {
-    const steps = refreshSteps ?? planSchedule(study, schedule, study.lab.refreshes);
+  return study.runner.stage({ kind: 'candidate', ...key }, async () => {
+    const steps = refreshSteps ?? (await planSchedule(study, schedule, study.lab.refreshes));
     return measure(study, { schedule, correction, name: candidateName(key), refreshSteps: steps });
   });
 }
@@ -100,7 +101,7 @@ export function buildWithoutCache(study: Study): Promise<Candidate> {
       schedule: 'uniform',
       correction: 'none',
       name: uncachedName(view),
-      refreshSteps: planSchedule(short, 'uniform', short.lab.refreshes),
+      refreshSteps: await planSchedule(short, 'uniform', short.lab.refreshes),
     });
     const refreshSteps = study.lab.sampler.timesteps.map((_, call) => call);
     const variant = { ...made.variant, cached: { ...made.variant.cached!, refreshSteps } };
@@ -122,7 +123,7 @@ async function makeGraphs(
   { name, schedule, correction, refreshSteps }: CandidateSpec,
 ): Promise<Omit<Candidate, 'psnr'>> {
   const { lab } = study;
-  const tables = fitCacheOn(correction, refreshSteps, study);
+  const tables = await finishUnlessAborted(fitCacheOn(correction, refreshSteps, study), lab.signal);
   const cached = await readGraph(lab.work, FLOAT_CACHED);
   const float = foldCorrection(cached, tables);
   const anchors = tables.a1.some((value) => value !== 0) ? 2 : 1;
@@ -143,19 +144,22 @@ async function makeGraphs(
 }
 
 /** Refresh steps of one kind, from what was observed. */
-export function planSchedule(study: Study, kind: ScheduleKind, refreshes: number): number[] {
+export async function planSchedule(study: Study, kind: ScheduleKind, refreshes: number): Promise<number[]> {
+  const { signal } = study.lab;
   const { calls } = study.lab.sampler;
   const { interval } = study.lab.recipe;
   const uniform = uniformSchedule(calls, refreshes);
   if (kind === 'uniform') return uniform;
-  return makeSchedule(kind, {
+  const shrinkage = await finishUnlessAborted(chooseShrinkage(uniform, study.anchors), signal);
+  const schedule = makeSchedule(kind, {
     calls,
     interval,
     refreshes,
     distances: mergedMoments(study.features).distanceTable(),
     anchors: mergedMoments(study.anchors),
-    shrinkage: chooseShrinkage(uniform, study.anchors),
+    shrinkage,
   });
+  return finishUnlessAborted(schedule, signal);
 }
 
 async function gridsAlong(

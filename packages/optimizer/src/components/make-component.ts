@@ -52,10 +52,13 @@ export async function storeComponent(
     const store = new Map<string, PackedWeight>();
     for (const layer of findLayers(model.graph)) {
       throwIfAborted(lab.signal);
-      store.set(layer.id, await packWeight(layer, { bits: 8, purpose: 'storage', sink: add }));
+      store.set(
+        layer.id,
+        await packWeight(layer, { bits: 8, purpose: 'storage', sink: add, signal: lab.signal }),
+      );
     }
     const stored = toIntegerGraph(model, { ...NOTHING, store });
-    await storeEmbeddings(stored, add);
+    await storeEmbeddings(stored, add, lab.signal);
     return { 'model.onnx': stored };
   });
 }
@@ -103,7 +106,12 @@ export async function integerComponent(
       throwIfAborted(lab.signal);
       const integer = computed.includes(layer);
       const purpose = integer ? 'compute' : 'storage';
-      const packed = await packWeight(layer, { bits: integer ? bits : 8, purpose, sink: add });
+      const packed = await packWeight(layer, {
+        bits: integer ? bits : 8,
+        purpose,
+        sink: add,
+        signal: lab.signal,
+      });
       (integer ? compute : store).set(layer.id, packed);
     }
     const made = toIntegerGraph(model, { compute, store, grids, corrections: new Map(), shapes });

@@ -2,7 +2,7 @@ import {
   applyCut,
   type CutCandidate,
   countMultiplyAdds,
-  findCuts,
+  findCutsInPieces,
   freezeShapes,
   fuseAttention,
   inferShapes,
@@ -11,7 +11,7 @@ import {
   type TensorFacts,
 } from '@cachequant/onnx';
 import { detachBiases, findLayers, floatReason, type Layer } from '@cachequant/quantizer';
-import { CacheQuantError } from '@cachequant/tensor';
+import { CacheQuantError, type InPieces } from '@cachequant/tensor';
 import { CACHE_NAME } from '../laboratory.js';
 
 /** A graph whose sizes are fixed (but for the batch), with what is known about it. */
@@ -43,9 +43,13 @@ export interface GraphSizes {
  * Cuts a denoiser in two and fixes everything about its sizes but the batch.
  * @param cutId left out: the first of the ranked candidates
  */
-export function makeDenoiserGraphs(source: OnnxModel, sizes: GraphSizes, cutId?: string): DenoiserGraphs {
+export function* makeDenoiserGraphs(
+  source: OnnxModel,
+  sizes: GraphSizes,
+  cutId?: string,
+): InPieces<DenoiserGraphs> {
   const model = leanModel(source);
-  const cuts = findCuts(model, { inputDims: sizes.inputDims });
+  const cuts = yield* findCutsInPieces(model, { inputDims: sizes.inputDims });
   const cut = cutId === undefined ? cuts[0] : cuts.find((candidate) => candidate.id === cutId);
   if (!cut) {
     throw new CacheQuantError('unsupported', 'the denoiser has no place to cut', {
@@ -58,15 +62,20 @@ export function makeDenoiserGraphs(source: OnnxModel, sizes: GraphSizes, cutId?:
     });
   }
   const { full, cached, cacheName } = applyCut(model, cut);
+  yield;
   const cacheDims = inferShapes(full, { inputDims: sizes.inputDims }).get(cacheName)?.dims;
   if (cacheName !== CACHE_NAME || !cacheDims?.every((dim) => typeof dim === 'number')) {
     throw new CacheQuantError('internal', 'the cached tensor has no fixed shape', { where: cacheName });
   }
   const cachedDims = { ...sizes.inputDims, [CACHE_NAME]: cacheDims as number[] };
-  return { cut, cuts, full: study(full, sizes.inputDims), cached: study(cached, cachedDims) };
+  const studied = { full: yield* study(full, sizes.inputDims), cached: yield* study(cached, cachedDims) };
+  return { cut, cuts, ...studied };
 }
 
-function study(model: OnnxModel, inputDims: Readonly<Record<string, readonly number[]>>): StudiedGraph {
+function* study(
+  model: OnnxModel,
+  inputDims: Readonly<Record<string, readonly number[]>>,
+): InPieces<StudiedGraph> {
   const used = new Set(model.graph.inputs.map((input) => input.name));
   const dims = Object.fromEntries(Object.entries(inputDims).filter(([name]) => used.has(name)));
   const openBatch = Object.fromEntries(
@@ -76,14 +85,19 @@ function study(model: OnnxModel, inputDims: Readonly<Record<string, readonly num
     ]),
   );
   const plain = freezeShapes(model, openBatch);
+  yield;
   const fused = fuseAttention(plain, inferShapes(plain, { inputDims: dims }));
+  yield;
   const fusedShapes = inferShapes(fused, { inputDims: dims });
+  yield;
   const frozen = detachBiases(
     fused,
     fusedShapes,
     (layer) => floatReason(fused.graph, fusedShapes, layer) === undefined,
   );
+  yield;
   const shapes = inferShapes(frozen, { inputDims: dims });
+  yield;
   const macs = countMultiplyAdds(frozen, shapes);
   const layers = findLayers(frozen.graph);
   return {

@@ -8,6 +8,7 @@ import {
 } from '@cachequant/onnx';
 import { fitCacheOn } from '@cachequant/pipeline/internals';
 import { toFloatGraph } from '@cachequant/quantizer';
+import { finishUnlessAborted } from '@cachequant/tensor';
 import type { Choice } from '../candidates/choose.js';
 import { calibrationPsnr, type Variant } from '../candidates/variant.js';
 import { CACHE_NAME, PREVIOUS_CACHE_NAME } from '../laboratory.js';
@@ -85,7 +86,8 @@ interface Graphs {
 }
 
 async function floatGraphs({ lab, graphs, integers, features }: Study, { chosen }: Choice): Promise<Graphs> {
-  const tables = fitCacheOn(chosen.correction, chosen.refreshSteps, { features, anchors: features });
+  const fit = fitCacheOn(chosen.correction, chosen.refreshSteps, { features, anchors: features });
+  const tables = await finishUnlessAborted(fit, lab.signal);
   const anchors = tables.a1.some((value) => value !== 0) ? 2 : 1;
   if (!integers) {
     const full = await readGraph(lab.work, FLOAT_FULL);

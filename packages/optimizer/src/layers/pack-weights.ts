@@ -50,6 +50,7 @@ export async function packWeights(
             bits: bitsOf(decision, bits),
             purpose,
             sink: (weight) => file.add(weight),
+            signal: lab.signal,
           });
       records[decision.id] = { purpose, packed };
     }

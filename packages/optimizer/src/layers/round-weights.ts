@@ -75,6 +75,7 @@ async function roundWave(
         purpose: 'compute',
         sink: (weight) => file.add(weight),
         moments: moments[site]!,
+        signal: lab.signal,
       });
       rounded[id] = { path, packed };
     }

@@ -1,5 +1,6 @@
 import { readModel } from '@cachequant/onnx';
 import { secondMomentBytes } from '@cachequant/quantizer';
+import { finish } from '@cachequant/tensor';
 import { describe, expect, it } from 'vitest';
 import { modelStorage } from '../__fixtures__/models.js';
 import { makeDenoiserGraphs } from '../graphs/denoiser-graphs.js';
@@ -10,7 +11,7 @@ const INPUT_DIMS = { sample: [2, 4, 16, 16], timestep: [], encoder_hidden_states
 
 describe('momentWaves', async () => {
   const model = await readModel(modelStorage('fashion-sd'), 'unet/model.onnx');
-  const { full } = makeDenoiserGraphs(model, { inputDims: INPUT_DIMS });
+  const { full } = finish(makeDenoiserGraphs(model, { inputDims: INPUT_DIMS }));
 
   it.each([8, 64, 1024])(
     'keep second moments within %i MiB, or one site where that alone is larger',

@@ -1,5 +1,5 @@
 import { loadArtifact, saveArtifact } from '@cachequant/pipeline/internals';
-import { CacheQuantError, readText, type Storage, throwIfAborted, writeFile } from '@cachequant/tensor';
+import { CacheQuantError, readText, type Storage, takeTurns, writeFile } from '@cachequant/tensor';
 import { type NamedStage, namedStage, type Stage } from './stage.js';
 
 const FINGERPRINT = 'fingerprint.txt';
@@ -58,7 +58,7 @@ export async function openStages(
       if (running) onProgress?.({ stage: running, done, total });
     },
     async stage<T>(which: Stage, run: () => Promise<T>): Promise<T> {
-      throwIfAborted(signal);
+      await takeTurns(signal);
       const stage = namedStage(which);
       const path = `stages/${stage.id}`;
       const found = await loadArtifact<SavedStage<T>>(work, path);

@@ -7,6 +7,7 @@ import {
   openPlanner,
   type ReplanOptions,
 } from '@cachequant/pipeline/internals';
+import { finish } from '@cachequant/tensor';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OptimizedModel, optimizedModel, SMALL_RUN } from '../__fixtures__/optimized-model.js';
 import { planSchedule } from '../candidates/candidate.js';
@@ -47,7 +48,7 @@ describe('openPlanner', () => {
 
   it('fits the correction of the paper as optimize would, on the features of the float model', () => {
     const { study, choice } = made.summary;
-    const own = fitCacheOn('paper', choice.chosen.refreshSteps, study);
+    const own = finish(fitCacheOn('paper', choice.chosen.refreshSteps, study));
     const { tables } = planner.plan({ ...OWN, correction: 'paper' });
     for (const name of ['a0', 'a1', 'b'] as const) {
       const off = tables[name].map((value, at) => Math.abs(value - own[name][at]!));
@@ -55,11 +56,11 @@ describe('openPlanner', () => {
     }
   });
 
-  it('plans for the forecast as optimize would', () => {
+  it('plans for the forecast as optimize would', async () => {
     const { refreshSteps } = planner.plan({ ...OWN, schedule: 'forecast-dp' });
-    expect(refreshSteps).toEqual(planSchedule(made.summary.study, 'forecast-dp', 3));
+    expect(refreshSteps).toEqual(await planSchedule(made.summary.study, 'forecast-dp', 3));
     const paper = planner.plan({ ...OWN, schedule: 'dp' });
-    expect(paper.refreshSteps).toEqual(planSchedule(made.summary.study, 'dp', 3));
+    expect(paper.refreshSteps).toEqual(await planSchedule(made.summary.study, 'dp', 3));
   });
 
   it('expects more error from plain reuse than from the forecast', () => {

@@ -7,7 +7,7 @@ import {
 } from '@cachequant/correction';
 import { type OnnxModel, readModel, writeModel } from '@cachequant/onnx';
 import { refreshesFor } from '@cachequant/scheduler';
-import { CacheQuantError, memoryStorage, type Storage, writeFile } from '@cachequant/tensor';
+import { CacheQuantError, finish, memoryStorage, type Storage, writeFile } from '@cachequant/tensor';
 import { fitCache } from '../cache-plan/cache-fit.js';
 import type { CacheCorrectionKind, ScheduleKind } from '../cache-plan/kinds.js';
 import { makeSchedule } from '../cache-plan/schedules.js';
@@ -84,14 +84,16 @@ function possibleCorrections(cached: OnnxModel, { features }: PlanningData): Cac
 function plan(options: ReplanOptions, data: PlanningData, { sampler }: BundleManifest): Replan {
   const { interval, correction, schedule } = options;
   const { moments, shrinkage } = data;
-  const refreshSteps = makeSchedule(schedule, {
-    calls: sampler.calls,
-    interval,
-    refreshes: refreshesFor(sampler.steps, interval),
-    distances: data.distances,
-    anchors: moments,
-    shrinkage: shrinkage.schedule,
-  });
+  const refreshSteps = finish(
+    makeSchedule(schedule, {
+      calls: sampler.calls,
+      interval,
+      refreshes: refreshesFor(sampler.steps, interval),
+      distances: data.distances,
+      anchors: moments,
+      shrinkage: shrinkage.schedule,
+    }),
+  );
   const features = data.features ?? moments;
   const tables = fitCache(correction, refreshSteps, { features, anchors: moments, shrinkage: shrinkage.fit });
   return { ...options, refreshSteps, tables, expectedError: relativeErrors(tables, moments) };

@@ -1,4 +1,5 @@
 import { type FeatureMoments, fitCacheCorrection, forecastResiduals } from '@cachequant/correction';
+import { finish } from '@cachequant/tensor';
 import { describe, expect, it } from 'vitest';
 import { randomHalves } from '../__fixtures__/trajectories.js';
 import { chooseShrinkage, fitCacheOn } from './cache-fit.js';
@@ -17,7 +18,7 @@ function heldOut([even, odd]: readonly [FeatureMoments, FeatureMoments], shrinka
 describe('chooseShrinkage', () => {
   it('leaves less on the half not seen than no pull and a strong one', () => {
     const halves = randomHalves({ ...SIZES, images: 2, anchorNoise: 0.1 });
-    const chosen = chooseShrinkage(STEPS, halves);
+    const chosen = finish(chooseShrinkage(STEPS, halves));
     for (const other of [0, 0.001, 0.01, 0.1, 1]) {
       expect(heldOut(halves, chosen)).toBeLessThanOrEqual(heldOut(halves, other));
     }
@@ -25,7 +26,7 @@ describe('chooseShrinkage', () => {
 
   it('is a middling pull where there is one image alone', () => {
     const halves = randomHalves({ ...SIZES, images: 1 });
-    const chosen = chooseShrinkage(STEPS, halves);
+    const chosen = finish(chooseShrinkage(STEPS, halves));
     expect(chosen).toBeGreaterThan(0);
     expect(chosen).toBeLessThanOrEqual(1);
   });
@@ -37,23 +38,23 @@ describe('fitCacheOn', () => {
   const nonzero = (values: Float32Array) => values.some((value) => value !== 0);
 
   it('none reuses the features as they are', () => {
-    const { a0, a1, b } = fitCacheOn('none', STEPS, moments);
+    const { a0, a1, b } = finish(fitCacheOn('none', STEPS, moments));
     expect([a0.every((value) => value === 1), nonzero(a1), nonzero(b)]).toEqual([true, false, false]);
   });
 
   it('paper scales and shifts the newest refresh alone', () => {
-    const { a0, a1, b } = fitCacheOn('paper', STEPS, moments);
+    const { a0, a1, b } = finish(fitCacheOn('paper', STEPS, moments));
     expect([a0.every((value) => value === 1), nonzero(a1), nonzero(b)]).toEqual([false, false, true]);
   });
 
   it('paper does not look at what the quantized model caches', () => {
-    expect(fitCacheOn('paper', STEPS, moments)).toEqual(
-      fitCacheOn('paper', STEPS, { features, anchors: features }),
+    expect(finish(fitCacheOn('paper', STEPS, moments))).toEqual(
+      finish(fitCacheOn('paper', STEPS, { features, anchors: features })),
     );
   });
 
   it('forecast uses two refreshes as soon as there are two, and leaves refreshes alone', () => {
-    const { a0, a1, channels } = fitCacheOn('forecast', STEPS, moments);
+    const { a0, a1, channels } = finish(fitCacheOn('forecast', STEPS, moments));
     const usesTwo = Array.from({ length: SIZES.calls }, (_, call) =>
       nonzero(a1.subarray(call * channels, (call + 1) * channels)),
     );
@@ -65,7 +66,7 @@ describe('fitCacheOn', () => {
   it.each(['none', 'paper', 'forecast'] as const)(
     '%s with a refresh at every call changes nothing',
     (kind) => {
-      const { a0, a1, b } = fitCacheOn(kind, [0, 1, 2, 3, 4, 5, 6, 7, 8], moments);
+      const { a0, a1, b } = finish(fitCacheOn(kind, [0, 1, 2, 3, 4, 5, 6, 7, 8], moments));
       expect([a0.every((value) => value === 1), nonzero(a1), nonzero(b)]).toEqual([true, false, false]);
     },
   );

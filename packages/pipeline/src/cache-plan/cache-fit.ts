@@ -5,6 +5,7 @@ import {
   forecastResiduals,
   pureForecast,
 } from '@cachequant/correction';
+import type { InPieces } from '@cachequant/tensor';
 import type { CacheCorrectionKind } from './kinds.js';
 import { mergedMoments } from './schedules.js';
 
@@ -46,20 +47,20 @@ export function fitCache(
 }
 
 /** `fitCache` on the images of a calibration, whose halves choose the shrinkage. */
-export function fitCacheOn(
+export function* fitCacheOn(
   kind: CacheCorrectionKind,
   refreshSteps: readonly number[],
   { features, anchors }: { readonly features: Halves; readonly anchors: Halves },
-): ForecastTables {
+): InPieces<ForecastTables> {
   return fitCache(kind, refreshSteps, {
     features: mergedMoments(features),
     anchors: mergedMoments(anchors),
-    shrinkage: kind === 'forecast' ? chooseShrinkage(refreshSteps, anchors) : 0,
+    shrinkage: kind === 'forecast' ? yield* chooseShrinkage(refreshSteps, anchors) : 0,
   });
 }
 
 /** The pull whose fit on one half of the images leaves the least on the other half, both ways. */
-export function chooseShrinkage(refreshSteps: readonly number[], [even, odd]: Halves): number {
+export function* chooseShrinkage(refreshSteps: readonly number[], [even, odd]: Halves): InPieces<number> {
   if (even.trajectories === 0 || odd.trajectories === 0) return 0.1;
   let best = 0.1;
   let bestResidual = Number.POSITIVE_INFINITY;
@@ -68,6 +69,7 @@ export function chooseShrinkage(refreshSteps: readonly number[], [even, odd]: Ha
     const residual =
       total(forecastResiduals(fitCacheCorrection(even, options), odd)) +
       total(forecastResiduals(fitCacheCorrection(odd, options), even));
+    yield;
     if (residual < bestResidual) {
       bestResidual = residual;
       best = shrinkage;

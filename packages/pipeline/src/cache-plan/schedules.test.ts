@@ -7,6 +7,7 @@ import {
   residualDistances,
 } from '@cachequant/correction';
 import { refreshesFor, scheduleCost } from '@cachequant/scheduler';
+import { finish } from '@cachequant/tensor';
 import { describe, expect, it } from 'vitest';
 import { randomHalves } from '../__fixtures__/trajectories.js';
 import { fitCacheOn } from './cache-fit.js';
@@ -64,13 +65,15 @@ describe('makeSchedule', () => {
             anchors: moments,
             shrinkage: 0.1,
           };
-          const made = makeSchedule(kind, request);
+          const made = finish(makeSchedule(kind, request));
           expect(made).toHaveLength(refreshes);
           expect(made[0]).toBe(0);
           expect(made.every((step, i) => i === 0 || step > made[i - 1]!)).toBe(true);
           expect(made.at(-1)).toBeLessThan(calls);
           if (kind !== 'quadratic') expect(longestGroup(made, calls)).toBeLessThanOrEqual(2 * interval);
-          expect(() => fitCacheOn('forecast', made, { features: halves, anchors: halves })).not.toThrow();
+          expect(() =>
+            finish(fitCacheOn('forecast', made, { features: halves, anchors: halves })),
+          ).not.toThrow();
         }
       }
     });
@@ -87,7 +90,7 @@ describe('makeSchedule', () => {
       anchors,
       shrinkage: 0.01,
     };
-    const made = makeSchedule('forecast-dp', request);
+    const made = finish(makeSchedule('forecast-dp', request));
     const costs = schedules(CALLS, 4)
       .filter((steps) => longestGroup(steps, CALLS) <= 2 * INTERVAL)
       .map((steps) => fittedCost(anchors, steps, 2));
@@ -108,7 +111,7 @@ describe('makeSchedule', () => {
     const costs = schedules(CALLS, 4)
       .filter((steps) => longestGroup(steps, CALLS) <= 6 && shortestGroup(steps, CALLS) >= 2)
       .map((steps) => scheduleCost(table, steps));
-    expect(scheduleCost(table, makeSchedule('dp', request))).toBeCloseTo(Math.min(...costs), 8);
+    expect(scheduleCost(table, finish(makeSchedule('dp', request)))).toBeCloseTo(Math.min(...costs), 8);
   });
 });
 

@@ -1,12 +1,13 @@
-import { FeatureMoments, forecastResidualTable } from '@cachequant/correction';
+import { FeatureMoments, forecastResidualTableInPieces } from '@cachequant/correction';
 import {
   type DistanceTable,
-  planForecastSteps,
-  planRefreshSteps,
+  planForecastStepsInPieces,
+  planRefreshStepsInPieces,
   quadraticSchedule,
   tabulatedResiduals,
   uniformSchedule,
 } from '@cachequant/scheduler';
+import type { InPieces } from '@cachequant/tensor';
 import type { ScheduleKind } from './kinds.js';
 
 export interface ScheduleRequest {
@@ -21,7 +22,7 @@ export interface ScheduleRequest {
 }
 
 /** Refresh steps of one kind of schedule; the first is 0. */
-export function makeSchedule(kind: ScheduleKind, request: ScheduleRequest): number[] {
+export function* makeSchedule(kind: ScheduleKind, request: ScheduleRequest): InPieces<number[]> {
   const { calls, refreshes } = request;
   switch (kind) {
     case 'uniform':
@@ -29,24 +30,28 @@ export function makeSchedule(kind: ScheduleKind, request: ScheduleRequest): numb
     case 'quadratic':
       return quadraticSchedule(calls, refreshes);
     case 'dp':
-      return distanceSchedule(request);
+      return yield* distanceSchedule(request);
     case 'forecast-dp':
-      return forecastSchedule(request);
+      return yield* forecastSchedule(request);
   }
 }
 
-function distanceSchedule({ calls, interval, refreshes, distances, anchors }: ScheduleRequest): number[] {
+function* distanceSchedule(request: ScheduleRequest): InPieces<number[]> {
+  const { calls, interval, refreshes, distances, anchors } = request;
   // A forecast reaches back over two groups, and the moments over one window.
   const reach = anchors.window < calls ? Math.floor(anchors.window / 2) : calls;
   const maxLength = Math.min(2 * interval, reach);
   const minLength = Math.min(Math.ceil(interval / 2), maxLength);
-  return planRefreshSteps(distances, { interval, refreshes, minLength, maxLength }).refreshSteps;
+  const options = { interval, refreshes, minLength, maxLength };
+  return (yield* planRefreshStepsInPieces(distances, options)).refreshSteps;
 }
 
-function forecastSchedule({ calls, interval, refreshes, anchors, shrinkage }: ScheduleRequest): number[] {
+function* forecastSchedule(request: ScheduleRequest): InPieces<number[]> {
+  const { calls, interval, refreshes, anchors, shrinkage } = request;
   const longest = Math.min(calls, 2 * interval, anchors.window);
-  const table = forecastResidualTable(anchors, { window: longest, prior: 'extrapolation', shrinkage });
-  const { refreshSteps } = planForecastSteps(tabulatedResiduals(table), {
+  const fit = { window: longest, prior: 'extrapolation', shrinkage } as const;
+  const table = yield* forecastResidualTableInPieces(anchors, fit);
+  const { refreshSteps } = yield* planForecastStepsInPieces(tabulatedResiduals(table), {
     refreshes,
     minLength: 1,
     maxLength: longest,

@@ -1,3 +1,4 @@
+import type { InPieces } from '@cachequant/tensor';
 import { type WeightBits, weightRange } from '../weight-quantization.js';
 import { blockFactors, roundWithFeedback, type ScaledRows } from './round-with-feedback.js';
 import { judgeRow, type RowTarget, rowTarget } from './rounded-row.js';
@@ -12,11 +13,11 @@ const CHANNELS = 16;
 /**
  * The damping with which rounding by the second moments of one half of the images leaves least on the other half.
  */
-export function chooseDamping(
+export function* chooseDamping(
   rows: ScaledRows,
   bits: WeightBits,
   [fit, check]: readonly [SecondMoments, SecondMoments],
-): number {
+): InPieces<number> {
   const some = pickChannels(rows);
   const inputs = some.values.length / some.scales.length;
   const targets = Array.from(some.scales, (_, o) =>
@@ -25,7 +26,8 @@ export function chooseDamping(
   let best: number = DAMPINGS[0];
   let least = Number.POSITIVE_INFINITY;
   for (const damping of DAMPINGS) {
-    const integers = roundWithFeedback(some, weightRange(bits), fit.blocks, blockFactors(fit, damping));
+    const factors = yield* blockFactors(fit, damping);
+    const integers = yield* roundWithFeedback(some, weightRange(bits), fit.blocks, factors);
     const error = errorOn(check, targets, some.scales, integers);
     if (error >= least) continue;
     least = error;

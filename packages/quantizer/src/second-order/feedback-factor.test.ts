@@ -1,10 +1,11 @@
+import { finish } from '@cachequant/tensor';
 import { describe, expect, test } from 'vitest';
 import { correlatedRows, momentsOf } from '../__fixtures__/moments.js';
 import { feedbackFactor } from './feedback-factor.js';
 
 /** U D Uᵀ in the order of rounding, from the factor and the matrix it should give back. */
 function rebuilt(moments: Float32Array, size: number, damping: number): Float64Array {
-  const { order, feedback } = feedbackFactor(moments, size, damping);
+  const { order, feedback } = finish(feedbackFactor(moments, size, damping));
   const u = (j: number, k: number) => (j === k ? 1 : j < k ? feedback[k * size + j]! : 0);
   const damped = (i: number, j: number) => {
     const mean = order.reduce((sum, k) => sum + moments[k * size + k]!, 0) / size;
@@ -35,12 +36,12 @@ describe('feedbackFactor', () => {
 
   test('rounds inputs with the largest second moment first, equal ones as they come', () => {
     const moments = Float32Array.of(2, 0, 0, 0, 0, 9, 0, 0, 0, 0, 2, 0, 0, 0, 0, 5);
-    expect([...feedbackFactor(moments, 4, 0).order]).toEqual([1, 3, 0, 2]);
+    expect([...finish(feedbackFactor(moments, 4, 0)).order]).toEqual([1, 3, 0, 2]);
   });
 
   test('of independent inputs has no feedback', () => {
     const moments = Float32Array.of(2, 0, 0, 0, 9, 0, 0, 0, 1);
-    expect([...feedbackFactor(moments, 3, 0.1).feedback].every((share) => share === 0)).toBe(true);
+    expect([...finish(feedbackFactor(moments, 3, 0.1)).feedback].every((share) => share === 0)).toBe(true);
   });
 
   test.each([
@@ -48,11 +49,11 @@ describe('feedbackFactor', () => {
     ['of rank 1', () => momentsOf(Float32Array.of(1, -2, 3, 4, 0), 5).sums[0]!],
     ['of two equal inputs', () => momentsOf(Float32Array.of(1, 1, 2, 3, 4, 5, 5, 1, 0, 2), 5).sums[0]!],
   ])('of moments that are %s is finite without damping', (_, make) => {
-    expect(feedbackFactor(make(), 5, 0).feedback.every(Number.isFinite)).toBe(true);
+    expect(finish(feedbackFactor(make(), 5, 0)).feedback.every(Number.isFinite)).toBe(true);
   });
 
   test.each([Number.NaN, Number.POSITIVE_INFINITY])('refuses %f among the moments', (value) => {
-    expect(() => feedbackFactor(Float32Array.of(1, 0, 0, value), 2, 0.01)).toThrowError(
+    expect(() => finish(feedbackFactor(Float32Array.of(1, 0, 0, value), 2, 0.01))).toThrowError(
       expect.objectContaining({ code: 'calibration', got: String(value) }),
     );
   });

@@ -1,4 +1,4 @@
-import { CacheQuantError } from '@cachequant/tensor';
+import { CacheQuantError, type InPieces } from '@cachequant/tensor';
 
 /** How errors of inputs that were rounded already move those that are rounded after them. */
 export interface FeedbackFactor {
@@ -25,14 +25,18 @@ const SMALLEST_PIVOT = 1e-7;
  * @param damping ≥ 0
  * @throws CacheQuantError `calibration` when the moments are not finite
  */
-export function feedbackFactor(moments: Float32Array, size: number, damping: number): FeedbackFactor {
+export function* feedbackFactor(
+  moments: Float32Array,
+  size: number,
+  damping: number,
+): InPieces<FeedbackFactor> {
   requireFinite(moments);
   const diagonal = Float64Array.from({ length: size }, (_, k) => moments[k * size + k]!);
   const mean = diagonal.reduce((sum, value) => sum + value, 0) / size;
   const order = Int32Array.from({ length: size }, (_, k) => k);
   order.sort((a, b) => diagonal[b]! - diagonal[a]! || a - b);
   if (!(mean > 0)) return { order, feedback: new Float32Array(size * size) };
-  const lower = cholesky(moments, order, damping * mean, SMALLEST_PIVOT * mean);
+  const lower = yield* cholesky(moments, order, damping * mean, SMALLEST_PIVOT * mean);
   return { order, feedback: unitUpper(lower, size) };
 }
 
@@ -40,12 +44,18 @@ export function feedbackFactor(moments: Float32Array, size: number, damping: num
 const TOGETHER = 4;
 
 /** L of M = L Lᵀ, [size, size], where M is the matrix with rows and columns in reverse order of rounding. */
-function cholesky(moments: Float32Array, order: Int32Array, ridge: number, smallest: number): Float64Array {
+function* cholesky(
+  moments: Float32Array,
+  order: Int32Array,
+  ridge: number,
+  smallest: number,
+): InPieces<Float64Array> {
   const size = order.length;
   // Rows behind the last are zeros that the last sums may read.
   const lower = new Float64Array((size + TOGETHER) * size);
   const rest = new Float64Array(TOGETHER);
   for (let i = 0; i < size; i++) {
+    yield;
     const source = order[size - 1 - i]! * size;
     for (let first = 0; first <= i; first += TOGETHER) {
       const count = Math.min(TOGETHER, i + 1 - first);

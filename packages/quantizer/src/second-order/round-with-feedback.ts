@@ -1,3 +1,4 @@
+import type { InPieces } from '@cachequant/tensor';
 import { type IntegerRange, nearestInteger } from '../weight-quantization.js';
 import { type FeedbackFactor, feedbackFactor } from './feedback-factor.js';
 import type { InputBlock, SecondMoments } from './second-moments.js';
@@ -9,8 +10,10 @@ export interface ScaledRows {
 }
 
 /** The factor of each block. */
-export function blockFactors({ blocks, sums }: SecondMoments, damping: number): FeedbackFactor[] {
-  return blocks.map(({ size }, b) => feedbackFactor(sums[b]!, size, damping));
+export function* blockFactors({ blocks, sums }: SecondMoments, damping: number): InPieces<FeedbackFactor[]> {
+  const factors: FeedbackFactor[] = [];
+  for (const [b, { size }] of blocks.entries()) factors.push(yield* feedbackFactor(sums[b]!, size, damping));
+  return factors;
 }
 
 /**
@@ -18,15 +21,16 @@ export function blockFactors({ blocks, sums }: SecondMoments, damping: number): 
  * from it.
  * @returns [channels, inputs]
  */
-export function roundWithFeedback(
+export function* roundWithFeedback(
   rows: ScaledRows,
   range: IntegerRange,
   blocks: readonly InputBlock[],
   factors: readonly FeedbackFactor[],
-): Int8Array {
+): InPieces<Int8Array> {
   const integers = new Int8Array(rows.values.length);
   for (const [b, block] of blocks.entries()) {
     for (let first = 0; first < rows.scales.length; first += TOGETHER) {
+      yield;
       roundChannels(rows, range, block, factors[b]!, first, integers);
     }
   }

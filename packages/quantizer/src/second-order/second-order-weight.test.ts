@@ -1,3 +1,4 @@
+import { finish } from '@cachequant/tensor';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { normal } from '../__fixtures__/models.js';
@@ -34,7 +35,7 @@ describe('quantizeSecondOrder', () => {
         (width, seed, bits) => {
           const { rows, values, halves } = problem(width, seed);
           const plain = quantizeWeight(values, CHANNELS, bits);
-          const rounded = quantizeSecondOrder(values, CHANNELS, bits, halves);
+          const rounded = finish(quantizeSecondOrder(values, CHANNELS, bits, halves));
           const before = outputErrorOf(rows, values, plain.integers, plain.scales);
           const after = outputErrorOf(rows, values, rounded.integers, rounded.scales);
           expect(after).toBeLessThanOrEqual(before * (1 + 1e-4) + 1e-9);
@@ -49,7 +50,7 @@ describe('quantizeSecondOrder', () => {
     const zero = { integers: new Int8Array(values.length), scales: new Float32Array(CHANNELS).fill(1) };
     const power = outputErrorOf(rows, values, zero.integers, zero.scales);
     const plain = quantizeWeight(values, CHANNELS, 4);
-    const rounded = quantizeSecondOrder(values, CHANNELS, 4, halves);
+    const rounded = finish(quantizeSecondOrder(values, CHANNELS, 4, halves));
     const relative = ({ integers, scales }: typeof plain) =>
       outputErrorOf(rows, values, integers, scales) / power;
     expect(rounded.plainError).toBeCloseTo(relative(plain), 5);
@@ -66,7 +67,7 @@ describe('quantizeSecondOrder', () => {
       momentsOf(seen.subarray(200 * 48), 48),
     ] as const;
     const plain = quantizeWeight(values, CHANNELS, 4);
-    const rounded = quantizeSecondOrder(values, CHANNELS, 4, moments);
+    const rounded = finish(quantizeSecondOrder(values, CHANNELS, 4, moments));
     const unseen = rows.subarray(400 * 48);
     expect(outputErrorOf(unseen, values, rounded.integers, rounded.scales)).toBeLessThan(
       0.5 * outputErrorOf(unseen, values, plain.integers, plain.scales),
@@ -76,7 +77,7 @@ describe('quantizeSecondOrder', () => {
   test('stays within the range of its bits, with finite scales above zero', () => {
     for (const bits of [4, 7, 8] as const) {
       const { values, halves } = problem(40, 9, 16);
-      const { integers, scales } = quantizeSecondOrder(values, CHANNELS, bits, halves);
+      const { integers, scales } = finish(quantizeSecondOrder(values, CHANNELS, bits, halves));
       const { min, max } = weightRange(bits);
       expect(integers.every((q) => q >= min && q <= max)).toBe(true);
       expect(scales.every((scale) => scale > 0 && Number.isFinite(scale))).toBe(true);
@@ -89,7 +90,7 @@ describe('quantizeSecondOrder', () => {
   ])('keeps %s', (_, clear) => {
     const { values, halves } = problem(16, 2);
     clear(values);
-    const { integers, scales, error } = quantizeSecondOrder(values, CHANNELS, 4, halves);
+    const { integers, scales, error } = finish(quantizeSecondOrder(values, CHANNELS, 4, halves));
     expect(integers.subarray(0, 16).every((q) => q === 0)).toBe(true);
     expect(scales[0]).toBe(1);
     expect(error).toBeGreaterThanOrEqual(0);
@@ -99,7 +100,7 @@ describe('quantizeSecondOrder', () => {
     const { values } = problem(16, 2);
     const none = momentsOf(new Float32Array(32), 16);
     const plain = quantizeWeight(values, CHANNELS, 4);
-    const { integers, scales, error } = quantizeSecondOrder(values, CHANNELS, 4, [none, none]);
+    const { integers, scales, error } = finish(quantizeSecondOrder(values, CHANNELS, 4, [none, none]));
     expect({ integers, scales, error }).toEqual({ ...plain, error: 0 });
   });
 
@@ -107,7 +108,9 @@ describe('quantizeSecondOrder', () => {
     const rows = correlatedRows(2, 64, 1);
     const moments = momentsOf(rows, 64);
     const values = normal([CHANNELS, 64], 4).data;
-    const { scales, error, plainError } = quantizeSecondOrder(values, CHANNELS, 4, [moments, moments]);
+    const { scales, error, plainError } = finish(
+      quantizeSecondOrder(values, CHANNELS, 4, [moments, moments]),
+    );
     expect(scales.every(Number.isFinite)).toBe(true);
     expect(error).toBeLessThanOrEqual(plainError);
   });
@@ -115,11 +118,11 @@ describe('quantizeSecondOrder', () => {
   test('refuses moments that are not finite, and those of another layer', () => {
     const { values, halves } = problem(16, 2);
     const broken = momentsOf(new Float32Array(16).fill(Number.NaN), 16);
-    expect(() => quantizeSecondOrder(values, CHANNELS, 4, [halves[0], broken])).toThrowError(
+    expect(() => finish(quantizeSecondOrder(values, CHANNELS, 4, [halves[0], broken]))).toThrowError(
       expect.objectContaining({ code: 'calibration' }),
     );
     const other = problem(15, 2).halves;
-    expect(() => quantizeSecondOrder(values, CHANNELS, 4, other)).toThrowError(
+    expect(() => finish(quantizeSecondOrder(values, CHANNELS, 4, other))).toThrowError(
       expect.objectContaining({ code: 'shape', expected: '16 inputs', got: '15' }),
     );
   });
@@ -132,22 +135,26 @@ describe('roundWithFeedback', () => {
     for (let k = 0; k < 20; k++) diagonal[k * 21] = 1 + ((k * 7) % 5);
     const { integers, scales } = quantizeWeight(values, CHANNELS, bits);
     const moments = { blocks: [{ start: 0, size: 20 }], sums: [diagonal] };
-    const rounded = roundWithFeedback(
-      { values, scales },
-      weightRange(bits),
-      moments.blocks,
-      blockFactors(moments, 0.01),
+    const rounded = finish(
+      roundWithFeedback(
+        { values, scales },
+        weightRange(bits),
+        moments.blocks,
+        finish(blockFactors(moments, 0.01)),
+      ),
     );
     expect(rounded).toEqual(integers);
   });
 
   test('lets the second of two equal inputs make up for the first', () => {
     const moments = momentsOf(Float32Array.of(1, 1, 2, 2), 2);
-    const rounded = roundWithFeedback(
-      { values: Float32Array.of(0.4, 0.4), scales: Float32Array.of(1) },
-      weightRange(8),
-      moments.blocks,
-      blockFactors(moments, 1e-6),
+    const rounded = finish(
+      roundWithFeedback(
+        { values: Float32Array.of(0.4, 0.4), scales: Float32Array.of(1) },
+        weightRange(8),
+        moments.blocks,
+        finish(blockFactors(moments, 1e-6)),
+      ),
     );
     // 0.4 + 0.4 is nearer to 1 than to 0.
     expect([...rounded]).toEqual([0, 1]);
@@ -157,22 +164,26 @@ describe('roundWithFeedback', () => {
     const { values, halves } = problem(30, 3, 10);
     const [moments] = halves;
     const scales = new Float32Array(CHANNELS).fill(0.02);
-    const whole = roundWithFeedback(
-      { values, scales },
-      weightRange(4),
-      moments.blocks,
-      blockFactors(moments, 0.1),
+    const whole = finish(
+      roundWithFeedback(
+        { values, scales },
+        weightRange(4),
+        moments.blocks,
+        finish(blockFactors(moments, 0.1)),
+      ),
     );
     for (const [b, { start, size }] of moments.blocks.entries()) {
       const part = Float32Array.from({ length: CHANNELS * size }, (_, at) => {
         return values[Math.floor(at / size) * 30 + start + (at % size)]!;
       });
       const alone = { blocks: [{ start: 0, size }], sums: [moments.sums[b]!] };
-      const rounded = roundWithFeedback(
-        { values: part, scales },
-        weightRange(4),
-        alone.blocks,
-        blockFactors(alone, 0.1),
+      const rounded = finish(
+        roundWithFeedback(
+          { values: part, scales },
+          weightRange(4),
+          alone.blocks,
+          finish(blockFactors(alone, 0.1)),
+        ),
       );
       for (let o = 0; o < CHANNELS; o++) {
         expect(rounded.subarray(o * size, (o + 1) * size)).toEqual(

@@ -1,7 +1,7 @@
-import { CacheQuantError } from '@cachequant/tensor';
+import { CacheQuantError, type InPieces } from '@cachequant/tensor';
 import {
   type QuantizedWeight,
-  quantizeWeight,
+  quantizeWeightInPieces,
   type WeightBits,
   weightRange,
 } from '../weight-quantization.js';
@@ -35,28 +35,30 @@ export interface SecondOrderWeight extends QuantizedWeight {
  * @throws CacheQuantError `shape` when the moments are those of another layer, `calibration` when they are not
  * finite, and as `quantizeWeight`
  */
-export function quantizeSecondOrder(
+export function* quantizeSecondOrder(
   values: Float32Array,
   channels: number,
   bits: WeightBits,
   halves: MomentsByHalf,
-): SecondOrderWeight {
-  const plain = quantizeWeight(values, channels, bits);
+): InPieces<SecondOrderWeight> {
+  const plain = yield* quantizeWeightInPieces(values, channels, bits);
   const inputs = values.length / channels;
   for (const half of halves) requireFit(half, inputs);
-  const damping = chooseDamping({ values, scales: plain.scales }, bits, halves);
+  const damping = yield* chooseDamping({ values, scales: plain.scales }, bits, halves);
   const moments = mergeSecondMoments(...halves);
-  const factors = blockFactors(moments, damping);
-  const targets = rowsOf(values, channels).map((row) => rowTarget(moments, row));
-  const round = (scales: Float32Array) => {
-    const rounded = roundWithFeedback({ values, scales }, weightRange(bits), moments.blocks, factors);
-    return rowsOf(rounded, channels).map((row, o) => fitRow(moments, targets[o]!, row, scales[o]!));
+  const factors = yield* blockFactors(moments, damping);
+  const targets = yield* inTurn(rowsOf(values, channels), (row) => rowTarget(moments, row));
+  const round = function* (scales: Float32Array): InPieces<RoundedRow[]> {
+    const rounded = yield* roundWithFeedback({ values, scales }, weightRange(bits), moments.blocks, factors);
+    return yield* inTurn(rowsOf(rounded, channels), (row, o) =>
+      fitRow(moments, targets[o]!, row, scales[o]!),
+    );
   };
-  const before = rowsOf(plain.integers, channels).map((row, o) =>
+  const before = yield* inTurn(rowsOf(plain.integers, channels), (row, o) =>
     judgeRow(moments, targets[o]!, row, plain.scales[o]!),
   );
-  const first = round(plain.scales);
-  const second = round(Float32Array.from(first, ({ scale }) => scale));
+  const first = yield* round(plain.scales);
+  const second = yield* round(Float32Array.from(first, ({ scale }) => scale));
   const best = before.map((row, o) => leastError([row, first[o]!, second[o]!]));
   const power = targets.reduce((sum, target) => sum + target.power, 0);
   const relative = (rows: readonly RoundedRow[]) => {
@@ -64,6 +66,16 @@ export function quantizeSecondOrder(
     return power > 0 ? Math.max(0, total) / power : 0;
   };
   return { ...joined(best, inputs), damping, error: relative(best), plainError: relative(before) };
+}
+
+/** A piece for each row. */
+function* inTurn<A, B>(rows: readonly A[], compute: (row: A, index: number) => B): InPieces<B[]> {
+  const results: B[] = [];
+  for (const [o, row] of rows.entries()) {
+    yield;
+    results.push(compute(row, o));
+  }
+  return results;
 }
 
 function leastError(rows: readonly RoundedRow[]): RoundedRow {
