@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { GenerationRequest, Generator } from '@cachequant/pipeline';
 import { CacheQuantError, tensor } from '@cachequant/tensor';
@@ -49,4 +50,11 @@ test('evaluateImages goes on where it was stopped, and measures what an unbroken
   ]);
   expect(resumed).toEqual(whole);
   expect(whole.errorPerCall).toEqual([2]);
+});
+
+test('evaluationState takes a state that is nested too deep for none', async () => {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, 'result.json.partial'), `{"fingerprint":${'['.repeat(1e6)}`);
+  const state = await evaluationState(join(folder, 'result.json'), { folders: [], options: {} });
+  expect(await state.load()).toBeUndefined();
 });

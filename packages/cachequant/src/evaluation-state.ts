@@ -3,7 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { EvaluationSnapshot } from '@cachequant/evaluate';
 import { nodeStorage } from '@cachequant/runtime-node';
-import { readText, writeFile } from '@cachequant/tensor';
+import { parseJson, readText, writeFile } from '@cachequant/tensor';
 
 /** What a stopped evaluation goes on from: a file beside its result. */
 export interface EvaluationState {
@@ -46,7 +46,7 @@ interface Saved {
 /** A damaged state is as good as none. */
 function parse(text: string): Saved | undefined {
   try {
-    return JSON.parse(text) as Saved;
+    return parseJson(text, 'evaluation') as Saved;
   } catch {
     return undefined;
   }

@@ -1,5 +1,5 @@
 import { type ReportData, renderReport } from '@cachequant/report';
-import { CacheQuantError, readText, type Storage, writeFile } from '@cachequant/tensor';
+import { CacheQuantError, parseJson, readText, type Storage, writeFile } from '@cachequant/tensor';
 import { reportSchema } from './report-schema.js';
 
 /** In a bundle: what its report shows. */
@@ -25,7 +25,7 @@ export async function readReportData(bundle: Storage): Promise<ReportData> {
       hint: 'Bundles that `cachequant optimize` writes have it: optimize the model again',
     });
   }
-  const parsed = reportSchema.safeParse(parseJson(await readText(bundle, REPORT_DATA)));
+  const parsed = reportSchema.safeParse(parsedOrNothing(await readText(bundle, REPORT_DATA)));
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
   throw new CacheQuantError('bundle', 'the data of the report are damaged', {
@@ -42,9 +42,10 @@ function encodeValue(_: string, value: unknown): unknown {
   return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
 }
 
-function parseJson(text: string): unknown {
+/** What is no JSON, or too much of it, has none of the fields that are looked for. */
+function parsedOrNothing(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text, REPORT_DATA);
   } catch {
     return undefined;
   }

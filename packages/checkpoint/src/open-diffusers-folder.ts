@@ -1,4 +1,4 @@
-import { CacheQuantError, readText, type Storage } from '@cachequant/tensor';
+import { CacheQuantError, parseJson, readText, type Storage } from '@cachequant/tensor';
 import { openWeights } from './open-weights.js';
 import type { Component } from './single-file/open-single-file.js';
 
@@ -69,7 +69,7 @@ async function readObject(storage: Storage, path: string): Promise<Record<string
   }
   const text = await readText(storage, path);
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = parseJson(text, path);
     if (typeof value === 'object' && value !== null && !Array.isArray(value))
       return value as Record<string, unknown>;
   } catch {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { copyFile, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
+import { parseJson } from '@cachequant/tensor';
 import { z } from 'zod';
 import { type HubFile, isSafePath } from './repository-files.js';
 
@@ -117,7 +118,7 @@ const TREE = z.object({
 
 /** @returns undefined for what another version wrote, or what is damaged: it is listed again */
 function parseTree(text: string): HubFile[] | undefined {
-  const { data } = TREE.safeParse(parseJson(text));
+  const { data } = TREE.safeParse(parsedOrNothing(text));
   if (data === undefined) return undefined;
   return Object.entries(data.files).map(([path, { size, blob_id, lfs_sha256, lfs_size }]) => ({
     path,
@@ -128,9 +129,9 @@ function parseTree(text: string): HubFile[] | undefined {
   }));
 }
 
-function parseJson(text: string): unknown {
+function parsedOrNothing(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text, 'tree');
   } catch {
     return undefined;
   }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CacheQuantError } from '@cachequant/tensor';
+import { CacheQuantError, parseJson } from '@cachequant/tensor';
 import { ModelCache } from './cache.js';
 import { type ChosenFiles, chooseFiles } from './choose-files.js';
 import { checkSpace, onDisk } from './disk.js';
@@ -154,7 +154,7 @@ async function choose(
 
 function parseIndex(text: string): Record<string, unknown> {
   try {
-    const index: unknown = JSON.parse(text);
+    const index: unknown = parseJson(text, INDEX);
     if (typeof index === 'object' && index !== null && !Array.isArray(index))
       return index as Record<string, unknown>;
   } catch {

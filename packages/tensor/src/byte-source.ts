@@ -1,4 +1,5 @@
 import { CacheQuantError } from './errors.js';
+import { refuseLfsPointer } from './lfs-pointer.js';
 import type { Storage } from './storage.js';
 
 /** Bytes that are read in ranges, so that a model's weights need not be in memory. */
@@ -12,11 +13,12 @@ export interface ByteSource {
 
 /**
  * A file of a storage, read in ranges.
- * @throws CacheQuantError `storage` when there is no such file
+ * @throws CacheQuantError `storage` when there is no such file, or a pointer of Git LFS in its place
  */
 export async function openSource(storage: Storage, path: string): Promise<ByteSource> {
   const stat = await storage.stat(path);
   if (stat === undefined) throw new CacheQuantError('storage', 'there is no such file', { where: path });
+  await refuseLfsPointer(storage, path);
   return {
     name: path,
     size: stat.size,

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
+import { openSource } from './byte-source.js';
 import { refuseLfsPointer } from './lfs-pointer.js';
 import { memoryStorage } from './memory-storage.js';
 import { parseJson } from './parse-json.js';
@@ -20,6 +21,10 @@ describe('parseJson(text, where)', () => {
     ['a hundred megabytes of brackets', '['.repeat(1e8)],
   ])('refuses deep nesting of %s before it parses', (_, text) => {
     expect(() => parseJson(text, 'f')).toThrow(/^f: the JSON is nested too deep/);
+  });
+
+  it('revives values as JSON.parse does', () => {
+    expect(parseJson('{"a":[1]}', 'f', (_, value) => (value === 1 ? 2 : value))).toEqual({ a: [2] });
   });
 
   it('takes a hundred levels, and brackets in strings', () => {
@@ -52,4 +57,14 @@ describe('refuseLfsPointer(storage, path)', () => {
     await expect(refuseLfsPointer(storage, 'pointer')).rejects.toMatchObject({ code: 'storage' });
     for (const path of ['text', 'large', 'none']) await refuseLfsPointer(storage, path);
   });
+});
+
+test('openSource(storage, path) refuses a pointer in the place of weights, and takes files as small as one', async () => {
+  const storage = memoryStorage();
+  await writeFile(storage, 'model.onnx_data', POINTER);
+  await writeFile(storage, 'small', 'weights');
+  await expect(openSource(storage, 'model.onnx_data')).rejects.toThrow(
+    /model.onnx_data: this is a Git LFS pointer/,
+  );
+  expect((await openSource(storage, 'small')).size).toBe(7);
 });

@@ -10,13 +10,18 @@ const MOST_CONTAINERS = 4_000_000;
 /**
  * Parses JSON that somebody else wrote. Parsers and checks recurse, and an empty list takes two bytes in a file and
  * fifty in memory: so both are bounded before anything is made of the text.
+ * @param revive as of `JSON.parse`
  * @throws CacheQuantError `invalid-argument` for what is no JSON, nested more than 100 deep, or with more than
  * 4,000,000 lists and objects; `storage` for a Git LFS pointer
  */
-export function parseJson(text: string, where: string): unknown {
+export function parseJson(
+  text: string,
+  where: string,
+  revive?: (key: string, value: unknown) => unknown,
+): unknown {
   requireModest(text, where);
   try {
-    return JSON.parse(text);
+    return JSON.parse(text, revive);
   } catch (cause) {
     if (isLfsPointer(new TextEncoder().encode(text.slice(0, 1025)))) throw lfsPointerError(where);
     throw new CacheQuantError('invalid-argument', 'the file is not JSON', {

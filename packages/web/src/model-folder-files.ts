@@ -1,5 +1,5 @@
 import type { HttpStorage, KnownFile } from '@cachequant/runtime-web';
-import { readText } from '@cachequant/tensor';
+import { parseJson, readText } from '@cachequant/tensor';
 
 const INDEX = 'model_index.json';
 
@@ -23,7 +23,7 @@ const GRAPH_FILES = ['config.json', 'model.onnx', 'model.onnx_data', 'model.onnx
 export async function modelFolderFiles(storage: HttpStorage): Promise<Record<string, KnownFile>> {
   const index = await storage.find([INDEX]);
   if (index[INDEX] === undefined) return storage.find(GRAPH_FILES);
-  const parts = Object.entries(JSON.parse(await readText(storage, INDEX)) as Record<string, unknown>)
+  const parts = Object.entries(parseJson(await readText(storage, INDEX), INDEX) as Record<string, unknown>)
     .filter(([, value]) => Array.isArray(value))
     .map(([name]) => FOLDERS[name] ?? name);
   const candidates = parts.flatMap((part) => (FILES[part] ?? GRAPH_FILES).map((file) => `${part}/${file}`));

@@ -4,6 +4,7 @@ import { createNodeRuntime } from '@cachequant/runtime-node';
 import { isDeviceTensor, MersenneTwister, type Runtime, type Tensor, tensor } from '@cachequant/tensor';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cachequant, inRepository, temporaryFolder } from '../__fixtures__/command-line.js';
+import { fusedModel } from '../__fixtures__/fused-model.js';
 
 const MODEL = 'models/tiny/ddpm-unet/model.onnx';
 
@@ -87,6 +88,22 @@ describe('cut leaves nothing behind when it fails', () => {
     ]);
     expect(exitCode).toBe(1);
     expect(stderr).toContain('the graph has no place to cut');
+  });
+
+  test('a graph with the operators of a graphics card, which it names', async () => {
+    const out = join(temporaryFolder(), 'cut');
+    const { exitCode, stderr } = await cachequant(['cut', await fusedModel(), '--out', out]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(
+      /no place to cut .*\d+ NhwcConv.*\d+ SkipGroupNorm.*export it again without optimizations/,
+    );
+    expect(existsSync(out)).toBe(false);
+  });
+
+  test.skipIf(!existsSync('/proc/self'))('a folder of a read-only file system', async () => {
+    const { exitCode, stderr } = await cachequant(['cut', MODEL, '--out', '/proc/self/cut']);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('--out /proc/self/cut: the folder cannot be written');
   });
 
   test('a folder that cannot be written', async () => {

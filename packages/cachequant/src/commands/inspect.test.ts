@@ -1,7 +1,10 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createWeightFile, readModel, writeModel } from '@cachequant/onnx';
+import { nodeStorage } from '@cachequant/runtime-node';
 import { describe, expect, test } from 'vitest';
 import { cachequant, inRepository, temporaryFolder } from '../__fixtures__/command-line.js';
+import { fusedModel } from '../__fixtures__/fused-model.js';
 
 interface InspectionJson {
   readonly model: string;
@@ -104,6 +107,17 @@ describe('inspect', () => {
   });
 });
 
+test('inspect names the operators of a graphics card that hide the cuts, and says what to do', async () => {
+  const path = await fusedModel();
+  const { exitCode, stdout } = await cachequant(['inspect', path]);
+  expect(exitCode).toBe(0);
+  expect(stdout).toMatch(
+    /none found: operators that are not looked through: .*\d+ NhwcConv.*\d+ SkipGroupNorm.*no --optimize/,
+  );
+  const { stdout: json } = await cachequant(['inspect', path, '--json']);
+  expect(JSON.parse(json).graph).toMatchObject({ cuts: [], problem: expect.stringContaining('NhwcConv') });
+});
+
 describe('inspect of what is no model fails and says why', () => {
   test('a path with nothing there', async () => {
     await expectFailure(
@@ -133,6 +147,23 @@ describe('inspect of what is no model fails and says why', () => {
     const weights = join(folder, 'weights.bin');
     writeFileSync(weights, readFileSync(weights).subarray(0, 1000));
     await expectFailure(['inspect', join(folder, 'full.onnx')], 'weights.bin');
+  });
+
+  test('external weights in whose place Git LFS left a pointer', async () => {
+    const folder = temporaryFolder();
+    const model = await readModel(nodeStorage(inRepository('models/tiny/ddpm-unet')), 'model.onnx');
+    const weightFile = await createWeightFile(nodeStorage(folder), 'weights.bin', {
+      location: 'weights.bin',
+    });
+    await writeModel(nodeStorage(folder), 'model.onnx', model, { weightFile });
+    await weightFile.commit();
+    const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${'0'.repeat(64)}\nsize 1234\n`;
+    writeFileSync(join(folder, 'weights.bin'), pointer);
+    const { exitCode, stderr } = await cachequant(['inspect', join(folder, 'model.onnx')]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(
+      /weights\.bin: this is a Git LFS pointer, not the file itself\. Fetch .*git lfs pull/,
+    );
   });
 
   test('a shape that does not fit an input', async () => {

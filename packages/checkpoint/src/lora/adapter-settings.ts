@@ -1,4 +1,4 @@
-import { CacheQuantError } from '@cachequant/tensor';
+import { CacheQuantError, parseJson } from '@cachequant/tensor';
 
 /** Ranks and alphas that PEFT's metadata give for the layers of one part of a model. */
 interface PartSettings {
@@ -66,7 +66,7 @@ function matches(pattern: string, layer: string): boolean {
 function parseObject(text: string | undefined): Record<string, unknown> {
   if (text === undefined) return {};
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = parseJson(text, 'lora_adapter_metadata');
     return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
   } catch {
     return {};

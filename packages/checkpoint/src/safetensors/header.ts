@@ -1,4 +1,4 @@
-import { CacheQuantError } from '@cachequant/tensor';
+import { CacheQuantError, parseJson } from '@cachequant/tensor';
 import type { WeightDType } from '../weight-source.js';
 import { bytesPerElement } from '../weight-types.js';
 import { duplicateKey } from './duplicate-key.js';
@@ -52,7 +52,7 @@ export interface SafetensorsHeader {
  * @throws CacheQuantError `checkpoint-format`, or `unsupported` for element types that there is no computing with
  */
 export function parseHeader(bytes: Uint8Array, dataBytes: number, file: string): SafetensorsHeader {
-  const { __metadata__: metadata = {}, ...tensors } = parseJson(bytes, file);
+  const { __metadata__: metadata = {}, ...tensors } = parseHeaderJson(bytes, file);
   const entries = Object.entries(tensors).map(
     ([name, value]) => [name, parseEntry(value, `${file}: tensor '${name}'`)] as const,
   );
@@ -61,7 +61,7 @@ export function parseHeader(bytes: Uint8Array, dataBytes: number, file: string):
   return { metadata: checkMetadata(metadata, file), entries: new Map(entries) };
 }
 
-function parseJson(bytes: Uint8Array, file: string): Record<string, unknown> {
+function parseHeaderJson(bytes: Uint8Array, file: string): Record<string, unknown> {
   const where = `${file}: header`;
   let text: string;
   try {
@@ -77,7 +77,7 @@ function parseJson(bytes: Uint8Array, file: string): Record<string, unknown> {
   }
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text, where);
   } catch (cause) {
     throw malformed(where, 'is not JSON', { cause });
   }

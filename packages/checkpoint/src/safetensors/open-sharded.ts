@@ -1,4 +1,4 @@
-import { CacheQuantError, openSource, readText, type Storage } from '@cachequant/tensor';
+import { CacheQuantError, openSource, parseJson, readText, type Storage } from '@cachequant/tensor';
 import { type StoredWeight, StoredWeights } from '../stored-weights.js';
 import { duplicateKey } from './duplicate-key.js';
 import { openSafetensors, type SafetensorsFile } from './open-safetensors.js';
@@ -30,7 +30,7 @@ export async function openSharded(storage: Storage, prefix: string, index: strin
 function parseIndex(text: string, where: string): Record<string, string> {
   let index: unknown;
   try {
-    index = JSON.parse(text);
+    index = parseJson(text, where);
   } catch (cause) {
     throw malformed(where, 'is not JSON', undefined, cause);
   }

@@ -75,7 +75,8 @@ export async function prepareSource(
   const sample = declared.find(({ name }) => name === inputs.sample)!;
   requireBatch(sample, batch);
   const factor = folder.vaeDecoder ? vaeFactor(folder.vaeDecoder.config) : 1;
-  const geometry = sampleGeometry(sample, folder.denoiser.config, factor);
+  const latentChannels = folder.vaeDecoder?.config.latent_channels;
+  const geometry = sampleGeometry(sample, folder.denoiser.config, factor, latentChannels);
   const latentDims = sampleShape(geometry, recipe.width, recipe.height);
   const [, height, width] = latentDims.map((dim) => dim * factor) as [number, number, number];
   return {

@@ -61,6 +61,16 @@ describe('saveArtifact and loadArtifact', () => {
     await expect(loading).rejects.toThrow('damaged');
   });
 
+  it('refuse a structure that is nested too deep', async () => {
+    const storage = memoryStorage();
+    await saveArtifact(storage, PATH, {});
+    await writeFile(storage, `${PATH}.json`, `{"sha256":"","value":${'['.repeat(1e6)}`);
+    await expect(loadArtifact(storage, PATH)).rejects.toMatchObject({
+      code: 'storage',
+      cause: expect.objectContaining({ message: expect.stringContaining('nested too deep') }),
+    });
+  });
+
   it('refuse kinds of arrays that would not come back', async () => {
     const saving = saveArtifact(memoryStorage(), PATH, { array: new Uint16Array(2) });
     await expect(saving).rejects.toMatchObject({ code: 'internal', got: 'Uint16Array' });

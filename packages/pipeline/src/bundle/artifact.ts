@@ -1,4 +1,4 @@
-import { CacheQuantError, readText, type Storage, writeFile } from '@cachequant/tensor';
+import { CacheQuantError, parseJson, readText, type Storage, writeFile } from '@cachequant/tensor';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 
@@ -90,7 +90,7 @@ export async function loadArtifact<T>(storage: Storage, path: string): Promise<T
 
 function parseStructure(text: string, buffer: ArrayBuffer, where: string): Structure {
   try {
-    return JSON.parse(text, (_key, item: unknown) => {
+    return parseJson(text, where, (_key, item: unknown) => {
       if (has(item, '$number')) return Number((item as NumberReference).$number);
       return has(item, '$array') ? restore(item as ArrayReference, buffer) : item;
     }) as Structure;

@@ -3,6 +3,7 @@ import type { ConditioningEncoder, ConditioningFamily } from '../conditioning/co
 import { conditioningFamily, openConditioning } from '../conditioning/open-conditioning.js';
 import type { Denoiser } from '../denoise/denoiser.js';
 import { floatDenoiser } from '../denoise/float-denoiser.js';
+import { refuseFurtherChannels } from '../denoise/further-channels.js';
 import { type LatentDecoder, pixelDecoder, vaeDecoder } from '../images/latent-decoder.js';
 import { layerLocator } from '../model/lazy-locator.js';
 import { loadGraph } from '../model/load-graph.js';
@@ -65,13 +66,16 @@ export async function loadParts(
 }
 
 function requireChannels(
-  { denoiser: { config } }: ModelFolder,
+  { denoiser: { config }, vaeDecoder }: ModelFolder,
   { sampleInput }: Denoiser,
   decoder: LatentDecoder,
 ) {
   const [, channels] = sampleInput.dims;
   const known = typeof channels === 'number' ? channels : config.in_channels;
-  if (typeof known === 'number') decoder.requireChannels(known);
+  if (typeof known !== 'number') return;
+  const latents = vaeDecoder?.config.latent_channels ?? config.out_channels ?? undefined;
+  refuseFurtherChannels(known, latents, `denoiser input ${sampleInput.name}`);
+  decoder.requireChannels(known);
 }
 
 function withDecoder(folder: ModelFolder, model: string | undefined): ModelFolder {

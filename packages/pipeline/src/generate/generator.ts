@@ -167,7 +167,8 @@ async function encodeBefore(run: ImageRun, jobs: readonly ImageJob[]): Promise<n
 }
 
 function geometryOf({ denoiser, folder, decoder }: GeneratorParts): SampleGeometry {
-  return sampleGeometry(denoiser.sampleInput, folder.denoiser.config, decoder.factor);
+  const latentChannels = folder.vaeDecoder?.config.latent_channels;
+  return sampleGeometry(denoiser.sampleInput, folder.denoiser.config, decoder.factor, latentChannels);
 }
 
 function requestedSampler({ parts, defaults }: Settings, request: GenerationRequest): Sampler {

@@ -32,6 +32,26 @@ describe('sampleShape(geometry, width, height)', () => {
     );
   });
 
+  it.each([
+    [9, 4, 'a model for inpainting'],
+    [8, 4, 'a picture to edit'],
+    [5, 4, 'a depth map'],
+    [7, 4, 'a small picture to enlarge'],
+  ])('refuses %d channels where %d are predicted: %s', (channels, predicted, what) => {
+    const sample = input('sample', 'float32', ['B', channels, 'H', 'W']);
+    const config = { ...UNET, in_channels: channels, out_channels: predicted };
+    for (const latents of [undefined, predicted]) {
+      expect(() => sampleGeometry(sample, config, 8, latents)).toThrow(what);
+    }
+    const unsaid = input('sample', 'float32', ['B', 'C', 'H', 'W']);
+    expect(() => sampleGeometry(unsaid, config, 8)).toThrow(what);
+  });
+
+  it('takes a denoiser that predicts variances too', () => {
+    const sample = input('sample', 'float32', ['B', 3, 'H', 'W']);
+    expect(sampleGeometry(sample, { ...UNET, in_channels: 3, out_channels: 6 }, 1).channels).toBe(3);
+  });
+
   it('counts patches of a transformer', () => {
     const transformer = sampleGeometry(FREE, { in_channels: 4, sample_size: [16, 32], patch_size: 2 }, 1);
     expect(sampleShape(transformer, undefined, undefined)).toEqual([4, 16, 32]);

@@ -1,4 +1,5 @@
 import { CacheQuantError, type TensorInfo } from '@cachequant/tensor';
+import { refuseFurtherChannels } from '../denoise/further-channels.js';
 import type { DenoiserConfig } from '../model/component-configs.js';
 
 /** Which picture sizes a model can make. */
@@ -18,18 +19,17 @@ export interface SampleGeometry {
 export const LARGEST_PICTURE = 16_384;
 
 /**
+ * Which sizes a model can make, from its graph's sample input and its configuration.
  * @param sampleInput the denoiser's input [B, C, H, W]
  * @param factor pixels per latent
- * @throws CacheQuantError `unsupported` when neither graph nor configuration says how many channels there are
- */
-/**
- * Which sizes a model can make, from its graph's sample input and its configuration. Throws `unsupported`
- * where the sample is no picture of known channels.
+ * @param latentChannels that the decoder takes; undefined where samples are pixels
+ * @throws CacheQuantError `unsupported` where the sample is no picture of known channels, or holds more than the noise
  */
 export function sampleGeometry(
   sampleInput: TensorInfo,
   config: DenoiserConfig,
   factor: number,
+  latentChannels?: number,
 ): SampleGeometry {
   const [, graphChannels, ...size] = sampleInput.dims;
   const channels = typeof graphChannels === 'number' ? graphChannels : config.in_channels;
@@ -40,6 +40,8 @@ export function sampleGeometry(
       got: `[${sampleInput.dims}]`,
     });
   }
+  const where = `denoiser input ${sampleInput.name}`;
+  refuseFurtherChannels(channels, latentChannels ?? config.out_channels ?? undefined, where);
   const [height, width] = size.map((dim) => (typeof dim === 'number' ? dim : undefined));
   return {
     channels,

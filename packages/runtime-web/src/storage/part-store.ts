@@ -1,4 +1,4 @@
-import { type Storage, writeFile } from '@cachequant/tensor';
+import { parseJson, readText, type Storage, writeFile } from '@cachequant/tensor';
 import { concatenate } from '../fetch-bytes.js';
 
 /** Bytes of a part: what an interruption can cost at most, and what is written at once. */
@@ -28,7 +28,7 @@ export class PartStore {
   async entry(key: string): Promise<StoredFile | undefined> {
     const path = `${key}/entry.json`;
     if ((await this.#storage.stat(path)) === undefined) return undefined;
-    return JSON.parse(new TextDecoder().decode(await this.#storage.read(path))) as StoredFile;
+    return parseJson(await readText(this.#storage, path), path) as StoredFile;
   }
 
   async entries(): Promise<StoredFile[]> {
