@@ -77,7 +77,7 @@ export async function openStages(
     async unsaved(which, run) {
       const stage = namedStage(which);
       onStage?.(stage, false);
-      throwIfAborted(signal);
+      await takeTurns(signal);
       return during(stage, run);
     },
   };
