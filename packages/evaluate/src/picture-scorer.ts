@@ -1,4 +1,4 @@
-import { CacheQuantError, isDeviceTensor, type Session, tensor } from '@cachequant/tensor';
+import { CacheQuantError, readTensor, type Session, tensor } from '@cachequant/tensor';
 import type { RgbImage } from './rgb-image.js';
 
 /** A scorer's outputs for one picture, by name. */
@@ -39,8 +39,7 @@ export function pictureScorer(session: Session): PictureScorer {
       const results = await session.run({ [input.name]: pixels(picture) });
       const scores: Record<string, Float32Array> = {};
       for (const name of outputs) {
-        const value = results[name]!;
-        const { data } = isDeviceTensor(value) ? await value.read() : value;
+        const { data } = await readTensor(results[name]!);
         scores[name] = Float32Array.from(data as Float32Array);
       }
       return scores;

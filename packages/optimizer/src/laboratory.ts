@@ -15,8 +15,9 @@ import {
 import type { Sampler } from '@cachequant/samplers';
 import {
   CacheQuantError,
-  isDeviceTensor,
+  type Feeds,
   type Runtime,
+  readTensor,
   type Session,
   type Storage,
   type Tensor,
@@ -102,23 +103,38 @@ export async function sampleCalibration(
 }
 
 /** Runs a denoiser's graph, with further feeds, and returns the outputs asked for in memory. */
-export async function runGraph(
+export function runGraph(
   lab: Laboratory,
   session: Session,
   call: DenoiserCall,
   outputs: readonly string[],
   extra: Readonly<Record<string, Tensor>> = {},
 ): Promise<Record<string, Tensor<'float32'>>> {
+  return readOutputs(lab, session, callFeeds(session, call, extra), outputs);
+}
+
+/** What a denoiser's graph is fed at a call, with those further feeds that it takes. */
+export function callFeeds(
+  session: Session,
+  call: DenoiserCall,
+  extra: Readonly<Record<string, Tensor>> = {},
+): Feeds {
   const inputs = findDenoiserInputs(session.inputs, [CACHE_NAME, PREVIOUS_CACHE_NAME]);
   const declared = new Set(session.inputs.map((input) => input.name));
   const known = Object.entries(extra).filter(([name]) => declared.has(name));
-  const feeds = { ...denoiserFeeds(session, inputs, call), ...Object.fromEntries(known) };
+  return { ...denoiserFeeds(session, inputs, call), ...Object.fromEntries(known) };
+}
+
+/** Runs a graph and returns the outputs asked for in memory. */
+export async function readOutputs(
+  lab: Laboratory,
+  session: Session,
+  feeds: Feeds,
+  outputs: readonly string[],
+): Promise<Record<string, Tensor<'float32'>>> {
   const results = await session.run(feeds, { outputs, ...(lab.signal && { signal: lab.signal }) });
   const read: Record<string, Tensor<'float32'>> = {};
-  for (const name of outputs) {
-    const value = results[name]!;
-    read[name] = requireFloat(name, isDeviceTensor(value) ? await value.read() : value);
-  }
+  for (const name of outputs) read[name] = requireFloat(name, await readTensor(results[name]!));
   return read;
 }
 

@@ -2,15 +2,14 @@ import { FeatureMoments, type MomentsSnapshot } from '@cachequant/correction';
 import type { RgbImage } from '@cachequant/evaluate';
 import { cloneModel, type OnnxModel } from '@cachequant/onnx';
 import type { ActivationGridTable } from '@cachequant/quantizer';
-import { finishUnlessAborted } from '@cachequant/tensor';
+import { finishUnlessAborted, type TwoFold } from '@cachequant/tensor';
 import { formatOf, wideBitsOf } from './format.js';
-import { integerForm, SAMPLES_KEPT, sitesOf, withObservers } from './graphs/cached-graphs.js';
+import { integerForm, sitesOf, withObservers } from './graphs/cached-graphs.js';
 import { type DenoiserGraphs, makeDenoiserGraphs } from './graphs/denoiser-graphs.js';
 import { writeGraph, writeSharedWeights } from './graphs/float-graphs.js';
 import type { Laboratory } from './laboratory.js';
 import type { LayerChoice, LayerDecision } from './layers/decision.js';
-import { withFourBits } from './layers/four-bit-layers.js';
-import { planLayers, plannedLayers } from './layers/layer-plan.js';
+import { planLayers, plannedLayers, withFourBits } from './layers/layer-plan.js';
 import { measureLayers } from './layers/measure-layers.js';
 import { packWeights, withPackedFloats } from './layers/pack-weights.js';
 import { type PackedWeights, sortPacked } from './layers/packed-weights.js';
@@ -25,8 +24,6 @@ import type { StudyView } from './work/stage.js';
 import type { StageRunner } from './work/stage-runner.js';
 
 export { FLOAT_CACHED, FLOAT_FULL, INTEGER_FULL } from './work/graph-files.js';
-
-export type MomentHalves = readonly [FeatureMoments, FeatureMoments];
 
 /** What is known after the model was observed and its weights quantized, before a schedule is chosen. */
 export interface Study {
@@ -44,9 +41,9 @@ export interface Study {
   /** Undefined without integers. */
   readonly integers: { readonly packed: PackedWeights; readonly grids: ActivationGridTable } | undefined;
   /** Of the float model's cached tensor. */
-  readonly features: MomentHalves;
+  readonly features: TwoFold<FeatureMoments>;
   /** Of what a cached call is really given; the same as `features` without integers. */
-  readonly anchors: MomentHalves;
+  readonly anchors: TwoFold<FeatureMoments>;
   /** Pictures of the calibration images by the float model. */
   readonly references: readonly RgbImage[];
   readonly trajectory: FloatTrajectory;
@@ -93,7 +90,7 @@ export async function studyDenoiser(
   });
   const window = Math.min(lab.sampler.calls, 4 * lab.recipe.interval);
   const observation = await runner.stage({ kind: 'observe' }, () =>
-    observeFull(lab, FLOAT_OBSERVED, sites, window, SAMPLES_KEPT),
+    observeFull(lab, FLOAT_OBSERVED, sites, window),
   );
   const references = await runner.stage({ kind: 'references' }, () => pictures(lab, observation.latents));
   const quantized = integers
@@ -139,7 +136,7 @@ async function quantizeFull(
   const decisions = given ?? withFourBits(measured?.decisions ?? possible, formatOf(lab.recipe));
   const rounded =
     lab.recipe.rounding === 'second-order'
-      ? await roundWeights(lab, runner, graphs, decisions, FLOAT_FULL, observation.trajectory)
+      ? await roundWeights({ lab, runner, graphs, trajectory: observation.trajectory }, decisions)
       : {};
   const known = [roundedWeights(lab, rounded), trialWeights(lab, measured?.records ?? {})];
   const quantized = await runner.stage({ kind: 'quantize' }, async () => {
@@ -180,6 +177,6 @@ async function pictures(lab: Laboratory, latents: Float32Array): Promise<RgbImag
   return made;
 }
 
-function restored([even, odd]: readonly [MomentsSnapshot, MomentsSnapshot]): MomentHalves {
+function restored([even, odd]: TwoFold<MomentsSnapshot>): TwoFold<FeatureMoments> {
   return [FeatureMoments.restore(even), FeatureMoments.restore(odd)];
 }

@@ -27,7 +27,6 @@ export {
   type SecondMoments,
   secondMomentBytes,
 } from './second-order/second-moments.js';
-export type { MomentsByHalf } from './second-order/second-order-weight.js';
 export { shareZeroPoints } from './shared-zero-point.js';
 export { storeEmbeddings } from './stored-embedding.js';
 export type { IntegerTarget, KernelScales } from './targets/integer-target.js';

@@ -1,7 +1,8 @@
 import { readWeight, type Weight, type WeightData, weightOf } from '@cachequant/onnx';
-import { finishUnlessAborted, packInt4, tensor } from '@cachequant/tensor';
+import { finishUnlessAborted, packInt4, type TwoFold, tensor } from '@cachequant/tensor';
 import type { Layer } from './layers.js';
-import { type MomentsByHalf, quantizeSecondOrder } from './second-order/second-order-weight.js';
+import type { SecondMoments } from './second-order/second-moments.js';
+import { quantizeSecondOrder } from './second-order/second-order-weight.js';
 import { type QuantizedWeight, quantizeWeightInPieces, type WeightBits } from './weight-quantization.js';
 
 /** A layer's parameters as the integer graphs use them. */
@@ -30,7 +31,7 @@ export interface PackOptions {
   readonly purpose: 'compute' | 'storage';
   readonly sink: WeightSink;
   /** Of the layer's inputs: the weight is rounded so that its outputs change least. */
-  readonly moments?: MomentsByHalf | undefined;
+  readonly moments?: TwoFold<SecondMoments> | undefined;
   /** Stops between the channels. */
   readonly signal?: AbortSignal | undefined;
 }

@@ -43,8 +43,10 @@ export {
   type DeviceTensor,
   elementCount,
   isDeviceTensor,
+  readTensor,
   type Tensor,
   type TensorInfo,
   tensor,
 } from './tensor.js';
 export { TorchGenerator } from './torch-random.js';
+export type { TwoFold } from './two-fold.js';

@@ -60,3 +60,8 @@ export function tensor<D extends DType>(dtype: D, dims: readonly number[], data?
 export function isDeviceTensor(value: Tensor | DeviceTensor): value is DeviceTensor {
   return 'read' in value;
 }
+
+/** A tensor with its elements in memory; one on a device is copied, and stays there until it is disposed of. */
+export async function readTensor(value: Tensor | DeviceTensor): Promise<Tensor> {
+  return isDeviceTensor(value) ? value.read() : value;
+}

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createNodeRuntime } from '@cachequant/runtime-node';
-import { isDeviceTensor, MersenneTwister, type Runtime, type Tensor, tensor } from '@cachequant/tensor';
+import { MersenneTwister, type Runtime, readTensor, type Tensor, tensor } from '@cachequant/tensor';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cachequant, inRepository, temporaryFolder } from '../__fixtures__/command-line.js';
 import { fusedModel } from '../__fixtures__/fused-model.js';
@@ -21,7 +21,7 @@ describe('cut', () => {
     try {
       const outputs = await session.run(feeds);
       const read = Object.entries(outputs).map(
-        async ([name, value]) => [name, isDeviceTensor(value) ? await value.read() : value] as const,
+        async ([name, value]) => [name, await readTensor(value)] as const,
       );
       return Object.fromEntries(await Promise.all(read));
     } finally {

@@ -12,13 +12,7 @@ import {
 import type { ActivationGridTable } from '@cachequant/quantizer';
 import { uniformSchedule } from '@cachequant/scheduler';
 import { finishUnlessAborted } from '@cachequant/tensor';
-import {
-  foldCorrection,
-  integerForm,
-  SAMPLES_KEPT,
-  sitesOf,
-  withObservers,
-} from '../graphs/cached-graphs.js';
+import { foldCorrection, integerForm, sitesOf, withObservers } from '../graphs/cached-graphs.js';
 import { readGraph, writeGraph } from '../graphs/float-graphs.js';
 import { observeCached } from '../observe/observe-cached.js';
 import { FLOAT_CACHED, FLOAT_FULL, INTEGER_FULL, type Study } from '../study.js';
@@ -177,5 +171,5 @@ async function gridsAlong(
   }
   const cached = `float/cached-${name}-observed.onnx`;
   await writeGraph(lab.work, cached, withObservers(float, sites, graphs.cached, lab.calibration.length));
-  return observeCached(lab, study.trajectory, cached, refreshSteps, sites, SAMPLES_KEPT);
+  return observeCached(lab, study.trajectory, { graph: cached, refreshSteps, sites });
 }

@@ -25,9 +25,10 @@ import {
   toFloatGraph,
   toIntegerGraph,
 } from '@cachequant/quantizer';
-import { isDeviceTensor, MersenneTwister, type Tensor, tensor, throwIfAborted } from '@cachequant/tensor';
+import { MersenneTwister, type Tensor, tensor, throwIfAborted } from '@cachequant/tensor';
 import { wideBitsOf } from '../format.js';
-import { type Laboratory, loadGraph } from '../laboratory.js';
+import type { Laboratory } from '../laboratory.js';
+import { observe } from '../observe/observe.js';
 import { type ComponentName, componentFolder, FLOAT_GRAPH } from './component.js';
 
 const CALL_INDEX = 'call_index';
@@ -97,7 +98,7 @@ export async function integerComponent(
   const layers = findLayers(model.graph);
   const computed = layers.filter((layer) => floatReason(model.graph, shapes, layer) === undefined);
   if (computed.length === 0) return undefined;
-  const grids = await observe(lab, model, activationSites(computed), shapes, inputs);
+  const grids = await observeGrids(lab, model, activationSites(computed), shapes, inputs);
   const bits = wideBitsOf(lab.recipe.target);
   return writeComponent(lab, componentFolder(name, 'integers'), async (add) => {
     const compute = new Map<string, PackedWeight>();
@@ -122,7 +123,7 @@ export async function integerComponent(
   });
 }
 
-async function observe(
+async function observeGrids(
   lab: Laboratory,
   model: OnnxModel,
   sites: readonly string[],
@@ -137,24 +138,17 @@ async function observe(
   });
   const path = 'components/observed/model.onnx';
   await writeComponent(lab, 'components/observed', async () => ({ 'model.onnx': observed }));
-  const session = await loadGraph(lab, path);
   const statistics = new ActivationStatistics(1, sites, SAMPLES);
   try {
-    for (const input of inputs) {
-      const feeds = { [session.inputs[0]!.name]: input };
-      const found = await session.run(feeds, {
-        outputs: [OBSERVATIONS_OUTPUT],
-        ...(lab.signal && { signal: lab.signal }),
-      });
-      const value = found[OBSERVATIONS_OUTPUT]!;
-      const read = isDeviceTensor(value) ? await value.read() : value;
-      statistics.record(0, read.data as Float32Array);
-    }
+    return await observe(lab, path, inputs, {
+      outputs: [OBSERVATIONS_OUTPUT],
+      feeds: (session, input) => ({ [session.inputs[0]!.name]: input }),
+      record: (results) => statistics.record(0, results[OBSERVATIONS_OUTPUT]!.data),
+      result: () => statistics.grids(),
+    });
   } finally {
-    await session.dispose();
     await lab.work.remove('components/observed');
   }
-  return statistics.grids();
 }
 
 /** A part runs once an image: the only row of its tables is a constant, which the runtime folds. */

@@ -1,5 +1,5 @@
 import { loadGraph } from '@cachequant/pipeline/internals';
-import { isDeviceTensor, type Session, type Storage, type Tensor } from '@cachequant/tensor';
+import { readTensor, type Session, type Storage, type Tensor } from '@cachequant/tensor';
 import type { Laboratory } from '../laboratory.js';
 import type { ComponentAttempt, ComponentForm } from './component.js';
 
@@ -62,8 +62,7 @@ async function run(
   feeds: Readonly<Record<string, Tensor>>,
   output: string,
 ): Promise<Tensor> {
-  const value = (await session.run(feeds, { outputs: [output] }))[output]!;
-  return isDeviceTensor(value) ? value.read() : value;
+  return readTensor((await session.run(feeds, { outputs: [output] }))[output]!);
 }
 
 async function timed(work: () => Promise<unknown>): Promise<number> {

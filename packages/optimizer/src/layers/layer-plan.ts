@@ -1,5 +1,6 @@
 import { floatReason } from '@cachequant/quantizer';
 import { CacheQuantError } from '@cachequant/tensor';
+import type { Format } from '../format.js';
 import type { DenoiserGraphs, StudiedGraph } from '../graphs/denoiser-graphs.js';
 import { type BundlePlan, wrongPlan } from '../plan-file.js';
 import type { LayerChoice, LayerDecision, LayerTimes } from './decision.js';
@@ -82,4 +83,18 @@ function requireKnown({ layers }: StudiedGraph, keepFloat: readonly string[]): v
     expected: `parts of layer names such as ${layers[0]?.id}`,
     got: unknown,
   });
+}
+
+/**
+ * With 4-bit weights, the layers that compute in integers store theirs so. The first and the last layer stay in
+ * float, and products of a few vectors, such as those of the timestep, in 8 bits, as without.
+ */
+export function withFourBits(
+  decisions: readonly LayerDecision[],
+  format: Format | undefined,
+): readonly LayerDecision[] {
+  if (format?.weightBits !== 4) return decisions;
+  return decisions.map((decision) =>
+    decision.compute === 'integer' ? { ...decision, storage: 'int4' } : decision,
+  );
 }

@@ -8,7 +8,7 @@ import {
 } from '@cachequant/onnx';
 import type { BundleManifest } from '@cachequant/pipeline/internals';
 import { type IntegerTarget, integerKernels, onnxRuntimeTarget } from '@cachequant/quantizer';
-import { isDeviceTensor, type Runtime, type Storage, tensor } from '@cachequant/tensor';
+import { type Runtime, readTensor, type Storage, tensor } from '@cachequant/tensor';
 
 /** The activation scales of one integer layer, one for each network call; null where the layer does not run. */
 export interface LayerScales {
@@ -109,8 +109,7 @@ async function valuesAt(
       const feeds = { [CALL_INDEX_INPUT]: tensor('int64', [], BigInt64Array.of(BigInt(call))) };
       const results = await session.run(feeds);
       for (const name of computed) {
-        const value = results[name]!;
-        const { data } = isDeviceTensor(value) ? await value.read() : value;
+        const { data } = await readTensor(results[name]!);
         values.set(`${call} ${name}`, (data as Float32Array)[0]!);
       }
     }

@@ -1,7 +1,7 @@
 import { extractSubgraph } from '@cachequant/onnx';
 import type { Layer } from '@cachequant/quantizer';
 import { findLayers } from '@cachequant/quantizer';
-import { elementCount, isDeviceTensor, type Session, type Tensor, tensor } from '@cachequant/tensor';
+import { elementCount, readTensor, type Session, type Tensor, tensor } from '@cachequant/tensor';
 import { integerForm } from '../graphs/cached-graphs.js';
 import { exposeTensors } from '../graphs/corrected-layers.js';
 import { readGraph, writeGraph } from '../graphs/float-graphs.js';
@@ -130,7 +130,7 @@ async function runLayer(
   const index = session.inputs.find(({ name }) => name !== input);
   const feeds = { [input]: value, ...(index && { [index.name]: callIndex(call) }) };
   const result = (await session.run(feeds, { outputs: [output] }))[output]!;
-  return (isDeviceTensor(result) ? await result.read() : result).data as Float32Array;
+  return (await readTensor(result)).data as Float32Array;
 }
 
 function callIndex(call: number): Tensor {

@@ -1,12 +1,13 @@
 import { createWeightFile } from '@cachequant/onnx';
-import { type Layer, type PackedWeight, packWeight } from '@cachequant/quantizer';
-import { throwIfAborted } from '@cachequant/tensor';
+import { type Layer, type PackedWeight, packWeight, type SecondMoments } from '@cachequant/quantizer';
+import { type TwoFold, throwIfAborted } from '@cachequant/tensor';
 import type { DenoiserGraphs } from '../graphs/denoiser-graphs.js';
 import { readGraph } from '../graphs/float-graphs.js';
 import type { Laboratory } from '../laboratory.js';
 import { type MomentWave, momentWaves } from '../observe/moment-waves.js';
 import { observeMoments } from '../observe/observe-moments.js';
 import type { FloatTrajectory } from '../observe/trajectory.js';
+import { FLOAT_FULL } from '../work/graph-files.js';
 import type { StageRunner } from '../work/stage-runner.js';
 import type { LayerDecision } from './decision.js';
 import type { PackOptions } from './pack-weights.js';
@@ -18,26 +19,30 @@ export interface RoundedWeight {
   readonly packed: PackedWeight;
 }
 
+/** What rounding works on. */
+export interface RoundingContext {
+  readonly lab: Laboratory;
+  readonly runner: StageRunner;
+  readonly graphs: DenoiserGraphs;
+  readonly trajectory: FloatTrajectory;
+}
+
 /**
  * Rounds the 4-bit weights by the second moments of their layers' inputs, wave by wave; each wave is a stage, which
  * a stopped run does not repeat. Layers whose inputs cannot be observed are left to plain rounding.
  * @returns by layer id
  */
 export async function roundWeights(
-  lab: Laboratory,
-  runner: StageRunner,
-  graphs: DenoiserGraphs,
+  { lab, runner, graphs, trajectory }: RoundingContext,
   decisions: readonly LayerDecision[],
-  floatGraph: string,
-  trajectory: FloatTrajectory,
 ): Promise<Record<string, RoundedWeight>> {
   const chosen = new Set(decisions.filter(({ storage }) => storage === 'int4').map(({ id }) => id));
   const layers = graphs.full.layers.filter(({ id }) => chosen.has(id));
   const rounded: Record<string, RoundedWeight> = {};
   for (const [i, wave] of momentWaves(layers, graphs.full.shapes).entries()) {
     const made = await runner.stage({ kind: 'round', part: i }, async () => {
-      const path = `rounded/${i}.bin`;
-      return roundWave(lab, layers, wave, path, floatGraph, trajectory);
+      const moments = await observeMoments(lab, trajectory, await readGraph(lab.work, FLOAT_FULL), wave);
+      return roundWave(lab, layers, { wave, moments, path: `rounded/${i}.bin` });
     });
     Object.assign(rounded, made);
   }
@@ -55,15 +60,20 @@ export function roundedWeights(
   };
 }
 
+/** A wave whose layers' inputs were observed. */
+interface ObservedWave {
+  readonly wave: MomentWave;
+  /** By site. */
+  readonly moments: readonly TwoFold<SecondMoments>[];
+  /** Takes the rounded weights. */
+  readonly path: string;
+}
+
 async function roundWave(
   lab: Laboratory,
   layers: readonly Layer[],
-  wave: MomentWave,
-  path: string,
-  floatGraph: string,
-  trajectory: FloatTrajectory,
+  { wave, moments, path }: ObservedWave,
 ): Promise<Record<string, RoundedWeight>> {
-  const moments = await observeMoments(lab, trajectory, await readGraph(lab.work, floatGraph), wave);
   const file = await createWeightFile(lab.work, path, { location: 'weights.bin' });
   const rounded: Record<string, RoundedWeight> = {};
   try {

@@ -1,6 +1,8 @@
-import { channelLayout, FeatureMoments, type MomentsSnapshot } from '@cachequant/correction';
+import type { MomentsSnapshot } from '@cachequant/correction';
 import { allFinite, layerLocator } from '@cachequant/pipeline/internals';
 import { type ActivationGridTable, ActivationStatistics, OBSERVATIONS_OUTPUT } from '@cachequant/quantizer';
+import type { TwoFold } from '@cachequant/tensor';
+import { SAMPLES_KEPT } from '../graphs/cached-graphs.js';
 import {
   CACHE_NAME,
   type Laboratory,
@@ -9,12 +11,13 @@ import {
   runGraph,
   sampleCalibration,
 } from '../laboratory.js';
+import { CacheMoments } from './cache-moments.js';
 import { type FloatTrajectory, TrajectoryRecorder } from './trajectory.js';
 
 /** What one float pass over the calibration images leaves behind. */
 export interface FullObservation {
   /** Of the cached tensor; even and odd images apart, so that a fit can be checked on what it has not seen. */
-  readonly moments: readonly [MomentsSnapshot, MomentsSnapshot];
+  readonly moments: TwoFold<MomentsSnapshot>;
   readonly grids: ActivationGridTable | undefined;
   /** Final latents of the calibration images, one behind another. */
   readonly latents: Float32Array;
@@ -23,7 +26,8 @@ export interface FullObservation {
 
 /**
  * Runs the float model once over the calibration images, gathering the moments of the cached tensor and
- * the activations that the integer graph needs, and recording what later passes replay.
+ * the activations that the integer graph needs, and recording what later passes replay. It is no `observe`, since its
+ * calls are what sampling comes to.
  * @param sites tensors whose activations the graph's observers report; none in float
  */
 export async function observeFull(
@@ -31,12 +35,11 @@ export async function observeFull(
   graph: string,
   sites: readonly string[],
   window: number,
-  samplesKept: number,
 ): Promise<FullObservation> {
   const session = await loadGraph(lab, graph);
   const { calls } = lab.sampler;
-  const statistics = sites.length > 0 ? new ActivationStatistics(calls, sites, samplesKept) : undefined;
-  let halves: [FeatureMoments, FeatureMoments] | undefined;
+  const statistics = sites.length > 0 ? new ActivationStatistics(calls, sites, SAMPLES_KEPT) : undefined;
+  const moments = new CacheMoments({ calls, window });
   let current = 0;
   const latents: Float32Array[] = [];
   const recorder = new TrajectoryRecorder(lab);
@@ -48,10 +51,7 @@ export async function observeFull(
       // The sampling loop says so; statistics would only hide it.
       if (!allFinite(results[lab.output]!.data)) return results[lab.output]!;
       const features = results[CACHE_NAME]!;
-      const layout = channelLayout(features.dims);
-      halves ??= [momentsFor(calls, layout.channels, window), momentsFor(calls, layout.channels, window)];
-      if (call.call === 0) halves[current % 2]!.begin();
-      halves[current % 2]!.observe(call.call, features.data, layout);
+      moments.record({ image: current, call: call.call }, features);
       statistics?.record(call.call, results[OBSERVATIONS_OUTPUT]!.data);
       const prediction = results[lab.output]!;
       await recorder.add(call.sample, features, prediction);
@@ -65,8 +65,7 @@ export async function observeFull(
         current = image;
         recorder.begin(image);
       },
-      after: async (image, result) => {
-        halves![image % 2]!.end();
+      after: async (_, result) => {
         latents.push(result.data);
         await recorder.end();
       },
@@ -76,20 +75,11 @@ export async function observeFull(
     await session.dispose();
   }
   return {
-    moments: [halves![0].snapshot(), halves![1].snapshot()],
+    moments: moments.snapshot(),
     grids: statistics?.grids(),
     latents: joined(latents),
     trajectory: recorder.finish(),
   };
-}
-
-export function momentsFor(
-  calls: number,
-  channels: number,
-  window: number,
-  separateAnchors = false,
-): FeatureMoments {
-  return new FeatureMoments({ calls, channels, window: Math.min(window, calls), separateAnchors });
 }
 
 function joined(parts: readonly Float32Array[]): Float32Array {

@@ -2,14 +2,15 @@ import type { OnnxModel } from '@cachequant/onnx';
 import {
   addProducts,
   emptySecondMoments,
-  type MomentsByHalf,
   momentsGraph,
   momentsOutput,
+  type SecondMoments,
 } from '@cachequant/quantizer';
-import { MersenneTwister } from '@cachequant/tensor';
+import { MersenneTwister, type TwoFold } from '@cachequant/tensor';
 import { writeGraph } from '../graphs/float-graphs.js';
-import { type Laboratory, runGraph, withGraphs } from '../laboratory.js';
+import type { Laboratory } from '../laboratory.js';
 import type { MomentWave } from './moment-waves.js';
+import { observe, replayedFeeds } from './observe.js';
 import { type FloatTrajectory, replay } from './trajectory.js';
 
 /** Rows of each layer over all images and calls: some four for each input of a block. */
@@ -32,7 +33,7 @@ export async function observeMoments(
   trajectory: FloatTrajectory,
   full: OnnxModel,
   { sites }: MomentWave,
-): Promise<MomentsByHalf[]> {
+): Promise<TwoFold<SecondMoments>[]> {
   const calls = momentCalls(lab.sampler.calls);
   const generator = new MersenneTwister(2);
   const graph = momentsGraph(full, sites, {
@@ -44,22 +45,23 @@ export async function observeMoments(
   });
   await writeGraph(lab.work, GRAPH, graph);
   const moments = sites.map(
-    ({ blocks }) => [emptySecondMoments(blocks), emptySecondMoments(blocks)] as const,
+    ({ blocks }): TwoFold<SecondMoments> => [emptySecondMoments(blocks), emptySecondMoments(blocks)],
   );
-  const outputs = graph.graph.outputs.map(({ name }) => name);
-  await withGraphs(lab, { graph: GRAPH }, async ({ graph: session }) => {
-    for await (const { image, call } of replay(lab, trajectory, calls)) {
-      const products = await runGraph(lab, session, call, outputs);
+  const observed = await observe(lab, GRAPH, replay(lab, trajectory, calls), {
+    outputs: graph.graph.outputs.map(({ name }) => name),
+    feeds: replayedFeeds(),
+    record: (products, { image }) => {
       for (const [site, halves] of moments.entries()) {
         const half = halves[image % 2]!;
         for (const block of half.blocks.keys()) {
           addProducts(half, block, products[momentsOutput(site, block)]!.data);
         }
       }
-    }
+    },
+    result: () => moments,
   });
   await lab.work.remove(GRAPH);
-  return moments;
+  return observed;
 }
 
 /** The first call, the last, and others evenly between. */

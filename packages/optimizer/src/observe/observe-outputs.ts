@@ -5,10 +5,11 @@ import {
   channelLayout,
 } from '@cachequant/correction';
 import type { Layer } from '@cachequant/quantizer';
-import type { Session, Tensor } from '@cachequant/tensor';
-import { CACHE_NAME, type Laboratory, PREVIOUS_CACHE_NAME, runGraph, withGraphs } from '../laboratory.js';
+import type { Tensor, TwoFold } from '@cachequant/tensor';
+import type { Laboratory } from '../laboratory.js';
 import { readRecord, TensorRecorder, type TensorRecords } from '../work/tensor-records.js';
-import { anchorCalls, cachedCalls, type FloatTrajectory, type ReplayedCall, replay } from './trajectory.js';
+import { observe, replayedFeeds } from './observe.js';
+import { anchorFeeds, cachedCalls, type FloatTrajectory, type ReplayedCall, replay } from './trajectory.js';
 
 /** A layer whose output is corrected, with its bias, which the fit leaves out. */
 export interface CorrectedLayer {
@@ -26,10 +27,11 @@ export interface ExposedGraphs {
 
 type Floats = Tensor<'float32'>;
 
-/** Some calls of every recorded image, and what the graphs are fed at them beyond the call itself. */
+/** A graph at some calls of every recorded image, and what it is fed at them beyond the call itself. */
 interface Pass {
+  readonly graph: string;
   readonly calls: readonly number[];
-  readonly features: (replayed: ReplayedCall) => Promise<Record<string, Tensor>>;
+  readonly feeds?: ReturnType<typeof anchorFeeds>;
 }
 
 /**
@@ -45,12 +47,13 @@ export async function observeOutputs(
   graphs: ExposedGraphs,
   refreshSteps: readonly number[],
   corrected: readonly CorrectedLayer[],
-): Promise<Record<string, [AffineSnapshot, AffineSnapshot]>> {
+): Promise<Record<string, TwoFold<AffineSnapshot>>> {
   const { calls } = lab.sampler;
   const moments = new Map(
     corrected.map(({ layer }) => {
       const shape = { calls, channels: layer.outputChannels };
-      return [layer.id, [new AffineMoments(shape), new AffineMoments(shape)] as const];
+      const halves: TwoFold<AffineMoments> = [new AffineMoments(shape), new AffineMoments(shape)];
+      return [layer.id, halves];
     }),
   );
   const compare = (image: number, call: number, given: readonly Floats[], truth: readonly Floats[]) => {
@@ -60,23 +63,23 @@ export async function observeOutputs(
       moments.get(layer.id)![image % 2]!.observe(call, x, withoutBias(truth[i]!, bias, layout), layout);
     }
   };
-  const names = corrected.map(({ layer }) => layer.output);
-  const refreshes: Pass = { calls: refreshSteps, features: async () => ({}) };
-  const full = await record(lab, trajectory, graphs.integerFull, refreshes, names, 'full');
-  const cached: Pass = {
+  const run = passRunner(
+    lab,
+    trajectory,
+    corrected.map(({ layer }) => layer.output),
+  );
+  const refreshes = { calls: refreshSteps };
+  const cached = {
     calls: cachedCalls(lab, refreshSteps),
-    features: async ({ image, call }) => {
-      const [newest, previous] = anchorCalls(refreshSteps, call.call);
-      const anchorAt = async (at: number) => (await readRecord(lab.work, trajectory.images[image]!, at))[1]!;
-      return { [CACHE_NAME]: await anchorAt(newest), [PREVIOUS_CACHE_NAME]: await anchorAt(previous) };
-    },
+    feeds: anchorFeeds(lab, trajectory, refreshSteps),
   };
-  const reused = await record(lab, trajectory, graphs.integerCached, cached, names, 'cached');
-  for (const [graph, pass, given] of [
-    [graphs.floatCached, cached, reused],
-    [graphs.floatFull, refreshes, full],
+  const full = await record(lab, run, { graph: graphs.integerFull, ...refreshes }, 'full');
+  const reused = await record(lab, run, { graph: graphs.integerCached, ...cached }, 'cached');
+  for (const [pass, given] of [
+    [{ graph: graphs.floatCached, ...cached }, reused],
+    [{ graph: graphs.floatFull, ...refreshes }, full],
   ] as const) {
-    await run(lab, trajectory, graph, pass, names, async ({ image, call }, truth, index) => {
+    await run(pass, async (truth, { image, call }, index) => {
       compare(image, call.call, await readRecord(lab.work, given[image]!, index), truth);
     });
   }
@@ -86,19 +89,33 @@ export async function observeOutputs(
 
 const RECORDS = 'int8/outputs';
 
-/** Runs a pass and keeps its outputs on disk, one file for each image, one record for each call. */
-async function record(
-  lab: Laboratory,
-  trajectory: FloatTrajectory,
-  graph: string,
+/** Runs a pass; `visit` gets the outputs in their order, and the index of the call in the pass. */
+type RunPass = (
   pass: Pass,
-  outputs: readonly string[],
-  name: string,
-): Promise<TensorRecords[]> {
+  visit: (results: readonly Floats[], replayed: ReplayedCall, index: number) => Promise<void>,
+) => Promise<void>;
+
+function passRunner(lab: Laboratory, trajectory: FloatTrajectory, outputs: readonly string[]): RunPass {
+  return ({ graph, calls, feeds }, visit) =>
+    observe(lab, graph, replay(lab, trajectory, calls), {
+      outputs,
+      feeds: replayedFeeds(feeds),
+      record: (results, replayed) =>
+        visit(
+          outputs.map((name) => results[name]!),
+          replayed,
+          calls.indexOf(replayed.call.call),
+        ),
+      result: () => undefined,
+    });
+}
+
+/** Runs a pass and keeps its outputs on disk, one file for each image, one record for each call. */
+async function record(lab: Laboratory, run: RunPass, pass: Pass, name: string): Promise<TensorRecords[]> {
   const finished: TensorRecords[] = [];
   let recorder: TensorRecorder | undefined;
   try {
-    await run(lab, trajectory, graph, pass, outputs, async ({ image }, results, index) => {
+    await run(pass, async (results, { image }, index) => {
       recorder ??= new TensorRecorder(lab.work, `${RECORDS}/${name}-${image}.bin`);
       await recorder.add(results);
       if (index < pass.calls.length - 1) return;
@@ -109,28 +126,6 @@ async function record(
   } finally {
     await recorder?.abort();
   }
-}
-
-async function run(
-  lab: Laboratory,
-  trajectory: FloatTrajectory,
-  graph: string,
-  { calls, features }: Pass,
-  outputs: readonly string[],
-  visit: (replayed: ReplayedCall, results: readonly Floats[], index: number) => Promise<void>,
-): Promise<void> {
-  await withGraphs(lab, { graph }, async ({ graph: session }: { readonly graph: Session }) => {
-    let index = 0;
-    for await (const replayed of replay(lab, trajectory, calls)) {
-      const results = await runGraph(lab, session, replayed.call, outputs, await features(replayed));
-      await visit(
-        replayed,
-        outputs.map((name) => results[name]!),
-        index % calls.length,
-      );
-      index += 1;
-    }
-  });
 }
 
 function withoutBias(

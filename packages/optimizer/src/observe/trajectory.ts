@@ -6,7 +6,7 @@ import {
 } from '@cachequant/pipeline/internals';
 import type { Tensor } from '@cachequant/tensor';
 import { tensor, throwIfAborted } from '@cachequant/tensor';
-import type { Laboratory } from '../laboratory.js';
+import { CACHE_NAME, type Laboratory, PREVIOUS_CACHE_NAME } from '../laboratory.js';
 import { readRecord, recordBytes, TensorRecorder, type TensorRecords } from '../work/tensor-records.js';
 
 /**
@@ -133,6 +133,19 @@ function conditioningOf({ calibration, guidanceScale }: Laboratory, image: numbe
 export function cachedCalls(lab: Laboratory, refreshSteps: readonly number[]): number[] {
   const refreshes = new Set(refreshSteps);
   return Array.from({ length: lab.sampler.calls }, (_, call) => call).filter((call) => !refreshes.has(call));
+}
+
+/** What the cached graph is given in float: the cached tensors of the last two refreshes before a call. */
+export function anchorFeeds(
+  lab: Laboratory,
+  { images }: FloatTrajectory,
+  refreshSteps: readonly number[],
+): (replayed: ReplayedCall) => Promise<Record<string, Tensor>> {
+  return async ({ image, call }) => {
+    const [newest, previous] = anchorCalls(refreshSteps, call.call);
+    const featuresAt = async (at: number) => (await readRecord(lab.work, images[image]!, at))[1]!;
+    return { [CACHE_NAME]: await featuresAt(newest), [PREVIOUS_CACHE_NAME]: await featuresAt(previous) };
+  };
 }
 
 /** The last refresh before a call and the one before that; the first stands for both until there are two. */

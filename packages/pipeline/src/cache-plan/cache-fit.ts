@@ -5,14 +5,12 @@ import {
   forecastResiduals,
   pureForecast,
 } from '@cachequant/correction';
-import type { InPieces } from '@cachequant/tensor';
+import type { InPieces, TwoFold } from '@cachequant/tensor';
 import type { CacheCorrectionKind } from './kinds.js';
 import { mergedMoments } from './schedules.js';
 
 /** Pulls towards plain extrapolation that are tried; relative to the variance of the cached tensor. */
 const SHRINKAGES = [0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1] as const;
-
-type Halves = readonly [FeatureMoments, FeatureMoments];
 
 /** What cached calls are fitted on. */
 export interface CacheFitData {
@@ -50,7 +48,10 @@ export function fitCache(
 export function* fitCacheOn(
   kind: CacheCorrectionKind,
   refreshSteps: readonly number[],
-  { features, anchors }: { readonly features: Halves; readonly anchors: Halves },
+  {
+    features,
+    anchors,
+  }: { readonly features: TwoFold<FeatureMoments>; readonly anchors: TwoFold<FeatureMoments> },
 ): InPieces<ForecastTables> {
   return fitCache(kind, refreshSteps, {
     features: mergedMoments(features),
@@ -60,7 +61,10 @@ export function* fitCacheOn(
 }
 
 /** The pull whose fit on one half of the images leaves the least on the other half, both ways. */
-export function* chooseShrinkage(refreshSteps: readonly number[], [even, odd]: Halves): InPieces<number> {
+export function* chooseShrinkage(
+  refreshSteps: readonly number[],
+  [even, odd]: TwoFold<FeatureMoments>,
+): InPieces<number> {
   if (even.trajectories === 0 || odd.trajectories === 0) return 0.1;
   let best = 0.1;
   let bestResidual = Number.POSITIVE_INFINITY;

@@ -7,7 +7,7 @@ import {
   tabulatedResiduals,
   uniformSchedule,
 } from '@cachequant/scheduler';
-import type { InPieces } from '@cachequant/tensor';
+import type { InPieces, TwoFold } from '@cachequant/tensor';
 import type { ScheduleKind } from './kinds.js';
 
 export interface ScheduleRequest {
@@ -60,7 +60,7 @@ function* forecastSchedule(request: ScheduleRequest): InPieces<number[]> {
 }
 
 /** One set of moments out of two halves. */
-export function mergedMoments(halves: readonly [FeatureMoments, FeatureMoments]): FeatureMoments {
+export function mergedMoments(halves: TwoFold<FeatureMoments>): FeatureMoments {
   const merged = FeatureMoments.restore(halves[0].snapshot());
   merged.merge(halves[1]);
   return merged;

@@ -1,4 +1,4 @@
-import { type DeviceTensor, isDeviceTensor, type Tensor, tensor } from '@cachequant/tensor';
+import { type DeviceTensor, readTensor, type Tensor, tensor } from '@cachequant/tensor';
 
 /** The conditional halves of cached tensors, each taken once, however many calls use it. */
 export class ConditionalHalves {
@@ -13,7 +13,7 @@ export class ConditionalHalves {
 }
 
 async function secondHalf(feature: Tensor | DeviceTensor): Promise<Tensor> {
-  const { dtype, dims, data } = isDeviceTensor(feature) ? await feature.read() : feature;
+  const { dtype, dims, data } = await readTensor(feature);
   const half = tensor(dtype, [dims[0]! / 2, ...dims.slice(1)]);
   // Both are of the dtype's array.
   half.data.set(data.subarray(data.length / 2) as never);

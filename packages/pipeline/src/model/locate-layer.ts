@@ -12,9 +12,9 @@ import {
 import {
   CacheQuantError,
   type DType,
-  isDeviceTensor,
   memoryStorage,
   type Runtime,
+  readTensor,
   type Storage,
   type Tensor,
 } from '@cachequant/tensor';
@@ -57,8 +57,7 @@ export function layerLocator(runtime: Runtime, storage: Storage, path: string): 
           ...(signal && { signal }),
         });
         for (const { layer, output, limit } of probes) {
-          const value = outputs[output]!;
-          const { data } = isDeviceTensor(value) ? await value.read() : value;
+          const { data } = await readTensor(outputs[output]!);
           if (!(Number(data[0]) <= limit)) return layer;
         }
         return undefined;
@@ -121,8 +120,7 @@ function halfProbe(tensor: string, output: string): OnnxNode[] {
 
 async function inMemory(feeds: Parameters<LocateLayer>[0]): Promise<Record<string, Tensor>> {
   const read: Record<string, Tensor> = {};
-  for (const [name, value] of Object.entries(feeds))
-    read[name] = isDeviceTensor(value) ? await value.read() : value;
+  for (const [name, value] of Object.entries(feeds)) read[name] = await readTensor(value);
   return read;
 }
 

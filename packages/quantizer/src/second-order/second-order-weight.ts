@@ -1,4 +1,4 @@
-import { CacheQuantError, type InPieces } from '@cachequant/tensor';
+import { CacheQuantError, type InPieces, type TwoFold } from '@cachequant/tensor';
 import {
   type QuantizedWeight,
   quantizeWeightInPieces,
@@ -9,9 +9,6 @@ import { chooseDamping } from './choose-damping.js';
 import { blockFactors, roundWithFeedback } from './round-with-feedback.js';
 import { fitRow, judgeRow, type RoundedRow, rowTarget } from './rounded-row.js';
 import { mergeSecondMoments, type SecondMoments } from './second-moments.js';
-
-/** Second moments of even and of odd calibration images. */
-export type MomentsByHalf = readonly [SecondMoments, SecondMoments];
 
 export interface SecondOrderWeight extends QuantizedWeight {
   /** The one of `DAMPINGS` that left least on rows that the fit had not seen. */
@@ -39,7 +36,7 @@ export function* quantizeSecondOrder(
   values: Float32Array,
   channels: number,
   bits: WeightBits,
-  halves: MomentsByHalf,
+  halves: TwoFold<SecondMoments>,
 ): InPieces<SecondOrderWeight> {
   const plain = yield* quantizeWeightInPieces(values, channels, bits);
   const inputs = values.length / channels;
