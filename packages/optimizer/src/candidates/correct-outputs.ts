@@ -1,13 +1,21 @@
+import { AffineMoments, type AffineSnapshot, fitAffineCorrection } from '@cachequant/correction';
 import { type OnnxModel, readWeight } from '@cachequant/onnx';
 import type { OutputCorrection } from '@cachequant/quantizer';
+import type { TwoFold } from '@cachequant/tensor';
 import { foldCorrection, integerForm } from '../graphs/cached-graphs.js';
 import { exposeTensors, layersReadingCache } from '../graphs/corrected-layers.js';
 import { readGraph, writeGraph } from '../graphs/float-graphs.js';
 import { type CorrectedLayer, observeOutputs } from '../observe/observe-outputs.js';
 import { FLOAT_CACHED, FLOAT_FULL, type Study } from '../study.js';
 import { type Candidate, candidateKey } from './candidate.js';
-import { fitOutput, type OutputFit } from './output-fit.js';
 import { calibrationPsnr, type Variant } from './variant.js';
+
+/** What the quantization correction does for a layer, over the images it was fitted on. */
+export interface OutputFit extends OutputCorrection {
+  /** Mean squared error of the layer's output, integer against float, [calls]. */
+  readonly errorBefore: Float64Array;
+  readonly errorAfter: Float64Array;
+}
 
 /** The quantization correction of the layers that read the cached tensor, fitted and tried. */
 export interface CorrectedOutputs {
@@ -107,4 +115,12 @@ function withOutputs(model: OnnxModel, names: readonly string[]): OnnxModel {
   const copy = { ...model, graph: { ...model.graph, outputs: [...model.graph.outputs] } };
   exposeTensors(copy.graph, names);
   return copy;
+}
+
+/** Least squares over all images, kept everywhere: the paper's fit, but without the bias (see `observeOutputs`). */
+function fitOutput([even, odd]: TwoFold<AffineSnapshot>): OutputFit {
+  const merged = AffineMoments.restore(even);
+  merged.merge(AffineMoments.restore(odd));
+  const { scale, offset, residual, residualUncorrected } = fitAffineCorrection(merged);
+  return { scale, offset, errorBefore: residualUncorrected, errorAfter: residual };
 }
