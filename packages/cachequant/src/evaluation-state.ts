@@ -3,7 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { EvaluationSnapshot } from '@cachequant/evaluate';
 import { nodeStorage } from '@cachequant/runtime-node';
-import { parseJson, readText, writeFile } from '@cachequant/tensor';
+import { CacheQuantError, parseJson, readText, writeFile } from '@cachequant/tensor';
 
 /** What a stopped evaluation goes on from: a file beside its result. */
 export interface EvaluationState {
@@ -31,7 +31,8 @@ export async function evaluationState(
     async load() {
       if (!(await storage.stat(file))) return undefined;
       const saved = parse(await readText(storage, file));
-      return saved?.fingerprint === fingerprint ? saved.snapshot : undefined;
+      if (typeof saved?.fingerprint !== 'string') throw notOurs(join(dirname(out), file));
+      return saved.fingerprint === fingerprint ? saved.snapshot : undefined;
     },
     save: (snapshot) => writeFile(storage, file, JSON.stringify({ fingerprint, snapshot })),
     remove: () => storage.remove(file),
@@ -43,10 +44,17 @@ interface Saved {
   readonly snapshot: EvaluationSnapshot;
 }
 
-/** A damaged state is as good as none. */
-function parse(text: string): Saved | undefined {
+/** The file would be replaced, and removed at the end. */
+function notOurs(where: string): CacheQuantError {
+  return new CacheQuantError('storage', 'the file is not one that an evaluation has left there', {
+    where,
+    hint: 'Nothing was changed. Give the result another name with --out, or move the file',
+  });
+}
+
+function parse(text: string): Saved | null | undefined {
   try {
-    return parseJson(text, 'evaluation') as Saved;
+    return parseJson(text, 'evaluation') as Saved | null;
   } catch {
     return undefined;
   }

@@ -1,5 +1,6 @@
+import { addToBundle } from '@cachequant/optimizer';
 import { type ReportData, renderReport } from '@cachequant/report';
-import { CacheQuantError, parseJson, readText, type Storage, writeFile } from '@cachequant/tensor';
+import { CacheQuantError, parseJson, readText, type Storage } from '@cachequant/tensor';
 import { reportSchema } from './report-schema.js';
 
 /** In a bundle: what its report shows. */
@@ -9,8 +10,10 @@ export const REPORT_PAGE = 'report.html';
 
 /** Writes the report into a bundle, and what is needed to write it again. */
 export async function writeReport(bundle: Storage, data: ReportData): Promise<void> {
-  await writeFile(bundle, REPORT_DATA, `${JSON.stringify(data, encodeValue)}\n`);
-  await writeFile(bundle, REPORT_PAGE, renderReport(data));
+  await addToBundle(bundle, {
+    [REPORT_DATA]: `${JSON.stringify(data, encodeValue)}\n`,
+    [REPORT_PAGE]: renderReport(data),
+  });
 }
 
 /**

@@ -62,3 +62,12 @@ export async function resolveExternalData(
     weight.data = { kind: 'range', source, offset: data.offset, length: data.length };
   }
 }
+
+/** Where the weights of a model lie beside it, each once, as `normalizeLocation` gives them. */
+export function locationsOf(model: OnnxModel): string[] {
+  const locations = new Set<string>();
+  for (const { data } of allWeights(model)) {
+    if (data.kind === 'external') locations.add(normalizeLocation(data.location));
+  }
+  return [...locations];
+}

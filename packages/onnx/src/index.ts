@@ -44,7 +44,7 @@ export {
 } from './node.js';
 export { setOpset } from './opset.js';
 export { type ParseOptions, parseModel } from './parse-model.js';
-export { type ReadOptions, readModel, readModelFrom } from './read-model.js';
+export { externalLocations, type ReadOptions, readModel, readModelFrom } from './read-model.js';
 export { readWeight, readWeightBytes, weightOf } from './read-weight.js';
 export { type ReplaceOptions, replaceUses } from './replace-uses.js';
 export { byteLengthOfData, shapeConstants } from './shape-constants.js';

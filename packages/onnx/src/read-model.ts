@@ -1,5 +1,5 @@
 import { type ByteSource, openSource, type Storage } from '@cachequant/tensor';
-import { resolveExternalData } from './external-data.js';
+import { locationsOf, resolveExternalData } from './external-data.js';
 import { DEFAULT_LIMITS, type Limits } from './limits.js';
 import type { OnnxModel } from './model.js';
 import { parseFile } from './parse-model.js';
@@ -30,4 +30,16 @@ export async function readModel(
 export async function readModelFrom(source: ByteSource, options: ReadOptions = {}): Promise<OnnxModel> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   return parseFile(await scanModel(source, { limits, signal: options.signal }), limits);
+}
+
+/**
+ * The files beside a model that its weights lie in, relative to its folder; they need not be there.
+ * @throws CacheQuantError `onnx-format` also for a location that leaves the folder, `storage` for a missing model
+ */
+export async function externalLocations(
+  storage: Storage,
+  path: string,
+  options: ReadOptions = {},
+): Promise<string[]> {
+  return locationsOf(await readModelFrom(await openSource(storage, path), options));
 }

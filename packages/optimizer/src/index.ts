@@ -13,5 +13,8 @@ export { type OptimizationPlan, planOptimization } from './plan-optimization.js'
 export type { GivenConditioning } from './prepare/given-conditioning.js';
 export { type OptimizeOptions, parseRecipe, type Recipe } from './recipe.js';
 export type { VerifiedPicture } from './verify/verify.js';
+export { ownWork, removeWork, requireWorkPlace } from './work/own-work.js';
 export type { NamedStage, Stage } from './work/stage.js';
 export type { StageObserver, StageProgress } from './work/stage-runner.js';
+export { removeBundle, requireBundlePlace, startBundle } from './write/bundle-place.js';
+export { addToBundle } from './write/write-bundle.js';

@@ -24,6 +24,7 @@ import {
   openPoint,
   targetOf,
 } from './operating-points/explore.js';
+import type { OperatingTarget } from './operating-points/point.js';
 import { type BundlePlan, PLAN } from './plan-file.js';
 import type { GivenConditioning } from './prepare/given-conditioning.js';
 import { type OpenLaboratory, openLaboratory } from './prepare/open-laboratory.js';
@@ -32,16 +33,16 @@ import { type Study, studyDenoiser } from './study.js';
 import { measureOffCalibration } from './verify/off-calibration.js';
 import { verificationWarnings } from './verify/verification-warnings.js';
 import { type VerifiedPicture, verify } from './verify/verify.js';
+import { ownWork } from './work/own-work.js';
 import type { StageObserver } from './work/stage-runner.js';
 import { bundleCard, CARD, licenseOf } from './write/bundle-card.js';
+import { requireBundlePlace, startBundle } from './write/bundle-place.js';
 import { describeGraphs, describePlan, describeRecipe } from './write/describe-bundle.js';
 import {
   bytesUnder,
   copyComponents,
   denoiserBytes,
   finishBundle,
-  requireBundlePlace,
-  startBundle,
   writeDenoiser,
 } from './write/write-bundle.js';
 
@@ -105,12 +106,23 @@ export interface OptimizeSummary {
 export async function optimize(request: OptimizeRequest): Promise<OptimizeSummary> {
   // A plan has chosen its point; options that ask for another contradict it.
   const target = request.plan ? undefined : targetOf(request.options);
-  if (target) return optimizeFor(await exploreOperatingPoints(request, target), request);
+  if (target) return optimizeTowards(target, request);
   const opened = await openLaboratory(request);
   try {
     return await optimizeIn(opened, request);
   } finally {
     await opened.dispose();
+  }
+}
+
+/** Several laboratories work side by side in the folder, which is this run's alone all the while. */
+async function optimizeTowards(target: OperatingTarget, request: OptimizeRequest): Promise<OptimizeSummary> {
+  const lock = await request.work.lock('points');
+  try {
+    const own = { ...request, work: await ownWork(request.work) };
+    return await optimizeFor(await exploreOperatingPoints(own, target), own);
+  } finally {
+    await lock.release();
   }
 }
 
@@ -226,22 +238,21 @@ interface Finished
 
 async function writeBundle(
   request: OptimizeRequest,
-  { lab, prepared, sourceFingerprint, conditioningFingerprint }: OpenLaboratory,
+  { lab, prepared, watch, sourceFingerprint, conditioningFingerprint }: OpenLaboratory,
   study: Study,
   choice: Choice,
   { verification, offCalibration, components, floatGraphs, operatingPoints }: Finished,
 ): Promise<BundleManifest> {
   const { out, signal } = request;
-  const { storage: source, denoiser } = prepared.folder;
-  const { model } = denoiser;
-  await startBundle(out);
+  const source = prepared.folder.storage;
+  const owned = await startBundle(out);
   const replaced = components.filter(({ form }) => form !== 'as in the source');
-  await copyComponents(source, out, model, {
+  await copyComponents(source, owned, watch.files, {
     signal,
     work: lab.work,
     replaced: new Map(replaced.map(({ name, form }) => [name, componentFolder(name, form)])),
   });
-  const inputs = await writeDenoiser(lab.work, out, {
+  const inputs = await writeDenoiser(lab.work, owned, {
     full: choice.variant.full,
     cached: choice.variant.cached!.graph,
     weights: study.integers ? 'int8/weights.bin' : 'float/weights.bin',
@@ -254,11 +265,11 @@ async function writeBundle(
   });
   const planSource = { fingerprint: sourceFingerprint, conditioning: conditioningFingerprint };
   const plan = { ...describePlan(study, choice, planSource), components, operatingPoints };
-  await writeFile(out, PLAN, `${JSON.stringify(plan, null, 2)}\n`);
+  await writeFile(owned, PLAN, `${JSON.stringify(plan, null, 2)}\n`);
   const features = mergedMoments(study.features);
   const shrinkageOf = (refreshSteps: readonly number[]) =>
     finishUnlessAborted(chooseShrinkage(refreshSteps, study.anchors), signal);
-  await writePlanningData(out, {
+  await writePlanningData(owned, {
     moments: study.integers ? mergedMoments(study.anchors) : features,
     features,
     distances: features.distanceTable(),
@@ -267,15 +278,16 @@ async function writeBundle(
       fit: await shrinkageOf(choice.chosen.refreshSteps),
     },
   });
-  await writeFile(out, VERIFICATION, `${JSON.stringify(verification, null, 2)}\n`);
-  throwIfAborted(signal);
+  await writeFile(owned, VERIFICATION, `${JSON.stringify(verification, null, 2)}\n`);
+  // Last: what was copied is what the results were made from.
+  await watch.check(signal);
   const manifest = {
     createdBy: request.createdBy ?? 'cachequant',
     createdAt: (request.now ?? (() => new Date()))().toISOString(),
     source: {
       name: request.sourceName ?? 'model',
       fingerprint: sourceFingerprint,
-      denoiserBytes: await denoiserBytes(source, model),
+      denoiserBytes: await denoiserBytes(source, watch.files),
     },
     ...describeGraphs(study, choice, inputs, { floatVariants: floatGraphs.kept, components }),
     ...describeRecipe(study, choice),
@@ -297,8 +309,8 @@ async function writeBundle(
     manifest,
     verification,
     license: await licenseOf(source),
-    denoiserBytes: await bytesUnder(out, 'denoiser/'),
+    denoiserBytes: await bytesUnder(owned, 'denoiser/'),
   };
-  await writeFile(out, CARD, bundleCard(card));
-  return finishBundle(out, manifest);
+  await writeFile(owned, CARD, bundleCard(card));
+  return finishBundle(owned, manifest);
 }

@@ -64,6 +64,32 @@ describe('optimize refuses', () => {
     for (const lock of [await work.lock('work'), await out.lock('bundle')]) await lock.release();
   });
 
+  it.each([
+    ['unet/model.onnx', 'the denoiser'],
+    ['text_encoder/config.json', 'another part'],
+  ])('a model whose %s changes while it is optimized, and saves no stage of it', async (path) => {
+    const source = await modelCopy('fashion-sd');
+    const [work, out] = [memoryStorage(), memoryStorage()];
+    const bytes = await source.read(path);
+    const onStage = async () => {
+      // The same length, as a new version of the same network has it.
+      await source.remove(path);
+      await writeFile(
+        source,
+        path,
+        bytes.map((byte, i) => (i === bytes.length - 2 ? byte ^ 1 : byte)),
+      );
+    };
+    const request = { source, work, out, runtime, options: QUICK };
+    await expect(optimize({ ...request, onStage: () => void onStage() })).rejects.toMatchObject({
+      code: 'storage',
+      where: path,
+      message: expect.stringContaining('the model has changed'),
+    });
+    expect((await work.list()).filter((name) => name.startsWith('stages/'))).toEqual([]);
+    expect(await out.list()).toEqual([]);
+  });
+
   it('a denoiser that was cut short', async () => {
     const source = await modelCopy('fashion-sd');
     const whole = await source.read('unet/model.onnx');

@@ -3,12 +3,13 @@
 export { loadArtifact, saveArtifact } from './bundle/artifact.js';
 export { createBundleGenerator } from './bundle/bundle-generator.js';
 export { possibleSampler } from './bundle/calibrated-sampler.js';
-export { hashFile, hashModel, hashText } from './bundle/fingerprint.js';
+export { hashFile, hashText } from './bundle/fingerprint.js';
 export {
   type BundleManifest,
   FORMAT_VERSION,
   MANIFEST,
   readManifest,
+  sealManifest,
   VERIFICATION,
 } from './bundle/manifest.js';
 export { type OffCalibration, wordsOf } from './bundle/off-calibration.js';
@@ -62,6 +63,7 @@ export { type LatentDecoder, latentView, vaeDecoder, vaeFactor } from './images/
 export { fitLatentPreview } from './images/latent-preview.js';
 export { toRgbImages } from './images/rgb-image.js';
 export { layerLocator } from './model/lazy-locator.js';
+export { findGraph } from './model/find-graph.js';
 export { loadGraph } from './model/load-graph.js';
 export { type ModelFolder, openModelFolder } from './model/model-folder.js';
 export { allFinite, type LocateLayer } from './model/non-finite.js';

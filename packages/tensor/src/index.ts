@@ -16,6 +16,7 @@ export { packInt4, packUint4, unpackInt4, unpackUint4 } from './int4.js';
 export { isLfsPointer, lfsPointerError, refuseLfsPointer } from './lfs-pointer.js';
 export { type MemoryStorage, memoryStorage, type StorageFaults } from './memory-storage.js';
 export { MersenneTwister } from './mersenne-twister.js';
+export { type OwnedStorage, ownedPaths, ownedStorage } from './owned-storage.js';
 export { parseJson } from './parse-json.js';
 export type {
   Feeds,

@@ -20,7 +20,7 @@ export interface OpenedSource {
 }
 
 /** Files of a bundle that are for people. */
-const FOR_PEOPLE = new Set(['report.html', 'plan.json', 'verification.json', 'README.md']);
+const FOR_PEOPLE = new Set(['report.html', 'report.json', 'plan.json', 'verification.json', 'README.md']);
 
 /**
  * Looks what is there, without fetching more than that takes.

@@ -16,6 +16,7 @@ import { type AnalysedGraph, analyseGraph } from '../analysis/analysed-graph.js'
 import { feedInputs } from '../analysis/input-dims.js';
 import { hintsBeside } from '../analysis/size-hints.js';
 import { examples, type GlobalOptions } from '../command-context.js';
+import { type DeferredStorage, deferredStorage } from '../deferred-storage.js';
 import { type CliIo, writeJson, writeLines } from '../io.js';
 import { locateGraph, type ModelLocation } from '../model-location.js';
 import { requireWritableFolder } from '../output-folder.js';
@@ -63,6 +64,7 @@ async function cut(given: string, options: CutOptions, io: CliIo): Promise<void>
   const out = resolve(io.cwd, options.out);
   requireOtherFolder(location, out, options.out);
   await requireWritableFolder(out, `--out ${options.out}`);
+  await requireReplaceable(nodeStorage(out), options.out);
   const hints = await hintsBeside(location.storage);
   const analysed = await analyseGraph(location.storage, location.file, {
     hints,
@@ -71,7 +73,7 @@ async function cut(given: string, options: CutOptions, io: CliIo): Promise<void>
   });
   const candidate = chooseCut(analysed, options.cut, given);
   const split = applyCut(leanModel(analysed.model), candidate);
-  const weightBytes = await writeSplit(nodeStorage(out), split, io.signal);
+  const weightBytes = await writeSplit(deferredStorage(nodeStorage(out)), split, io.signal);
   const report: CutReport = {
     out,
     cut: candidate,
@@ -108,22 +110,37 @@ function chooseCut({ cuts, model }: AnalysedGraph, id: string | undefined, where
   });
 }
 
+const FILES = ['full.onnx', 'cached.onnx', WEIGHTS];
+
+/** All three or none are those of an earlier cut; some of them are something else. */
+async function requireReplaceable(storage: Storage, where: string): Promise<void> {
+  const found = await Promise.all(FILES.map(async (path) => ((await storage.stat(path)) ? [path] : [])));
+  const there = found.flat();
+  if (there.length === 0 || there.length === FILES.length) return;
+  throw new CacheQuantError('storage', 'a file of that name is there', {
+    where: `--out ${where}`,
+    got: there.join(', '),
+    expected: 'none of them, or all files of an earlier cut, which are replaced',
+    hint: 'Nothing was changed. Choose another folder',
+  });
+}
+
 /** @returns bytes of the weights that both graphs use */
 async function writeSplit(
-  storage: Storage,
+  storage: DeferredStorage,
   { full, cached }: SplitModel,
   signal: AbortSignal | undefined,
 ): Promise<number> {
-  const weightFile = await createWeightFile(storage, WEIGHTS, { location: WEIGHTS });
-  const options = { weightFile, ...(signal && { signal }) };
   try {
+    const weightFile = await createWeightFile(storage, WEIGHTS, { location: WEIGHTS });
+    const options = { weightFile, ...(signal && { signal }) };
     await writeModel(storage, 'full.onnx', full, options);
     await writeModel(storage, 'cached.onnx', cached, options);
     await weightFile.commit();
+    await storage.commitAll();
     return weightFile.size;
   } catch (error) {
-    await weightFile.abort();
-    await Promise.all(['full.onnx', 'cached.onnx'].map((path) => storage.remove(path)));
+    await storage.abortAll();
     throw error;
   }
 }

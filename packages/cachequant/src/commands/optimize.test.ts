@@ -5,11 +5,14 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
+import { nodeStorage } from '@cachequant/runtime-node';
 import { decode } from 'fast-png';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type CliResult, cachequant, temporaryFolder } from '../__fixtures__/command-line.js';
@@ -97,6 +100,134 @@ describe('optimize', () => {
   });
 });
 
+describe('optimize keeps to what is its own', () => {
+  /** Runs it where another bundle is, with what was put there beside. */
+  async function optimizeAgain(prepare: (place: string) => void, argv: readonly string[] = []) {
+    const place = temporaryFolder();
+    makeTinyPipeline(join(place, 'model'));
+    cpSync(join(folder, 'bundle'), join(place, 'bundle'), { recursive: true });
+    prepare(place);
+    const before = treeOf(place);
+    const result = await cachequant(['optimize', 'model', '--out', 'bundle', ...SETTINGS, ...argv], {
+      cwd: place,
+    });
+    return { place, before, after: treeOf(place), ...result };
+  }
+
+  test.each<[string, string, (place: string) => void]>([
+    [
+      'a person’s file in the bundle that would be replaced',
+      'bundle/pictures/shoe.png',
+      (place) => {
+        mkdirSync(join(place, 'bundle/pictures'));
+        writeFileSync(join(place, 'bundle/pictures/shoe.png'), 'precious');
+      },
+    ],
+    [
+      'a link in the bundle that would be replaced',
+      'bundle/text_encoder',
+      (place) => {
+        mkdirSync(join(place, 'elsewhere'));
+        writeFileSync(join(place, 'elsewhere/model.onnx'), 'precious');
+        symlinkSync(join(place, 'elsewhere'), join(place, 'bundle/text_encoder'));
+      },
+    ],
+    [
+      'a link in the work folder',
+      'bundle.work/stages',
+      (place) => {
+        mkdirSync(join(place, 'elsewhere'));
+        mkdirSync(join(place, 'bundle.work'));
+        writeFileSync(join(place, 'elsewhere/thesis.txt'), 'precious');
+        writeFileSync(join(place, 'bundle.work/written.txt'), '"stages/thesis.txt"\n');
+        symlinkSync(join(place, 'elsewhere'), join(place, 'bundle.work/stages'));
+      },
+    ],
+    ...['partial', 'replaced'].map((ending): [string, string, (place: string) => void] => [
+      `a folder of the person’s that is called bundle.${ending}`,
+      `bundle.${ending}`,
+      (place) => {
+        mkdirSync(join(place, `bundle.${ending}`));
+        writeFileSync(join(place, `bundle.${ending}/thesis.txt`), 'precious');
+      },
+    ]),
+  ])('%s: refused, and everything stays', async (_, where, prepare) => {
+    const { exitCode, stderr, before, after } = await optimizeAgain(prepare);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(where);
+    expect(stderr).not.toContain('bug in cachequant');
+    expect(after).toEqual(before);
+  });
+
+  test('a second run into the same bundle or work folder is refused while the first goes on', async () => {
+    for (const name of ['bundle', 'bundle.work']) {
+      const place = temporaryFolder();
+      makeTinyPipeline(join(place, 'model'));
+      const lock = await nodeStorage(place).lock(name);
+      const refused = await cachequant(['optimize', 'model', '--out', 'bundle', ...SETTINGS], { cwd: place });
+      expect(refused.exitCode).toBe(1);
+      expect(refused.stderr).toContain('another run is at work here');
+      await lock.release();
+      expect(readdirSync(place)).toEqual(['model']);
+    }
+  });
+
+  test('copies what the pipeline needs, removes what earlier runs have left half done, and nothing else', {
+    timeout: 300_000,
+  }, async () => {
+    const { exitCode, place, after } = await optimizeAgain((there) => {
+      const put = (path: string, content: string) => {
+        mkdirSync(dirname(join(there, path)), { recursive: true });
+        writeFileSync(join(there, path), content);
+      };
+      put('bundle.partial/unfinished-bundle', '"denoiser/full.onnx"\n');
+      put('bundle.partial/denoiser/full.onnx', 'half');
+      cpSync(join(there, 'bundle'), join(there, 'bundle.replaced'), { recursive: true });
+      put('bundle.work/written.txt', '"stages/old.json"\n');
+      put('bundle.work/stages/old.json', '{}');
+      put('bundle.work/notes.txt', 'precious');
+      put('secret/model.onnx', 'precious');
+      put('model/.git/config', 'token');
+      put('model/.env', 'token');
+      put('model/model.safetensors', 'checkpoint');
+      put('model/safety_checker/model.onnx', 'x');
+      put('model/scheduler/notes.json', '{}');
+      put('model/LICENSE', 'terms');
+      symlinkSync(join(there, 'secret'), join(there, 'model/vae_encoder'));
+      symlinkSync(join(there, 'secret/model.onnx'), join(there, 'model/NOTICE'));
+    });
+    expect(exitCode).toBe(0);
+    expect(readdirSync(place).sort()).toEqual(['bundle', 'bundle.work', 'model', 'secret']);
+    const filesIn = (name: string) => Object.keys(after).filter((path) => path.startsWith(`${name}/`));
+    expect(filesIn('bundle.work')).toEqual(['bundle.work/notes.txt']);
+    expect(filesIn('secret')).toEqual(['secret/model.onnx']);
+    const copied = filesIn('bundle').filter((path) => !/^bundle\/(denoiser|planning)/.test(path));
+    expect(copied).toEqual([
+      'bundle/LICENSE',
+      'bundle/README.md',
+      'bundle/cachequant.json',
+      'bundle/model_index.json',
+      'bundle/plan.json',
+      'bundle/report.html',
+      'bundle/report.json',
+      'bundle/scheduler/scheduler_config.json',
+      'bundle/verification.json',
+    ]);
+  });
+});
+
+/** Content of every file by its path, links as what they are. */
+function treeOf(root: string): Record<string, string> {
+  const entries = readdirSync(root, { recursive: true, withFileTypes: true });
+  const files = entries.flatMap((entry) => {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isDirectory()) return [];
+    const content = entry.isSymbolicLink() ? `→ ${readlinkSync(path)}` : readFileSync(path, 'latin1');
+    return [[relative(root, path), content] as const];
+  });
+  return Object.fromEntries(files.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
 describe('optimize refuses', () => {
   const refusals: readonly [string, readonly string[], string][] = [
     [
@@ -109,11 +240,15 @@ describe('optimize refuses', () => {
       ['model', '--out', 'new', '--sampler', 'nosuch'],
       'there is no sampler "nosuch"',
     ],
-    ['a folder with something else', ['model', '--out', 'other'], 'there is something else than a bundle'],
+    [
+      'a folder with something else',
+      ['model', '--out', 'other'],
+      'the folder for the bundle holds other files',
+    ],
     [
       'a work folder with something else',
       ['model', '--out', 'new', '--work', 'other'],
-      'something else than intermediate',
+      'the work folder holds other files',
     ],
     ['a bundle within the model', ['model', '--out', 'model/bundle'], 'the folder overlaps the model'],
     ['a bundle around the model', ['model', '--out', '.'], 'the folder overlaps the model'],

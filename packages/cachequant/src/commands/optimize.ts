@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import {
   type BundlePlan,
@@ -17,7 +16,9 @@ import {
   bundlePlace,
   checkPlace,
   commitPlace,
+  lockPlace,
   openPlace,
+  removeWorkPlace,
 } from '../bundle-place.js';
 import { examples } from '../command-context.js';
 import { compareSizes } from '../folder-sizes.js';
@@ -121,14 +122,26 @@ async function dryRun({ source, options, plan, given, io }: Job): Promise<void> 
 }
 
 async function makeBundle(job: Job): Promise<void> {
+  const lock = await lockPlace(job.place);
+  try {
+    // Once more, now that nobody else works there.
+    await checkPlace(job.place, job.source.folder);
+    await makeLocked(job);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function makeLocked(job: Job): Promise<void> {
   const { place, given, io } = job;
   const progress = createProgress(io.stderr);
   await openPlace(place);
   try {
     const made = await withRuntime(given.threads, (runtime) => optimizeInto(job, runtime, progress));
     progress.stop();
-    await commitPlace(place);
-    if (!given.keepWork) await rm(place.work, { recursive: true, force: true });
+    const left = await commitPlace(place);
+    if (left !== undefined) progress.note(`Files that are not of the older bundle are in ${left}.`);
+    if (!given.keepWork) await removeWorkPlace(place);
     if (given.json) writeJson(io, made);
     else writeLines(io.stdout, optimizedLines(made));
   } catch (error) {

@@ -42,15 +42,6 @@ export async function exploreOperatingPoints(
   request: LaboratoryOptions,
   target: OperatingTarget,
 ): Promise<OperatingPoints> {
-  const lock = await request.work.lock('points');
-  try {
-    return await exploreLocked(request, target);
-  } finally {
-    await lock.release();
-  }
-}
-
-async function exploreLocked(request: LaboratoryOptions, target: OperatingTarget): Promise<OperatingPoints> {
   await writeFile(request.work, 'fingerprint.txt', 'operating points');
   const points: MeasuredPoint[] = [];
   let references: readonly RgbImage[] | undefined;

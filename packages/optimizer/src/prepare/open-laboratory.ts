@@ -1,19 +1,15 @@
-import {
-  hashModel,
-  hashText,
-  type LatentDecoder,
-  latentView,
-  loadDecoder,
-} from '@cachequant/pipeline/internals';
+import { hashText, type LatentDecoder, latentView, loadDecoder } from '@cachequant/pipeline/internals';
 import { CacheQuantError, type Runtime, type Storage } from '@cachequant/tensor';
 import type { Laboratory } from '../laboratory.js';
 import { type BundlePlan, optionsOfPlan, requirePlanOf } from '../plan-file.js';
 import { type OptimizeOptions, parseRecipe, type Recipe } from '../recipe.js';
+import { ownWork } from '../work/own-work.js';
 import { openStages, type StageObserver, type StageRunner } from '../work/stage-runner.js';
 import type { GivenConditioning } from './given-conditioning.js';
 import { denoiserDims, type PreparedSource, prepareSource } from './prepare.js';
 import { prepareImages } from './prepare-images.js';
 import { promptWarnings } from './prompt-warnings.js';
+import { type SourceWatch, watchSource } from './source-watch.js';
 
 /** Raised whenever results of the same options may differ from those of an earlier version. */
 const RESULTS_VERSION = 8;
@@ -40,6 +36,8 @@ export interface OpenLaboratory {
   readonly runner: StageRunner;
   readonly prepared: PreparedSource;
   readonly inputDims: Readonly<Record<string, readonly number[]>>;
+  /** Of the model, which must stay as it is. */
+  readonly watch: SourceWatch;
   readonly sourceFingerprint: string;
   /** Of conditioning that was given. */
   readonly conditioningFingerprint: string | undefined;
@@ -74,17 +72,24 @@ export async function openLaboratory(options: LaboratoryOptions): Promise<OpenLa
 const WORK_LOCK = 'work';
 
 async function openLocked(options: LaboratoryOptions): Promise<OpenLaboratory> {
-  const { source, work, runtime, conditioning, plan, signal } = options;
+  const { source, runtime, conditioning, plan, signal } = options;
+  const work = await ownWork(options.work);
   const given = options.options ?? {};
   const recipe = parseRecipe(plan ? optionsOfPlan(plan, given) : given);
   await requireProfile(runtime, recipe, plan);
   const prepared = await prepareSource(source, recipe, conditioning);
-  const sourceFingerprint = await hashModel(prepared.folder.storage, prepared.folder.denoiser.model, signal);
+  const watch = await watchSource(prepared.folder, signal);
+  const sourceFingerprint = watch.fingerprint;
   if (plan) requirePlanOf(plan, { fingerprint: sourceFingerprint, conditioning: conditioning?.fingerprint });
   const runner = await openStages(
     work,
     hashText(JSON.stringify([RESULTS_VERSION, recipe, sourceFingerprint, conditioning?.fingerprint, plan])),
-    { signal, onStage: options.onStage, onProgress: options.onProgress },
+    {
+      signal,
+      beforeSave: () => watch.check(signal),
+      onStage: options.onStage,
+      onProgress: options.onProgress,
+    },
   );
   const images = await prepareImages(prepared, runtime, recipe, { signal, given: conditioning });
   const warnings = [
@@ -114,6 +119,7 @@ async function openLocked(options: LaboratoryOptions): Promise<OpenLaboratory> {
     runner,
     prepared,
     inputDims,
+    watch,
     sourceFingerprint,
     conditioningFingerprint: conditioning?.fingerprint,
     plan,

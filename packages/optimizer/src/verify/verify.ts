@@ -15,6 +15,7 @@ import { loadVariant, type Variant } from '../candidates/variant.js';
 import { type BundleParts, openParts } from '../components/bundle-parts.js';
 import type { ComponentDecision } from '../components/component.js';
 import type { Laboratory, PreparedImage } from '../laboratory.js';
+import { modelFiles } from '../prepare/model-files.js';
 import type { Study } from '../study.js';
 import { denoiserBytes } from '../write/write-bundle.js';
 import { measureCoverage } from './coverage.js';
@@ -107,7 +108,7 @@ async function runAll(
   folder: ModelFolder,
   { optimized, plain, parts, original = lab.sampler }: RunRequest,
 ): Promise<Run[]> {
-  const bytes = await denoiserBytes(folder.storage, folder.denoiser.model);
+  const bytes = await denoiserBytes(folder.storage, await modelFiles(folder));
   const apart = bytes > APART_BYTES;
   const loaded = new Map<Contestant, Denoiser>();
   const load: Record<Contestant, () => Promise<Denoiser>> = {

@@ -1,7 +1,11 @@
-import { writeFile } from '@cachequant/tensor';
+import { type Storage, writeFile } from '@cachequant/tensor';
 import { memoryStorage } from '@cachequant/tensor/testing';
 import { describe, expect, it } from 'vitest';
-import { openStages, type StageProgress } from './stage-runner.js';
+import { ownWork } from './own-work.js';
+import { openStages as openOwnStages, type StageOptions, type StageProgress } from './stage-runner.js';
+
+const openStages = async (work: Storage, fingerprint: string, options: StageOptions) =>
+  openOwnStages(await ownWork(work), fingerprint, options);
 
 const ONE = { kind: 'experiment', name: 'one' } as const;
 const TWO = { kind: 'experiment', name: 'two' } as const;
@@ -37,12 +41,13 @@ describe('openStages', () => {
     expect(second.reused).toEqual(['one']);
   });
 
-  it('empties a folder that belongs to another fingerprint', async () => {
+  it('empties a folder that belongs to another fingerprint of what runs have written, and of nothing else', async () => {
     const work = memoryStorage();
     await (await openStages(work, 'a', {})).stage(ONE, async () => 1);
-    await writeFile(work, 'float/full.onnx', 'graph');
+    await writeFile(await ownWork(work), 'float/full.onnx', 'graph');
+    await writeFile(work, 'notes.txt', 'of a person');
     const other = await openStages(work, 'b', {});
-    expect(await work.list()).toEqual(['fingerprint.txt']);
+    expect(await work.list()).toEqual(['fingerprint.txt', 'notes.txt', 'written.txt']);
     expect(await other.stage(ONE, async () => 2)).toBe(2);
   });
 
@@ -118,6 +123,13 @@ describe('openStages', () => {
       code: 'aborted',
     });
     expect(runs).toBe(2);
+  });
+
+  it('does not save what is not to be trusted', async () => {
+    const work = memoryStorage();
+    const changed = { beforeSave: () => Promise.reject(new Error('changed')) };
+    await expect((await openStages(work, 'a', changed)).stage(ONE, async () => 1)).rejects.toThrow('changed');
+    expect(await (await openStages(work, 'a', {})).stage(ONE, async () => 2)).toBe(2);
   });
 
   it('stops between stages', async () => {

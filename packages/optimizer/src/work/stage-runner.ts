@@ -1,5 +1,12 @@
 import { loadArtifact, saveArtifact } from '@cachequant/pipeline/internals';
-import { CacheQuantError, readText, type Storage, takeTurns, writeFile } from '@cachequant/tensor';
+import {
+  CacheQuantError,
+  type OwnedStorage,
+  readText,
+  type Storage,
+  takeTurns,
+  writeFile,
+} from '@cachequant/tensor';
 import { type NamedStage, namedStage, type Stage } from './stage.js';
 
 const FINGERPRINT = 'fingerprint.txt';
@@ -30,16 +37,21 @@ export interface StageObserver {
   readonly onProgress?: ((progress: StageProgress) => void) | undefined;
 }
 
+export interface StageOptions extends StageObserver {
+  readonly signal?: AbortSignal | undefined;
+  /** Throws when a result is not to be trusted after all. */
+  readonly beforeSave?: () => Promise<void>;
+}
+
 /**
  * Opens a work folder for one optimization. One that belongs to another model, other options or another
- * version of the code is emptied.
+ * version of the code is emptied of what optimizations have written there.
  * @param fingerprint of everything that the results depend on
- * @throws CacheQuantError `storage` for a folder with files that no optimization has put there
  */
 export async function openStages(
-  work: Storage,
+  work: OwnedStorage,
   fingerprint: string,
-  { signal, onStage, onProgress }: StageObserver & { readonly signal?: AbortSignal | undefined },
+  { signal, beforeSave, onStage, onProgress }: StageOptions,
 ): Promise<StageRunner> {
   await claim(work, fingerprint);
   const reused: string[] = [];
@@ -70,6 +82,7 @@ export async function openStages(
         return saved.value;
       }
       const value = await during(stage, run);
+      await beforeSave?.();
       await requireOwn(work, fingerprint);
       await saveArtifact(work, path, { fingerprint, value } satisfies SavedStage<T>);
       return value;
@@ -100,18 +113,10 @@ async function requireOwn(work: Storage, fingerprint: string): Promise<void> {
 }
 
 /** Makes the folder that of this optimization; what is in it stays only if it was before. */
-async function claim(work: Storage, fingerprint: string): Promise<void> {
+async function claim(work: OwnedStorage, fingerprint: string): Promise<void> {
   const known = (await work.stat(FINGERPRINT)) ? await readText(work, FINGERPRINT) : undefined;
   if (known === fingerprint) return;
-  const others = (await work.list()).filter((path) => path !== FINGERPRINT);
-  if (known === undefined && others.length > 0) {
-    throw new CacheQuantError('storage', 'the work folder holds other files', {
-      where: work.locate?.(others[0]!) ?? others[0]!,
-      expected: 'an empty folder, or that of an earlier optimization',
-      hint: 'Everything in a work folder may be deleted, so give it a folder of its own.',
-    });
-  }
   await writeFile(work, FINGERPRINT, 'being emptied');
-  for (const path of others) await work.remove(path);
+  await work.empty();
   await writeFile(work, FINGERPRINT, fingerprint);
 }

@@ -1,7 +1,9 @@
 import { writeFile } from '@cachequant/tensor';
 import { memoryStorage } from '@cachequant/tensor/testing';
 import { describe, expect, it } from 'vitest';
-import { copyComponents, denoiserBytes, startBundle } from './write-bundle.js';
+import type { ModelFiles } from '../prepare/model-files.js';
+import { removeBundle, requireBundlePlace, startBundle } from './bundle-place.js';
+import { copyComponents, denoiserBytes } from './write-bundle.js';
 
 async function folder(files: Readonly<Record<string, string>>) {
   const storage = memoryStorage();
@@ -14,44 +16,39 @@ const PIPELINE = {
   'unet/config.json': 'unet',
   'unet/model.onnx': '12345',
   'unet/model.onnx_data': '1234567890',
+  'unet/optimizer.pt': 'not of the model',
   'unet_notes.txt': 'notes',
+  '.git/config': 'token',
+  LICENSE: 'terms',
   'vae_decoder/model.onnx': 'vae',
+  'vae_decoder/config.json': 'kept',
 };
-const SINGLE = {
-  'config.json': 'single',
-  'model.onnx': '12345',
-  'model.onnx_data': '123',
-  'README.md': 'text',
-  'scheduler/scheduler_config.json': '{}',
+const FILES: ModelFiles = {
+  denoiser: ['unet/config.json', 'unet/model.onnx', 'unet/model.onnx_data'],
+  others: ['model_index.json', 'vae_decoder/config.json', 'vae_decoder/model.onnx'],
 };
 
 const NOTHING_REPLACED = { replaced: new Map<string, string>(), work: memoryStorage() };
 
 describe('copyComponents', () => {
-  it('leaves the denoiser behind, but for its configuration', async () => {
+  it('copies what it is told and the licence, and of the denoiser its configuration', async () => {
     const out = memoryStorage();
-    await copyComponents(await folder(PIPELINE), out, 'unet/model.onnx', NOTHING_REPLACED);
+    await copyComponents(await folder(PIPELINE), out, FILES, NOTHING_REPLACED);
     expect(await out.list()).toEqual([
+      'LICENSE',
       'denoiser/config.json',
       'model_index.json',
-      'unet_notes.txt',
+      'vae_decoder/config.json',
       'vae_decoder/model.onnx',
     ]);
     expect(new TextDecoder().decode(await out.read('denoiser/config.json'))).toBe('unet');
   });
 
-  it('does so where the denoiser lies at the top', async () => {
-    const out = memoryStorage();
-    await copyComponents(await folder(SINGLE), out, 'model.onnx', NOTHING_REPLACED);
-    expect(await out.list()).toEqual(['denoiser/config.json', 'scheduler/scheduler_config.json']);
-  });
-
   it('puts the files of a part that was made anew in the place of its graph, and keeps its configuration', async () => {
     const out = memoryStorage();
-    const source = await folder({ ...PIPELINE, 'vae_decoder/config.json': 'kept' });
     const work = await folder({ 'parts/d/model.onnx': 'new graph', 'parts/d/weights.bin': 'new' });
     const replaced = new Map([['vae_decoder', 'parts/d']]);
-    await copyComponents(source, out, 'unet/model.onnx', { replaced, work });
+    await copyComponents(await folder(PIPELINE), out, FILES, { replaced, work });
     expect((await out.list()).filter((path) => path.startsWith('vae_decoder/'))).toEqual([
       'vae_decoder/config.json',
       'vae_decoder/model.onnx',
@@ -61,7 +58,7 @@ describe('copyComponents', () => {
   });
 
   it('stops on request', async () => {
-    const copying = copyComponents(await folder(SINGLE), memoryStorage(), 'model.onnx', {
+    const copying = copyComponents(await folder(PIPELINE), memoryStorage(), FILES, {
       ...NOTHING_REPLACED,
       signal: AbortSignal.abort(),
     });
@@ -70,24 +67,46 @@ describe('copyComponents', () => {
 });
 
 describe('denoiserBytes', () => {
-  it('counts the graph with everything that belongs to it', async () => {
-    expect(await denoiserBytes(await folder(PIPELINE), 'unet/model.onnx')).toBe(4 + 5 + 10);
-    expect(await denoiserBytes(await folder(SINGLE), 'model.onnx')).toBe(6 + 5 + 3);
+  it('counts the graph with its weights and its configuration', async () => {
+    expect(await denoiserBytes(await folder(PIPELINE), FILES)).toBe(4 + 5 + 10);
   });
 });
 
-describe('startBundle', () => {
-  it('empties the folder of a bundle, and of one that was not finished', async () => {
-    const out = await folder({ 'cachequant.json': '{}', 'denoiser/full.onnx': 'x' });
-    await startBundle(out);
-    await writeFile(out, 'vae_decoder/model.onnx', 'half');
+const BUNDLE = {
+  'cachequant.json': JSON.stringify({ formatVersion: 1, files: { 'denoiser/full.onnx': {} } }),
+  'denoiser/full.onnx': 'x',
+  'report.html': 'x',
+};
+
+describe('the place of a bundle', () => {
+  it('is emptied of a bundle, and of one that was not finished', async () => {
+    const out = await folder(BUNDLE);
+    const owned = await startBundle(out);
+    expect(await out.list()).toEqual(['unfinished-bundle']);
+    await writeFile(owned, 'vae_decoder/model.onnx', 'half');
     await startBundle(out);
     expect(await out.list()).toEqual(['unfinished-bundle']);
+    expect(await removeBundle(out)).toEqual([]);
+    expect(await out.list()).toEqual([]);
   });
 
-  it('refuses a folder with other files, and leaves them', async () => {
-    const out = await folder({ 'thesis.txt': 'years of work' });
-    await expect(startBundle(out)).rejects.toMatchObject({ code: 'storage', where: 'thesis.txt' });
+  it.each<[string, Readonly<Record<string, string>>]>([
+    ['a folder with other files', {}],
+    ['a bundle that somebody has put a file into', BUNDLE],
+    ['an unfinished bundle that somebody has put a file into', { 'unfinished-bundle': '"x"\n' }],
+    ['a manifest that is none', { 'cachequant.json': '{"files":{"thesis.txt":{}}}' }],
+  ])('is refused where there is %s, which stays', async (_, files) => {
+    const out = await folder({ ...files, 'thesis.txt': 'years of work' });
+    const before = await out.list();
+    for (const taking of [requireBundlePlace, startBundle]) {
+      await expect(taking(out)).rejects.toMatchObject({ code: 'storage' });
+      expect(await out.list()).toEqual(before);
+    }
+  });
+
+  it('loses nothing but the bundle when that is removed', async () => {
+    const out = await folder({ ...BUNDLE, 'thesis.txt': 'years of work' });
+    expect(await removeBundle(out)).toEqual(['thesis.txt']);
     expect(await out.list()).toEqual(['thesis.txt']);
   });
 });

@@ -12,14 +12,15 @@ import {
   FORMAT_VERSION,
   hashFile,
   MANIFEST,
-  VERIFICATION,
+  openBundle,
+  readManifest,
+  sealManifest,
 } from '@cachequant/pipeline/internals';
-import { CacheQuantError, type Storage, throwIfAborted, writeFile } from '@cachequant/tensor';
+import { type OwnedStorage, ownedPaths, type Storage, throwIfAborted, writeFile } from '@cachequant/tensor';
+import { licenceFiles, type ModelFiles } from '../prepare/model-files.js';
 import { CARD } from './bundle-card.js';
+import { UNFINISHED } from './bundle-place.js';
 import { placeInShards, planShards, type WeightShard, writeShards } from './weight-shards.js';
-
-/** Marks a folder whose bundle is being written. */
-const UNFINISHED = 'unfinished-bundle';
 
 const CHUNK_BYTES = 4 * 1024 * 1024;
 
@@ -143,23 +144,20 @@ export interface ComponentFiles {
 }
 
 /**
- * Copies what the denoiser is not: text encoder, decoder, tokenizer, scheduler, configuration.
- * @param model path of the denoiser's graph; what lies beside it stays behind, but for its configuration
+ * Copies what the pipeline needs beside the denoiser: text encoder, decoder, tokenizer, scheduler, configuration, and
+ * the terms of the model. Whatever else lies in the folder stays there. Links become the files that they lead to.
  */
 export async function copyComponents(
   source: Storage,
   out: Storage,
-  model: string,
+  { denoiser, others }: ModelFiles,
   { signal, replaced, work }: ComponentFiles,
 ): Promise<void> {
-  for (const path of await source.list()) {
+  const config = denoiser.find((path) => path.slice(path.lastIndexOf('/') + 1) === 'config.json');
+  if (config !== undefined) await copyFile(source, config, out, 'denoiser/config.json');
+  for (const path of [...others, ...(await licenceFiles(source))]) {
     throwIfAborted(signal);
-    // The bundle has a card of its own.
-    if (path === CARD) continue;
-    if (path === `${folderOf(model)}config.json`) await copyFile(source, path, out, 'denoiser/config.json');
-    else if (!belongsToDenoiser(path, model) && !isReplaced(path, replaced)) {
-      await copyFile(source, path, out, path);
-    }
+    if (!isReplaced(path, replaced)) await copyFile(source, path, out, path);
   }
   for (const [part, folder] of replaced) {
     for (const path of await work.list(folder)) {
@@ -181,45 +179,11 @@ export async function bytesUnder(storage: Storage, prefix: string): Promise<numb
   return total;
 }
 
-/** Bytes of the denoiser's graph and of everything beside it that belongs to it. */
-export async function denoiserBytes(source: Storage, model: string): Promise<number> {
+/** Bytes of the denoiser's graph, its weights and its configuration. */
+export async function denoiserBytes(source: Storage, { denoiser }: ModelFiles): Promise<number> {
   let total = 0;
-  for (const path of await source.list()) {
-    if (belongsToDenoiser(path, model)) total += (await source.stat(path))?.size ?? 0;
-  }
+  for (const path of denoiser) total += (await source.stat(path))?.size ?? 0;
   return total;
-}
-
-/** Everything in the denoiser's folder; where it lies at the top, the files at the top that are no texts. */
-function belongsToDenoiser(path: string, model: string): boolean {
-  const folder = folderOf(model);
-  if (folder !== '') return path.startsWith(folder);
-  return !path.includes('/') && (path === 'config.json' || !/\.(json|txt|md)$/i.test(path));
-}
-
-function folderOf(path: string): string {
-  return path.slice(0, path.lastIndexOf('/') + 1);
-}
-
-/**
- * Refuses a folder whose files nobody wants to lose.
- * @throws CacheQuantError `storage` unless it is empty, holds a bundle, or one that was not finished
- */
-export async function requireBundlePlace(out: Storage): Promise<void> {
-  const [first] = await out.list();
-  if (first === undefined || (await out.stat(MANIFEST)) || (await out.stat(UNFINISHED))) return;
-  throw new CacheQuantError('storage', 'the folder for the bundle holds other files', {
-    where: out.locate?.(first) ?? first,
-    expected: 'an empty folder, or an earlier bundle, which is replaced',
-  });
-}
-
-/** Empties the folder of an earlier bundle, whose manifest goes first. */
-export async function startBundle(out: Storage): Promise<void> {
-  await requireBundlePlace(out);
-  await writeFile(out, UNFINISHED, '');
-  await out.remove(MANIFEST);
-  for (const path of await out.list()) if (path !== UNFINISHED) await out.remove(path);
 }
 
 async function copyFile(from: Storage, path: string, to: Storage, target: string): Promise<void> {
@@ -238,16 +202,33 @@ async function copyFile(from: Storage, path: string, to: Storage, target: string
 
 /** Writes the manifest, last of all: a bundle without it is none. */
 export async function finishBundle(
-  out: Storage,
-  manifest: Omit<BundleManifest, 'files' | 'formatVersion'>,
+  out: OwnedStorage,
+  manifest: Omit<BundleManifest, 'files' | 'formatVersion' | 'sha256'>,
 ): Promise<BundleManifest> {
   const files: BundleManifest['files'] = {};
-  for (const path of await out.list()) {
-    if (path === UNFINISHED || path === VERIFICATION || path === CARD) continue;
+  for (const path of (await ownedPaths(out, UNFINISHED)).sort()) {
+    // People may write more into its card.
+    if (path === CARD) continue;
     files[path] = { bytes: (await out.stat(path))!.size, sha256: await hashFile(out, path) };
   }
-  const complete = { formatVersion: FORMAT_VERSION, ...manifest, files } as const;
-  await writeFile(out, MANIFEST, `${JSON.stringify(complete, null, 2)}\n`);
+  await writeFile(out, MANIFEST, sealManifest({ formatVersion: FORMAT_VERSION, ...manifest, files }));
+  // Read back as everyone will: what cannot be opened is not finished.
+  const bundle = await openBundle(out);
   await out.remove(UNFINISHED);
-  return complete;
+  return bundle.manifest;
+}
+
+/** Adds files to a finished bundle that were made of it, such as its report. */
+export async function addToBundle(
+  out: Storage,
+  added: Readonly<Record<string, string>>,
+): Promise<BundleManifest> {
+  const manifest = await readManifest(out);
+  const files = { ...manifest.files };
+  for (const [path, content] of Object.entries(added)) {
+    await writeFile(out, path, content);
+    files[path] = { bytes: (await out.stat(path))!.size, sha256: await hashFile(out, path) };
+  }
+  await writeFile(out, MANIFEST, sealManifest({ ...manifest, files }));
+  return readManifest(out);
 }

@@ -100,15 +100,16 @@ function parseStructure(text: string, buffer: ArrayBuffer, where: string): Struc
 }
 
 function has(item: unknown, key: string): boolean {
-  return typeof item === 'object' && item !== null && key in item;
+  return typeof item === 'object' && item !== null && Object.hasOwn(item, key);
 }
 
 function restore({ $array, offset, length }: ArrayReference, buffer: ArrayBuffer): AnyArray {
+  if (!Object.hasOwn(ARRAY_TYPES, $array)) throw new TypeError(`there is no array ${String($array)}`);
   return new ARRAY_TYPES[$array](buffer, offset, length);
 }
 
 function requireKnown(item: ArrayBufferView, where: string): AnyArray {
-  if (item.constructor.name in ARRAY_TYPES) return item as AnyArray;
+  if (Object.hasOwn(ARRAY_TYPES, item.constructor.name)) return item as AnyArray;
   throw new CacheQuantError('internal', 'there is no way to save this array', {
     where,
     expected: Object.keys(ARRAY_TYPES).join(', '),

@@ -10,7 +10,7 @@ import {
 import { type CalibratedSampler, calibratedSampler } from './calibrated-sampler.js';
 import type { BundleManifest, BundleVariant } from './manifest.js';
 import { offCalibrationWarnings } from './off-calibration.js';
-import { type OpenBundleOptions, openBundle } from './open-bundle.js';
+import { type OpenBundleOptions, openChecked } from './open-bundle.js';
 
 /** How a bundle is opened and run; `precision` takes its float graphs in place of the integer ones. */
 export interface BundleGeneratorOptions extends OpenBundleOptions {
@@ -45,12 +45,13 @@ export function variantOf(
 export async function createBundleGenerator(
   options: Omit<GeneratorOptions, 'loadDenoiser' | 'decoderGraph' | 'beforeRun'> & BundleGeneratorOptions,
 ): Promise<Generator> {
-  const { manifest } = await openBundle(options.storage, options);
+  const { storage, manifest, requireUnchanged } = await openChecked(options.storage, options);
   const { sampler, guidanceScale } = manifest;
-  const calibrated = await calibratedSampler(options.storage, manifest);
+  const calibrated = await calibratedSampler(storage, manifest);
   const variant = options.precision && variantOf(manifest, options.precision);
-  return createGenerator({
+  const generator = await createGenerator({
     ...options,
+    storage,
     defaults: {
       steps: sampler.steps,
       guidanceScale,
@@ -61,6 +62,14 @@ export async function createBundleGenerator(
     loadDenoiser: ({ storage }, runtime) => loadServing(storage, runtime, manifest, { variant, calibrated }),
     decoderGraph: variant?.vaeDecoder,
   });
+  try {
+    // What was loaded is what was checked: nothing has been put in its place in between.
+    await requireUnchanged();
+    return generator;
+  } catch (error) {
+    await generator.dispose();
+    throw error;
+  }
 }
 
 /** Which graphs of a bundle to load, and what its calls were calibrated for. */

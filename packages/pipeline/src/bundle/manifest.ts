@@ -1,5 +1,6 @@
 import { CacheQuantError, parseJson, readText, type Storage } from '@cachequant/tensor';
 import { z } from 'zod';
+import { hashText } from './fingerprint.js';
 import { offCalibrationsSchema } from './off-calibration.js';
 
 /** The name of a bundle's manifest. */
@@ -99,8 +100,10 @@ const manifestSchema = z.object({
   calibration: z.object({ negativePrompt: z.string(), words: z.array(z.string()) }).optional(),
   /** What was measured away from that. */
   offCalibration: offCalibrationsSchema.default([]),
-  /** Every file of the bundle but the manifest and the verification. */
+  /** Every file of the bundle but the manifest; bundles of earlier versions do not list verification and report. */
   files: z.record(z.string(), z.object({ bytes: z.number().int(), sha256: z.string() })),
+  /** Of the manifest without this field, as `sealManifest` writes it; bundles of earlier versions have none. */
+  sha256: z.string().optional(),
 });
 
 /** Graphs of a bundle for other backends. */
@@ -128,6 +131,7 @@ export async function readManifest(storage: Storage): Promise<BundleManifest> {
       hint: 'Update cachequant, or optimize the model again.',
     });
   }
+  requireSeal(json, where);
   const parsed = manifestSchema.safeParse(json);
   if (parsed.success) return requireGraphs(parsed.data, where);
   const issue = parsed.error.issues[0]!;
@@ -137,12 +141,34 @@ export async function readManifest(storage: Storage): Promise<BundleManifest> {
   });
 }
 
+/** The text of a manifest, with its own hash. */
+export function sealManifest(
+  manifest: Omit<BundleManifest, 'sha256'> & { readonly sha256?: unknown },
+): string {
+  const { sha256: _, ...content } = JSON.parse(JSON.stringify(manifest)) as Record<string, unknown>;
+  return `${JSON.stringify({ ...content, sha256: hashText(JSON.stringify(content)) }, null, 2)}\n`;
+}
+
+/** Tells a manifest that was altered or cut; whoever alters it on purpose can write the hash as well. */
+function requireSeal(json: unknown, where: string): void {
+  if (typeof json !== 'object' || json === null || !Object.hasOwn(json, 'sha256')) return;
+  const { sha256, ...content } = json as Record<string, unknown>;
+  const found = hashText(JSON.stringify(content));
+  if (found === sha256) return;
+  throw new CacheQuantError('bundle', 'the manifest is not the one that was written', {
+    where,
+    expected: `SHA-256 ${String(sha256).slice(0, 12)}…`,
+    got: `${found.slice(0, 12)}…`,
+    hint: 'Copy the bundle again, or optimize the model again.',
+  });
+}
+
 /** Graphs that are not listed would be opened unchecked. */
 function requireGraphs(manifest: BundleManifest, where: string): BundleManifest {
   const { full, cached, variants } = manifest.denoiser;
   const graphs = [full, cached, ...variants.flatMap((variant) => [variant.full, variant.cached])];
   const decoders = variants.flatMap(({ vaeDecoder }) => (vaeDecoder ? [{ file: vaeDecoder }] : []));
-  const missing = [...graphs, ...decoders].find(({ file }) => !(file in manifest.files));
+  const missing = [...graphs, ...decoders].find(({ file }) => !Object.hasOwn(manifest.files, file));
   if (missing === undefined) return manifest;
   throw new CacheQuantError('bundle', 'the manifest is damaged: a graph is not among its files', {
     where,

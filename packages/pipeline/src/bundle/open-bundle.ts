@@ -1,11 +1,13 @@
 import { CacheQuantError, readText, type Storage } from '@cachequant/tensor';
-import { hashFile } from './fingerprint.js';
+import { type CheckedFiles, checkFiles, requireListed } from './check-files.js';
+import { listedStorage } from './listed-storage.js';
 import { type BundleManifest, MANIFEST, readManifest, VERIFICATION } from './manifest.js';
 import type { Verification } from './verification.js';
 import { parseVerification } from './verification-schema.js';
 
 /** A bundle whose files are what its manifest says. */
 export interface Bundle {
+  /** The files that the manifest lists; others are not seen through it. */
   readonly storage: Storage;
   readonly manifest: BundleManifest;
   /** What was measured when it was made; undefined when that was left out. */
@@ -24,36 +26,32 @@ export async function isBundle(storage: Storage): Promise<boolean> {
 }
 
 /**
- * Opens a bundle, checking schema, sizes and hashes.
- * @throws CacheQuantError `bundle` naming the file that is missing or was altered
+ * Opens a bundle, checking schema, sizes and hashes of everything that is loaded from it.
+ * @throws CacheQuantError `bundle` naming the file that is missing, was altered, or is not listed
  */
 export async function openBundle(storage: Storage, options: OpenBundleOptions = {}): Promise<Bundle> {
-  const manifest = await readManifest(storage);
-  for (const [path, { bytes, sha256 }] of Object.entries(manifest.files)) {
-    const size = (await storage.stat(path))?.size;
-    const where = storage.locate?.(path) ?? path;
-    if (size !== bytes) {
-      throw damaged(where, `${bytes} bytes`, size === undefined ? 'no such file' : `${size} bytes`);
-    }
-    if ((options.check ?? 'hashes') === 'hashes') {
-      const found = await hashFile(storage, path);
-      if (found !== sha256) throw damaged(where, `SHA-256 ${sha256.slice(0, 12)}…`, `${found.slice(0, 12)}…`);
-    }
-  }
-  return { storage, manifest, verification: await readVerification(storage) };
+  const { requireUnchanged, ...checked } = await openChecked(storage, options);
+  const verification = await readVerification(storage, checked.manifest);
+  await requireUnchanged();
+  return { ...checked, verification };
 }
 
-async function readVerification(storage: Storage): Promise<Verification | undefined> {
+/** `openBundle` for who loads more of it, and can say afterwards whether that was what had been checked. */
+export async function openChecked(
+  storage: Storage,
+  options: OpenBundleOptions,
+): Promise<Omit<Bundle, 'verification'> & CheckedFiles> {
+  const manifest = await readManifest(storage);
+  const { requireUnchanged } = await checkFiles(storage, manifest, (options.check ?? 'hashes') === 'hashes');
+  return { storage: listedStorage(storage, manifest), manifest, requireUnchanged };
+}
+
+async function readVerification(
+  storage: Storage,
+  manifest: BundleManifest,
+): Promise<Verification | undefined> {
   if (!(await storage.stat(VERIFICATION))) return undefined;
+  requireListed(manifest, VERIFICATION, storage);
   const where = storage.locate?.(VERIFICATION) ?? VERIFICATION;
   return parseVerification(await readText(storage, VERIFICATION), where);
-}
-
-function damaged(where: string, expected: string, got: string): CacheQuantError {
-  return new CacheQuantError('bundle', 'the file is not the one that the bundle was made with', {
-    where,
-    expected,
-    got,
-    hint: 'Copy the bundle again, or optimize the model again.',
-  });
 }

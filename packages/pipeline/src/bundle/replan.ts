@@ -12,7 +12,7 @@ import { fitCache } from '../cache-plan/cache-fit.js';
 import type { CacheCorrectionKind, ScheduleKind } from '../cache-plan/kinds.js';
 import { makeSchedule } from '../cache-plan/schedules.js';
 import { hashFile } from './fingerprint.js';
-import { type BundleManifest, MANIFEST } from './manifest.js';
+import { type BundleManifest, MANIFEST, sealManifest } from './manifest.js';
 import { overlayStorage } from './overlay-storage.js';
 import { type PlanningData, readPlanningData } from './planning-data.js';
 
@@ -146,7 +146,7 @@ async function apply(made: Replan, { storage, manifest, cached, corrections }: O
       ...(!isOwn(made, manifest) && FITTED_TO_NOTHING),
     },
   };
-  await writeFile(top, MANIFEST, JSON.stringify(own));
+  await writeFile(top, MANIFEST, sealManifest(own));
   return overlayStorage(storage, top);
 }
 

@@ -65,6 +65,8 @@ export function httpStorage(url: string | URL, options: HttpStorageOptions = {})
   const found = new Map<string, Promise<FileFacts | undefined>>();
   let files = options.files;
 
+  // A name such as `constructor` is that of a file only where it is listed.
+  const knownFile = (path: string) => (files && Object.hasOwn(files, path) ? files[path] : undefined);
   const addressOf = (path: string) => new URL(path.split('/').map(encodeURIComponent).join('/'), base).href;
 
   const find = (path: string): Promise<FileFacts | undefined> => {
@@ -88,7 +90,7 @@ export function httpStorage(url: string | URL, options: HttpStorageOptions = {})
   };
 
   const fetchFile = async (path: string): Promise<OpenFile | undefined> => {
-    const known = files?.[path];
+    const known = knownFile(path);
     if (files !== undefined && known === undefined) return undefined;
     const { stores } = await cache;
     const facts = known?.sha256 === undefined ? await find(path) : undefined;
@@ -127,13 +129,13 @@ export function httpStorage(url: string | URL, options: HttpStorageOptions = {})
     },
 
     async download(paths) {
-      progress.expect(paths.map((path) => [path, files?.[path]?.bytes ?? 0] as const));
+      progress.expect(paths.map((path) => [path, knownFile(path)?.bytes ?? 0] as const));
       for (const path of paths)
         if ((await open(path)) === undefined) throw missingFile('download', base + path);
     },
 
     async stat(path) {
-      const known = files?.[checkStoragePath(path)];
+      const known = knownFile(checkStoragePath(path));
       if (known?.bytes !== undefined) return { size: known.bytes };
       const file = await open(path);
       return file && { size: file.entry.bytes };
