@@ -1,5 +1,7 @@
 // Keeps the page for offline use, and isolates it on hosts that send no headers. The build fills in both constants.
-const CACHE = `studio-${'VERSION'}`;
+// Caches belong to the whole origin, which other sites may share: names say whose each is. offline.ts knows them too.
+const OWN_CACHES = `cachequant-studio ${self.registration.scope} `;
+const CACHE = `${OWN_CACHES}${'VERSION'}`;
 const FILES = ['FILES'];
 
 self.addEventListener('install', (event) => {
@@ -15,7 +17,8 @@ self.addEventListener('activate', (event) => {
   event.waitUntil(
     caches
       .keys()
-      .then((names) => Promise.all(names.filter((name) => name !== CACHE).map((name) => caches.delete(name))))
+      .then((names) => names.filter((name) => name.startsWith(OWN_CACHES) && name !== CACHE))
+      .then((outdated) => Promise.all(outdated.map((name) => caches.delete(name))))
       .then(() => self.clients.claim()),
   );
 });

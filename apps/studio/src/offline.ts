@@ -20,8 +20,7 @@ export async function offlineSwitch({ keepModels, onError }: OfflineOptions): Pr
     text.textContent = 'This browser has no service workers here; they need https or localhost.';
     return;
   }
-  const { serviceWorker } = navigator;
-  box.checked = (await serviceWorker.getRegistration()) !== undefined;
+  box.checked = (await ownRegistration()) !== undefined;
   if (box.checked) text.textContent = 'Stored with all models. This page also works without a network.';
   box.addEventListener('change', async () => {
     try {
@@ -52,8 +51,19 @@ async function keep(text: HTMLElement, keepModels: OfflineOptions['keepModels'])
 }
 
 async function forget(): Promise<void> {
-  for (const registration of await navigator.serviceWorker.getRegistrations())
-    await registration.unregister();
-  for (const name of await caches.keys()) await caches.delete(name);
+  await (await ownRegistration())?.unregister();
+  const own = `cachequant-studio ${ownScope()} `;
+  for (const name of await caches.keys()) if (name.startsWith(own)) await caches.delete(name);
   location.reload();
+}
+
+/** The folder of the page: other pages on the same origin are none of its business. */
+function ownScope(): string {
+  return new URL('./', document.baseURI).href;
+}
+
+/** The browser answers with what controls this page, which may be the service worker of a site above it. */
+async function ownRegistration(): Promise<ServiceWorkerRegistration | undefined> {
+  const found = await navigator.serviceWorker.getRegistration(ownScope());
+  return found?.scope === ownScope() ? found : undefined;
 }

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CacheQuantError, type ModelSource } from '@cachequant/tensor';
+import { bytesThroughLinks, fileThroughLinks } from './linked-data.js';
 import type { LoadRequest } from './protocol.js';
 import { storageError } from './storage-error.js';
 
@@ -24,12 +25,21 @@ export async function openModel(source: ModelSource): Promise<OpenedModel> {
     }));
     const size = externalData.reduce((sum, { buffer }) => sum + buffer.byteLength, source.bytes.byteLength);
     const externalFolder = source.externalFolder && resolve(source.externalFolder);
-    return { label: 'model bytes', model: copyOf(source.bytes), externalData, externalFolder, size };
+    const opened = { label: 'model bytes', model: copyOf(source.bytes), externalData, externalFolder, size };
+    if (externalFolder === undefined || externalData.length > 0) return opened;
+    return { ...opened, ...(await bytesThroughLinks(source.bytes, externalFolder)) };
   }
   const path = resolve('url' in source ? pathOfUrl(source.url) : source.path);
   try {
     const { size } = await stat(path);
-    return { label: path, model: path, externalData: [], externalFolder: undefined, size };
+    return {
+      label: path,
+      model: path,
+      externalData: [],
+      externalFolder: undefined,
+      size,
+      ...(await fileThroughLinks(path)),
+    };
   } catch (error) {
     throw storageError(error, 'load', path);
   }

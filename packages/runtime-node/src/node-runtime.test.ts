@@ -1,8 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { CacheQuantError, tensor, toBytes } from '@cachequant/tensor';
+import { CacheQuantError, type Tensor, tensor, toBytes } from '@cachequant/tensor';
 import { describeRuntime, writeModel } from '@cachequant/tensor/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createNodeRuntime } from './index.js';
@@ -116,4 +116,83 @@ test('endProfiling tells element types and removes its files', async () => {
   ]);
   await session.dispose();
   await runtime.dispose();
+});
+
+describe('load through links', () => {
+  /** y = x · (2, 3) + 5, both weights in files beside the model. */
+  const model = writeModel({
+    inputs: { x: { dtype: 'float32', dims: [1, 2] } },
+    outputs: { y: { dtype: 'float32', dims: [1, 1] } },
+    external: {
+      factor: { dtype: 'float32', dims: [2, 1], location: 'model.onnx_data' },
+      offset: { dtype: 'float32', dims: [1], location: 'more.bin' },
+    },
+    nodes: [
+      { op: 'MatMul', inputs: ['x', 'factor'], outputs: ['product'] },
+      { op: 'Add', inputs: ['product', 'offset'], outputs: ['y'] },
+    ],
+  });
+  const content = new Map<string, Uint8Array>([
+    ['model.onnx', model],
+    ['model.onnx_data', new Uint8Array(Float32Array.of(2, 3).buffer)],
+    ['more.bin', new Uint8Array(Float32Array.of(5).buffer)],
+  ]);
+
+  test.each<[string, Readonly<Record<string, string>>]>([
+    [
+      'of a Hugging Face cache: all files are links into blobs/',
+      { 'model.onnx': 'blobs/0', 'model.onnx_data': 'blobs/1', 'more.bin': 'blobs/2' },
+    ],
+    [
+      'to weights in another folder, under their own names',
+      { 'model.onnx_data': 'disk/model.onnx_data', 'more.bin': 'disk/more.bin' },
+    ],
+    ['to one of the files of weights', { 'more.bin': 'disk/other-name.bin' }],
+    [
+      'to files in different folders',
+      { 'model.onnx': 'a/m.onnx', 'model.onnx_data': 'b/1', 'more.bin': 'c/2' },
+    ],
+    ['to the model alone', { 'model.onnx': 'a/m.onnx' }],
+  ])('%s', async (_, links) => {
+    const root = await mkdtemp(join(folder, 'links-'));
+    const inside = join(root, 'snapshots/0123/unet');
+    await mkdir(inside, { recursive: true });
+    for (const [name, bytes] of content) {
+      const target = links[name];
+      const place = target === undefined ? join(inside, name) : join(root, target);
+      await mkdir(dirname(place), { recursive: true });
+      await writeFile(place, bytes);
+      if (target !== undefined) await symlink(place, join(inside, name));
+    }
+    const runtime = await createNodeRuntime();
+    const session = await runtime.load({ path: join(inside, 'model.onnx') });
+    const { y } = await session.run({ x: tensor('float32', [1, 2], Float32Array.of(10, 100)) });
+    expect((y as Tensor).data).toEqual(Float32Array.of(325));
+    const inMemory = await runtime.load({ bytes: model, externalFolder: inside });
+    const again = await inMemory.run({ x: tensor('float32', [1, 2], Float32Array.of(10, 100)) });
+    expect((again.y as Tensor).data).toEqual(Float32Array.of(325));
+    await runtime.dispose();
+  });
+
+  test('weights outside of the folder by `..`, and missing ones, are refused as ever', async () => {
+    const root = await mkdtemp(join(folder, 'links-'));
+    await mkdir(join(root, 'unet'));
+    await writeFile(join(root, 'outside.bin'), new Uint8Array(4));
+    await symlink(join(root, 'outside.bin'), join(root, 'unet/any-link'));
+    const runtime = await createNodeRuntime();
+    for (const location of ['../outside.bin', join(root, 'outside.bin'), 'missing.bin']) {
+      const path = join(root, 'unet/model.onnx');
+      await writeFile(
+        path,
+        writeModel({
+          inputs: { x: { dtype: 'float32', dims: [1] } },
+          outputs: { y: { dtype: 'float32', dims: [1] } },
+          external: { w: { dtype: 'float32', dims: [1], location } },
+          nodes: [{ op: 'Add', inputs: ['x', 'w'], outputs: ['y'] }],
+        }),
+      );
+      await expect(runtime.load({ path })).rejects.toMatchObject({ code: 'runtime' });
+    }
+    await runtime.dispose();
+  });
 });

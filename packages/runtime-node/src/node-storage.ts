@@ -1,17 +1,15 @@
 import { mkdir, open, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { checkStoragePrefix, checkStorageRange, type FileStat, type Storage } from '@cachequant/tensor';
+import { checkStoragePrefix, type FileStat, type Storage } from '@cachequant/tensor';
 import { lockFile } from './file-lock.js';
 import { FileWriter } from './file-writer.js';
 import { hashFile } from './hash-file.js';
 import { leadsOutside, refuseLinkedFolders } from './links.js';
 import { listFiles } from './list-files.js';
+import { readRange } from './read-range.js';
 import { storageError } from './storage-error.js';
 import { checkPath } from './storage-path.js';
 import { temporaryName } from './temporary-name.js';
-
-/** `fs.read` takes at most 2 GiB at once. */
-const MAX_READ = 2 ** 30;
 
 /**
  * A folder as a storage. Files are written beside their place, flushed to the disk and renamed, so that
@@ -100,23 +98,5 @@ async function statOrNothing(path: string) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw error;
-  }
-}
-
-async function readRange(path: string, range: { offset: number; length: number } | undefined) {
-  const handle = await open(path, 'r');
-  try {
-    const { size } = await handle.stat();
-    const { offset, length } = checkStorageRange(path, size, range);
-    const bytes = new Uint8Array(length);
-    let done = 0;
-    while (done < length) {
-      const { bytesRead } = await handle.read(bytes, done, Math.min(length - done, MAX_READ), offset + done);
-      if (bytesRead === 0) checkStorageRange(path, offset + done, { offset, length });
-      done += bytesRead;
-    }
-    return bytes;
-  } finally {
-    await handle.close();
   }
 }

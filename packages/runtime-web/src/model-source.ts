@@ -1,5 +1,5 @@
 import { CacheQuantError, type LoadOptions, type ModelSource } from '@cachequant/tensor';
-import { externalLocations } from './external-locations.js';
+import { externalLocations } from '@cachequant/tensor/worker-runtime';
 import { fetchBytes } from './fetch-bytes.js';
 import type { LoadRequest } from './protocol.js';
 

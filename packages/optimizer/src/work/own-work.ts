@@ -1,7 +1,7 @@
 import { CacheQuantError, type OwnedStorage, ownedStorage, type Storage } from '@cachequant/tensor';
 
 /** Marks a folder of intermediate results, and lists what was written into it. */
-export const WORK_JOURNAL = 'written.txt';
+const WORK_JOURNAL = 'written.txt';
 
 /**
  * A work folder as a storage that knows what of it is its own.

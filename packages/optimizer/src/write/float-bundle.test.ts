@@ -1,5 +1,6 @@
 import { psnr } from '@cachequant/evaluate';
 import {
+  type BundleManifest,
   createBundleGenerator,
   createGenerator,
   type Denoiser,
@@ -10,8 +11,16 @@ import {
   loadCachedDenoiser,
   loadGraph,
   openBundle,
+  sealManifest,
 } from '@cachequant/pipeline/internals';
-import { readText, type Session, type Storage, type Tensor, writeFile } from '@cachequant/tensor';
+import {
+  type Runtime,
+  readText,
+  type Session,
+  type Storage,
+  type Tensor,
+  writeFile,
+} from '@cachequant/tensor';
 import { memoryStorage } from '@cachequant/tensor/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OptimizedModel, optimizedModel, SMALL_RUN } from '../__fixtures__/optimized-model.js';
@@ -37,15 +46,17 @@ describe('openBundle', () => {
   async function copyOf(changes: Readonly<Record<string, Uint8Array | string | undefined>> = {}) {
     const copy = memoryStorage();
     for (const path of await made.out.list()) {
-      const content = path in changes ? changes[path] : await made.out.read(path);
+      if (!Object.hasOwn(changes, path)) await writeFile(copy, path, await made.out.read(path));
+    }
+    for (const [path, content] of Object.entries(changes)) {
       if (content !== undefined) await writeFile(copy, path, content);
     }
     return copy;
   }
 
   async function manifestWith(changes: object): Promise<Storage> {
-    const manifest = JSON.parse(await readText(made.out, 'cachequant.json')) as object;
-    return copyOf({ 'cachequant.json': JSON.stringify({ ...manifest, ...changes }) });
+    const manifest = JSON.parse(await readText(made.out, 'cachequant.json')) as BundleManifest;
+    return copyOf({ 'cachequant.json': sealManifest({ ...manifest, ...changes }) });
   }
 
   it('gives what was written', async () => {
@@ -56,10 +67,87 @@ describe('openBundle', () => {
     expect(await isBundle(made.source)).toBe(false);
   });
 
-  it('does not look at what was measured, nor at reports', async () => {
+  it('does without what was measured and without reports, but takes no others', async () => {
     const copy = await copyOf({ 'verification.json': undefined });
     await writeFile(copy, 'report.html', '<html>');
     expect((await openBundle(copy)).verification).toBeUndefined();
+    await writeFile(copy, 'verification.json', '{"speedup":100}');
+    await expect(openBundle(copy)).rejects.toMatchObject({ code: 'bundle', where: 'verification.json' });
+  });
+
+  it('tells a manifest that was altered, and takes one of an earlier version without a hash', async () => {
+    const text = await readText(made.out, 'cachequant.json');
+    const altered = await copyOf({
+      'cachequant.json': text.replace('"guidanceScale": 4', '"guidanceScale": 5'),
+    });
+    await expect(openBundle(altered)).rejects.toMatchObject({
+      code: 'bundle',
+      message: expect.stringContaining('the manifest is not the one that was written'),
+    });
+    const { sha256: _, ...earlier } = JSON.parse(text) as BundleManifest;
+    delete (earlier.files as Record<string, unknown>)['verification.json'];
+    const unsealed = await copyOf({ 'cachequant.json': JSON.stringify(earlier) });
+    const { manifest, verification } = await openBundle(unsealed);
+    expect(manifest).toEqual(earlier);
+    expect(verification).toBeDefined();
+  });
+
+  it.each(['text_encoder/model2.onnx', 'denoiser/more.bin', 'vae_decoder_2/config.json', 'scheduler/x.json'])(
+    'refuses %s, which nobody has listed',
+    async (path) => {
+      const copy = await copyOf({ [path]: Uint8Array.of(1) });
+      await expect(openBundle(copy)).rejects.toMatchObject({ code: 'bundle', where: path });
+    },
+  );
+
+  it('does not mind files beside the parts, nor hidden ones, and does not show them', async () => {
+    const copy = await copyOf({ 'notes.txt': Uint8Array.of(1), 'denoiser/.DS_Store': Uint8Array.of(1) });
+    const { storage } = await openBundle(copy);
+    expect(await storage.list()).toEqual(Object.keys(made.summary.manifest.files).sort());
+    expect(await storage.stat('notes.txt')).toBeUndefined();
+    await expect(storage.read('notes.txt')).rejects.toMatchObject({ code: 'storage' });
+  });
+
+  it('refuses weights and parts of a listed graph that are not listed', async () => {
+    for (const path of ['denoiser/weights.bin', 'denoiser/tables.bin']) {
+      const files = { ...made.summary.manifest.files };
+      delete files[path];
+      const copy = await manifestWith({ files });
+      await expect(openBundle(copy)).rejects.toMatchObject({ code: 'bundle', where: path });
+      // Also where the file is not to be seen in the folder, but a runtime could find it by the path of the graph.
+      const hidden = {
+        ...copy,
+        locate: (name: string) => `/bundle/${name}`,
+        list: async () => (await copy.list()).filter((name) => name !== path),
+      };
+      await expect(openBundle(hidden)).rejects.toMatchObject({
+        code: 'bundle',
+        got: path.slice('denoiser/'.length),
+      });
+    }
+  });
+
+  it.each(['constructor', '__proto__', 'toString', 'hasOwnProperty'])(
+    'does not take a graph called %s for a listed one',
+    async (file) => {
+      const { denoiser } = made.summary.manifest;
+      const copy = await manifestWith({ denoiser: { ...denoiser, full: { ...denoiser.full, file } } });
+      await expect(openBundle(copy)).rejects.toMatchObject({ code: 'bundle', got: file });
+    },
+  );
+
+  it('refuses a link that leads out of the bundle', async () => {
+    const linked: Storage = {
+      ...made.out,
+      stat: async (path) => {
+        const found = await made.out.stat(path);
+        return found && path === 'vae_decoder/config.json' ? { ...found, outside: true } : found;
+      },
+    };
+    await expect(openBundle(linked)).rejects.toMatchObject({
+      code: 'bundle',
+      message: expect.stringContaining('a link leads out of the bundle'),
+    });
   });
 
   it.each(['denoiser/weights.bin', 'denoiser/tables.bin', 'denoiser/full.onnx', 'vae_decoder/model.onnx'])(
@@ -92,7 +180,7 @@ describe('openBundle', () => {
 
   it('reads a manifest with fields that it does not know', async () => {
     const { manifest } = await openBundle(await manifestWith({ mood: 'good' }));
-    expect(manifest).toEqual(made.summary.manifest);
+    expect({ ...manifest, sha256: '' }).toEqual({ ...made.summary.manifest, sha256: '' });
   });
 
   it.each([
@@ -122,6 +210,38 @@ describe('openBundle', () => {
 });
 
 describe('createBundleGenerator', () => {
+  it('refuses files that were replaced between their check and their loading', async () => {
+    for (const path of ['denoiser/weights.bin', 'tokenizer/tokenizer.json']) {
+      const storage = memoryStorage();
+      for (const each of await made.out.list()) await writeFile(storage, each, await made.out.read(each));
+      let loads = 0;
+      let disposed = 0;
+      const load: Runtime['load'] = async (source, options) => {
+        if (loads++ === 0) await writeFile(storage, path, await made.out.read(path));
+        const session = await made.runtime.load(source, options);
+        return {
+          inputs: session.inputs,
+          outputs: session.outputs,
+          run: (feeds, asked) => session.run(feeds, asked),
+          endProfiling: () => session.endProfiling(),
+          async dispose() {
+            disposed++;
+            await session.dispose();
+          },
+        };
+      };
+      const { name, version, threads } = made.runtime;
+      const capabilities = () => made.runtime.capabilities();
+      const runtime: Runtime = { name, version, threads, capabilities, load, dispose: async () => undefined };
+      await expect(createBundleGenerator({ storage, runtime })).rejects.toMatchObject({
+        code: 'bundle',
+        where: path,
+        message: expect.stringContaining('has changed since it was checked'),
+      });
+      expect([loads > 1, disposed]).toEqual([true, loads]);
+    }
+  });
+
   const bundle = () => createBundleGenerator({ storage: made.out, runtime: made.runtime });
 
   it('draws what the variant in the work folder draws', async () => {

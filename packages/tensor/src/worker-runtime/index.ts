@@ -1,3 +1,4 @@
+export { externalLocations } from './external-locations.js';
 export { PROBE_MODEL, probeInt8FullRange } from './int8-probe.js';
 export { packFeeds } from './pack-feeds.js';
 export {

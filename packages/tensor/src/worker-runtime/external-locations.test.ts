@@ -1,5 +1,5 @@
-import { writeModel } from '@cachequant/tensor/testing';
 import { expect, test } from 'vitest';
+import { writeModel } from '../testing/index.js';
 import { externalLocations } from './external-locations.js';
 
 const weight = { dtype: 'float32', dims: [2, 3] } as const;
