@@ -74,6 +74,7 @@ export { type ImageGridOptions, imageGrid } from './images/image-grid.js';
 export { type LatentDecoder, pixelDecoder, vaeDecoder } from './images/latent-decoder.js';
 export { fitLatentPreview, type LatentPreview, previewPicture } from './images/latent-preview.js';
 export { encodePng } from './images/png.js';
+export { type PngText, readPngText } from './images/png-text.js';
 export { toRgba, toRgbImages } from './images/rgb-image.js';
 export type {
   DenoiserConfig,

@@ -31,6 +31,7 @@ export type {
 } from './runtime.js';
 export {
   type FileStat,
+  isLockedError,
   lockedError,
   readText,
   type Storage,

@@ -88,9 +88,17 @@ export async function readText(storage: Storage, path: string): Promise<string> 
 
 /** @returns the error of `Storage.lock` for a name that another holds */
 export function lockedError(where: string, holder?: string): CacheQuantError {
-  return new CacheQuantError('storage', 'another run is at work here', {
+  const error = new CacheQuantError('storage', 'another run is at work here', {
     where,
     ...(holder !== undefined && { got: holder }),
     hint: 'Wait until it has ended, or choose another folder',
   });
+  return Object.defineProperty(error, LOCKED, { value: true });
+}
+
+const LOCKED = Symbol.for('cachequant.locked');
+
+/** Whether an error says that another holds a name, which may be tried again. */
+export function isLockedError(error: unknown): boolean {
+  return CacheQuantError.is(error) && (error as unknown as Record<symbol, unknown>)[LOCKED] === true;
 }

@@ -1,7 +1,6 @@
 import { join, resolve } from 'node:path';
 import { encodePng, type Generator, type RunTiming } from '@cachequant/pipeline';
 import { nodeStorage } from '@cachequant/runtime-node';
-import { writeFile } from '@cachequant/tensor';
 import type { Command } from 'commander';
 import { examples } from '../command-context.js';
 import {
@@ -14,14 +13,26 @@ import {
 } from '../generation-options.js';
 import { imageTimes, timesLine } from '../image-times.js';
 import { type CliIo, writeJson, writeLines } from '../io.js';
+import { type ModelIdentity, modelIdentity } from '../model-identity.js';
 import { locateFolder } from '../model-location.js';
 import { openGenerator } from '../open-generator.js';
 import { requireWritableFolder } from '../output-folder.js';
+import {
+  metadataText,
+  optionsLike,
+  type PictureMetadata,
+  pictureMetadata,
+  type RunMetadata,
+  readPictureMetadata,
+} from '../picture-metadata.js';
 import { createProgress, type Progress } from '../progress.js';
+import { savePicture } from '../save-picture.js';
 import { withRuntime } from '../with-runtime.js';
 
 interface GenerateOptions extends GenerationOptions {
   readonly out: string;
+  readonly like?: string;
+  readonly metadata: boolean;
 }
 
 /** What a run of the command made. */
@@ -44,10 +55,16 @@ export function addGenerate(program: Command, io: CliIo): void {
       .command('generate')
       .summary('make images with a model folder or a bundle')
       .description(
-        'Makes images with a model folder or a bundle, and writes each as a PNG as soon as it is done.',
+        'Makes images with a model folder or a bundle, and writes each as a PNG as soon as it is done. No file is ' +
+          'replaced: where the name is taken by another picture, a number is added. Each PNG says how it was made.',
       )
       .argument('<model>', 'a model folder or a bundle')
-      .option('--out <folder>', 'where the pictures go', '.'),
+      .option('--out <folder>', 'where the pictures go', '.')
+      .option(
+        '--like <picture.png>',
+        'as a picture was made that this command wrote; other options change that',
+      )
+      .option('--no-metadata', 'keep prompt, seed and settings out of the files'),
   )
     .addHelpText(
       'after',
@@ -58,23 +75,30 @@ export function addGenerate(program: Command, io: CliIo): void {
           'two prompts',
         ],
         ['generate ./my-model --prompt "a bag" --sampler dpm-solver++ --steps 20', 'another sampler'],
+        ['generate ./my-bundle --like a-bag-0.png --count 8', 'that picture and seven more of its kind'],
       ]),
     )
-    .action((given: string, _: unknown, command: Command) =>
-      generate(given, command.optsWithGlobals<GenerateOptions>(), io),
-    );
+    .action((given: string, _: unknown, command: Command) => generate(given, command, io));
 }
 
-async function generate(given: string, options: GenerateOptions, io: CliIo): Promise<void> {
+async function generate(given: string, command: Command, io: CliIo): Promise<void> {
   const location = await locateFolder(io.cwd, given);
+  const { options, like } = await withLike(command, io.cwd);
   const out = resolve(io.cwd, options.out);
   await requirePrompt(location, options.prompt);
   await requireWritableFolder(out, `--out ${options.out}`);
   const progress = createProgress(io.stderr);
+  const identity = options.metadata || like ? await modelIdentity(location, io.signal) : undefined;
+  if (like && identity && like.model.fingerprint !== identity.model.fingerprint) {
+    progress.note(
+      `warning: The picture was made with another model (${like.model.name}), so this one will look different.`,
+    );
+  }
   const generated = await withRuntime(options.threads, async (runtime) => {
     const generator = await openGenerator(location, runtime);
     try {
-      return await generateAll(generator, out, options, io, progress);
+      const run = options.metadata && identity ? runMetadata(generator, identity, options) : undefined;
+      return await generateAll({ generator, out, options, run, io, progress });
     } finally {
       progress.stop();
       await generator.dispose();
@@ -85,13 +109,46 @@ async function generate(given: string, options: GenerateOptions, io: CliIo): Pro
   else writeLines(io.stdout, [...generated.images.map(({ file }) => file), timesLine(times)]);
 }
 
-async function generateAll(
-  generator: Generator,
-  out: string,
+/** The options, with those of a picture to repeat where others were not given. */
+async function withLike(
+  command: Command,
+  cwd: string,
+): Promise<{ options: GenerateOptions; like: PictureMetadata | undefined }> {
+  const options = command.optsWithGlobals<GenerateOptions>();
+  if (options.like === undefined) return { options, like: undefined };
+  const like = await readPictureMetadata(resolve(cwd, options.like));
+  const isGiven = (name: string) => {
+    const source = command.getOptionValueSource(name);
+    return source !== undefined && source !== 'default';
+  };
+  return { options: optionsLike(like, options, isGiven), like };
+}
+
+function runMetadata(
+  { defaults }: Generator,
+  { model, sampler }: ModelIdentity,
   options: GenerateOptions,
-  io: CliIo,
-  progress: Progress,
-): Promise<Generated> {
+): RunMetadata {
+  return {
+    model,
+    sampler: options.sampler ?? defaults.sampler ?? sampler,
+    steps: options.steps ?? defaults.steps,
+    guidanceScale: options.guidanceScale ?? defaults.guidanceScale,
+    negativePrompt: options.negativePrompt,
+  };
+}
+
+interface GenerateJob {
+  readonly generator: Generator;
+  readonly out: string;
+  readonly options: GenerateOptions;
+  /** Undefined to keep it out of the files. */
+  readonly run: RunMetadata | undefined;
+  readonly io: CliIo;
+  readonly progress: Progress;
+}
+
+async function generateAll({ generator, out, options, run, io, progress }: GenerateJob): Promise<Generated> {
   const storage = nodeStorage(out);
   const images: Generated['images'][number][] = [];
   const runs: RunTiming[] = [];
@@ -109,8 +166,8 @@ async function generateAll(
     textEncoderMs += result.timings.textEncoderMs;
     runs.push(...result.timings.runs);
     for (const image of result.images) {
-      const name = imageFileName(job);
-      await writeFile(storage, name, encodePng(image));
+      const text = run && metadataText(pictureMetadata(run, job, image));
+      const name = await savePicture(storage, imageFileName(job), encodePng(image, text));
       images.push({ file: join(out, name), ...job, width: image.width, height: image.height });
     }
   }

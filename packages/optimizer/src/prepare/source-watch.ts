@@ -41,6 +41,11 @@ export async function watchSource(folder: ModelFolder, signal?: AbortSignal): Pr
   };
 }
 
+/** Of path and content of every file of a model that pictures depend on, as bundles name their source. */
+export async function modelFingerprint(folder: ModelFolder, signal?: AbortSignal): Promise<string> {
+  return (await watchSource(folder, signal)).fingerprint;
+}
+
 interface WatchedFile {
   readonly stat: FileStat;
   readonly sha256: string;

@@ -1,0 +1,33 @@
+import { basename } from 'node:path';
+import { modelFingerprint } from '@cachequant/optimizer';
+import { isBundle, MANIFEST, openModelFolder, readManifest } from '@cachequant/pipeline';
+import type { ModelLocation } from './model-location.js';
+import type { PictureMetadata } from './picture-metadata.js';
+
+/** What a model is and how it samples by itself, for the pictures that it makes. */
+export interface ModelIdentity {
+  readonly model: PictureMetadata['model'];
+  /** Class of the sampler in the folder; undefined where it says nothing. */
+  readonly sampler: string | undefined;
+}
+
+/** Reads every byte of a model folder; a bundle's manifest stands for all of its files. */
+export async function modelIdentity(
+  { storage, folder }: ModelLocation,
+  signal?: AbortSignal,
+): Promise<ModelIdentity> {
+  if (await isBundle(storage)) {
+    const manifest = await readManifest(storage);
+    const fingerprint = manifest.sha256 ?? (await storage.hash!(MANIFEST));
+    return {
+      model: { kind: 'bundle', name: basename(folder), fingerprint },
+      sampler: manifest.sampler.name,
+    };
+  }
+  const opened = await openModelFolder(storage);
+  const fingerprint = await modelFingerprint(opened, signal);
+  return {
+    model: { kind: 'folder', name: basename(folder), fingerprint },
+    sampler: opened.scheduler?._class_name,
+  };
+}
