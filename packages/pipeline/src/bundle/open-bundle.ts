@@ -1,4 +1,4 @@
-import { CacheQuantError, readText, type Storage } from '@cachequant/tensor';
+import { readText, type Storage } from '@cachequant/tensor';
 import { type CheckedFiles, checkFiles, requireListed } from './check-files.js';
 import { listedStorage } from './listed-storage.js';
 import { type BundleManifest, MANIFEST, readManifest, VERIFICATION } from './manifest.js';

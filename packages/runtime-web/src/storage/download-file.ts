@@ -28,7 +28,7 @@ const ATTEMPTS = 3;
  * @throws CacheQuantError `storage` when it cannot be fetched or is not what it should be; `aborted`
  */
 export async function downloadFile(file: FileToDownload, options: DownloadOptions): Promise<StoredFile> {
-  const writer = await PartWriter.open(file.key, options.stores);
+  const writer = await PartWriter.open(file.key, options.stores, hashingOf(file));
   for (let failures = 0; ; ) {
     const before = writer.bytes;
     try {
@@ -41,7 +41,7 @@ export async function downloadFile(file: FileToDownload, options: DownloadOption
       if (!broken || failures >= ATTEMPTS) throw error;
     }
   }
-  const damage = damageOf(file, writer.bytes, writer.digest());
+  const damage = damageOf(file, writer.bytes, await writer.digest());
   if (damage === undefined) return writer.finish(file.url);
   await writer.restart();
   throw damage;
@@ -98,6 +98,18 @@ function tooLong(where: string, total: number): CacheQuantError {
   });
 }
 
+/** Files up to this size are hashed whole by the browser's own code, which takes no pieces. */
+const WHOLE_BYTES = 256 * 1024 * 1024;
+
+/** How the hash of a file is computed, if there is one to compare it with. */
+type Hashing = 'none' | 'whole' | 'pieces';
+
+function hashingOf({ bytes, sha256: known }: FileToDownload): Hashing {
+  if (known === undefined) return 'none';
+  const fits = bytes !== undefined && bytes <= WHOLE_BYTES;
+  return fits && globalThis.crypto?.subtle !== undefined ? 'whole' : 'pieces';
+}
+
 function damageOf(file: FileToDownload, bytes: number, hash: string): CacheQuantError | undefined {
   const [expected, got] =
     file.bytes !== undefined && file.bytes !== bytes
@@ -124,20 +136,24 @@ class PartWriter {
   #buffer = new Uint8Array(PART_BYTES);
   #filled = 0;
 
-  private constructor(key: string, stores: CacheStores) {
+  private constructor(
+    key: string,
+    stores: CacheStores,
+    readonly hashing: Hashing,
+  ) {
     this.#key = key;
     this.#stores = stores;
     this.#store = stores.of(key);
   }
 
-  static async open(key: string, stores: CacheStores): Promise<PartWriter> {
-    const writer = new PartWriter(key, stores);
+  static async open(key: string, stores: CacheStores, hashing: Hashing): Promise<PartWriter> {
+    const writer = new PartWriter(key, stores, hashing);
     const parts = await writer.#store.partCount(key);
     for (let index = 0; index < parts; index++) {
       const part = await writer.#store.readPart(key, index);
       // Only the last part of a file is shorter; it is fetched again.
       if (part.byteLength !== PART_BYTES) break;
-      writer.#hash.update(part);
+      if (hashing === 'pieces') writer.#hash.update(part);
       writer.#parts++;
     }
     return writer;
@@ -161,8 +177,17 @@ class PartWriter {
     }
   }
 
-  digest(): string {
-    return bytesToHex(this.#hash.clone().update(this.#buffer.subarray(0, this.#filled)).digest());
+  /** Of all that has come in; '' where nothing is to be compared with it. */
+  async digest(): Promise<string> {
+    const tail = this.#buffer.subarray(0, this.#filled);
+    if (this.hashing === 'none') return '';
+    if (this.hashing === 'pieces') return bytesToHex(this.#hash.clone().update(tail).digest());
+    const whole = new Uint8Array(this.bytes);
+    for (let index = 0; index < this.#parts; index++) {
+      whole.set(await this.#store.readPart(this.#key, index), index * PART_BYTES);
+    }
+    whole.set(tail, this.#parts * PART_BYTES);
+    return bytesToHex(new Uint8Array(await crypto.subtle.digest('SHA-256', whole)));
   }
 
   async restart(): Promise<void> {
@@ -182,7 +207,7 @@ class PartWriter {
   async #flush(): Promise<void> {
     const part = this.#buffer.subarray(0, this.#filled);
     await this.#keep((store) => store.writePart(this.#key, this.#parts, part));
-    if (this.#filled === PART_BYTES) this.#hash.update(part);
+    if (this.#filled === PART_BYTES && this.hashing === 'pieces') this.#hash.update(part);
   }
 
   async #keep(write: (store: PartStore) => Promise<void>): Promise<void> {
