@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { type PngText, readPngText } from '@cachequant/pipeline';
-import { CacheQuantError } from '@cachequant/tensor';
+import { CacheQuantError, parseJson } from '@cachequant/tensor';
 import { z } from 'zod';
 import type { GenerationOptions, ImageJob } from './generation-options.js';
 import { packageVersion } from './version.js';
@@ -97,7 +97,7 @@ export async function readPictureMetadata(path: string): Promise<PictureMetadata
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text, KEYWORD);
   } catch {
     return undefined;
   }

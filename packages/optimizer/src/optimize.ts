@@ -11,7 +11,7 @@ import {
 } from '@cachequant/pipeline/internals';
 import type { Sampler } from '@cachequant/samplers';
 import type { Runtime, Storage } from '@cachequant/tensor';
-import { finishUnlessAborted, throwIfAborted, writeFile } from '@cachequant/tensor';
+import { finishUnlessAborted, writeFile } from '@cachequant/tensor';
 import { planSchedule } from './candidates/candidate.js';
 import { type Choice, chooseVariant } from './candidates/choose.js';
 import { floatStudy, studyAt } from './candidates/study-views.js';

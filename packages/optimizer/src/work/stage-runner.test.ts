@@ -110,7 +110,7 @@ describe('openStages', () => {
       expect(await runner.unsaved({ kind: 'bundle' }, async () => ++runs)).toBe(attempt + 1);
       expect(runner.reused).toEqual([]);
     }
-    expect(await work.list()).toEqual(['fingerprint.txt']);
+    expect(await work.list()).toEqual(['fingerprint.txt', 'written.txt']);
     expect(seen).toEqual([
       ['bundle', false],
       ['bundle', false],
