@@ -77,7 +77,10 @@ async function ownFiles(out: Storage): Promise<string[]> {
 async function listedFiles(out: Storage): Promise<string[] | undefined> {
   if (!(await out.stat(MANIFEST))) return undefined;
   try {
-    const { formatVersion, files } = parseJson(await readText(out, MANIFEST), MANIFEST) as Record<string, unknown>;
+    const { formatVersion, files } = parseJson(await readText(out, MANIFEST), MANIFEST) as Record<
+      string,
+      unknown
+    >;
     if (typeof formatVersion !== 'number' || typeof files !== 'object' || files === null) return undefined;
     return Object.keys(files);
   } catch {
