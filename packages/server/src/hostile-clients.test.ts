@@ -162,17 +162,20 @@ describe('no path of a request is opened', () => {
 });
 
 describe('a client that does not take its answer', () => {
-  test('loses its connection', async () => {
+  test.each([
+    ['in whole', {}],
+    ['in a stream', { stream: true, partial_images: 3 }],
+  ])('%s loses its connection', async (_, fields) => {
     const { url, port, isServed } = await start({ sendSeconds: 0.5 }, { noise: true });
     const { socket } = speak(port);
-    const body = JSON.stringify({ prompt: 'x', n: 5, size: '1024x1024' });
+    const body = JSON.stringify({ prompt: 'x', n: 5, size: '1024x1024', ...fields });
     socket.pause();
     socket.write(`${HEAD}content-length: ${body.length}\r\n\r\n${body}`);
     await isServed();
-    const open = async () => {
+    const isOver = async () => {
       const text = await (await fetch(`${url}/metrics`)).text();
       return text.includes('cachequant_requests_total{route="/v1/images/generations",status="499"} 1');
     };
-    while (!(await open())) await new Promise((resolve) => setTimeout(resolve, 50));
+    while (!(await isOver())) await new Promise((resolve) => setTimeout(resolve, 50));
   });
 });

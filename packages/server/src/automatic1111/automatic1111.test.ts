@@ -111,6 +111,18 @@ describe('POST /sdapi/v1/txt2img', () => {
   });
 });
 
+describe('POST /sdapi/v1/img2img', () => {
+  test('is refused, whatever is sent', async () => {
+    const { url } = await start();
+    const answer = await postJson(`${url}/sdapi/v1/img2img`, {
+      init_images: ['x'.repeat(500_000)],
+      prompt: 'x',
+    });
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({ error: { code: 'unsupported' } });
+  });
+});
+
 describe('GET and POST /sdapi/v1/options', () => {
   test('choose the model of requests that name none', async () => {
     const { url, draw, fashion, other } = await start();

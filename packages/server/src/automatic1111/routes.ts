@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { Studio } from '../drawing/studio.js';
 import { readBody } from '../http/read-body.js';
+import { refusePictures } from '../http/refuse-pictures.js';
 import type { ServerLimits } from '../limits.js';
 import { type ModelShelf, unknownModel } from '../models/model-shelf.js';
 import { progressOf } from './progress.js';
@@ -25,6 +26,7 @@ export function automatic1111Routes(
   let chosen = shelf.models[0]!.id;
 
   app.post('/sdapi/v1/txt2img', textToImage({ studio, limits, chosenModel: () => chosen }));
+  app.post('/sdapi/v1/img2img', { onRequest: refusePictures }, refusePictures);
   app.get<{ Querystring: { skip_current_image?: string } }>('/sdapi/v1/progress', ({ query }) =>
     progressOf(studio, query.skip_current_image === 'true'),
   );

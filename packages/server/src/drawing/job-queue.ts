@@ -23,6 +23,8 @@ interface Entry<S> {
   /** Resolves, whatever becomes of the job, to whether it did what it was to do. */
   readonly start: () => Promise<boolean>;
   readonly refuse: (error: unknown) => void;
+  /** Ends it while it runs. */
+  readonly stop: (error: unknown) => void;
 }
 
 /** Weight of the newest job in the mean time of a job. */
@@ -33,8 +35,8 @@ const LONGEST_RETRY_SECONDS = 600;
 export class JobQueue<S> {
   readonly #options: JobQueueOptions;
   readonly #waiting: Entry<S>[] = [];
-  readonly #stop = new AbortController();
-  #running: { readonly subject: S; readonly done: Promise<void> } | undefined;
+
+  #running: { readonly entry: Entry<S>; readonly done: Promise<void> } | undefined;
   #draining = false;
   #meanSeconds: number | undefined;
 
@@ -48,7 +50,7 @@ export class JobQueue<S> {
   }
 
   get running(): S | undefined {
-    return this.#running?.subject;
+    return this.#running?.entry.subject;
   }
 
   get isDraining(): boolean {
@@ -80,8 +82,10 @@ export class JobQueue<S> {
         this.#waiting.splice(this.#waiting.indexOf(entry), 1);
         reject(signal.reason);
       };
+      const stop = new AbortController();
       const entry: Entry<S> = {
         subject: job.subject,
+        stop: (error) => stop.abort(error),
         submittedMs: this.#now(),
         refuse: (error) => {
           signal.removeEventListener('abort', leave);
@@ -89,7 +93,7 @@ export class JobQueue<S> {
         },
         start: async () => {
           signal.removeEventListener('abort', leave);
-          const either = AbortSignal.any([signal, this.#stop.signal]);
+          const either = AbortSignal.any([signal, stop.signal]);
           return job.run(either).then(
             (result) => {
               resolve(result);
@@ -115,9 +119,10 @@ export class JobQueue<S> {
   async drain(graceMs: number): Promise<void> {
     this.#draining = true;
     for (const entry of this.#waiting.splice(0)) entry.refuse(stopping());
-    if (this.#running === undefined) return;
-    const timer = setTimeout(() => this.#stop.abort(stopping()), graceMs);
-    await this.#running.done;
+    const running = this.#running;
+    if (running === undefined) return;
+    const timer = setTimeout(() => running.entry.stop(stopping()), graceMs);
+    await running.done;
     clearTimeout(timer);
   }
 
@@ -132,7 +137,7 @@ export class JobQueue<S> {
       this.#running = undefined;
       this.#next();
     });
-    this.#running = { subject: entry.subject, done };
+    this.#running = { entry, done };
   }
 
   #measure(seconds: number): void {

@@ -1,6 +1,8 @@
 import type { FastifyReply } from 'fastify';
 
 export interface EventStreamOptions {
+  /** For which a client may take nothing. */
+  readonly sendSeconds: number;
   /** After which a comment keeps proxies from closing a stream that says nothing. */
   readonly keepAliveMs?: number;
 }
@@ -20,9 +22,11 @@ const HEADERS = {
 export class EventStream {
   readonly #reply: FastifyReply;
   readonly #timer: NodeJS.Timeout;
+  readonly #sendSeconds: number;
 
-  constructor(reply: FastifyReply, { keepAliveMs = KEEP_ALIVE_MS }: EventStreamOptions = {}) {
+  constructor(reply: FastifyReply, { sendSeconds, keepAliveMs = KEEP_ALIVE_MS }: EventStreamOptions) {
     this.#reply = reply;
+    this.#sendSeconds = sendSeconds;
     this.#timer = setInterval(() => this.#write(': waiting\n\n'), keepAliveMs);
     reply.raw.once('close', () => clearInterval(this.#timer));
   }
@@ -56,6 +60,7 @@ export class EventStream {
     if (raw.destroyed || raw.writableEnded) return;
     if (!raw.headersSent) {
       this.#reply.hijack();
+      raw.socket?.setTimeout(this.#sendSeconds * 1000);
       raw.writeHead(200, { ...(this.#reply.getHeaders() as Record<string, string>), ...HEADERS });
     }
     raw.write(text);

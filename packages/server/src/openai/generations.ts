@@ -29,7 +29,14 @@ export function generations({ studio, store, limits, firstModel }: GenerationsOp
     const signal = clientSignal(reply);
     try {
       if (body.stream)
-        return await streamGeneration({ studio, order, signal, reply, encode: encodingOf(body) });
+        return await streamGeneration({
+          studio,
+          order,
+          signal,
+          reply,
+          encode: encodingOf(body),
+          sendSeconds: limits.sendSeconds,
+        });
       return await answer(studio, store, order, body, signal, `${request.protocol}://${request.host}`);
     } catch (error) {
       throw toApiError(error, GENERATION_FIELDS);

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { PictureStore } from '../drawing/picture-store.js';
 import type { Studio } from '../drawing/studio.js';
 import { ApiError } from '../faults/api-error.js';
+import { refusePictures } from '../http/refuse-pictures.js';
 import type { ServerLimits } from '../limits.js';
 import { type ModelShelf, unknownModel } from '../models/model-shelf.js';
 import { generations } from './generations.js';
@@ -14,19 +15,13 @@ export interface OpenAiOptions {
   readonly limits: ServerLimits;
 }
 
-async function refuseToEdit(): Promise<never> {
-  throw new ApiError(400, 'Pictures are made from text alone: this server cannot edit or vary one.', {
-    code: 'unsupported',
-  });
-}
-
 /** OpenAI's images interface. */
 export function openAiRoutes(app: FastifyInstance, { studio, shelf, store, limits }: OpenAiOptions): void {
   const firstModel = shelf.models[0]!.id;
   app.post('/v1/images/generations', generations({ studio, store, limits, firstModel }));
   for (const path of ['/v1/images/edits', '/v1/images/variations']) {
     // Before the body is read: what kind of picture was sent does not matter.
-    app.post(path, { onRequest: refuseToEdit }, refuseToEdit);
+    app.post(path, { onRequest: refusePictures }, refusePictures);
   }
   app.get('/v1/models', () => ({ object: 'list', data: shelf.models.map(modelObject) }));
   app.get<{ Params: { id: string } }>('/v1/models/:id', ({ params: { id } }) => {

@@ -13,6 +13,8 @@ export interface StreamOptions {
   readonly signal: AbortSignal;
   readonly reply: FastifyReply;
   readonly encode: EncodeOptions;
+  /** For which a client may take nothing. */
+  readonly sendSeconds: number;
 }
 
 /**
@@ -26,8 +28,9 @@ export async function streamGeneration({
   signal,
   reply,
   encode,
+  sendSeconds,
 }: StreamOptions): Promise<FastifyReply> {
-  const stream = new EventStream(reply);
+  const stream = new EventStream(reply, { sendSeconds });
   const event = async (picture: RgbImage) => ({
     b64_json: await base64Picture(picture, encode),
     created_at: Math.floor(Date.now() / 1000),

@@ -87,6 +87,9 @@ function operations(limits: ServerLimits): Record<string, Record<string, Operati
         answers: { 200: 'TextToImage', ...DRAWING_ERRORS },
       },
     },
+    '/sdapi/v1/img2img': {
+      post: { summary: 'Not supported: always an error', answers: { 400: 'Error', 401: 'Error' } },
+    },
     '/sdapi/v1/progress': {
       get: {
         summary: 'Where the picture is that is being drawn, if it was asked for by /sdapi/v1/txt2img',
