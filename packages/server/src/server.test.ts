@@ -191,7 +191,7 @@ describe('readiness', () => {
         return plain.open();
       },
     };
-    const { url, ready } = await startCold({ models: [model] });
+    const { url, ready, log } = await startCold({ models: [model] });
     const early = await fetch(`${url}/readyz`);
     expect([early.status, early.headers.get('retry-after')]).toEqual([503, '1']);
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
@@ -201,6 +201,7 @@ describe('readiness', () => {
     await ready;
     expect((await fetch(`${url}/readyz`)).status).toBe(200);
     expect((await first).status).toBe(200);
+    expect(log().filter(({ level }) => Number(level) > 30)).toEqual([]);
   });
 
   test('does not come when the model cannot be loaded', async () => {

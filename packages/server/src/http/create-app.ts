@@ -93,8 +93,9 @@ function addHooks(app: FastifyInstance, { limits, metrics, apiKeys, isEnding, an
   app.setErrorHandler((error, request, reply) => {
     const answer = toApiError(error);
     metrics.failed(answer.code ?? 'internal_error');
-    // What a client did wrong may have its words in it; what went wrong here has not.
-    if (answer.status >= 500) request.log.error({ err: answer.cause ?? answer }, 'failed');
+    // What a client did wrong may have its words in it; what went wrong here has not. What has to wait is no fault.
+    if (answer.status >= 500 && answer.retryAfterSeconds === undefined)
+      request.log.error({ err: answer.cause ?? answer }, 'failed');
     return reply.status(answer.status).headers(answer.headers).send(answer.body);
   });
 }
