@@ -98,8 +98,11 @@ def with_article(words, noun):
     return ("an " if words[0].lower() in "aeio" or words.startswith(("um", "al")) else "a ") + words
 
 
-def repaint(pixels, paint):
-    """RGBA [H,W,4] in [0,1] with the pixels near its main hue in another paint, or None where it has no main hue."""
+def repaint(pixels, paint, least=0.1):
+    """RGBA [H,W,4] in [0,1] with the pixels near its main hue in another paint.
+
+    None where less than this share of it has a hue.
+    """
     rgb, alpha = pixels[..., :3], pixels[..., 3]
     value, low = rgb.max(-1), rgb.min(-1)
     chroma = value - low
@@ -108,7 +111,7 @@ def repaint(pixels, paint):
     hue = np.select([value == r, value == g], [(g - b) / safe % 6, (b - r) / safe + 2], (r - g) / safe + 4) / 6
     saturation = chroma / np.maximum(value, 1e-6)
     weight = alpha * (chroma > 0.15) * chroma
-    if weight.sum() < 0.1 * alpha.sum():
+    if weight.sum() < least * alpha.sum():
         return None
     histogram = np.histogram(hue, 24, (0, 1), weights=weight)[0]
     main = (np.argmax(histogram + np.roll(histogram, 1)) / 24) % 1
@@ -174,7 +177,7 @@ class Scenes:
         for index, paint, side, x, y in items:
             pixels = self.sprite(index, round(side * size))
             if paint:
-                pixels = repaint(pixels, PAINTS[paint])
+                pixels = repaint(pixels, PAINTS[paint], 0)
             extent = len(pixels)
             left, top = (min(max(round(c * size - extent / 2), 0), size - extent) for c in (x, y))
             area = canvas[top : top + extent, left : left + extent]
@@ -195,7 +198,9 @@ class Scenes:
         if rng.random() >= share:
             return None
         paint = rng.choice(list(PAINTS))
-        return paint if repaint(self.sprite(index, 32), PAINTS[paint]) is not None else None
+        # Stricter than needed, so that it holds at other sizes too.
+        colored = repaint(self.sprite(index, 32), PAINTS[paint], 0.15) is not None
+        return paint if colored else None
 
     def random_scene(self, size, rng=random):
         index = self.pick(rng)

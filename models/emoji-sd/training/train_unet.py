@@ -21,7 +21,7 @@ from muon import advance, make_optimizers
 from sampling import PROMPTS, captioned_sheet, generate, make_scheduler
 from scenes import Scenes
 
-WARM_UP, EMPTY_CAPTIONS, SNR_LIMIT, EMA = 50, 0.1, 5.0, 0.998
+WARM_UP, EMPTY_CAPTIONS, WEIGHT_LIMIT, EMA = 50, 0.1, 6.0, 0.998
 SAVE_SECONDS = 180
 
 
@@ -37,11 +37,15 @@ def spread_timesteps(batch):
 
 
 def diffusion_loss(unet, noising, snr, clean, text):
-    """Squared error of the velocity √ᾱ·ε − √(1−ᾱ)·x₀, weighted min(SNR, 5) / (SNR + 1)."""
+    """Squared error of the velocity √ᾱ·ε − √(1−ᾱ)·x₀, weighted min(SNR + 1, 6) / (SNR + 1).
+
+    That is min(SNR + 1, 6) on the error of x₀. Min-SNR would give next to no weight to high noise, where all that is
+    known of the picture is the text: what is learned there is what the words look like.
+    """
     noise, timesteps = torch.randn_like(clean), spread_timesteps(len(clean))
     predicted = unet(noising.add_noise(clean, noise, timesteps), timesteps, text).sample.float()
     error = (predicted - noising.get_velocity(clean, noise, timesteps)).pow(2).mean((1, 2, 3))
-    weight = snr[timesteps].clamp(max=SNR_LIMIT) / (snr[timesteps] + 1)
+    weight = (WEIGHT_LIMIT / (snr[timesteps] + 1)).clamp(max=1)
     return (weight * error).mean()
 
 
