@@ -7,6 +7,7 @@ import {
   type Laboratory,
   loadVariant,
   planSchedule,
+  type StudiedOptimization,
   type Variant,
 } from '@cachequant/optimizer/experiments';
 import { type Denoiser, floatDenoiser, loadBundleDenoiser, loadGraph } from '@cachequant/pipeline';
@@ -23,8 +24,7 @@ export interface Contender {
   readonly denoiserBytes: number;
 }
 
-export interface Arena {
-  readonly summary: OptimizeSummary;
+export interface Arena extends Pick<StudiedOptimization, 'summary' | 'study'> {
   readonly source: Storage;
   readonly work: Storage;
   readonly bundle: Storage;
@@ -36,8 +36,8 @@ const RIVAL_SPACING = { timestep_spacing: 'trailing', set_alpha_to_one: true };
 
 /** Loads every contender; all of them use the same runtime and the same calibration. */
 export async function loadContenders(arena: Arena): Promise<Contender[]> {
-  const { summary, source, work, bundle } = arena;
-  const { study, manifest } = summary;
+  const { summary, study, source, work, bundle } = arena;
+  const { manifest } = summary;
   const { lab } = study;
   const original = async () => floatDenoiser(await loadGraph(lab.runtime, source, 'unet/model.onnx'));
   const sourceBytes = await bytesOf(source, ['unet']);

@@ -2,8 +2,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { OptimizeSummary } from '@cachequant/optimizer';
-import { openLaboratory, optimizeIn } from '@cachequant/optimizer/experiments';
+import { openLaboratory, optimizeIn, type StudiedOptimization } from '@cachequant/optimizer/experiments';
 import { encodePng, imageGrid } from '@cachequant/pipeline';
 import { type ReportRow, renderReport } from '@cachequant/report';
 import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
@@ -75,13 +74,13 @@ async function demo(signal: AbortSignal): Promise<void> {
     onProgress: ({ done, total }: { done: number; total: number }) => line.progress(done, total),
   };
   const laboratory = await openLaboratory(request);
-  const summary = await optimizeIn(laboratory, request);
+  const studied = await optimizeIn(laboratory, request);
   line.end();
   const schedulerConfig = parseSchedulerConfig(
     await readFile(path.join(MODEL, 'scheduler/scheduler_config.json'), 'utf8'),
   );
-  const { lab } = summary.study;
-  const contenders = await loadContenders({ summary, source, work, bundle, schedulerConfig });
+  const { lab } = studied.study;
+  const contenders = await loadContenders({ ...studied, source, work, bundle, schedulerConfig });
   line.stage(`compare ${contenders.length} ways on ${HELD_OUT_IMAGES} held-out seeds`, false);
   const sizes = await compareSizes(source, 'unet/model.onnx', bundle);
   const otherBytes = sizes.sourceTotal - sizes.sourceDenoiser;
@@ -92,7 +91,7 @@ async function demo(signal: AbortSignal): Promise<void> {
     line.progress(done, total),
   );
   line.end();
-  await writeResults(summary, contenders, comparison, sizes, runtime.version);
+  await writeResults(studied, contenders, comparison, sizes, runtime.version);
   await Promise.all(contenders.map(({ denoiser }) => denoiser.dispose()));
   await laboratory.dispose();
   await runtime.dispose();
@@ -104,7 +103,7 @@ async function demo(signal: AbortSignal): Promise<void> {
 }
 
 async function writeResults(
-  summary: OptimizeSummary,
+  { summary, study }: StudiedOptimization,
   contenders: readonly Contender[],
   { rows, images }: Comparison,
   sizes: ReportSizes,
@@ -112,7 +111,7 @@ async function writeResults(
 ): Promise<void> {
   const cpu = os.cpus()[0]?.model ?? 'unknown processor';
   const machine = `${cpu}, ${os.availableParallelism()} cores, ${process.platform} ${process.arch}`;
-  const { verification, manifest, choice } = summary;
+  const { verification, manifest, candidates } = summary;
   const results = {
     rows,
     machine,
@@ -120,7 +119,7 @@ async function writeResults(
     sampler: manifest.sampler,
     interval: manifest.schedule.interval,
     refreshSteps: manifest.schedule.refreshSteps,
-    schedules: choice.candidates.map(({ schedule, correction, psnr }) => ({
+    schedules: candidates.map(({ schedule, correction, psnr }) => ({
       schedule,
       correction,
       calibrationPsnr: psnr,
@@ -141,7 +140,7 @@ async function writeResults(
   const pictures = imageGrid(grid, shown, {
     gap: 1,
     scale: 2,
-    columnLabels: summary.study.lab.verification.slice(0, shown).map(({ prompt }) => prompt),
+    columnLabels: study.lab.verification.slice(0, shown).map(({ prompt }) => prompt),
     rowLabels: rows.map(rowLabel),
   });
   await writeFile(path.join(OUT, 'pictures.png'), encodePng(pictures));

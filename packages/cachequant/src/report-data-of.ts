@@ -1,4 +1,4 @@
-import type { OptimizeSummary } from '@cachequant/optimizer';
+import type { MeasuredCandidate, OptimizeSummary } from '@cachequant/optimizer';
 import { encodePng, meanOf, type RgbImage } from '@cachequant/pipeline';
 import type { ReportData, ReportPicture, ReportRow } from '@cachequant/report';
 import { formatBytes } from './format.js';
@@ -28,7 +28,7 @@ const SHOWN_PICTURES = 12;
 
 /** Puts together what a report shows of an optimization. */
 export function reportDataOf(summary: OptimizeSummary, context: ReportContext): ReportData {
-  const { manifest, verification, choice, textEncoderMs } = summary;
+  const { manifest, verification, candidates, textEncoderMs } = summary;
   const { times } = verification;
   return {
     title: context.title,
@@ -44,12 +44,12 @@ export function reportDataOf(summary: OptimizeSummary, context: ReportContext): 
     sourceDenoiserBytes: context.sizes.sourceDenoiser,
     distances: summary.distances,
     refreshSteps: manifest.schedule.refreshSteps,
-    candidates: choice.candidates.map((candidate) => ({
+    candidates: candidates.map((candidate) => ({
       schedule: candidate.schedule,
       correction: describeCorrection(candidate),
       refreshSteps: candidate.refreshSteps,
       psnr: meanOf(candidate.psnr),
-      chosen: candidate === choice.chosen,
+      chosen: candidate.chosen,
     })),
     errorPerCall: verification.errorPerCall,
     cacheHits: verification.cacheHits,
@@ -65,21 +65,20 @@ export function reportDataOf(summary: OptimizeSummary, context: ReportContext): 
   };
 }
 
-function layersOf({ study: { decisions, lab, layerChoice, plan } }: OptimizeSummary): ReportData['layers'] {
-  const networkDb = (layerChoice ?? plan?.layerChoice)?.networkDb;
-  if (networkDb === undefined) return undefined;
-  const measured = decisions.flatMap(({ id, kind, compute, reason, measured }) =>
+function layersOf({ layers }: OptimizeSummary): ReportData['layers'] {
+  if (layers === undefined) return undefined;
+  const measured = layers.decisions.flatMap(({ id, kind, compute, reason, measured }) =>
     measured ? [{ id, kind, compute, reason, ...measured }] : [],
   );
-  return { measured, networkDb, floor: lab.recipe.qualityFloor };
+  return { measured, networkDb: layers.networkDb, floor: layers.qualityFloor };
 }
 
 function asPng(picture: RgbImage): ReportPicture {
   return { png: encodePng(picture), width: picture.width, height: picture.height };
 }
 
-function describeCorrection({ correction, variant }: OptimizeSummary['choice']['chosen']): string {
-  return variant.cached?.guidance === 'forecast' ? `${correction}, guidance forecast` : correction;
+function describeCorrection({ correction, guidance }: MeasuredCandidate): string {
+  return guidance === 'forecast' ? `${correction}, guidance forecast` : correction;
 }
 
 function settingsOf({ manifest }: OptimizeSummary, machine: string): ReportData['settings'] {
@@ -162,22 +161,22 @@ function verifiedRows({ verification }: OptimizeSummary, sizes: ReportSizes): Re
 
 function leftOutOf({
   manifest,
-  choice,
+  candidates,
+  quantizationCorrection,
   verification,
-  study,
+  layers,
   floatGraphs,
 }: OptimizeSummary): ReportData['leftOut'] {
   const kept = manifest.layers.filter(({ compute }) => compute === 'float');
   const reasons = new Map<string, string[]>();
   for (const { id, reason } of kept) reasons.set(reason, [...(reasons.get(reason) ?? []), id]);
-  const { networkDb } = study.layerChoice ?? study.plan?.layerChoice ?? {};
-  const { qualityFloor } = study.lab.recipe;
+  const chosen = candidates.find((candidate) => candidate.chosen);
   return [
-    ...(networkDb !== undefined && networkDb.chosen < qualityFloor
+    ...(layers !== undefined && layers.networkDb.chosen < layers.qualityFloor
       ? [
           {
-            what: `The quality floor of ${qualityFloor} dB`,
-            why: `no layers that were tried in float bring the integer network's prediction above ${networkDb.chosen.toFixed(1)} dB`,
+            what: `The quality floor of ${layers.qualityFloor} dB`,
+            why: `no layers that were tried in float bring the integer network's prediction above ${layers.networkDb.chosen.toFixed(1)} dB`,
           },
         ]
       : []),
@@ -193,18 +192,18 @@ function leftOutOf({
           },
         ]
       : []),
-    ...(choice.quantization && !choice.quantizationKept
+    ...(quantizationCorrection && !quantizationCorrection.kept
       ? [{ what: 'The quantization correction', why: 'it did not raise the PSNR on the calibration images' }]
       : []),
     ...verification.coverage.missed.map((id) => ({
       what: `Integers in ${id}`,
       why: 'planned, but the runtime did not run it so: please report this',
     })),
-    ...[...new Set(choice.candidates.map(({ schedule }) => schedule))]
-      .filter((schedule) => schedule !== choice.chosen.schedule)
+    ...[...new Set(candidates.map(({ schedule }) => schedule))]
+      .filter((schedule) => schedule !== chosen?.schedule)
       .map((schedule) => ({
         what: `The ${schedule} schedule`,
-        why: `${choice.chosen.schedule} measured better on the calibration images`,
+        why: `${chosen?.schedule} measured better on the calibration images`,
       })),
   ];
 }

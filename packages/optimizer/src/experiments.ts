@@ -7,14 +7,14 @@ export {
   planSchedule,
   withGuidanceForecast,
 } from './candidates/candidate.js';
-export { chooseVariant } from './candidates/choose.js';
+export { type Choice, chooseVariant, type QuantizationCorrection } from './candidates/choose.js';
 export { type CorrectedOutputs, correctOutputs } from './candidates/correct-outputs.js';
-export { smoothPredictions } from './candidates/smooth-predictions.js';
+export { type SmoothedPredictions, smoothPredictions } from './candidates/smooth-predictions.js';
 export { floatStudy, studyAt } from './candidates/study-views.js';
-export { calibrationPsnr, loadVariant, type Variant } from './candidates/variant.js';
+export { loadVariant, type Variant } from './candidates/variant.js';
 export type { Laboratory, PreparedImage } from './laboratory.js';
 export { replay } from './observe/trajectory.js';
-export { optimizeIn } from './optimize.js';
+export { optimizeIn, type StudiedOptimization } from './optimize.js';
 export { type LaboratoryOptions, type OpenLaboratory, openLaboratory } from './prepare/open-laboratory.js';
 export {
   FLOAT_CACHED,

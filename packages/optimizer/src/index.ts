@@ -1,11 +1,15 @@
-export type { Choice, QuantizationCorrection } from './candidates/choose.js';
-export type { SmoothedPredictions } from './candidates/smooth-predictions.js';
 export type { ComponentDecision } from './components/component.js';
-export type { LayerChoice, LayerDecision, LayerMeasurement } from './layers/decision.js';
+export type { LayerDecision, LayerMeasurement } from './layers/decision.js';
 export { type LayerScales, layerScales } from './layers/layer-scales.js';
 export type { MeasuredPoint, OperatingPoints } from './operating-points/explore.js';
 export type { OperatingPoint, OperatingTarget } from './operating-points/point.js';
-export { type OptimizeRequest, type OptimizeSummary, optimize } from './optimize.js';
+export { type OptimizeRequest, optimize } from './optimize.js';
+export type {
+  MeasuredCandidate,
+  MeasuredCorrection,
+  MeasuredLayers,
+  OptimizeSummary,
+} from './optimize-summary.js';
 export { OPTION_GROUPS, type OptionGroup } from './options/option-definition.js';
 export { type OptionLine, type OptionValue, optionLines } from './options/option-lines.js';
 export { type BundlePlan, PLAN, parsePlan } from './plan-file.js';

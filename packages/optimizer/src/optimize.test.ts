@@ -237,14 +237,14 @@ describe('measureCoverage', () => {
   });
 
   it('reports the layers that were planned and did not run as integers', async () => {
-    const { study } = made.summary;
+    const { study } = made;
     const coverage = await measureCoverage(study, { full: FLOAT_FULL });
     expect(coverage.missed).toEqual([...study.integers!.packed.compute.keys()]);
     expect(coverage.integerShare).toBe(0);
   });
 
   it('does not take a layer for another whose name ends alike', async () => {
-    const { study, choice } = made.summary;
+    const { study, choice } = made;
     const layer = study.graphs.full.layers.find(({ id }) => study.integers!.packed.compute.has(id))!;
     const rename = (node: ProfiledNode) =>
       node.name.startsWith(layer.node.name) ? { ...node, name: `/other${node.name}` } : node;
@@ -268,11 +268,11 @@ describe('measureCoverage', () => {
 });
 
 describe('planLayers', () => {
-  const decisions = (keepFloat: readonly string[] = []) => planLayers(made.summary.study.graphs, keepFloat);
+  const decisions = (keepFloat: readonly string[] = []) => planLayers(made.study.graphs, keepFloat);
 
   it('keeps the first and the last layer in float, and what has too few rows to gain', () => {
     const planned = decisions();
-    const { model, layers } = made.summary.study.graphs.full;
+    const { model, layers } = made.study.graphs.full;
     const first = layers.find(({ input }) => input === 'sample')!;
     const last = layers.find(({ output }) => output === model.graph.outputs[0]!.name)!;
     const edges = planned.filter(({ reason }) => reason === 'first or last layer');
@@ -299,7 +299,7 @@ describe('planLayers', () => {
 
 describe('layersReadingCache', () => {
   it('are the layers between which and the cached tensor there is no other layer', () => {
-    const { cached } = made.summary.study.graphs;
+    const { cached } = made.study.graphs;
     const found = layersReadingCache(cached);
     const before = new Map<string, readonly string[]>();
     for (const { inputs, outputs } of cached.model.graph.nodes)

@@ -5,7 +5,6 @@ import {
   mergedMoments,
   type OffCalibration,
   VERIFICATION,
-  type Verification,
   wordsOf,
   writePlanningData,
 } from '@cachequant/pipeline/internals';
@@ -15,7 +14,7 @@ import { finishUnlessAborted, writeFile } from '@cachequant/tensor';
 import { planSchedule } from './candidates/candidate.js';
 import { type Choice, chooseVariant } from './candidates/choose.js';
 import { floatStudy, studyAt } from './candidates/study-views.js';
-import { type ComponentDecision, componentFolder } from './components/component.js';
+import { componentFolder } from './components/component.js';
 import { optimizeComponents } from './components/optimize-components.js';
 import { chooseFloatVariants, type FloatGraphs, makeFloatVariants } from './graphs/float-variants.js';
 import {
@@ -25,6 +24,7 @@ import {
   targetOf,
 } from './operating-points/explore.js';
 import type { OperatingTarget } from './operating-points/point.js';
+import { type OptimizeSummary, summaryOf } from './optimize-summary.js';
 import { type BundlePlan, PLAN } from './plan-file.js';
 import type { GivenConditioning } from './prepare/given-conditioning.js';
 import { type OpenLaboratory, openLaboratory } from './prepare/open-laboratory.js';
@@ -32,7 +32,7 @@ import type { OptimizeOptions } from './recipe.js';
 import { type Study, studyDenoiser } from './study.js';
 import { measureOffCalibration } from './verify/off-calibration.js';
 import { verificationWarnings } from './verify/verification-warnings.js';
-import { type VerifiedPicture, verify } from './verify/verify.js';
+import { verify } from './verify/verify.js';
 import { ownWork } from './work/own-work.js';
 import type { StageObserver } from './work/stage-runner.js';
 import { bundleCard, CARD, licenseOf } from './write/bundle-card.js';
@@ -74,24 +74,11 @@ export interface OptimizeRequest extends StageObserver {
   readonly signal?: AbortSignal;
 }
 
-/** A finished optimization: the bundle's manifest, what was measured, and what led there. */
-export interface OptimizeSummary {
-  readonly manifest: BundleManifest;
-  readonly verification: Verification;
-  readonly pictures: readonly VerifiedPicture[];
-  readonly choice: Choice;
+/** An optimization with what it was measured on, for comparisons that go on from there. */
+export interface StudiedOptimization {
+  readonly summary: OptimizeSummary;
   readonly study: Study;
-  /** What became of the decoder and the text encoder; none where they were to stay as they are. */
-  readonly components: readonly ComponentDecision[];
-  /** Graphs for backends without integer kernels, and their bytes, also where they were left out. */
-  readonly floatGraphs: FloatGraphs;
-  readonly textEncoderMs: number;
-  /** What the user should know: of the folder, of the prompts it was calibrated with, of the pictures. */
-  readonly warnings: readonly string[];
-  /** What was measured to keep to a latency or a quality; undefined without such a target. */
-  readonly operatingPoints: OperatingPoints | undefined;
-  /** Summed L1 distances of the float model's cached tensor, [calls, window]. */
-  readonly distances: { readonly calls: number; readonly window: number; readonly distance: Float64Array };
+  readonly choice: Choice;
 }
 
 /**
@@ -104,6 +91,11 @@ export interface OptimizeSummary {
  * within one network call after the signal
  */
 export async function optimize(request: OptimizeRequest): Promise<OptimizeSummary> {
+  return (await optimizeStudied(request)).summary;
+}
+
+/** {@link optimize}, with the study that it was made from. */
+export async function optimizeStudied(request: OptimizeRequest): Promise<StudiedOptimization> {
   // A plan has chosen its point; options that ask for another contradict it.
   const target = request.plan ? undefined : targetOf(request.options);
   if (target) return optimizeTowards(target, request);
@@ -116,7 +108,10 @@ export async function optimize(request: OptimizeRequest): Promise<OptimizeSummar
 }
 
 /** Several laboratories work side by side in the folder, which is this run's alone all the while. */
-async function optimizeTowards(target: OperatingTarget, request: OptimizeRequest): Promise<OptimizeSummary> {
+async function optimizeTowards(
+  target: OperatingTarget,
+  request: OptimizeRequest,
+): Promise<StudiedOptimization> {
   const lock = await request.work.lock('points');
   try {
     const own = { ...request, work: await ownWork(request.work) };
@@ -127,7 +122,7 @@ async function optimizeTowards(target: OperatingTarget, request: OptimizeRequest
 }
 
 /** Makes the bundle of the point that was chosen, with what was measured to choose it. */
-async function optimizeFor(points: OperatingPoints, request: OptimizeRequest): Promise<OptimizeSummary> {
+async function optimizeFor(points: OperatingPoints, request: OptimizeRequest): Promise<StudiedOptimization> {
   const { chosen, original } = points;
   const opened = await openPoint(request, chosen.setting);
   try {
@@ -153,7 +148,7 @@ export interface ChosenOperation {
 }
 
 /**
- * `optimize` in a laboratory that is open already, and stays so: for comparisons that go on from the study.
+ * `optimize` in a laboratory that is open already, and stays so: for comparisons that go on from the study it gives.
  * @param request what the laboratory was opened with, and where the bundle goes
  * @throws CacheQuantError `storage` while another run makes a bundle there
  */
@@ -161,7 +156,7 @@ export async function optimizeIn(
   opened: OpenLaboratory,
   request: OptimizeRequest,
   operation?: ChosenOperation,
-): Promise<OptimizeSummary> {
+): Promise<StudiedOptimization> {
   const lock = await request.out.lock(BUNDLE_LOCK);
   try {
     return await optimizeLocked(opened, request, operation);
@@ -177,7 +172,7 @@ async function optimizeLocked(
   opened: OpenLaboratory,
   request: OptimizeRequest,
   operation: ChosenOperation | undefined,
-): Promise<OptimizeSummary> {
+): Promise<StudiedOptimization> {
   await requireBundlePlace(request.out);
   const { runner, prepared, inputDims, plan } = opened;
   const whole = await studyDenoiser(opened.lab, runner, { inputDims, model: prepared.model, plan });
@@ -214,25 +209,20 @@ async function optimizeLocked(
     ...verificationWarnings(verification, lab.recipe, choice.chosen.psnr),
   ];
   for (const warning of warnings.slice(opened.warnings.length)) request.onWarning?.(warning);
-  const distances = mergedMoments(study.features).distanceTable();
-  const { textEncoderMs } = lab;
-  return {
+  const summary = summaryOf(study, choice, {
     manifest,
     verification,
     pictures,
-    choice,
-    study,
     components,
     floatGraphs,
-    textEncoderMs,
     warnings,
     operatingPoints,
-    distances,
-  };
+  });
+  return { summary, study, choice };
 }
 
-interface Finished
-  extends Pick<OptimizeSummary, 'verification' | 'components' | 'floatGraphs' | 'operatingPoints'> {
+interface Measured extends Pick<OptimizeSummary, 'verification' | 'components' | 'operatingPoints'> {
+  readonly floatGraphs: FloatGraphs;
   readonly offCalibration: readonly OffCalibration[];
 }
 
@@ -241,7 +231,7 @@ async function writeBundle(
   { lab, prepared, watch, sourceFingerprint, conditioningFingerprint }: OpenLaboratory,
   study: Study,
   choice: Choice,
-  { verification, offCalibration, components, floatGraphs, operatingPoints }: Finished,
+  { verification, offCalibration, components, floatGraphs, operatingPoints }: Measured,
 ): Promise<BundleManifest> {
   const { out, signal } = request;
   const source = prepared.folder.storage;

@@ -23,7 +23,8 @@ it('optimize with the paper’s recipe tells its stages in words', () => {
 
 describe("optimize with the paper's recipe", () => {
   it('takes its schedule and keeps both of its corrections, better or not', () => {
-    const { manifest, choice } = made.summary;
+    const { choice } = made;
+    const { manifest } = made.summary;
     expect(manifest.schedule.kind).toBe('dp');
     expect(manifest.corrections).toEqual({
       cache: 'paper',
@@ -61,7 +62,7 @@ describe('views of a study', () => {
   });
 
   it('have lines fitted through the outputs of the layers that read the cache, which lowers their error', async () => {
-    const { fits } = (await correctOutputs(study, made.summary.choice.chosen))!;
+    const { fits } = (await correctOutputs(study, made.choice.chosen))!;
     expect(Object.keys(fits).length).toBeGreaterThanOrEqual(2);
     for (const { scale, errorBefore, errorAfter } of Object.values(fits)) {
       expect(scale.some((value) => value !== 1)).toBe(true);

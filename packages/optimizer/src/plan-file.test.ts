@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { modelCopy } from './__fixtures__/models.js';
 import { type OptimizedModel, optimizedModel, SMALL_RUN } from './__fixtures__/optimized-model.js';
 import { rawLabels } from './__fixtures__/raw-labels.js';
-import { type OptimizeRequest, optimize } from './optimize.js';
+import { type OptimizeRequest, optimize, optimizeStudied } from './optimize.js';
 import { type BundlePlan, parsePlan } from './plan-file.js';
 
 const OPTIONS = { ...SMALL_RUN, layers: 'measured', components: 'keep' } as const;
@@ -64,7 +64,7 @@ describe('optimize with the plan of an earlier bundle', () => {
   const again = async (request: Partial<OptimizeRequest> = {}) => {
     const stages: string[] = [];
     const out = memoryStorage();
-    const summary = await optimize({
+    const studied = await optimizeStudied({
       source: made.source,
       runtime: made.runtime,
       work: memoryStorage(),
@@ -73,7 +73,7 @@ describe('optimize with the plan of an earlier bundle', () => {
       onStage: ({ id }) => stages.push(id),
       ...request,
     });
-    return { out, stages, summary };
+    return { out, stages, ...studied };
   };
 
   it('makes everything under denoiser/ bit for bit the same, with other threads and other times', async () => {
@@ -81,11 +81,11 @@ describe('optimize with the plan of an earlier bundle', () => {
     expect(plan.layerChoice!.wholeMs!.ratio).toBeLessThan(1);
     expect(slow.length).toBeGreaterThan(2);
     const runtime = await createNodeRuntime({ threads: 1 });
-    const { out, stages, summary } = await again({ runtime });
+    const { out, stages, summary, choice } = await again({ runtime });
     await runtime.dispose();
     expect(await denoiserHashes(out)).toEqual(await denoiserHashes(made.out));
     expect(stages).not.toContain('layer-times');
-    const { correction, variant } = summary.choice.chosen;
+    const { correction, variant } = choice.chosen;
     expect(stages.filter((name) => name.startsWith('candidate'))).toHaveLength(
       1 + (correction === 'none' ? 0 : 1) + (variant.cached?.guidance === 'forecast' ? 1 : 0),
     );
@@ -109,11 +109,11 @@ describe('optimize with the plan of an earlier bundle', () => {
           }
         : layer,
     );
-    const { out, summary } = await again({ plan: { ...plan, layers } });
-    expect(summary.study.integers!.packed.compute.has(id)).toBe(false);
+    const { out, summary, study } = await again({ plan: { ...plan, layers } });
+    expect(study.integers!.packed.compute.has(id)).toBe(false);
     expect(summary.verification.coverage.missed).toEqual([]);
     const bytes = async (storage: Storage) => (await storage.stat('denoiser/weights.bin'))!.size;
-    const layer = summary.study.graphs.full.layers.find((one) => one.id === id)!;
+    const layer = study.graphs.full.layers.find((one) => one.id === id)!;
     const elements = layer.outputChannels * layer.inputs;
     expect((await bytes(out)) - (await bytes(made.out))).toBeGreaterThanOrEqual(3 * elements - 65_536);
     expect((await out.stat('denoiser/full.onnx'))!.size).toBeLessThan(2_000_000);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
 import { type Runtime, type Storage, writeFile } from '@cachequant/tensor';
-import { type OptimizeSummary, optimize } from '../optimize.js';
+import { optimizeStudied, type StudiedOptimization } from '../optimize.js';
 import type { OptimizeOptions } from '../recipe.js';
 import type { NamedStage } from '../work/stage.js';
 import type { StageProgress } from '../work/stage-runner.js';
@@ -22,12 +22,11 @@ export const SMALL_RUN = {
   floatGraphs: 'always',
 } as const satisfies OptimizeOptions;
 
-export interface OptimizedModel {
+export interface OptimizedModel extends StudiedOptimization {
   readonly runtime: Runtime;
   readonly source: Storage;
   readonly work: Storage;
   readonly out: Storage;
-  readonly summary: OptimizeSummary;
   /** Everything that was told of the run. */
   readonly stages: readonly NamedStage[];
   readonly progress: readonly StageProgress[];
@@ -51,7 +50,7 @@ export async function optimizedModel(
   for (const path of await model.list()) await writeFile(source, path, await model.read(path));
   const stages: NamedStage[] = [];
   const progress: StageProgress[] = [];
-  const summary = await optimize({
+  const studied = await optimizeStudied({
     source,
     work,
     out,
@@ -65,5 +64,5 @@ export async function optimizedModel(
     await runtime.dispose();
     await rm(folder, { recursive: true });
   };
-  return { runtime, source, work, out, summary, stages, progress, dispose };
+  return { ...studied, runtime, source, work, out, stages, progress, dispose };
 }

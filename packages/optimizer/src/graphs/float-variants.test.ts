@@ -52,9 +52,9 @@ describe('the float graphs of an integer bundle', () => {
       [['webgpu'], 'float16'],
     ]);
     for (const { corrections, calibrationPsnr } of variants) {
-      expect(corrections).toEqual({ cache: made.summary.choice.chosen.correction, quantization: false });
+      expect(corrections).toEqual({ cache: made.choice.chosen.correction, quantization: false });
       // The integers were measured on the same images; five steps leave little of either.
-      expect(calibrationPsnr).toBeGreaterThan(meanOf(made.summary.choice.chosen.psnr) - 1);
+      expect(calibrationPsnr).toBeGreaterThan(meanOf(made.choice.chosen.psnr) - 1);
     }
   });
 

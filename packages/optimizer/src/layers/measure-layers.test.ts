@@ -18,7 +18,7 @@ let errors: Record<string, number>;
 let times: Record<string, LayerTimes>;
 beforeAll(async () => {
   made = await optimizedModel({ ...SMALL_RUN, layers: 'all', components: 'keep' });
-  const { study } = made.summary;
+  const { study } = made;
   const possible = planLayers(study.graphs, []);
   const { records } = await packWeights(study.lab, study.graphs, possible, { path: TRIAL_WEIGHTS, bits: 7 });
   trial = {
@@ -96,7 +96,7 @@ describe('localErrors', () => {
     expect(choice.networkDb.chosen).toBeGreaterThan(choice.networkDb.allInteger);
     // It was the activation that was coarse: 8-bit weights do no harm.
     expect(choice.sensitiveStored).toBe(true);
-    const decisions = settleLayers(planLayers(made.summary.study.graphs, []), {
+    const decisions = settleLayers(planLayers(made.study.graphs, []), {
       times: noTimes,
       errors: found,
       choice,
@@ -149,7 +149,7 @@ describe('measureTimes', () => {
     );
     const choice = await chooseLayers(slow, onlyPlanted, errors);
     expect(choice.slow).toEqual([planted.id]);
-    const possible = planLayers(made.summary.study.graphs, []);
+    const possible = planLayers(made.study.graphs, []);
     const decisions = settleLayers(possible, { times: onlyPlanted, errors, choice });
     expect(decisions.filter(({ reason }) => reason === 'slower in integers')).toEqual([
       expect.objectContaining({ id: planted.id, compute: 'float', storage: 'int8' }),

@@ -6,7 +6,8 @@ import type { Runtime } from '@cachequant/tensor';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { modelStorage } from '../__fixtures__/models.js';
 import { rawLabels } from '../__fixtures__/raw-labels.js';
-import { type OptimizeSummary, optimize } from '../optimize.js';
+import { optimize } from '../optimize.js';
+import type { OptimizeSummary } from '../optimize-summary.js';
 import type { NamedStage } from '../work/stage.js';
 
 const OPTIONS = {

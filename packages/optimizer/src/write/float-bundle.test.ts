@@ -38,7 +38,7 @@ beforeAll(async () => {
     schedule: 'uniform',
     cacheCorrection: 'forecast',
   });
-  lab = made.summary.study.lab;
+  lab = made.study.lab;
 }, 180_000);
 afterAll(() => made.dispose());
 

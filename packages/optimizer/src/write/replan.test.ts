@@ -38,7 +38,7 @@ async function draw(storage = made.out) {
 describe('openPlanner', () => {
   it('plans what optimize planned, with its own options', () => {
     const { refreshSteps, tables } = planner.plan(OWN);
-    const { chosen } = made.summary.choice;
+    const { chosen } = made.choice;
     expect(refreshSteps).toEqual(chosen.refreshSteps);
     for (const name of ['a0', 'a1', 'b'] as const) {
       const off = tables[name].map((value, at) => Math.abs(value - chosen.tables[name][at]!));
@@ -47,7 +47,7 @@ describe('openPlanner', () => {
   });
 
   it('fits the correction of the paper as optimize would, on the features of the float model', () => {
-    const { study, choice } = made.summary;
+    const { study, choice } = made;
     const own = finish(fitCacheOn('paper', choice.chosen.refreshSteps, study));
     const { tables } = planner.plan({ ...OWN, correction: 'paper' });
     for (const name of ['a0', 'a1', 'b'] as const) {
@@ -58,9 +58,9 @@ describe('openPlanner', () => {
 
   it('plans for the forecast as optimize would', async () => {
     const { refreshSteps } = planner.plan({ ...OWN, schedule: 'forecast-dp' });
-    expect(refreshSteps).toEqual(await planSchedule(made.summary.study, 'forecast-dp', 3));
+    expect(refreshSteps).toEqual(await planSchedule(made.study, 'forecast-dp', 3));
     const paper = planner.plan({ ...OWN, schedule: 'dp' });
-    expect(paper.refreshSteps).toEqual(await planSchedule(made.summary.study, 'dp', 3));
+    expect(paper.refreshSteps).toEqual(await planSchedule(made.study, 'dp', 3));
   });
 
   it('expects more error from plain reuse than from the forecast', () => {
