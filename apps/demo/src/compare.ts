@@ -1,3 +1,4 @@
+import { interval95, meanOf, speedOf } from '@cachequant/evaluate';
 import {
   compareWith,
   type Laboratory,
@@ -5,7 +6,6 @@ import {
   measureImage,
   type PreparedImage,
 } from '@cachequant/optimizer/experiments';
-import { interval95, meanOf, speedOf } from '@cachequant/pipeline';
 import type { ReportRow } from '@cachequant/report';
 import type { Contender } from './contenders.js';
 

@@ -1,4 +1,4 @@
-import { psnr } from '@cachequant/pipeline';
+import { psnr } from '@cachequant/evaluate';
 import type { ProgressCallback } from '@cachequant/runtime-web';
 import type { WebGenerator } from '@cachequant/web';
 import { byId } from './dom.js';

@@ -1,4 +1,5 @@
-import { type GenerationRequest, LARGEST_PICTURE, openModelFolder } from '@cachequant/pipeline';
+import { type GenerationRequest, openModelFolder } from '@cachequant/pipeline';
+import { LARGEST_PICTURE } from '@cachequant/pipeline/internals';
 import type { Command } from 'commander';
 import type { GlobalOptions } from './command-context.js';
 import type { ModelLocation } from './model-location.js';

@@ -1,4 +1,5 @@
-import { medianOf, type RunTiming } from '@cachequant/pipeline';
+import { medianOf } from '@cachequant/evaluate';
+import type { RunTiming } from '@cachequant/pipeline';
 import { formatSeconds } from './format.js';
 
 /** Where the time of images went: the median image, and means of its parts. */

@@ -1,5 +1,6 @@
+import { meanOf } from '@cachequant/evaluate';
 import type { MeasuredCandidate, OptimizeSummary } from '@cachequant/optimizer';
-import { encodePng, meanOf, type RgbImage } from '@cachequant/pipeline';
+import { encodePng, type RgbImage } from '@cachequant/pipeline';
 import type { ReportData, ReportPicture, ReportRow } from '@cachequant/report';
 import { formatBytes } from './format.js';
 

@@ -1,28 +1,11 @@
-export {
-  interval95,
-  meanOf,
-  medianOf,
-  psnr,
-  type RgbImage,
-  type Speed,
-  speedOf,
-  ssim,
-} from '@cachequant/evaluate';
+export type { RgbImage } from '@cachequant/evaluate';
 export {
   type BundleGeneratorOptions,
   createBundleGenerator,
   loadBundleDenoiser,
-  variantOf,
 } from './bundle/bundle-generator.js';
-export {
-  type BundleManifest,
-  type BundleVariant,
-  FORMAT_VERSION,
-  MANIFEST,
-  readManifest,
-} from './bundle/manifest.js';
+export { type BundleManifest, type BundleVariant, MANIFEST, readManifest } from './bundle/manifest.js';
 export { type Bundle, isBundle, type OpenBundleOptions, openBundle } from './bundle/open-bundle.js';
-export { PLANNING_FOLDER } from './bundle/planning-data.js';
 export { type BundlePlanner, openPlanner, type Replan, type ReplanOptions } from './bundle/replan.js';
 export type { Coverage, ImageTimes, Verification } from './bundle/verification.js';
 export type { CacheCorrectionKind, ScheduleKind } from './cache-plan/kinds.js';
@@ -40,7 +23,7 @@ export { readTokenizer } from './conditioning/read-tokenizer.js';
 export type { TokenizedPrompt, Tokenizer } from './conditioning/tokenizer.js';
 export { type CachedDenoiserOptions, type CacheNames, cachedDenoiser } from './denoise/cached-denoiser.js';
 export type { CallKind, Conditioning, Denoiser, DenoiserCall } from './denoise/denoiser.js';
-export { type DenoiserInputs, findDenoiserInputs } from './denoise/denoiser-inputs.js';
+export type { DenoiserInputs } from './denoise/denoiser-inputs.js';
 export { floatDenoiser } from './denoise/float-denoiser.js';
 export { type InitialNoise, initialNoise, type NoiseSource } from './denoise/initial-noise.js';
 export {
@@ -58,24 +41,14 @@ export {
   type Generator,
   type GeneratorOptions,
 } from './generate/generator.js';
-export {
-  type DenoiserLoader,
-  loadDecoder,
-  loadFloatDenoiser,
-} from './generate/generator-parts.js';
+export { type DenoiserLoader, loadDecoder } from './generate/generator-parts.js';
 export type { GeneratedImage, RunTiming } from './generate/run-images.js';
-export {
-  LARGEST_PICTURE,
-  type SampleGeometry,
-  sampleGeometry,
-  sampleShape,
-} from './generate/sample-geometry.js';
 export { type ImageGridOptions, imageGrid } from './images/image-grid.js';
-export { type LatentDecoder, pixelDecoder, vaeDecoder } from './images/latent-decoder.js';
-export { fitLatentPreview, type LatentPreview, previewPicture } from './images/latent-preview.js';
+export type { LatentDecoder } from './images/latent-decoder.js';
+export { type LatentPreview, previewPicture } from './images/latent-preview.js';
 export { encodePng } from './images/png.js';
 export { type PngText, readPngText } from './images/png-text.js';
-export { toRgba, toRgbImages } from './images/rgb-image.js';
+export { toRgba } from './images/rgb-image.js';
 export type {
   DenoiserConfig,
   ModelIndex,
@@ -83,5 +56,5 @@ export type {
   TextEncoderConfig,
   VaeConfig,
 } from './model/component-configs.js';
-export { loadGraph, modelSource } from './model/load-graph.js';
+export { loadGraph } from './model/load-graph.js';
 export { type ModelComponent, type ModelFolder, openModelFolder } from './model/model-folder.js';

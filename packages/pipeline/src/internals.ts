@@ -1,7 +1,7 @@
-// What @cachequant/optimizer builds on. Not part of the public interface: it may change in any version.
+// What the other packages of CacheQuant build on. Not part of the public interface: it may change in any version.
 
 export { loadArtifact, saveArtifact } from './bundle/artifact.js';
-export { createBundleGenerator } from './bundle/bundle-generator.js';
+export { createBundleGenerator, variantOf } from './bundle/bundle-generator.js';
 export { possibleSampler } from './bundle/calibrated-sampler.js';
 export { hashFile, hashText } from './bundle/fingerprint.js';
 export {
@@ -14,7 +14,7 @@ export {
 } from './bundle/manifest.js';
 export { type OffCalibration, wordsOf } from './bundle/off-calibration.js';
 export { isBundle, openBundle } from './bundle/open-bundle.js';
-export { writePlanningData } from './bundle/planning-data.js';
+export { PLANNING_FOLDER, writePlanningData } from './bundle/planning-data.js';
 export { type BundlePlanner, openPlanner, type ReplanOptions } from './bundle/replan.js';
 export type { Coverage, ImageTimes, Verification } from './bundle/verification.js';
 export { chooseShrinkage, fitCacheOn } from './cache-plan/cache-fit.js';
@@ -58,7 +58,7 @@ export {
 export { createGenerator } from './generate/generator.js';
 export { loadDecoder } from './generate/generator-parts.js';
 export type { GeneratedImage } from './generate/run-images.js';
-export { sampleGeometry, sampleShape } from './generate/sample-geometry.js';
+export { LARGEST_PICTURE, sampleGeometry, sampleShape } from './generate/sample-geometry.js';
 export { type LatentDecoder, latentView, vaeDecoder, vaeFactor } from './images/latent-decoder.js';
 export { fitLatentPreview } from './images/latent-preview.js';
 export { toRgbImages } from './images/rgb-image.js';

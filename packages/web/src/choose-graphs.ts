@@ -1,4 +1,5 @@
-import { type BundleManifest, type BundleVariant, variantOf } from '@cachequant/pipeline';
+import type { BundleManifest, BundleVariant } from '@cachequant/pipeline';
+import { variantOf } from '@cachequant/pipeline/internals';
 import type { AdapterDescription, Backend } from '@cachequant/runtime-web';
 import { CacheQuantError } from '@cachequant/tensor';
 

@@ -1,4 +1,5 @@
-import { type BundleManifest, isBundle, MANIFEST, PLANNING_FOLDER, readManifest } from '@cachequant/pipeline';
+import { type BundleManifest, isBundle, MANIFEST, readManifest } from '@cachequant/pipeline';
+import { PLANNING_FOLDER } from '@cachequant/pipeline/internals';
 import { type HttpStorage, type HttpStorageOptions, httpStorage } from '@cachequant/runtime-web';
 import { CacheQuantError, type Storage } from '@cachequant/tensor';
 import { type ChosenGraphs, unusedFiles } from './choose-graphs.js';

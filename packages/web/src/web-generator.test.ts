@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { psnr } from '@cachequant/evaluate';
 import {
   createBundleGenerator,
   createGenerator,
   type GenerationRequest,
   type Generator,
-  psnr,
 } from '@cachequant/pipeline';
 import { nodeStorage } from '@cachequant/runtime-node';
 import type { Browser, BrowserContext } from 'playwright-core';

@@ -1,3 +1,4 @@
+import { interval95, meanOf, psnr } from '@cachequant/evaluate';
 import {
   chooseVariant,
   FLOAT_FULL,
@@ -10,7 +11,7 @@ import {
   studyDenoiser,
   type Variant,
 } from '@cachequant/optimizer/experiments';
-import { interval95, meanOf, psnr, type RgbImage } from '@cachequant/pipeline';
+import type { RgbImage } from '@cachequant/pipeline';
 import type { W4a8Row } from './results.js';
 import type { WeightVariant } from './variants.js';
 

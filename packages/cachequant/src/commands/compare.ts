@@ -1,14 +1,12 @@
 import { join, resolve } from 'node:path';
+import { psnr, speedOf, ssim } from '@cachequant/evaluate';
 import {
   encodePng,
   type GeneratedImage,
   type Generator,
   imageGrid,
   isBundle,
-  psnr,
   type RunTiming,
-  speedOf,
-  ssim,
 } from '@cachequant/pipeline';
 import { nodeStorage } from '@cachequant/runtime-node';
 import { CacheQuantError, type Runtime, writeFile } from '@cachequant/tensor';
