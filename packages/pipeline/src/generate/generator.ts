@@ -1,4 +1,4 @@
-import { createSampler, type Sampler } from '@cachequant/samplers';
+import { createSampler, type Sampler, type SamplerDefinition } from '@cachequant/samplers';
 import { CacheQuantError, type Runtime, type Storage, throwIfAborted } from '@cachequant/tensor';
 import { type Warn, warningCollector } from '../conditioning/warnings.js';
 import type { Denoiser } from '../denoise/denoiser.js';
@@ -52,6 +52,8 @@ export interface GeneratorOptions extends PartOptions {
   readonly runtime: Runtime;
   /** For requests that name none; left out: as the folder says, else 50 steps and a guidance scale of 7.5. */
   readonly defaults?: Partial<GenerationDefaults>;
+  /** Samplers of your own, of `defineSampler`, which the folder and requests may name. */
+  readonly samplers?: readonly SamplerDefinition[];
   /** Images that go through the denoiser together; 1 when left out. */
   readonly batch?: number;
   /** Whether guidance runs both halves as one batch. */
@@ -171,12 +173,13 @@ function geometryOf({ denoiser, folder, decoder }: GeneratorParts): SampleGeomet
   return sampleGeometry(denoiser.sampleInput, folder.denoiser.config, decoder.factor, latentChannels);
 }
 
-function requestedSampler({ parts, defaults }: Settings, request: GenerationRequest): Sampler {
+function requestedSampler({ parts, defaults, samplers }: Settings, request: GenerationRequest): Sampler {
   const sampler = request.sampler ?? defaults.sampler;
   return createSampler(parts.folder.scheduler ?? {}, {
     steps: request.steps ?? defaults.steps,
     ...(sampler !== undefined && { sampler }),
     ...(request.samplerOverrides && { overrides: request.samplerOverrides }),
+    definitions: samplers,
   });
 }
 
