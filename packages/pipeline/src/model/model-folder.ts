@@ -15,7 +15,6 @@ import {
   vaeConfigSchema,
 } from './component-configs.js';
 import { findGraph } from './find-graph.js';
-import { denoiserFacts, pixelsPerLatent } from './graph-facts.js';
 import { findPipelineConstants, pipelineConstants } from './pipeline-class.js';
 import { type PipelineScheduler, pipelineScheduler } from './pipeline-scheduler.js';
 import { readJson, readOptionalJson } from './read-json.js';
@@ -119,6 +118,8 @@ async function denoiserConfig(
 ): Promise<DenoiserConfig> {
   const config = await readConfig(storage, model, denoiserConfigSchema);
   if (config?.patch_size || config?.down_block_types || model === BUNDLED_DENOISER) return config ?? {};
+  // Of graphs without a configuration alone, so that pages of others need not fetch it.
+  const { denoiserFacts } = await import('./graph-facts.js');
   const { inChannels, sizeMultiple } = await denoiserFacts(storage, model);
   const untold = config === undefined && index !== undefined;
   return {
@@ -158,6 +159,7 @@ async function openDecoder(
   if (config !== undefined) return { model, config };
   const { scalingFactor } = pipelineConstants(index?._class_name, 'vae_decoder/config.json');
   const told = vaeConfigSchema.parse({ scaling_factor: scalingFactor });
+  const { pixelsPerLatent } = await import('./graph-facts.js');
   const pixels = await pixelsPerLatent(storage, model, told.latent_channels);
   return { model, config: { ...told, pixels_per_latent: pixels } };
 }
