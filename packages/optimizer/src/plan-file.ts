@@ -101,7 +101,7 @@ function parsePlanText(text: string, where: string): unknown {
   try {
     return parseJson(text, where);
   } catch (cause) {
-    throw wrongPlan(where, 'the plan is no JSON', undefined, undefined, cause);
+    throw wrongPlan(where, 'the plan is not JSON', undefined, undefined, cause);
   }
 }
 

@@ -3,14 +3,14 @@ import { elementCount } from '@cachequant/tensor';
 import type { Layer } from './layers.js';
 import { outerTensors } from './outermost-layers.js';
 
-/** Why a layer had better run in float. */
+/** Why a layer should run in float. */
 export type FloatReason = 'first or last layer' | 'too few rows to gain';
 
 /** Fewer rows than this make a product of a few vectors, where integers cost more than they save. */
 const MIN_ROWS = 9;
 
 /**
- * Says why a layer had better stay in float, or nothing when integers pay.
+ * Says why a layer should stay in float, or nothing when integers pay.
  *
  * The first and the last convolution stay in float: all of the network's precision passes through their few
  * channels (the reference implementation keeps them at 8 bits even where everything else has 4). What scales the sample

@@ -72,7 +72,7 @@ function withTimesteps(name: string, config: object, { timesteps, ...layout }: R
 
 function checkSteps(name: string, steps: number, trainSteps: number): void {
   if (Number.isInteger(steps) && steps >= 1 && steps <= trainSteps) return;
-  throw new CacheQuantError('invalid-argument', 'the number of steps is not possible', {
+  throw new CacheQuantError('invalid-argument', 'the number of steps is invalid', {
     where: name,
     expected: `an integer from 1 to ${trainSteps} (num_train_timesteps)`,
     got: String(steps),

@@ -40,7 +40,7 @@ export function runRequest(options: RunOptions): RunRequest {
     images,
     Number.isInteger(images) && images >= 1,
     'an integer of at least 1',
-    'the number of images is not possible',
+    'the number of images is invalid',
   );
   check('eta', eta, eta === undefined || (eta >= 0 && eta <= 1), 'a number from 0 to 1');
   check('mu', mu, mu === undefined || Number.isFinite(mu), 'a finite number');
@@ -70,11 +70,7 @@ function stepsOf({ steps, timesteps, sigmas }: RunOptions): number {
   }
   const count = listed ?? steps;
   if (count !== undefined) return count;
-  throw refusal(
-    'the number of steps is not possible',
-    'steps, or a list of timesteps or sigmas',
-    'undefined',
-  );
+  throw refusal('the number of steps is invalid', 'steps, or a list of timesteps or sigmas', 'undefined');
 }
 
 function checkDescending(name: string, values: readonly number[], least: number): void {

@@ -135,7 +135,7 @@ describe('optimize --plan', () => {
     ['an option that contradicts it', ['--plan', 'bundle/plan.json', '--steps', '8'], 'expected 4, got 8'],
     ['a file that is none', ['--plan', 'bundle/cachequant.json'], 'damaged'],
     ['a file that is not there', ['--plan', 'nowhere.json'], 'there is no such file'],
-    ['a file that is no JSON', ['--plan', 'text'], 'the plan is no JSON'],
+    ['a file that is no JSON', ['--plan', 'text'], 'the plan is not JSON'],
   ])('refuses %s', async (_, argv, message) => {
     writeFileSync(join(folder, 'text'), 'no plan');
     const { exitCode, stderr } = await cachequant(['optimize', 'model', '--out', 'new', ...argv], {

@@ -181,7 +181,7 @@ function parseManifest(text: string, where: string): unknown {
   try {
     return parseJson(text, where);
   } catch (cause) {
-    throw new CacheQuantError('bundle', 'the manifest is no JSON', {
+    throw new CacheQuantError('bundle', 'the manifest is not JSON', {
       where,
       hint: 'Optimize the model again.',
       cause,

@@ -182,7 +182,7 @@ function checkRefreshSteps(steps: readonly number[]): void {
     (step, i) => Number.isInteger(step) && (i === 0 ? step === 0 : step > steps[i - 1]!),
   );
   if (ascending && steps.length > 0) return;
-  throw new CacheQuantError('invalid-argument', 'refresh steps are no schedule', {
+  throw new CacheQuantError('invalid-argument', 'the refresh steps are not a schedule', {
     where: 'refreshSteps',
     expected: 'ascending whole numbers, the first 0',
     got: `[${steps}]`,

@@ -105,7 +105,7 @@ export function checkRequest(request: GenerationRequest): void {
       expected: `fields out of ${Object.keys(requestSchema.shape).join(', ')}`,
     });
   }
-  throw new CacheQuantError('invalid-argument', 'the value is not possible', {
+  throw new CacheQuantError('invalid-argument', 'the value is invalid', {
     where: String(field),
     expected: expectation(issue.message),
     got: describe(request[field as keyof GenerationRequest]),
