@@ -52,9 +52,16 @@ test('evaluateImages goes on where it was stopped, and measures what an unbroken
   expect(whole.errorPerCall).toEqual([2]);
 });
 
-test('evaluationState takes a state that is nested too deep for none', async () => {
+test.each([
+  ['nested too deep', `{"fingerprint":${'['.repeat(1e6)}`],
+  ['a person’s notes', 'precious'],
+  ['JSON of something else', '{"chapter":1}'],
+])('evaluationState refuses to replace %s', async (_, content) => {
   const folder = temporaryFolder();
-  writeFileSync(join(folder, 'result.json.partial'), `{"fingerprint":${'['.repeat(1e6)}`);
+  writeFileSync(join(folder, 'result.json.partial'), content);
   const state = await evaluationState(join(folder, 'result.json'), { folders: [], options: {} });
-  expect(await state.load()).toBeUndefined();
+  await expect(state.load()).rejects.toMatchObject({
+    code: 'storage',
+    where: join(folder, 'result.json.partial'),
+  });
 });
