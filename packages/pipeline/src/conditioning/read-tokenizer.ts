@@ -38,27 +38,44 @@ export async function readTokenizer(
   });
 }
 
-/** The definition; where it is of CLIP's kind, without its added tokens, which come apart. */
+/** The definition; where its text can be split at added tokens beforehand, without these, which come apart. */
 async function readAdded(storage: Storage, folder: string, config: TokenizerConfig) {
   const definition = await readDefinition(storage, folder, config);
-  const clip = clipKind.safeParse(definition);
-  if (!clip.success) return { definition, own: config, added: undefined };
+  const kind = splittable.safeParse(definition);
+  if (!kind.success || prefixesTheFirst(definition)) return { definition, own: config, added: undefined };
   const raw = await readRawConfig(storage, folder);
   const isWhole = (await storage.stat(`${folder}/tokenizer.json`)) !== undefined;
-  const { added_tokens: listed, model } = clip.data;
+  const { added_tokens: listed, model } = kind.data;
   const { added_tokens_decoder: _, ...own } = config;
   return {
     definition: { ...definition, added_tokens: [] },
     own,
-    added: addedTokens(isWhole ? listed : undefined, raw, model.vocab),
+    added: addedTokens(isWhole ? listed : undefined, raw, vocabOf(model.vocab)),
   };
 }
 
-/** Byte pairs that end words: splitting the text before them changes nothing else. */
-const clipKind = z.looseObject({
+const scored = z.array(z.tuple([z.string(), z.number()]));
+
+/** CLIP's, T5's and BERT's kind: what splits the text before them changes nothing else. */
+const splittable = z.looseObject({
   added_tokens: z.array(addedTokenSchema).default([]),
-  model: z.looseObject({ type: z.literal('BPE'), end_of_word_suffix: z.literal('</w>'), vocab: vocabSchema }),
+  model: z.union([
+    z.looseObject({ type: z.literal('BPE'), end_of_word_suffix: z.literal('</w>'), vocab: vocabSchema }),
+    z.looseObject({ type: z.literal('WordPiece'), vocab: vocabSchema }),
+    z.looseObject({ type: z.literal('Unigram'), vocab: scored }),
+  ]),
 });
+
+function vocabOf(vocab: z.output<typeof vocabSchema> | z.output<typeof scored>): Record<string, number> {
+  return Array.isArray(vocab) ? Object.fromEntries(vocab.map(([token], id) => [token, id])) : vocab;
+}
+
+/** Whether the start of the text is told from the start of a piece of it, as it is by some kinds of SentencePiece. */
+function prefixesTheFirst(definition: object): boolean {
+  return /"prepend_scheme":"first"|"type":"Prepend"/.test(
+    JSON.stringify({ ...definition, model: undefined, added_tokens: undefined }),
+  );
+}
 
 async function readRawConfig(storage: Storage, folder: string): Promise<Record<string, unknown>> {
   const raw = z.record(z.string(), z.unknown());

@@ -33,7 +33,7 @@ export interface TokenizerOptions {
   readonly padToken: string;
   /** The content of `tokenizer_config.json`. */
   readonly config: object;
-  /** Found in the text before the model of the definition, which is then of CLIP's kind; left out: its own. */
+  /** Found in the text before the model of the definition, which then takes pieces of it; left out: its own. */
   readonly added?: readonly AddedToken[] | undefined;
   /** For messages. */
   readonly where: string;
@@ -54,7 +54,10 @@ export function createTokenizer(definition: object, options: TokenizerOptions): 
     });
   }
   const plain = (text: string): number[] => model.encode(text, { add_special_tokens: false }).ids;
-  const content = added ? splitting(model, added, plain) : plain;
+  const { normalizer } = model;
+  // What is split is normalized beforehand, and some normalizers change a text again that they have changed.
+  if (added) model.normalizer = null;
+  const content = added ? splitting(normalizer, added, plain) : plain;
   const [prefix, suffix] = specialTokens(model, where);
   const room = length - prefix.length - suffix.length;
   if (!Number.isInteger(length) || room < 1) {
@@ -96,7 +99,7 @@ export function createTokenizer(definition: object, options: TokenizerOptions): 
 
 /** Added tokens are found by ourselves: the library takes no heed of single words, nor of what is not normalized. */
 function splitting(
-  { normalizer }: TokenizerModel,
+  normalizer: TokenizerModel['normalizer'],
   added: readonly AddedToken[],
   plain: (text: string) => number[],
 ): (text: string) => number[] {
