@@ -13,6 +13,7 @@ import { type Contender, loadContenders } from './contenders.js';
 import { printRows } from './print-rows.js';
 import { CALIBRATION_PROMPTS, HELD_OUT_PROMPTS } from './prompts.js';
 import { StageLine } from './stage-line.js';
+import { wholeFolderBytes } from './whole-folder.js';
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
 const MODEL = path.join(ROOT, 'models/fashion-sd');
@@ -83,10 +84,7 @@ async function demo(signal: AbortSignal): Promise<void> {
   const contenders = await loadContenders({ ...studied, source, work, bundle, schedulerConfig });
   line.stage(`compare ${contenders.length} ways on ${HELD_OUT_IMAGES} held-out seeds`, false);
   const sizes = await compareSizes(source, 'unet/model.onnx', bundle);
-  const otherBytes = sizes.sourceTotal - sizes.sourceDenoiser;
-  // The bundle has parts of its own; the other ways would be shipped with the original's.
-  const totalBytes = ({ id, denoiserBytes }: Contender) =>
-    id === 'cachequant' ? sizes.bundleTotal : denoiserBytes + otherBytes;
+  const totalBytes = (contender: Contender) => wholeFolderBytes(contender, sizes);
   const comparison = await compareContenders(lab, contenders, lab.verification, totalBytes, (done, total) =>
     line.progress(done, total),
   );

@@ -1,6 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EvaluationSummary } from '@cachequant/evaluate';
+import { readModel, readWeight, weightOf, writeModel } from '@cachequant/onnx';
+import { nodeStorage } from '@cachequant/runtime-node';
+import { tensor } from '@cachequant/tensor';
 import { describe, expect, test } from 'vitest';
 import { cachequant, inRepository, temporaryFolder } from '../__fixtures__/command-line.js';
 import { makeTinyPipeline } from '../__fixtures__/tiny-pipeline.js';
@@ -24,6 +27,36 @@ describe('evaluate', () => {
     expect(result.frechet.toReference).toBeCloseTo(0, 4);
     expect(result.frechet.toReal).toBeGreaterThan(0);
     expect(existsSync(join(folder, 'result.json.partial'))).toBe(false);
+  });
+
+  test('stops at a model that gives NaN, names the layer, and writes no result', async () => {
+    const folder = temporaryFolder();
+    for (const name of ['model', 'broken']) makeTinyPipeline(join(folder, name));
+    const unet = nodeStorage(join(folder, 'broken/unet'));
+    const model = await readModel(nodeStorage(join(folder, 'model/unet')), 'model.onnx');
+    const [name, weight] = [...model.graph.initializers].find(([key]) =>
+      /mid_block.*conv1.weight/.test(key),
+    )!;
+    const { dims, data } = await readWeight(weight);
+    const values = Float32Array.from(data as Float32Array).fill(Number.NaN, 0, 1);
+    model.graph.initializers.set(name, weightOf(tensor('float32', dims, values), name));
+    await writeModel(unet, 'model.onnx', model);
+    const argv = [
+      'evaluate',
+      'broken',
+      '--reference',
+      'model',
+      '--steps',
+      '2',
+      '--images',
+      '1',
+      '--out',
+      'result.json',
+    ];
+    const { exitCode, stderr } = await cachequant(argv, { cwd: folder });
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/call 0 .*layer Conv .*mid_block/);
+    expect(existsSync(join(folder, 'result.json'))).toBe(false);
   });
 
   test('says what is wrong with what it was given', async () => {

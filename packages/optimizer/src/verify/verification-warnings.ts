@@ -4,7 +4,7 @@ import type { Recipe } from '../recipe.js';
 
 /**
  * Decibels below which pictures are called bad where nobody says otherwise. Of 256 held-out seeds on models/fashion-sd,
- * every way with 30 dB or more kept the colour that was asked for in 99 % of the pictures; at 26.6 to 29.2 dB, 4 to 11 %
+ * every way with 30 dB or more kept the colour that was asked for in 98 % of the pictures; at 26.6 to 29.2 dB, 4 to 11 %
  * lost it (apps/benchmarks/results/ablation.md).
  */
 export const QUALITY_FLOOR = 30;
