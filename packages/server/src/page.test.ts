@@ -1,5 +1,5 @@
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { findChromium, launchChromium, missingChromium } from '../../../scripts/browser/chromium.mjs';
 import { type FakeModelOptions, fakeModel } from './__fixtures__/fake-model.js';
 import { gate, postJson, startServer } from './__fixtures__/start-server.js';
@@ -87,6 +87,7 @@ function inChromium() {
     expect(await captions(page)).toEqual(['Drawing…']);
     await page.getByRole('button', { name: 'Cancel' }).click();
     await page.getByText('Cancelled.').waitFor();
+    await vi.waitUntil(() => log().some(({ status }) => status === 499), { timeout: 30_000 });
     door.open();
     expect((await other).status).toBe(200);
     expect(log().filter(({ msg }) => msg === 'not drawn')).toMatchObject([{ stopped: true }]);

@@ -85,7 +85,7 @@ describe('a client that goes away', () => {
       calls: 50,
       beforeCall: (call) => (call === 40 ? door.wait() : undefined),
     });
-    const { url } = await startServer({ models: [model] });
+    const { url, log } = await startServer({ models: [model] });
     const controller = new AbortController();
     const body = { prompt: 'first', stream: true, partial_images: 1 };
     const answer = await postJson(`${url}${GENERATIONS}`, body, { signal: controller.signal });
@@ -93,9 +93,10 @@ describe('a client that goes away', () => {
     await reader.read();
     await door.reached;
     controller.abort();
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await until(() => log().some(({ status }) => status === 499));
     door.open();
     await until(async () => (await queueOf(url)).running === null);
+    expect(log().filter(({ msg }) => msg === 'not drawn')).toMatchObject([{ stopped: true }]);
   });
 });
 
