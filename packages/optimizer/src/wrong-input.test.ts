@@ -178,9 +178,15 @@ describe('optimize refuses', () => {
   });
 
   it('a denoiser whose conditioning nothing makes', async () => {
-    const error = await refusal(modelStorage('tiny/sdxl-unet'), { sampler: 'ddim' });
+    const error = await refusal(modelStorage('tiny/dit'), { sampler: 'ddim' });
     expect(error.code).toBe('unsupported');
-    expect(error.message).toMatch(/second text encoder of SDXL.*text_embeds/);
+    expect(error.message).toMatch(/a class.*class_labels/);
+  });
+
+  it("SDXL's denoiser without its text encoders", async () => {
+    const error = await refusal(modelStorage('tiny/sdxl-unet'), { sampler: 'ddim' });
+    expect(error.code).toBe('storage');
+    expect(error.message).toMatch(/text_encoder.*lacks a part/);
   });
 
   it('a single denoiser without a sampler', async () => {

@@ -67,7 +67,7 @@ export function namedStage(stage: Stage): NamedStage {
 }
 
 /** The part of an id or of a file's name that tells a view from others; empty without changes. */
-export function viewPrefix(view: StudyView): string {
+function viewPrefix(view: StudyView): string {
   return view.map((change) => (change === 'float' ? 'float-' : `i${change.interval}-`)).join('');
 }
 
