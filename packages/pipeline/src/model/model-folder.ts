@@ -50,6 +50,7 @@ export interface ModelFolder {
 /** Where a denoiser may lie: as optimum writes it, and alone. */
 const DENOISER_FOLDERS = ['unet', 'transformer'];
 const BUNDLED_DENOISER = 'denoiser/full.onnx';
+const LONE_DENOISER = 'model.onnx';
 
 /**
  * Reads the layout that optimum writes for Stable Diffusion, that of diffusers' old conversion script (which has no
@@ -89,6 +90,7 @@ async function findDenoiser(storage: Storage, index: ModelIndex | undefined): Pr
     if (place !== undefined) return place;
   }
   if ((await storage.stat(BUNDLED_DENOISER)) !== undefined) return BUNDLED_DENOISER;
+  if ((await storage.stat(LONE_DENOISER)) !== undefined) return LONE_DENOISER;
   const alone = index === undefined ? await findGraph(storage, '') : undefined;
   if (alone !== undefined) return alone;
   if (index !== undefined) {
