@@ -23,6 +23,12 @@ export async function refuseLinkedFolders(base: string, path: string, where: str
   }
 }
 
+/** Where a file lies when links below the root lead there; undefined where its name says it. */
+export async function linkTarget(base: string, place: string): Promise<string | undefined> {
+  const [root, real] = await Promise.all([realpath(base), realpath(place)]);
+  return join(root, relative(base, place)) === real ? undefined : real;
+}
+
 /**
  * Whether links lead from inside the root to a place outside of it. In a Hugging Face cache, `snapshots/<revision>` is
  * made of links into `blobs/` beside `snapshots`, which is where a snapshot's files belong.

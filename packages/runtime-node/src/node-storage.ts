@@ -4,7 +4,7 @@ import { checkStoragePrefix, type FileStat, type Storage } from '@cachequant/ten
 import { lockFile } from './file-lock.js';
 import { FileWriter } from './file-writer.js';
 import { hashFile } from './hash-file.js';
-import { leadsOutside, refuseLinkedFolders } from './links.js';
+import { leadsOutside, linkTarget, refuseLinkedFolders } from './links.js';
 import { listFiles } from './list-files.js';
 import { readRange } from './read-range.js';
 import { storageError } from './storage-error.js';
@@ -84,10 +84,12 @@ async function describeFile(base: string, place: string): Promise<FileStat | und
   const found = await statOrNothing(place);
   if (!found?.isFile()) return undefined;
   const { dev, ino, size, mtimeNs, ctimeNs } = found;
+  const target = await linkTarget(base, place);
   return {
     size: Number(size),
     version: [dev, ino, size, mtimeNs, ctimeNs].join('-'),
     ...((await leadsOutside(base, place)) && { outside: true }),
+    ...(target !== undefined && { target }),
   };
 }
 

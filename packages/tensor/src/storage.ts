@@ -21,6 +21,8 @@ export interface FileStat {
   readonly version?: string;
   /** Whether a link leads out of the storage to the file; left out: no. */
   readonly outside?: true;
+  /** Where the file lies, when its name leads there by a link; as `Storage.locate` names files. Left out: no link. */
+  readonly target?: string;
 }
 
 /** A name that one holder has; `release` gives it back, and so does the end of the holder's process or page. */

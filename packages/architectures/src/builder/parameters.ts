@@ -7,7 +7,9 @@ import { locationWithin } from './location-within.js';
  * How a graph refers to its weights.
  *
  * - `in-place`: as external data in the checkpoint's own files, by offset, in their own type; a Cast after a weight
- *   that is not float32 makes it so, which ONNX Runtime does once, when it loads the model.
+ *   that is not float32 makes it so, which ONNX Runtime does once, when it loads the model. Weights that no graph can
+ *   take so, because they are computed (merged, transposed) or of a type that ONNX Runtime does not cast, are as with
+ *   `float32`.
  * - `float32`: as float32 weights that are read from the checkpoint, and converted, when somebody asks for them.
  */
 export type WeightPlacement = 'in-place' | 'float32';
@@ -53,7 +55,7 @@ export class Parameters {
   /**
    * An initializer that holds (part of) a parameter.
    * @throws CacheQuantError `checkpoint-format` for a parameter that the checkpoint lacks, `shape` for one of
-   * another shape, `unsupported` for one of a type that no graph can take
+   * another shape
    */
   weight(name: string, initializer: string, request: ParameterRequest): Weight {
     const { dims, rows } = request;
@@ -64,36 +66,30 @@ export class Parameters {
     const start = (rows?.start ?? 0) * rowElements;
     const count = (rows?.count ?? dims[0] ?? 1) * rowElements;
     const seenAs = request.seenAs ?? (rows ? [rows.count, ...dims.slice(1)] : dims);
-    const stored = weights !== undefined && placement === 'in-place' ? storedType(weights, name) : 'float32';
+    const place = weights !== undefined && placement === 'in-place' ? placeOf(weights, name) : undefined;
+    const stored = place?.dtype ?? 'float32';
     return {
       name: initializer,
       dtype: stored,
       elementType: elementTypeOf(stored),
       dims: [...seenAs],
-      data: this.#data(name, start, count),
+      data: place ? this.#inPlace(place, start, count) : this.#asFloat32(name, start, count),
     };
   }
 
-  #data(name: string, start: number, count: number): Weight['data'] {
-    const { weights, placement, folder } = this.#options;
+  #asFloat32(name: string, start: number, count: number): Weight['data'] {
+    const { weights } = this.#options;
     if (weights === undefined) return { kind: 'range', source: NOTHING, offset: 0, length: count * 4 };
-    if (placement === 'float32') {
-      const source = new Float32Bytes(weights, name, start, count);
-      return { kind: 'range', source, offset: 0, length: source.size };
-    }
-    const whole = weights.location(name);
-    if (whole === undefined) {
-      throw new CacheQuantError('invalid-argument', 'a parameter lies in no file', {
-        where: `parameter '${name}'`,
-        hint: "Build with the placement 'float32'",
-      });
-    }
-    const size = whole.length / elementCount(weights.shapeOf(name));
+    const source = new Float32Bytes(weights, name, start, count);
+    return { kind: 'range', source, offset: 0, length: source.size };
+  }
+
+  #inPlace({ source, offset, elementBytes }: Place, start: number, count: number): Weight['data'] {
     return {
       kind: 'external',
-      location: locationWithin(folder, whole.source.name),
-      offset: whole.offset + start * size,
-      length: count * size,
+      location: locationWithin(this.#options.folder, source.name),
+      offset: offset + start * elementBytes,
+      length: count * elementBytes,
     };
   }
 }
@@ -123,15 +119,21 @@ function withoutOnes(dims: readonly number[]): string {
 
 const CASTABLE: readonly WeightDType[] = ['float32', 'float16', 'bfloat16', 'float64'];
 
-function storedType(weights: WeightSource, name: string): DType {
+/** Where a parameter lies, of a type that a Cast takes. */
+interface Place {
+  readonly source: ByteSource;
+  readonly offset: number;
+  readonly dtype: DType;
+  readonly elementBytes: number;
+}
+
+/** Undefined for a parameter that is computed, or of another type. */
+function placeOf(weights: WeightSource, name: string): Place | undefined {
   const dtype = weights.dtypeOf(name);
-  if (CASTABLE.includes(dtype)) return dtype as DType;
-  throw new CacheQuantError('unsupported', 'a graph cannot take weights of this type where they lie', {
-    where: `parameter '${name}'`,
-    expected: CASTABLE.join(', '),
-    got: dtype,
-    hint: "Build with the placement 'float32'",
-  });
+  const whole = CASTABLE.includes(dtype) ? weights.location(name) : undefined;
+  if (whole === undefined) return undefined;
+  const elementBytes = whole.length / elementCount(weights.shapeOf(name));
+  return { source: whole.source, offset: whole.offset, dtype: dtype as DType, elementBytes };
 }
 
 const NOTHING: ByteSource = {

@@ -1,45 +1,54 @@
+import type { WeightSource } from '@cachequant/checkpoint';
 import type { Storage } from '@cachequant/tensor';
-import type { CheckpointPart } from './checkpoint-part.js';
-import { layeredStorage, type VirtualFile } from './layered-storage.js';
+import { CHECKPOINT_PARTS } from './checkpoint-part.js';
+import type { CheckpointStorageOptions, PlacedComponent } from './checkpoint-storage.js';
 
-const single = (folder: string): CheckpointPart => ({ folder, graphs: [{ folder, part: 'model' }] });
-const autoencoder = (folder: string): CheckpointPart => ({
-  folder,
-  graphs: [
-    { folder: 'vae_decoder', part: 'decoder' },
-    { folder: 'vae_encoder', part: 'encoder' },
-  ],
-});
-
-const PARTS: readonly CheckpointPart[] = [
-  ...['unet', 'transformer', 'text_encoder', 'text_encoder_2', 'text_encoder_3'].map(single),
-  ...['vae', 'vqvae'].map(autoencoder),
-];
+/** How a folder of safetensors is shown. */
+export interface CheckpointFolderOptions extends Pick<CheckpointStorageOptions, 'files'> {
+  /** Gives other weights in place of those of the folder, by part, such as those with a LoRA. */
+  readonly adapt?: (weights: ReadonlyMap<string, WeightSource>) => ReadonlyMap<string, WeightSource>;
+}
 
 /**
- * A folder of safetensors, as diffusers saves a pipeline, in the layout of exported models: graphs are built from the
- * configurations when they are asked for, and read their weights from the files of the folder. Nothing is written.
+ * A folder of safetensors, as diffusers saves a pipeline, in the layout of exported models (see `checkpointStorage`).
  * Parts that have a graph already keep it.
  * @returns undefined for a folder without such parts
  * @throws CacheQuantError `unsupported` for a part of a class that graphs cannot be built of
  */
-export async function checkpointFolder(storage: Storage): Promise<Storage | undefined> {
-  const virtual = new Map<string, VirtualFile>();
-  const hidden: string[] = [];
-  // Pipelines with several text encoders take the states of an inner layer.
-  const hiddenStates = (await storage.list('text_encoder_2')).length > 0;
-  for (const part of PARTS) {
-    if (!(await isCheckpoint(storage, part))) continue;
-    const { graphsOf } = await import('./checkpoint-graphs.js');
-    for (const [path, file] of await graphsOf(storage, part, hiddenStates)) virtual.set(path, file);
-    if (part.graphs.every(({ folder }) => folder !== part.folder)) hidden.push(part.folder);
-  }
-  return virtual.size === 0 ? undefined : layeredStorage(storage, virtual, hidden);
+export async function checkpointFolder(
+  storage: Storage,
+  { adapt = (weights) => weights, files }: CheckpointFolderOptions = {},
+): Promise<Storage | undefined> {
+  const opened = await openParts(storage);
+  if (opened.size === 0) return undefined;
+  const adapted = adapt(new Map([...opened].map(([name, { weights }]) => [name, weights])));
+  const components = new Map(
+    [...opened].map(([name, component]) => [name, { ...component, weights: adapted.get(name)! }]),
+  );
+  const hidden = [...opened.keys()].filter((name) =>
+    CHECKPOINT_PARTS.get(name)!.every(({ folder }) => folder !== name),
+  );
+  const shows = (path: string) => !hidden.some((name) => path.startsWith(`${name}/`));
+  const { checkpointStorage } = await import('./checkpoint-graphs.js');
+  return checkpointStorage(storage, components, { shows, ...(files && { files }) });
 }
 
-async function isCheckpoint(storage: Storage, { folder, graphs }: CheckpointPart): Promise<boolean> {
-  const names = (await storage.list(folder)).map((path) => path.slice(folder.length + 1));
-  const exported = await Promise.all(graphs.map(({ folder: place }) => storage.list(place)));
+/** The parts of a folder that are safetensors and have no graphs, by their folders. */
+async function openParts(storage: Storage): Promise<Map<string, PlacedComponent>> {
+  const components = new Map<string, PlacedComponent>();
+  for (const folder of CHECKPOINT_PARTS.keys()) {
+    const files = await storage.list(folder);
+    if (!(await isCheckpoint(storage, folder, files))) continue;
+    const { openComponent } = await import('./checkpoint-graphs.js');
+    components.set(folder, await openComponent(storage, folder, files));
+  }
+  return components;
+}
+
+async function isCheckpoint(storage: Storage, folder: string, files: readonly string[]): Promise<boolean> {
+  const names = files.map((path) => path.slice(folder.length + 1));
+  const places = CHECKPOINT_PARTS.get(folder)!;
+  const exported = await Promise.all(places.map(({ folder: place }) => storage.list(place)));
   const hasGraph = exported.flat().some((path) => path.endsWith('.onnx'));
   if (hasGraph || !names.includes('config.json')) return false;
   // What reads checkpoints and builds graphs is fetched by pages that open some, not by those of exported models.

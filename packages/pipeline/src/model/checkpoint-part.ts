@@ -1,7 +1,25 @@
 import type { Part } from '@cachequant/architectures';
 
-/** A part of a pipeline, as diffusers saves it, and the folders in which exporters put its graphs. */
-export interface CheckpointPart {
+/** Where exporters put the graphs of a part. */
+export interface GraphPlace {
   readonly folder: string;
-  readonly graphs: readonly { readonly folder: string; readonly part: Part }[];
+  readonly part: Part;
 }
+
+const single = (folder: string): readonly [string, readonly GraphPlace[]] => [
+  folder,
+  [{ folder, part: 'model' }],
+];
+const autoencoder = (folder: string): readonly [string, readonly GraphPlace[]] => [
+  folder,
+  [
+    { folder: 'vae_decoder', part: 'decoder' },
+    { folder: 'vae_encoder', part: 'encoder' },
+  ],
+];
+
+/** The parts of a pipeline that graphs are built of, by the folders that diffusers keeps them in. */
+export const CHECKPOINT_PARTS: ReadonlyMap<string, readonly GraphPlace[]> = new Map([
+  ...['unet', 'transformer', 'text_encoder', 'text_encoder_2', 'text_encoder_3'].map(single),
+  ...['vae', 'vqvae'].map(autoencoder),
+]);

@@ -1,55 +1,65 @@
-import { CacheQuantError, type Storage } from '@cachequant/tensor';
+import { type ByteSource, checkStorageRange, type Storage } from '@cachequant/tensor';
 
-/** A file that is not there under this name: made when it is asked for, or another one of the storage. */
-export type VirtualFile = { readonly make: () => Promise<Uint8Array> } | { readonly target: string };
+/** A file that is not there under its name. */
+export type VirtualFile = (
+  | { readonly make: () => Promise<Uint8Array> }
+  /** Read in ranges, so that it is never whole in memory; undefined where it turns out that there is none. */
+  | { readonly open: () => Promise<ByteSource | undefined> }
+  /** Another file of the storage. */
+  | { readonly target: string }
+) & {
+  /** Whether `list` leaves it out. */
+  readonly unlisted?: boolean;
+};
 
 /**
  * A storage with further files in front of its own; writing and removing go to the storage itself.
- * @param hidden folders whose files are not listed, since they are there under other names
+ * @param shows which of the storage's own files are listed; all unless given
  */
 export function layeredStorage(
   base: Storage,
   files: ReadonlyMap<string, VirtualFile>,
-  hidden: readonly string[] = [],
+  shows: (path: string) => boolean = () => true,
 ): Storage {
   const inBase = (path: string): string => {
     const file = files.get(path);
     return file && 'target' in file ? file.target : path;
   };
-  const made = async (path: string): Promise<Uint8Array | undefined> => {
+  const opened = async (path: string): Promise<ByteSource | 'none' | undefined> => {
     const file = files.get(path);
-    return file && 'make' in file ? file.make() : undefined;
+    if (file === undefined || 'target' in file) return undefined;
+    if ('open' in file) return (await file.open()) ?? 'none';
+    const bytes = await file.make();
+    return {
+      name: path,
+      size: bytes.byteLength,
+      read: async (offset, length) => bytes.slice(offset, offset + length),
+    };
   };
-  const isMade = (path: string): boolean => 'make' in (files.get(path) ?? {});
+  const isReal = (path: string): boolean => 'target' in (files.get(path) ?? { target: path });
+  const listed = [...files].flatMap(([path, { unlisted }]) => (unlisted ? [] : path));
   return {
     async stat(path) {
-      const bytes = await made(path);
-      return bytes === undefined ? base.stat(inBase(path)) : { size: bytes.byteLength };
+      const source = await opened(path);
+      if (source === 'none') return undefined;
+      return source === undefined ? base.stat(inBase(path)) : { size: source.size };
     },
     async read(path, range) {
-      const bytes = await made(path);
-      if (bytes === undefined) return base.read(inBase(path), range);
-      if (range === undefined) return bytes.slice();
-      const { offset, length } = range;
-      const part = bytes.slice(offset, offset + length);
-      if (part.byteLength === length) return part;
-      throw new CacheQuantError('storage', 'the file is shorter than the range', {
-        where: path,
-        expected: `${offset + length} bytes`,
-        got: `${bytes.byteLength}`,
-      });
+      const source = await opened(path);
+      if (source === undefined || source === 'none') return base.read(inBase(path), range);
+      const { offset, length } = checkStorageRange(path, source.size, range);
+      return source.read(offset, length);
     },
     async list(prefix = '') {
       const inside = (path: string) => prefix === '' || path === prefix || path.startsWith(folder(prefix));
-      const shown = (path: string) => !hidden.some((name) => path.startsWith(folder(name)));
-      const own = (await base.list(prefix)).filter(shown);
-      return [...new Set([...own, ...[...files.keys()].filter(inside)])].sort();
+      const own = (await base.list(prefix)).filter(shows);
+      return [...new Set([...own, ...listed.filter(inside)])].sort();
     },
     create: (path) => base.create(path),
     remove: (path) => base.remove(path),
     lock: (name) => base.lock(name),
     ...(base.locate && {
-      locate: (path: string) => (isMade(path) ? undefined : base.locate!(inBase(path))),
+      locate: (path: string) => (isReal(path) ? base.locate!(inBase(path)) : undefined),
     }),
   };
 }

@@ -1,4 +1,4 @@
-import { parseModel } from '@cachequant/onnx';
+import { encodeModel, type OnnxModel, parseModel } from '@cachequant/onnx';
 import type { LoadOptions, ModelSource, Runtime, Session, Storage } from '@cachequant/tensor';
 
 /**
@@ -7,15 +7,24 @@ import type { LoadOptions, ModelSource, Runtime, Session, Storage } from '@cache
  */
 export async function modelSource(storage: Storage, path: string): Promise<ModelSource> {
   const located = storage.locate?.(path);
-  if (located !== undefined) return { path: located };
+  // Beside what a link leads to lie other files than beside the link.
+  const isLink = located !== undefined && (await storage.stat(path))?.target !== undefined;
+  if (located !== undefined && !isLink) return { path: located };
   const folder = path.slice(0, path.lastIndexOf('/') + 1);
   const bytes = await storage.read(path);
-  const names = externalFiles(bytes, path);
-  const externalFolder = folderOnMachine(storage, folder, names);
-  if (externalFolder !== undefined) return { bytes, externalFolder };
+  const model = parseModel(bytes, { name: path });
+  const names = externalFiles(model);
+  const places = await placesOnMachine(storage, folder, names);
   const externalData = new Map<string, Uint8Array>();
-  for (const name of names) externalData.set(name, await storage.read(folder + name));
-  return { bytes, externalData };
+  for (const name of names) {
+    if (!places.has(name)) externalData.set(name, await storage.read(folder + name));
+  }
+  const [place] = places.values();
+  return {
+    bytes: [...places].some(([name, { location }]) => name !== location) ? relocated(model, places) : bytes,
+    ...((externalData.size > 0 || place === undefined) && { externalData }),
+    ...(place && { externalFolder: place.folder }),
+  };
 }
 
 /** Loads a graph of a model folder. */
@@ -23,24 +32,56 @@ export async function loadGraph(
   runtime: Runtime,
   storage: Storage,
   path: string,
-  options: LoadOptions = {},
+  options?: LoadOptions,
 ): Promise<Session> {
   return runtime.load(await modelSource(storage, path), options);
 }
 
-function externalFiles(bytes: Uint8Array, name: string): string[] {
-  const { initializers } = parseModel(bytes, { name }).graph;
-  const files = [...initializers.values()].flatMap(({ data }) =>
+function externalFiles({ graph }: OnnxModel): string[] {
+  const files = [...graph.initializers.values()].flatMap(({ data }) =>
     data.kind === 'external' ? data.location : [],
   );
   return [...new Set(files)];
 }
 
-/** The one folder in which a runtime can open all of these files itself; undefined where there is none. */
-function folderOnMachine(storage: Storage, folder: string, names: readonly string[]): string | undefined {
-  const folders = names.map((name) => {
-    const located = storage.locate?.(folder + name)?.replaceAll('\\', '/');
-    return located?.endsWith(`/${name}`) ? located.slice(0, -name.length - 1) : undefined;
-  });
-  return new Set(folders).size === 1 ? folders[0] : undefined;
+/** A folder of this machine, and what a file is called there. */
+interface Place {
+  readonly folder: string;
+  readonly location: string;
+}
+
+/** Where a runtime can open these files itself, if they lie in one folder; runtimes look into one alone. */
+async function placesOnMachine(
+  storage: Storage,
+  folder: string,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, Place>> {
+  const places = new Map<string, Place>();
+  for (const name of names) {
+    const place = await placeOnMachine(storage, folder + name, name);
+    if (place !== undefined) places.set(name, place);
+  }
+  const folders = new Set([...places.values()].map((place) => place.folder));
+  return folders.size === 1 ? places : new Map();
+}
+
+/** Runtimes refuse links that lead out of the folder, as all those of Python's cache do: they get the file itself. */
+async function placeOnMachine(storage: Storage, path: string, name: string): Promise<Place | undefined> {
+  const located = storage.locate?.(path);
+  if (located === undefined) return undefined;
+  const target = (await storage.stat(path))?.target?.replaceAll('\\', '/');
+  const place = target ?? located.replaceAll('\\', '/');
+  const location = target === undefined ? name : target.slice(target.lastIndexOf('/') + 1);
+  return place.endsWith(`/${location}`)
+    ? { folder: place.slice(0, -location.length - 1), location }
+    : undefined;
+}
+
+function relocated(model: OnnxModel, places: ReadonlyMap<string, Place>): Uint8Array {
+  for (const weight of model.graph.initializers.values()) {
+    const { data } = weight;
+    const place = data.kind === 'external' ? places.get(data.location) : undefined;
+    if (data.kind === 'external' && place) weight.data = { ...data, location: place.location };
+  }
+  return encodeModel(model);
 }

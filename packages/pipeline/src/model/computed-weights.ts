@@ -1,0 +1,60 @@
+import type { OnnxModel, WeightData } from '@cachequant/onnx';
+import { type ByteSource, readExactly } from '@cachequant/tensor';
+
+type Range = Extract<WeightData, { kind: 'range' }>;
+
+/** A file that is no file: ranges of other sources, one after the other. */
+class JoinedSource implements ByteSource {
+  size = 0;
+  readonly #parts: { readonly start: number; readonly data: Range }[] = [];
+
+  constructor(readonly name: string) {}
+
+  add(data: Range): number {
+    const start = this.size;
+    this.#parts.push({ start, data });
+    this.size += data.length;
+    return start;
+  }
+
+  async read(offset: number, length: number): Promise<Uint8Array> {
+    const end = Math.min(offset + length, this.size);
+    const bytes = new Uint8Array(Math.max(0, end - offset));
+    for (const { start, data } of this.#parts) {
+      const first = Math.max(offset, start);
+      const last = Math.min(end, start + data.length);
+      if (first >= last) continue;
+      const part = await readExactly(data.source, data.offset + first - start, last - first);
+      bytes.set(part, first - offset);
+    }
+    return bytes;
+  }
+}
+
+/** A file of computed weights that a runtime takes from memory: below what one buffer may have. */
+const FILE_BYTES = 2 ** 30;
+
+/**
+ * Gives weights that lie in no file of the checkpoint places in files of their own, which are computed when they are
+ * read. Weights of the model become external data there; the model is changed.
+ * @param nameOf the name of the file with this number, from 0
+ * @returns the files, by name
+ */
+export function placeComputedWeights(
+  { graph }: OnnxModel,
+  nameOf: (index: number) => string,
+): ReadonlyMap<string, ByteSource> {
+  const files = new Map<string, JoinedSource>();
+  let last: JoinedSource | undefined;
+  for (const weight of graph.initializers.values()) {
+    const { data } = weight;
+    if (data.kind !== 'range') continue;
+    if (last === undefined || last.size + data.length > FILE_BYTES) {
+      last = new JoinedSource(nameOf(files.size));
+      files.set(last.name, last);
+    }
+    const { name: location } = last;
+    weight.data = { kind: 'external', location, offset: last.add(data), length: data.length };
+  }
+  return files;
+}
