@@ -60,7 +60,10 @@ function parse(text: string): Saved | null | undefined {
   }
 }
 
+/** A folder, or a file of weights. */
 async function describeFolder(folder: string): Promise<unknown> {
+  const found = await stat(folder);
+  if (found.isFile()) return [folder, found.size, found.mtimeMs];
   const files = (await readdir(folder, { recursive: true })).sort();
   return Promise.all(
     files.map(async (file) => {

@@ -1,13 +1,14 @@
 import { type GenerationRequest, openModelFolder } from '@cachequant/pipeline';
 import { LARGEST_PICTURE } from '@cachequant/pipeline/internals';
+import type { Storage } from '@cachequant/tensor';
 import type { Command } from 'commander';
 import type { GlobalOptions } from './command-context.js';
-import type { ModelLocation } from './model-location.js';
+import { addSourceOptions, type SourceOptions } from './model-sources/source-options.js';
 import { decimal, integer, repeated } from './parse-arguments.js';
 import { UsageError } from './usage-error.js';
 
 /** Options of the commands that make images. */
-export interface GenerationOptions extends GlobalOptions {
+export interface GenerationOptions extends GlobalOptions, SourceOptions {
   readonly prompt?: readonly string[];
   readonly negativePrompt?: string;
   readonly seed: number;
@@ -25,7 +26,7 @@ export interface GenerationOptions extends GlobalOptions {
 const MOST_IMAGES = 100_000;
 
 export function addGenerationOptions(command: Command): Command {
-  return command
+  const generating = command
     .option('--prompt <text>', 'what to draw; may be given several times', repeated)
     .option('--negative-prompt <text>', 'what the pictures should be far from')
     .option('--seed <number>', 'of the first image; image i has seed + i', integer(0), 0)
@@ -45,6 +46,7 @@ export function addGenerationOptions(command: Command): Command {
     .option('--height <pixels>', 'height of the pictures', integer(1, LARGEST_PICTURE))
     .option('--strict', 'fail where there would be a warning')
     .option('--threads <number>', 'processor threads to use', integer(1));
+  return addSourceOptions(generating);
 }
 
 /**
@@ -52,7 +54,7 @@ export function addGenerationOptions(command: Command): Command {
  * @throws UsageError
  */
 export async function requirePrompt(
-  { storage }: Pick<ModelLocation, 'storage'>,
+  { storage }: { readonly storage: Storage },
   prompts: readonly unknown[] | undefined,
 ): Promise<void> {
   if (prompts?.some((prompt) => prompt !== undefined)) return;

@@ -1,6 +1,14 @@
 export { EXIT_CODES, type ExitCode } from './exit-codes.js';
 export { compareSizes } from './folder-sizes.js';
 export type { CliIo, OutputStream } from './io.js';
+export type { ModelOrigin } from './model-sources/model-origin.js';
+export {
+  type ModelSourceRequest,
+  type OpenedModelSource,
+  openModelSource,
+} from './model-sources/open-model-source.js';
+export type { SourceContext } from './model-sources/source-context.js';
+export type { NamedLora } from './model-sources/source-options.js';
 export { type ReportContext, type ReportSizes, reportDataOf } from './report-data-of.js';
 export { writeReport } from './report-file.js';
 export { run } from './run.js';

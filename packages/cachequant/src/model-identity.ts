@@ -1,7 +1,6 @@
-import { basename } from 'node:path';
 import { modelFingerprint } from '@cachequant/optimizer';
 import { isBundle, MANIFEST, openModelFolder, readManifest } from '@cachequant/pipeline';
-import type { ModelLocation } from './model-location.js';
+import type { OpenedModelSource } from './model-sources/open-model-source.js';
 import type { PictureMetadata } from './picture-metadata.js';
 
 /** What a model is and how it samples by itself, for the pictures that it makes. */
@@ -13,21 +12,21 @@ export interface ModelIdentity {
 
 /** Reads every byte of a model folder; a bundle's manifest stands for all of its files. */
 export async function modelIdentity(
-  { storage, folder }: ModelLocation,
+  { storage, origin }: OpenedModelSource,
   signal?: AbortSignal,
 ): Promise<ModelIdentity> {
   if (await isBundle(storage)) {
     const manifest = await readManifest(storage);
     const fingerprint = manifest.sha256 ?? (await storage.hash!(MANIFEST));
     return {
-      model: { kind: 'bundle', name: basename(folder), fingerprint },
+      model: { kind: 'bundle', name: origin.name, fingerprint },
       sampler: manifest.sampler.name,
     };
   }
   const opened = await openModelFolder(storage);
   const fingerprint = await modelFingerprint(opened, signal);
   return {
-    model: { kind: 'folder', name: basename(folder), fingerprint },
+    model: { kind: 'folder', name: origin.name, fingerprint },
     sampler: opened.scheduler?._class_name,
   };
 }

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { type OptimizeOptions, type OptionGroup, type OptionLine, optionLines } from '@cachequant/optimizer';
 import { type Command, Option } from 'commander';
 import type { GlobalOptions } from './command-context.js';
+import type { SourceOptions } from './model-sources/source-options.js';
 import { commaSeparated, decimal, integer } from './parse-arguments.js';
 import { readPrompts } from './read-prompts.js';
 
@@ -9,7 +10,7 @@ import { readPrompts } from './read-prompts.js';
 type PassedOptions = Omit<OptimizeOptions, 'prompts'>;
 
 /** What the command line of `optimize` says. */
-export interface OptimizeArguments extends GlobalOptions, PassedOptions {
+export interface OptimizeArguments extends GlobalOptions, SourceOptions, PassedOptions {
   readonly out: string;
   /** A text file. */
   readonly prompts?: string;

@@ -42,10 +42,10 @@ describe('a place that cannot be written', () => {
 
 describe('a path that is no model', () => {
   test.each([
-    [['inspect', 'README.md'], /^error: README.md: this is no ONNX graph.*got \.md/],
+    [['inspect', 'README.md'], /^error: README.md: this is no model.*got \.md/],
     [['cut', 'models/fashion-sd/unet/config.json', '--out', 'x'], /this is no ONNX graph/],
     [['inspect', 'owner/model.onnx'], /Check the path/],
-    [['generate', 'some-owner/some-model', '--prompt', 'x'], /onnx --model some-owner\/some-model/],
+    [['cut', 'some-owner/some-model', '--out', 'x'], /onnx --model some-owner\/some-model/],
   ])('%j is said to be none', async (argv, message) => {
     const { exitCode, stderr } = await cachequant(argv);
     expect(exitCode).toBe(1);
@@ -55,7 +55,7 @@ describe('a path that is no model', () => {
   test('is said to be weights of PyTorch', async () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'v1-5.safetensors'), 'x');
-    const { stderr } = await cachequant(['inspect', join(folder, 'v1-5.safetensors')]);
+    const { stderr } = await cachequant(['cut', join(folder, 'v1-5.safetensors'), '--out', 'x']);
     expect(stderr).toContain('a PyTorch model has to be exported first');
   });
 });

@@ -31,7 +31,7 @@ First steps:
   $ cachequant optimize ./my-model --out ./my-bundle       # make it fast; can be stopped and continued
   $ cachequant generate ./my-bundle --prompt "a red shoe"  # draw with it
 
-A model folder is what \`optimum-cli export onnx --model <name> <folder>\` writes.
+A model is a folder (ONNX or safetensors), a .safetensors file, or an id such as stabilityai/sd-turbo.
 
 Exit codes: 0 done · 1 failed · 2 wrong usage · 130 interrupted`;
 

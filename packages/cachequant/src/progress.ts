@@ -7,9 +7,16 @@ export interface Progress {
   /** A line that stays. */
   note(text: string): void;
   /** `done` of `total` parts of a task; another task, or the same one from its start, ends the one before. */
-  update(task: string, done: number, total: number): void;
+  update(task: string, done: number, total: number, shown?: ShownProgress): void;
   /** To be called before anything else is printed, and at the end. */
   stop(): void;
+}
+
+/** How a task's parts are shown, where they are not simply counted. */
+export interface ShownProgress {
+  readonly format?: (parts: number) => string;
+  /** Where the task knows it better than its pace so far. */
+  readonly remainingSeconds?: number | undefined;
 }
 
 /** At most one line in this time where lines cannot be overwritten. */
@@ -42,8 +49,12 @@ function terminalProgress(stream: OutputStream, now: () => number): Progress {
       noted = text;
       writeLines(stream, [text]);
     },
-    update(task, done, total) {
-      const left = { left: describeLeft(remainingSeconds(now() - startMs, done, total)) };
+    update(task, done, total, shown) {
+      const { format = String, left: known } = shownBy(shown);
+      const left = {
+        left: describeLeft(known ?? remainingSeconds(now() - startMs, done, total)),
+        share: `${format(done)}/${format(total)}`,
+      };
       const goesOn = task === current && done >= before;
       before = done;
       if (goesOn) {
@@ -59,7 +70,7 @@ function terminalProgress(stream: OutputStream, now: () => number): Progress {
         {
           // It writes, and looks for a terminal's methods before it calls them.
           stream: stream as NodeJS.WritableStream,
-          format: `  ${name}[{bar}] {value}/{total}{left}`,
+          format: `  ${name}[{bar}] {share}{left}`,
           barsize: 24,
           hideCursor: null,
           clearOnComplete: true,
@@ -68,7 +79,7 @@ function terminalProgress(stream: OutputStream, now: () => number): Progress {
         },
         Presets.legacy,
       );
-      bar.start(total, done, { left: '' });
+      bar.start(total, done, { ...left, left: '' });
     },
     stop,
   };
@@ -83,7 +94,7 @@ function lineProgress(stream: OutputStream, now: () => number): Progress {
     note(text) {
       writeLines(stream, [text]);
     },
-    update(task, done, total) {
+    update(task, done, total, shown) {
       const goesOn = task === current && done >= before;
       before = done;
       if (!goesOn) {
@@ -94,14 +105,18 @@ function lineProgress(stream: OutputStream, now: () => number): Progress {
       }
       if (now() - shownMs < LINE_INTERVAL_MS || done >= total) return;
       shownMs = now();
-      stream.write(
-        `  ${task}: ${done}/${total}${describeLeft(remainingSeconds(now() - startMs, done, total))}\n`,
-      );
+      const { format = String, left } = shownBy(shown);
+      const seconds = left ?? remainingSeconds(now() - startMs, done, total);
+      stream.write(`  ${task}: ${format(done)}/${format(total)}${describeLeft(seconds)}\n`);
     },
     stop() {
       current = undefined;
     },
   };
+}
+
+function shownBy(shown: ShownProgress | undefined) {
+  return { format: shown?.format, left: shown?.remainingSeconds };
 }
 
 function describeLeft(seconds: number | undefined): string {

@@ -3,7 +3,7 @@ export type { LayerDecision, LayerMeasurement } from './layers/decision.js';
 export { type LayerScales, layerScales } from './layers/layer-scales.js';
 export type { MeasuredPoint, OperatingPoints } from './operating-points/explore.js';
 export type { OperatingPoint, OperatingTarget } from './operating-points/point.js';
-export { type OptimizeRequest, optimize } from './optimize.js';
+export { type OptimizeRequest, optimize, type SourceOrigin } from './optimize.js';
 export type {
   MeasuredCandidate,
   MeasuredCorrection,

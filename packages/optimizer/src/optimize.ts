@@ -46,6 +46,14 @@ import {
   writeDenoiser,
 } from './write/write-bundle.js';
 
+/** Where a model came from: its id and commit on the Hugging Face Hub, its licence, and LoRAs merged into it. */
+export interface SourceOrigin {
+  readonly id?: string;
+  readonly revision?: string;
+  readonly license?: string;
+  readonly adapters?: readonly { readonly name: string; readonly strength: number }[];
+}
+
 /** What {@link optimize} takes: the model, a work folder, the bundle's folder, a runtime, and options. */
 export interface OptimizeRequest extends StageObserver {
   /** The model folder. */
@@ -66,6 +74,8 @@ export interface OptimizeRequest extends StageObserver {
   /** For the manifest: a name for the source, and the version of the program. */
   readonly sourceName?: string;
   readonly createdBy?: string;
+  /** Where the model came from, for the manifest and the card. */
+  readonly origin?: SourceOrigin;
   readonly now?: () => Date;
   /** Bytes that a file of the denoiser's weights may have, for hosts with a limit; left out: one file. */
   readonly shardBytes?: number;
@@ -271,6 +281,8 @@ async function writeBundle(
   await writeFile(owned, VERIFICATION, `${JSON.stringify(verification, null, 2)}\n`);
   // Last: what was copied is what the results were made from.
   await watch.check(signal);
+  const { id, revision, adapters } = request.origin ?? {};
+  const license = request.origin?.license ?? (await licenseOf(source));
   const manifest = {
     createdBy: request.createdBy ?? 'cachequant',
     createdAt: (request.now ?? (() => new Date()))().toISOString(),
@@ -278,6 +290,10 @@ async function writeBundle(
       name: request.sourceName ?? 'model',
       fingerprint: sourceFingerprint,
       denoiserBytes: await denoiserBytes(source, watch.files),
+      ...(id !== undefined && { id }),
+      ...(revision !== undefined && { revision }),
+      ...(license !== undefined && { license }),
+      ...(adapters && { adapters: [...adapters] }),
     },
     ...describeGraphs(study, choice, inputs, { floatVariants: floatGraphs.kept, components }),
     ...describeRecipe(study, choice),
@@ -298,7 +314,7 @@ async function writeBundle(
   const card = {
     manifest,
     verification,
-    license: await licenseOf(source),
+    license,
     denoiserBytes: await bytesUnder(owned, 'denoiser/'),
   };
   await writeFile(owned, CARD, bundleCard(card));

@@ -49,6 +49,12 @@ export { type LatentPreview, previewPicture } from './images/latent-preview.js';
 export { encodePng } from './images/png.js';
 export { type PngText, readPngText } from './images/png-text.js';
 export { toRgba } from './images/rgb-image.js';
+export { type CheckpointFolderOptions, checkpointFolder } from './model/checkpoint-folder.js';
+export {
+  type CheckpointStorageOptions,
+  checkpointStorage,
+  type PlacedComponent,
+} from './model/checkpoint-storage.js';
 export type {
   DenoiserConfig,
   ModelIndex,
@@ -56,5 +62,6 @@ export type {
   TextEncoderConfig,
   VaeConfig,
 } from './model/component-configs.js';
+export type { VirtualFile } from './model/layered-storage.js';
 export { loadGraph } from './model/load-graph.js';
 export { type ModelComponent, type ModelFolder, openModelFolder } from './model/model-folder.js';

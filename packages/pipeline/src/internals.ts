@@ -62,6 +62,7 @@ export { LARGEST_PICTURE, sampleGeometry, sampleShape } from './generate/sample-
 export { type LatentDecoder, latentView, vaeDecoder, vaeFactor } from './images/latent-decoder.js';
 export { fitLatentPreview } from './images/latent-preview.js';
 export { toRgbImages } from './images/rgb-image.js';
+export { builtGraphSources, isBuiltGraph } from './model/checkpoint-storage.js';
 export { findGraph } from './model/find-graph.js';
 export { layerLocator } from './model/lazy-locator.js';
 export { loadGraph } from './model/load-graph.js';

@@ -22,7 +22,10 @@ import {
 import { imageTimes } from '../image-times.js';
 import { type CliIo, writeJson, writeLines } from '../io.js';
 import { locateFolder, type ModelLocation } from '../model-location.js';
+import type { OpenedModelSource } from '../model-sources/open-model-source.js';
+import { MODEL_KINDS } from '../model-sources/source-options.js';
 import { openGenerator } from '../open-generator.js';
+import { openWholeModel } from '../open-model.js';
 import { requireWritableFolder } from '../output-folder.js';
 import { type ComparedImage, type Comparison, comparisonLines } from '../print-comparison.js';
 import { createProgress, type Progress } from '../progress.js';
@@ -51,7 +54,7 @@ export function addCompare(program: Command, io: CliIo): void {
         'Draws the same prompts and seeds with a model folder and with its bundle, in turn, and shows what the ' +
           `bundle gains in time and loses in quality. Writes ${GRID}: the original on the left, the bundle on the right.`,
       )
-      .argument('<model>', 'the model folder')
+      .argument('<model>', MODEL_KINDS)
       .argument('<bundle>', 'the bundle made of it')
       .option('--out <folder>', 'where the picture goes', '.'),
   )
@@ -68,12 +71,12 @@ export function addCompare(program: Command, io: CliIo): void {
 }
 
 async function compare(model: string, bundle: string, options: CompareOptions, io: CliIo): Promise<void> {
-  const source = await locateFolder(io.cwd, model);
   const optimized = await locateFolder(io.cwd, bundle);
   await requireBundle(optimized);
   await requirePrompt(optimized, options.prompt);
   await requireWritableFolder(resolve(io.cwd, options.out), `--out ${options.out}`);
   const progress = createProgress(io.stderr);
+  const source = await openWholeModel(model, options, io, progress);
   const comparison = await withRuntime(options.threads, (runtime) =>
     compareWith({ runtime, source, optimized }, options, io, progress),
   );
@@ -91,7 +94,7 @@ async function requireBundle({ storage, given }: ModelLocation): Promise<void> {
 
 interface Places {
   readonly runtime: Runtime;
-  readonly source: ModelLocation;
+  readonly source: OpenedModelSource;
   readonly optimized: ModelLocation;
 }
 

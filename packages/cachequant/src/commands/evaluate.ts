@@ -1,6 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import { type PictureScorer, pictureScorer, readScorerReference } from '@cachequant/evaluate';
-import { loadGraph } from '@cachequant/pipeline';
+import { isBundle, loadGraph } from '@cachequant/pipeline';
 import { nodeStorage } from '@cachequant/runtime-node';
 import { CacheQuantError, type Runtime, writeFile } from '@cachequant/tensor';
 import type { Command } from 'commander';
@@ -11,8 +11,10 @@ import { type EvaluateOptions, type KnownScorer, NO_SCORER } from '../evaluate-o
 import { evaluationState } from '../evaluation-state.js';
 import { addGenerationOptions, requirePrompt } from '../generation-options.js';
 import { type CliIo, writeJson, writeLines } from '../io.js';
-import { locateFolder, locateGraph } from '../model-location.js';
+import { locateGraph } from '../model-location.js';
+import { MODEL_KINDS, type SourceOptions } from '../model-sources/source-options.js';
 import { openGenerator } from '../open-generator.js';
+import { openWholeModel } from '../open-model.js';
 import { requireWritableFile } from '../output-folder.js';
 import { integer } from '../parse-arguments.js';
 import { evaluationLines } from '../print-evaluation.js';
@@ -31,8 +33,8 @@ export function addEvaluate(program: Command, io: CliIo): void {
           '--reference (PSNR, SSIM, error per network call), and with a --scorer (Fréchet distance of its features, ' +
           'accuracy of what the prompts name). Can be stopped and continued; memory does not grow with the images.',
       )
-      .argument('<model>', 'a model folder or a bundle')
-      .option('--reference <folder>', 'the model folder or bundle to compare with')
+      .argument('<model>', `a bundle, ${MODEL_KINDS}`)
+      .option('--reference <folder>', 'the model or bundle to compare with, of the same kinds')
       .option(
         '--scorer <file>',
         'an ONNX network that takes pictures; reference.json beside it says what it knows',
@@ -63,15 +65,23 @@ export function addEvaluate(program: Command, io: CliIo): void {
 }
 
 async function evaluate(given: string, options: EvaluateOptions, io: CliIo): Promise<void> {
-  const model = await locateFolder(io.cwd, given);
-  const reference =
-    options.reference === undefined ? undefined : await locateFolder(io.cwd, options.reference);
   const out = resolve(io.cwd, options.out);
   const prompts = await promptsOf(options, io.cwd);
-  await requirePrompt(model, prompts);
   await requireWritableFile(out, `--out ${options.out}`);
+  const progress = createProgress(io.stderr);
+  const model = await openWholeModel(given, await optionsFor(given, options, io), io, progress);
+  const reference =
+    options.reference === undefined
+      ? undefined
+      : await openWholeModel(
+          options.reference,
+          await optionsFor(options.reference, options, io),
+          io,
+          progress,
+        );
+  await requirePrompt(model, prompts);
   const state = await evaluationState(out, {
-    folders: [model.folder, ...(reference ? [reference.folder] : [])],
+    folders: [model.place, ...(reference ? [reference.place] : [])],
     options: {
       ...options,
       prompts,
@@ -81,7 +91,6 @@ async function evaluate(given: string, options: EvaluateOptions, io: CliIo): Pro
       debug: undefined,
     },
   });
-  const progress = createProgress(io.stderr);
   const summary = await withRuntime(options.threads, async (runtime) => {
     const opened: { dispose(): Promise<void> }[] = [];
     const keep = <T extends { dispose(): Promise<void> }>(part: T): T => {
@@ -114,6 +123,13 @@ async function evaluate(given: string, options: EvaluateOptions, io: CliIo): Pro
   await state.remove();
   if (options.json) writeJson(io, result);
   else writeLines(io.stdout, [...evaluationLines(summary), out]);
+}
+
+/** Options on how a model is read are those of the model, where the other one is a bundle. */
+async function optionsFor(given: string, options: EvaluateOptions, io: CliIo): Promise<SourceOptions> {
+  return options.reference !== undefined && (await isBundle(nodeStorage(resolve(io.cwd, given))))
+    ? {}
+    : options;
 }
 
 /** Prompts of the file, or of the options, each `count` times; [undefined] for a model that takes no text. */

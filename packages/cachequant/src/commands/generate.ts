@@ -14,8 +14,9 @@ import {
 import { imageTimes, timesLine } from '../image-times.js';
 import { type CliIo, writeJson, writeLines } from '../io.js';
 import { type ModelIdentity, modelIdentity } from '../model-identity.js';
-import { locateFolder } from '../model-location.js';
+import { MODEL_KINDS } from '../model-sources/source-options.js';
 import { openGenerator } from '../open-generator.js';
+import { openWholeModel } from '../open-model.js';
 import { requireWritableFolder } from '../output-folder.js';
 import {
   metadataText,
@@ -58,7 +59,7 @@ export function addGenerate(program: Command, io: CliIo): void {
         'Makes images with a model folder or a bundle, and writes each as a PNG as soon as it is done. No file is ' +
           'replaced: where the name is taken by another picture, a number is added. Each PNG says how it was made.',
       )
-      .argument('<model>', 'a model folder or a bundle')
+      .argument('<model>', `a bundle, ${MODEL_KINDS}`)
       .option('--out <folder>', 'where the pictures go', '.')
       .option(
         '--like <picture.png>',
@@ -76,18 +77,20 @@ export function addGenerate(program: Command, io: CliIo): void {
         ],
         ['generate ./my-model --prompt "a bag" --sampler dpm-solver++ --steps 20', 'another sampler'],
         ['generate ./my-bundle --like a-bag-0.png --count 8', 'that picture and seven more of its kind'],
+        ['generate stabilityai/sd-turbo --prompt "a fox" --steps 1 --guidance-scale 0', 'a model of the Hub'],
+        ['generate ./model.safetensors --lora ./style.safetensors:0.8 --prompt "a fox"', 'a file and a LoRA'],
       ]),
     )
     .action((given: string, _: unknown, command: Command) => generate(given, command, io));
 }
 
 async function generate(given: string, command: Command, io: CliIo): Promise<void> {
-  const location = await locateFolder(io.cwd, given);
   const { options, like } = await withLike(command, io.cwd);
   const out = resolve(io.cwd, options.out);
-  await requirePrompt(location, options.prompt);
   await requireWritableFolder(out, `--out ${options.out}`);
   const progress = createProgress(io.stderr);
+  const location = await openWholeModel(given, options, io, progress);
+  await requirePrompt(location, options.prompt);
   const identity = options.metadata || like ? await modelIdentity(location, io.signal) : undefined;
   if (like && identity && like.model.fingerprint !== identity.model.fingerprint) {
     progress.note(

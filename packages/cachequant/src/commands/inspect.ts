@@ -7,15 +7,18 @@ import { type PipelineParts, pipelineParts } from '../analysis/pipeline-parts.js
 import { hintsBeside, hintsOfFolder } from '../analysis/size-hints.js';
 import { examples, type GlobalOptions } from '../command-context.js';
 import { type CliIo, writeJson, writeLines } from '../io.js';
-import { locateModel, type ModelLocation } from '../model-location.js';
+import type { OpenedModelSource } from '../model-sources/open-model-source.js';
+import { addSourceOptions, MODEL_KINDS, type SourceOptions } from '../model-sources/source-options.js';
+import { openModel } from '../open-model.js';
 import { shapeByName } from '../parse-arguments.js';
 import { bundleLines } from '../print-bundle.js';
 import { graphLines, layerLines } from '../print-inspection.js';
 import { bundleLayerLines } from '../print-layers.js';
 import { pipelineLines } from '../print-pipeline.js';
+import { createProgress } from '../progress.js';
 import { withRuntime } from '../with-runtime.js';
 
-interface InspectOptions extends GlobalOptions {
+interface InspectOptions extends GlobalOptions, SourceOptions {
   readonly layers?: boolean;
   readonly dim?: Readonly<Record<string, readonly number[]>>;
 }
@@ -29,20 +32,21 @@ interface Inspection {
 }
 
 export function addInspect(program: Command, io: CliIo): void {
-  program
+  const command = program
     .command('inspect')
     .summary('show what is in a model, and what can be done with it')
     .description(
       'Shows the inputs, the size, the places where the network can be cut for caching, and which layers would ' +
         'run in integers. The network is not run.',
     )
-    .argument('<model>', 'a model folder, a bundle, or a single ONNX file')
+    .argument('<model>', `a bundle, a single ONNX graph, ${MODEL_KINDS}`)
     .option('--layers', 'list every layer; of a bundle with its bits, scales, error and times')
     .option(
       '--dim <name=sizes>',
       'analyse at this shape of an input, for example sample=2,4,64,64; may be given several times',
       shapeByName,
-    )
+    );
+  addSourceOptions(command)
     .addHelpText(
       'after',
       examples([
@@ -58,8 +62,8 @@ export function addInspect(program: Command, io: CliIo): void {
 }
 
 async function inspect(given: string, options: InspectOptions, io: CliIo): Promise<void> {
-  const location = await locateModel(io.cwd, given);
-  if (location.file === undefined && (await isBundle(location.storage))) {
+  const location = await openModel(given, options, io, createProgress(io.stderr));
+  if (location.graph === undefined && (await isBundle(location.storage))) {
     await inspectBundle(location, options, io);
     return;
   }
@@ -74,7 +78,7 @@ async function inspect(given: string, options: InspectOptions, io: CliIo): Promi
 }
 
 async function inspectBundle(
-  { storage }: ModelLocation,
+  { storage }: OpenedModelSource,
   { json, layers: wanted }: InspectOptions,
   io: CliIo,
 ): Promise<void> {
@@ -90,7 +94,7 @@ async function inspectBundle(
 }
 
 async function inspectModel(
-  { storage, folder, file }: ModelLocation,
+  { storage, place, graph: file }: OpenedModelSource,
   { dim: dims }: InspectOptions,
   signal: AbortSignal | undefined,
 ): Promise<Inspection> {
@@ -99,7 +103,7 @@ async function inspectModel(
   const hints = opened ? hintsOfFolder(opened) : await hintsBeside(storage);
   const analysed = await analyseGraph(opened?.storage ?? storage, path, { hints, dims, signal });
   return {
-    model: storage.locate?.(path) ?? `${folder}/${path}`,
+    model: storage.locate?.(path) ?? `${place}/${path}`,
     pipeline: opened?.index ? pipelineParts(opened) : null,
     graph: inspectGraph(analysed),
   };

@@ -1,4 +1,4 @@
-import { basename, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import {
   type BundlePlan,
   type OptimizeOptions,
@@ -24,7 +24,9 @@ import { examples } from '../command-context.js';
 import { compareSizes } from '../folder-sizes.js';
 import { type CliIo, writeJson, writeLines } from '../io.js';
 import { describeMachine, usedVersions } from '../machine.js';
-import { locateFolder, type ModelLocation } from '../model-location.js';
+import type { OpenedModelSource } from '../model-sources/open-model-source.js';
+import { addSourceOptions, MODEL_KINDS } from '../model-sources/source-options.js';
+import { openWholeModel } from '../open-model.js';
 import { addOptimizeOptions, libraryOptions, type OptimizeArguments } from '../optimize-options.js';
 import { type Optimized, optimizedLines, planLines } from '../print-optimization.js';
 import { createProgress, type Progress } from '../progress.js';
@@ -35,7 +37,7 @@ import { packageVersion } from '../version.js';
 import { withRuntime } from '../with-runtime.js';
 
 export function addOptimize(program: Command, io: CliIo): void {
-  addOptimizeOptions(
+  const command = addOptimizeOptions(
     program
       .command('optimize')
       .summary('make a fast bundle of a model')
@@ -44,12 +46,13 @@ export function addOptimize(program: Command, io: CliIo): void {
           'and the errors of both are corrected. Then bundle and model are compared on held-out prompts.\n\n' +
           'Ctrl-C stops it; the same command goes on where it stopped.',
       )
-      .argument('<model>', 'a model folder')
+      .argument('<model>', MODEL_KINDS)
       .requiredOption(
         '--out <bundle>',
         'the folder to make; a bundle that is there is replaced when the new one is complete',
       ),
-  )
+  );
+  addSourceOptions(command)
     .addHelpText(
       'after',
       examples([
@@ -71,7 +74,7 @@ export function addOptimize(program: Command, io: CliIo): void {
 
 /** What a run of the command works with. */
 interface Job {
-  readonly source: ModelLocation;
+  readonly source: OpenedModelSource;
   readonly place: BundlePlace;
   readonly options: OptimizeOptions;
   readonly plan: BundlePlan | undefined;
@@ -80,13 +83,13 @@ interface Job {
 }
 
 async function optimizeCommand(given: string, args: OptimizeArguments, io: CliIo): Promise<void> {
-  const source = await locateFolder(io.cwd, given);
+  const source = await openWholeModel(given, args, io, createProgress(io.stderr));
   await requireModel(source);
   const place = bundlePlace(
     resolve(io.cwd, args.out),
     args.work === undefined ? undefined : resolve(io.cwd, args.work),
   );
-  await checkPlace(place, source.folder);
+  await checkPlace(place, source.place);
   const options = await libraryOptions(args, io.cwd);
   const job: Job = { source, place, options, plan: await readPlan(args.plan, io.cwd), given: args, io };
   await (args.dryRun ? dryRun(job) : makeBundle(job));
@@ -97,7 +100,7 @@ async function readPlan(path: string | undefined, cwd: string): Promise<BundlePl
   return parsePlan(await readTextFile(resolve(cwd, path)), path);
 }
 
-async function requireModel({ storage, given }: ModelLocation): Promise<void> {
+async function requireModel({ storage, given }: OpenedModelSource): Promise<void> {
   if (await isBundle(storage)) {
     throw new CacheQuantError('invalid-argument', 'this is a bundle already', {
       where: given,
@@ -125,7 +128,7 @@ async function makeBundle(job: Job): Promise<void> {
   const lock = await lockPlace(job.place);
   try {
     // Once more, now that nobody else works there.
-    await checkPlace(job.place, job.source.folder);
+    await checkPlace(job.place, job.source.place);
     await makeLocked(job);
   } finally {
     await lock.release();
@@ -168,17 +171,22 @@ async function optimizeInto(
     options,
     ...(plan && { plan }),
     ...(given.shardSize !== undefined && { shardBytes: Math.floor(given.shardSize * 1e6) }),
-    sourceName: basename(source.folder),
+    sourceName: source.origin.name,
+    origin: source.origin,
     createdBy: `cachequant ${packageVersion()}`,
     onStage: ({ label }, reused) => progress.note(reused ? `${label}: done before` : label),
     onWarning: (warning) => progress.note(`warning: ${warning}`),
     onProgress: ({ stage, done, total }) => progress.update(stage.label, done, total),
     ...(io.signal && { signal: io.signal }),
   });
-  const { denoiser } = await openModelFolder(source.storage);
-  const sizes = await compareSizes(source.storage, denoiser.model, partial);
+  const { denoiser, storage } = await openModelFolder(source.storage);
+  const sizes = {
+    ...(await compareSizes(storage, denoiser.model, partial)),
+    // A file of weights holds other parts as well.
+    sourceDenoiser: summary.manifest.source.denoiserBytes,
+  };
   const context = {
-    title: basename(source.folder),
+    title: source.origin.name,
     machine: describeMachine(runtime),
     versions: usedVersions(runtime),
     sizes,

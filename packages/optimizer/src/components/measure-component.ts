@@ -1,6 +1,8 @@
-import { loadGraph } from '@cachequant/pipeline/internals';
+import { readModel } from '@cachequant/onnx';
+import { isBuiltGraph, loadGraph } from '@cachequant/pipeline/internals';
 import { readTensor, type Session, type Storage, type Tensor } from '@cachequant/tensor';
 import type { Laboratory } from '../laboratory.js';
+import { weightBytes } from '../weight-bytes.js';
 import type { ComponentAttempt, ComponentForm } from './component.js';
 
 /** Small parts run more often, since on a busy machine few of their short runs are undisturbed. */
@@ -73,6 +75,8 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 
 /** Bytes of a graph and of everything beside it but texts. */
 export async function bytesOf(storage: Storage, path: string): Promise<number> {
+  // The file of a checkpoint may hold other parts as well.
+  if (isBuiltGraph(storage, path)) return weightBytes(await readModel(storage, path));
   const folder = path.slice(0, path.lastIndexOf('/') + 1);
   let total = 0;
   for (const file of await storage.list(folder)) {

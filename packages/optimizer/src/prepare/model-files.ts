@@ -1,5 +1,5 @@
 import { externalLocations } from '@cachequant/onnx';
-import { findGraph, type ModelFolder } from '@cachequant/pipeline/internals';
+import { builtGraphSources, findGraph, type ModelFolder } from '@cachequant/pipeline/internals';
 import type { Storage } from '@cachequant/tensor';
 
 /** The files of a model folder that pictures depend on. What else lies there is nobody's business. */
@@ -53,10 +53,11 @@ export async function licenceFiles(storage: Storage): Promise<string[]> {
 
 async function partFiles(storage: Storage, model: string): Promise<string[]> {
   const folder = model.slice(0, model.lastIndexOf('/') + 1);
-  const weights = await externalLocations(storage, model);
+  const sources = builtGraphSources(storage, model);
+  const weights = sources ? [] : await externalLocations(storage, model);
   // Of a graph in onnx/, the configuration may lie above it.
   const configs = [`${folder}config.json`, `${folder.replace(/onnx\/$/, '')}config.json`];
-  return [model, ...configs, ...weights.map((location) => `${folder}${location}`)];
+  return [model, ...configs, ...(sources ?? []), ...weights.map((location) => `${folder}${location}`)];
 }
 
 async function present(storage: Storage, paths: readonly string[]): Promise<string[]> {

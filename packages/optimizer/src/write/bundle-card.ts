@@ -23,13 +23,14 @@ export async function licenseOf(source: Storage): Promise<string | undefined> {
 /** A bundle's card: what it was made of, its settings, what was measured, and how to run it. */
 export function bundleCard({ manifest, verification, license, denoiserBytes }: CardContent): string {
   const name = plain(manifest.source.name);
-  return `${metadataLines(license)}
+  const { id, revision, adapters = [], fingerprint } = manifest.source;
+  return `${metadataLines(license, id)}
 # ${name}, optimized by CacheQuant
 
 A bundle of [CacheQuant](https://github.com/cachequant/cachequant): ${name} with cached features and ${describeBits(manifest)}.
 It holds everything that pictures need; the original is not needed.
 
-- **Base model**: ${name} (fingerprint \`${manifest.source.fingerprint.slice(0, 16)}\`)
+- **Base model**: ${id === undefined ? name : `[${name}](https://huggingface.co/${id})${revision === undefined ? '' : `, commit \`${plain(revision).slice(0, 12)}\``}`} (fingerprint \`${fingerprint.slice(0, 16)}\`)${adapters.map((adapter) => `\n- **Merged LoRA**: ${plain(adapter.name)}, at ${adapter.strength}`).join('')}
 - **Licence**: ${license ? `${license}, as the base model's` : 'that of the base model, whose card names none that could be read here'}
 - **Made by**: ${plain(manifest.createdBy)}, ${manifest.createdAt.slice(0, 10)}
 
@@ -65,9 +66,10 @@ and \`report.html\` have the rest.
 `;
 }
 
-function metadataLines(license: string | undefined): string {
+function metadataLines(license: string | undefined, id: string | undefined): string {
   const lines = [
     ...(license ? [`license: ${license}`] : []),
+    ...(id === undefined ? [] : [`base_model: ${id}`]),
     'tags:',
     '  - cachequant',
     '  - onnx',

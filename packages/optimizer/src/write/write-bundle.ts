@@ -11,6 +11,7 @@ import {
   type BundleManifest,
   FORMAT_VERSION,
   hashFile,
+  isBuiltGraph,
   MANIFEST,
   openBundle,
   readManifest,
@@ -18,6 +19,7 @@ import {
 } from '@cachequant/pipeline/internals';
 import { type OwnedStorage, ownedPaths, type Storage, throwIfAborted, writeFile } from '@cachequant/tensor';
 import { licenceFiles, type ModelFiles } from '../prepare/model-files.js';
+import { weightBytes } from '../weight-bytes.js';
 import { CARD } from './bundle-card.js';
 import { UNFINISHED } from './bundle-place.js';
 import { placeInShards, planShards, type WeightShard, writeShards } from './weight-shards.js';
@@ -157,13 +159,45 @@ export async function copyComponents(
   if (config !== undefined) await copyFile(source, config, out, 'denoiser/config.json');
   for (const path of [...others, ...(await licenceFiles(source))]) {
     throwIfAborted(signal);
-    if (!isReplaced(path, replaced)) await copyFile(source, path, out, path);
+    if (isReplaced(path, replaced)) continue;
+    if (isBuiltGraph(source, path)) await writeBuilt(source, path, out, signal);
+    else if (!besideBuilt(source, path)) await copyFile(source, path, out, path);
   }
   for (const [part, folder] of replaced) {
     for (const path of await work.list(folder)) {
       throwIfAborted(signal);
       await copyFile(work, path, out, `${part}${path.slice(folder.length)}`);
     }
+  }
+}
+
+/** Weights of a part whose graph is written with its own. */
+function besideBuilt(source: Storage, path: string): boolean {
+  return isBuiltGraph(source, `${folderOf(path)}model.onnx`) && !path.endsWith('.json');
+}
+
+/** Weights above this go into a file of their own: protobuf ends at 2 GiB. */
+const INLINE_BYTES = 2 ** 30;
+
+/** Writes a graph that was built of a checkpoint with the weights that it uses, and no others of their files. */
+async function writeBuilt(
+  source: Storage,
+  path: string,
+  out: Storage,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const model = await readModel(source, path);
+  const stop = signal && { signal };
+  if (weightBytes(model) <= INLINE_BYTES) return writeModel(out, path, model, { ...stop });
+  const weightFile = await createWeightFile(out, `${path}_data`, {
+    location: `${path.slice(folderOf(path).length)}_data`,
+  });
+  try {
+    await writeModel(out, path, model, { weightFile, ...stop });
+    await weightFile.commit();
+  } catch (error) {
+    await weightFile.abort();
+    throw error;
   }
 }
 
@@ -181,6 +215,9 @@ export async function bytesUnder(storage: Storage, prefix: string): Promise<numb
 
 /** Bytes of the denoiser's graph, its weights and its configuration. */
 export async function denoiserBytes(source: Storage, { denoiser }: ModelFiles): Promise<number> {
+  // The file of a checkpoint may hold other parts as well.
+  const graph = denoiser.find((path) => isBuiltGraph(source, path));
+  if (graph !== undefined) return weightBytes(await readModel(source, graph));
   let total = 0;
   for (const path of denoiser) total += (await source.stat(path))?.size ?? 0;
   return total;
@@ -231,4 +268,8 @@ export async function addToBundle(
   }
   await writeFile(out, MANIFEST, sealManifest({ ...manifest, files }));
   return readManifest(out);
+}
+
+function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/') + 1);
 }

@@ -38,7 +38,18 @@ const manifestSchema = z.object({
   formatVersion: z.literal(FORMAT_VERSION),
   createdBy: z.string(),
   createdAt: z.string(),
-  source: z.object({ name: z.string(), fingerprint: z.string(), denoiserBytes: z.number() }),
+  source: z.object({
+    name: z.string(),
+    fingerprint: z.string(),
+    denoiserBytes: z.number(),
+    /** On the Hugging Face Hub, with the commit; left out for models from elsewhere. */
+    id: z.string().optional(),
+    revision: z.string().optional(),
+    /** As the model's card or file names it. */
+    license: z.string().optional(),
+    /** LoRAs that were merged into the model. */
+    adapters: z.array(z.object({ name: z.string(), strength: z.number() })).optional(),
+  }),
   cut: z.object({ id: z.string(), kind: z.string(), cachedShare: z.number(), dims: z.array(z.number()) }),
   denoiser: z.object({
     full: graphSchema,

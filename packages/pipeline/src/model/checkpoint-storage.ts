@@ -21,7 +21,7 @@ export interface CheckpointStorageOptions {
   readonly shows?: (path: string) => boolean;
 }
 
-const built = new WeakMap<Storage, ReadonlySet<string>>();
+const built = new WeakMap<Storage, ReadonlyMap<string, readonly string[]>>();
 
 /**
  * Shows a checkpoint in the layout of exported models: graphs are built from the configurations when they are asked
@@ -38,20 +38,23 @@ export async function checkpointStorage(
   // Pages that open exported models alone need not fetch it.
   const architectures = await import('@cachequant/architectures');
   const virtual = new Map<string, VirtualFile>(files);
-  const graphs = new Set<string>();
+  const graphs = new Map<string, readonly string[]>();
   const listed = new Set<string>();
   // Pipelines with several text encoders take the states of an inner layer.
   const hiddenStates = components.has('text_encoder_2');
   for (const [name, component] of components) {
     for (const place of CHECKPOINT_PARTS.get(name) ?? []) {
       if (!hasPart(architectures, component, place)) continue;
-      graphs.add(`${place.folder}/model.onnx`);
-      for (const [path, file] of filesOf(architectures, component, place, hiddenStates)) {
+      const described = [...files.keys()].filter((path) => path === `${place.folder}/${ADAPTERS}`);
+      const sources = place.folder === name && component.folder === name ? [...component.files] : [];
+      for (const [path, file] of filesOf(architectures, base, component, place, hiddenStates)) {
         // Each file once: those who look at all files look at it once, too.
         const again = 'target' in file && listed.has(file.target);
         if ('target' in file) listed.add(file.target);
+        if ('target' in file && !again) sources.push(path);
         virtual.set(path, again ? { ...file, unlisted: true } : file);
       }
+      graphs.set(`${place.folder}/model.onnx`, [...sources, ...described]);
     }
   }
   const storage = layeredStorage(base, virtual, shows);
@@ -62,6 +65,14 @@ export async function checkpointStorage(
 /** Whether a graph of a storage is built of a checkpoint, so that its weights lie in files that hold others too. */
 export function isBuiltGraph(storage: Storage, path: string): boolean {
   return built.get(storage)?.has(path) ?? false;
+}
+
+/**
+ * What the weights of a built graph depend on: files of the checkpoint, and what describes its adapters. A file that
+ * several graphs have is of the first one. Undefined for graphs that are not built.
+ */
+export function builtGraphSources(storage: Storage, path: string): readonly string[] | undefined {
+  return built.get(storage)?.get(path);
 }
 
 type Architectures = typeof import('@cachequant/architectures');
@@ -77,18 +88,29 @@ function hasPart(
   return part === 'model' || [...weights.names()].some((name) => name.startsWith(`${part}.`));
 }
 
+/** The file beside a graph that says what was merged into its weights; part of what makes the model what it is. */
+const ADAPTERS = 'adapters.json';
+
 /** More than any model has. */
 const COMPUTED_FILES = 64;
 
 function filesOf(
   { buildGraph }: Architectures,
+  base: Storage,
   { config, weights, folder, files }: PlacedComponent,
   { folder: place, part }: GraphPlace,
   hiddenStates: boolean,
 ): [string, VirtualFile][] {
   const build = once(async () => {
     const { model } = buildGraph({ config, weights, part, folder, hiddenStates });
-    const computed = placeComputedWeights(model, computedName);
+    const computed = placeComputedWeights(model, computedName, (location) => {
+      const path = folder === '' ? location : `${folder}/${location}`;
+      return {
+        name: path,
+        size: Number.POSITIVE_INFINITY,
+        read: (offset, length) => base.read(path, { offset, length }),
+      };
+    });
     return { bytes: encodeModel(model), computed };
   });
   const inFolder = (path: string) => (folder === '' ? path : path.slice(folder.length + 1));

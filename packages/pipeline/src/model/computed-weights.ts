@@ -35,20 +35,27 @@ class JoinedSource implements ByteSource {
 const FILE_BYTES = 2 ** 30;
 
 /**
- * Gives weights that lie in no file of the checkpoint places in files of their own, which are computed when they are
- * read. Weights of the model become external data there; the model is changed.
+ * Gives the weights of a graph places in files of their own, which are computed when they are read, if there is one
+ * among them that lies in no file of the checkpoint: runtimes take external data all from memory or all from files.
+ * Weights of the model become external data there; the model is changed.
  * @param nameOf the name of the file with this number, from 0
- * @returns the files, by name
+ * @param open a file of the checkpoint, by its location
+ * @returns the files, by name; none where all weights lie in files
  */
 export function placeComputedWeights(
   { graph }: OnnxModel,
   nameOf: (index: number) => string,
+  open: (location: string) => ByteSource,
 ): ReadonlyMap<string, ByteSource> {
+  if (![...graph.initializers.values()].some(({ data }) => data.kind === 'range')) return new Map();
   const files = new Map<string, JoinedSource>();
   let last: JoinedSource | undefined;
   for (const weight of graph.initializers.values()) {
-    const { data } = weight;
-    if (data.kind !== 'range') continue;
+    if (weight.data.kind === 'bytes') continue;
+    const data =
+      weight.data.kind === 'range'
+        ? weight.data
+        : { ...weight.data, kind: 'range' as const, source: open(weight.data.location) };
     if (last === undefined || last.size + data.length > FILE_BYTES) {
       last = new JoinedSource(nameOf(files.size));
       files.set(last.name, last);

@@ -1,0 +1,198 @@
+import { readFile, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import type { PredictionType } from '@cachequant/checkpoint';
+import { checkpointFolder, isBundle } from '@cachequant/pipeline';
+import { nodeStorage } from '@cachequant/runtime-node';
+import { CacheQuantError, type Storage } from '@cachequant/tensor';
+import { type OpenedAdapters, openAdapters } from './adapters.js';
+import { fetchModel, isModelId } from './hub-model.js';
+import type { ModelOrigin } from './model-origin.js';
+import { openCheckpointFile } from './single-file.js';
+import type { SourceContext } from './source-context.js';
+import type { NamedLora } from './source-options.js';
+
+/** How a model is opened; everything but `cwd` may be left out. */
+export interface ModelSourceRequest extends SourceContext {
+  /** Merged into the weights when these are read. */
+  readonly loras?: readonly NamedLora[];
+  /** Of a single file: a folder with its configurations, in place of the usual ones of its kind. */
+  readonly config?: string | undefined;
+  /** Of a single file: the folder of its tokenizer. */
+  readonly tokenizer?: string | undefined;
+  /** Of a single file: what its network predicts, in place of what the file is taken to say. */
+  readonly prediction?: PredictionType | undefined;
+}
+
+/** A model that can be run, inspected and optimized, wherever it came from. */
+export interface OpenedModelSource {
+  /** As it was given. */
+  readonly given: string;
+  /** In the layout of exported pipelines, for `createGenerator`, `optimize`, `openModelFolder`. */
+  readonly storage: Storage;
+  /** Where it lies: a folder, or a file of weights. */
+  readonly place: string;
+  /** The name of a single ONNX graph in the storage; undefined for whole models. */
+  readonly graph: string | undefined;
+  readonly origin: ModelOrigin;
+}
+
+/**
+ * Opens a model: a folder (ONNX as exporters write it, safetensors as diffusers saves it, a bundle), one .safetensors or
+ * .gguf file, one ONNX graph, or a model of the Hugging Face Hub by its id, which is fetched into the cache that Python
+ * shares. A path that exists is a path; what looks like `owner/name` and does not is an id.
+ *
+ * Graphs are built and LoRAs merged when they are read; nothing is written but the cache.
+ *
+ * @throws CacheQuantError `storage` where there is nothing, `hub` for what the Hub is to blame for, `unsupported`,
+ * `invalid-argument` and `checkpoint-format` for what cannot be read
+ */
+export async function openModelSource(
+  given: string,
+  request: ModelSourceRequest,
+): Promise<OpenedModelSource> {
+  const path = resolve(request.cwd, given);
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isDirectory())
+    return openFolder({ given, place: path, origin: { name: basename(path) } }, request);
+  if (found?.isFile()) return openFile({ given, place: path, origin: { name: basename(path) } }, request);
+  if (isModelId(given)) return openFromHub(given, path, request);
+  throw new CacheQuantError('storage', 'there is no such file or folder', {
+    where: given,
+    ...(path !== given && { got: path }),
+    hint: 'Check the path. Models of the Hugging Face Hub are called owner/name',
+  });
+}
+
+type Place = Pick<OpenedModelSource, 'given' | 'place' | 'origin'>;
+
+async function openFromHub(
+  id: string,
+  path: string,
+  request: ModelSourceRequest,
+): Promise<OpenedModelSource> {
+  const { folder, commit, license, files } = await fetchModel(id, path, request);
+  const origin: ModelOrigin = { name: id, id, revision: commit, ...(license !== undefined && { license }) };
+  const weights = files.filter((name) => /\.(safetensors|gguf)$/.test(name));
+  const isSingle =
+    !files.includes('model_index.json') && !files.includes('config.json') && weights.length === 1;
+  const place = isSingle ? join(folder, weights[0]!) : folder;
+  const opened = { given: id, place, origin };
+  return isSingle ? openFile(opened, request) : openFolder(opened, request);
+}
+
+async function openFolder(opened: Place, request: ModelSourceRequest): Promise<OpenedModelSource> {
+  const { given, place } = opened;
+  refuseOptionsOfFiles(given, request);
+  const storage = nodeStorage(place);
+  const license = opened.origin.license ?? (await licenseOfFolder(place));
+  const origin = { ...opened.origin, ...(license !== undefined && { license }) };
+  const whole = { ...opened, origin, storage, graph: undefined };
+  if ((request.loras ?? []).length === 0) return whole;
+  if (await isBundle(storage)) {
+    throw new CacheQuantError(
+      'invalid-argument',
+      'a LoRA cannot be added to a bundle, whose weights are rounded',
+      {
+        where: given,
+        hint: 'Optimize the model with --lora: the bundle then has it merged',
+      },
+    );
+  }
+  const adapters = await openAdapters(request.loras!, request);
+  const files = new Map(
+    ['unet', 'transformer'].map((part) => [`${part}/adapters.json`, descriptionOf(adapters)]),
+  );
+  const parts = await storage.list();
+  for (const name of [...files.keys()])
+    if (!parts.some((file) => file.startsWith(dirname(name)))) files.delete(name);
+  const merged = await checkpointFolder(storage, { adapt: adapters.adapt, files });
+  if (merged !== undefined)
+    return { ...whole, storage: merged, origin: { ...origin, adapters: adapters.origin } };
+  throw new CacheQuantError('unsupported', 'a LoRA is merged into safetensors, and this folder holds none', {
+    where: given,
+    hint: 'Give the safetensors that the ONNX graphs were exported from',
+  });
+}
+
+function descriptionOf({ description }: OpenedAdapters) {
+  return { make: async () => new TextEncoder().encode(description) };
+}
+
+async function openFile(opened: Place, request: ModelSourceRequest): Promise<OpenedModelSource> {
+  const { given, place, origin } = opened;
+  if (!/\.(safetensors|gguf)$/i.test(place)) {
+    refuseOptionsOfFiles(given, request);
+    requireGraphName(given);
+    if (request.loras?.length) {
+      throw new CacheQuantError('unsupported', 'a LoRA is merged into safetensors, not into an ONNX graph', {
+        where: given,
+      });
+    }
+    return { ...opened, storage: nodeStorage(dirname(place)), graph: basename(place) };
+  }
+  const adapters = request.loras?.length ? await openAdapters(request.loras, request) : undefined;
+  const inCwd = (path: string | undefined) => (path === undefined ? undefined : resolve(request.cwd, path));
+  const { storage, license } = await openCheckpointFile({
+    ...request,
+    path: place,
+    config: await existingFolder('--config', inCwd(request.config)),
+    tokenizer: await existingFolder('--tokenizer', inCwd(request.tokenizer)),
+    prediction: request.prediction,
+    adapters,
+  });
+  const named = origin.license ?? license;
+  return {
+    ...opened,
+    storage,
+    graph: undefined,
+    origin: {
+      ...origin,
+      ...(named !== undefined && { license: named }),
+      ...(adapters && { adapters: adapters.origin }),
+    },
+  };
+}
+
+async function existingFolder(where: string, path: string | undefined): Promise<string | undefined> {
+  if (path === undefined || (await stat(path).catch(() => undefined))?.isDirectory()) return path;
+  throw new CacheQuantError('storage', 'there is no such folder', { where, got: path });
+}
+
+/** A folder has its own. */
+function refuseOptionsOfFiles(given: string, { config, tokenizer, prediction }: ModelSourceRequest): void {
+  const [option] =
+    Object.entries({ config, tokenizer, prediction }).find(([, value]) => value !== undefined) ?? [];
+  if (option === undefined) return;
+  throw new CacheQuantError('invalid-argument', `--${option} is for single files of weights`, {
+    where: given,
+    hint: 'A folder says it itself, in its own files',
+  });
+}
+
+/**
+ * Refuses a file that is no graph by its name, which the reader could say less clearly.
+ * @throws CacheQuantError `invalid-argument`
+ */
+function requireGraphName(given: string): void {
+  const [, ending] = /\.(md|txt|json|html?|png|jpe?g|ckpt|pt|pth|bin|pb|zip|gz)$/i.exec(given) ?? [];
+  if (ending === undefined) return;
+  const pickle = /^(ckpt|pt|pth|bin)$/i.test(ending);
+  throw new CacheQuantError(
+    'invalid-argument',
+    pickle ? 'pickles can run any code, and are not read' : 'this is no model',
+    {
+      where: given,
+      expected: 'a model folder, a bundle, or a file that ends in .safetensors, .gguf or .onnx',
+      got: `.${ending}`,
+      ...(pickle && {
+        hint: 'Most models are published as .safetensors as well; otherwise convert it in Python where you trust it',
+      }),
+    },
+  );
+}
+
+async function licenseOfFolder(folder: string): Promise<string | undefined> {
+  const card = await readFile(join(folder, 'README.md'), 'utf8').catch(() => '');
+  const [, metadata] = /^---\r?\n([\s\S]*?)\r?\n---/.exec(card) ?? [];
+  return /^license:\s*["']?([\w.+-]+)["']?\s*$/m.exec(metadata ?? '')?.[1];
+}

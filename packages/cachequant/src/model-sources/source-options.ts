@@ -1,0 +1,53 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { repeated } from '../parse-arguments.js';
+
+/** Options of the commands that take a model, on how it is read. */
+export interface SourceOptions {
+  readonly revision?: string;
+  readonly lora?: readonly string[];
+  readonly tokenizer?: string;
+  readonly config?: string;
+  readonly prediction?: 'epsilon' | 'v_prediction';
+}
+
+/** What a command that takes a model says of it. */
+export const MODEL_KINDS =
+  "a model folder (ONNX or safetensors), one .safetensors or .gguf file, or a model's id on the Hugging Face Hub";
+
+export function addSourceOptions(command: Command): Command {
+  return command
+    .optionsGroup('The model:')
+    .option('--revision <name>', "branch, tag or commit of a model on the Hub (default: 'main')")
+    .option(
+      '--lora <file[:weight]>',
+      'a LoRA to merge into the model, at this weight (default: 1); may be given several times',
+      repeatedLora,
+    )
+    .option('--config <folder>', 'configurations for a single file, in place of the usual ones of its kind')
+    .option('--tokenizer <folder>', 'the tokenizer for a single file, which has none')
+    .addOption(
+      new Option(
+        '--prediction <type>',
+        'what the network of a single file predicts, where it is told wrong',
+      ).choices(['epsilon', 'v_prediction']),
+    );
+}
+
+/** A LoRA as the command line names it. */
+export interface NamedLora {
+  readonly file: string;
+  readonly strength: number;
+}
+
+function repeatedLora(text: string, earlier?: readonly string[]): string[] {
+  const { strength } = parseLora(text);
+  if (!Number.isFinite(strength))
+    throw new InvalidArgumentError('Expected a form such as style.safetensors:0.8.');
+  return repeated(text, earlier);
+}
+
+/** `file` or `file:weight`. A name may have colons, as long as no number follows the last one. */
+export function parseLora(text: string): NamedLora {
+  const [, file, weight] = /^(.+):([+-]?(?:\d+\.?\d*|\.\d+))$/.exec(text) ?? [];
+  return file === undefined ? { file: text, strength: 1 } : { file, strength: Number(weight) };
+}
