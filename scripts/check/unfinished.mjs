@@ -5,8 +5,4 @@
  *
  * @type {ReadonlySet<string>}
  */
-export const unfinishedPackages = new Set([
-  '@cachequant/architectures',
-  '@cachequant/checkpoint',
-  '@cachequant/hub',
-]);
+export const unfinishedPackages = new Set([]);

@@ -25,6 +25,7 @@ export interface ServerLimits {
   readonly keptSeconds: number;
 }
 
+/** The limits of a server that is told none: for one machine and pictures up to four megapixels. */
 export const DEFAULT_LIMITS: ServerLimits = {
   queue: 16,
   deadlineSeconds: 600,

@@ -14,6 +14,7 @@ import { operationsRoutes } from './operations/routes.js';
 import { pageRoutes } from './page-routes.js';
 import { drawWarmUp } from './warm-up.js';
 
+/** What is served, to whom, and within which limits. */
 export interface PictureServerOptions {
   /** The first one is for requests that name none, and draws the warm-up picture. */
   readonly models: readonly ServedModel[];
@@ -30,6 +31,7 @@ export interface PictureServerOptions {
   readonly warmUpSteps?: number | undefined;
 }
 
+/** An HTTP server of pictures, before it listens and after. */
 export interface PictureServer {
   /**
    * Listens, then draws the warm-up picture; requests that come before it is done wait in the queue.
@@ -43,6 +45,7 @@ export interface PictureServer {
   close(options?: { readonly graceSeconds?: number }): Promise<void>;
 }
 
+/** A server that takes requests. */
 export interface Listening {
   /** As in http://127.0.0.1:8080. */
   readonly address: string;

@@ -1,5 +1,6 @@
 import { type ByteSource, CacheQuantError } from '@cachequant/tensor';
 
+/** How a file is read over HTTP. */
 export interface UrlSourceOptions {
   /** In place of the global one, for headers and tests. */
   fetch?: typeof fetch;

@@ -1,3 +1,4 @@
+/** What an error says beside its message. */
 export interface ApiErrorDetails {
   /** A word a program can switch on. */
   readonly code?: string;

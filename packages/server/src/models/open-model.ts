@@ -3,6 +3,7 @@ import { openModelFolder, vaeFactor } from '@cachequant/pipeline/internals';
 import type { Runtime, Storage } from '@cachequant/tensor';
 import type { LoadedModel, ServedModel } from './served-model.js';
 
+/** A model to serve, and where it lies. */
 export interface ModelPlace {
   /** The name that requests call it by. */
   readonly id: string;
