@@ -169,7 +169,7 @@ describe('parsePlan', () => {
   });
 
   it.each([
-    ['no JSON', '{', /no JSON/],
+    ['no JSON', '{', /is not JSON/],
     ['null', 'null', /another format/],
     ['a newer format', '{"formatVersion": 2}', /expected format 1, got format 2/],
     ['a plan without its layers', '{"formatVersion": 1}', /damaged/],

@@ -184,7 +184,7 @@ describe('openBundle', () => {
   });
 
   it.each([
-    ['{"formatVersion": 1,', /no JSON/],
+    ['{"formatVersion": 1,', /is not JSON/],
     ['[]', /damaged/],
     ['null', /damaged/],
     ['{"formatVersion": "1"}', /damaged/],
