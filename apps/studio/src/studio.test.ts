@@ -281,7 +281,7 @@ function inChromium() {
     [
       'a manifest that is no JSON',
       { 'cachequant.json': '{"formatVersion":' },
-      /cannot be used.*no JSON.*Optimize/,
+      /cannot be used.*not JSON.*Optimize/,
     ],
     ['a bundle of a later version', { 'cachequant.json': '{"formatVersion": 99}' }, /newer version.*Update/],
   ])('says in words what is wrong with %s', async (_, files, words) => {

@@ -104,9 +104,15 @@ describe('the float graphs of an integer bundle', () => {
     const { runtime, out } = made;
     const manifest = JSON.parse(new TextDecoder().decode(await out.read('cachequant.json')));
     manifest.denoiser.variants = undefined;
+    // Manifests of that time have no hash of their own.
+    manifest.sha256 = undefined;
+    const floats = Object.keys(manifest.files).filter((path) => /\.float(16|32)\.onnx$/.test(path));
+    for (const path of floats) delete manifest.files[path];
     const older = {
       ...out,
-      read: (path: string) => (path === 'cachequant.json' ? encode(manifest) : out.read(path)),
+      list: async (folder?: string) => (await out.list(folder)).filter((path) => !floats.includes(path)),
+      read: (path: string, range?: { offset: number; length: number }) =>
+        path === 'cachequant.json' ? encode(manifest) : out.read(path, range),
     };
     const opening = createBundleGenerator({ storage: older, runtime, check: 'sizes', precision: 'float32' });
     await expect(opening).rejects.toMatchObject({ code: 'bundle', where: 'precision' });

@@ -235,7 +235,7 @@ describe('cachedDenoiser', () => {
 
   it.each([[[]], [[1, 2]], [[0, 2, 2]], [[0, 1.5]]])('refuses the schedule %j', (refreshSteps) => {
     const { full, cached } = fakeGraphs(1);
-    expect(() => cachedDenoiser({ full, cached, refreshSteps, anchors: 1 })).toThrow('no schedule');
+    expect(() => cachedDenoiser({ full, cached, refreshSteps, anchors: 1 })).toThrow('not a schedule');
   });
 
   it('refuses graphs between which no features pass', () => {

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { tensor } from '@cachequant/tensor';
 import { writeModel } from '@cachequant/tensor/testing';
-import { afterAll, expect } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { anonymousBytes, assumption, f32 } from '../__fixtures__/assumption.js';
+import { createNodeRuntime } from '../index.js';
 
 const root = await mkdtemp(join(tmpdir(), 'cachequant-assumptions-'));
 afterAll(() => rm(root, { recursive: true }));
@@ -27,11 +28,17 @@ const place = async (name: string, location: string) => {
 };
 
 assumption('External data outside of the folder of the model are refused', async (runtime) => {
+  const source = await place('refused.onnx', '../weights.bin');
+  await expect(runtime.load(source)).rejects.toMatchObject({ code: 'runtime' });
+});
+
+test('load reads external data through a link that leads out of the folder, which ONNX Runtime itself refuses', async () => {
   await symlink(join(root, 'weights.bin'), join(root, 'model/symbolic.bin'));
-  for (const location of ['../weights.bin', 'symbolic.bin']) {
-    const source = await place('refused.onnx', location);
-    await expect(runtime.load(source)).rejects.toMatchObject({ code: 'runtime' });
-  }
+  const runtime = await createNodeRuntime({ threads: 1 });
+  const session = await runtime.load(await place('linked.onnx', 'symbolic.bin'));
+  expect(session.outputs).toHaveLength(1);
+  await session.dispose();
+  await runtime.dispose();
 });
 
 const SIDE = 6144;
