@@ -18,7 +18,7 @@ export interface ModelLocation {
  * Finds a model folder, a bundle or a single ONNX file.
  * @throws CacheQuantError `storage` when there is nothing
  */
-export async function locateModel(cwd: string, given: string): Promise<ModelLocation> {
+async function locateModel(cwd: string, given: string): Promise<ModelLocation> {
   const path = resolve(cwd, given);
   const found = await stat(path).catch(() => undefined);
   if (found?.isDirectory()) return { given, storage: nodeStorage(path), folder: path, file: undefined };
