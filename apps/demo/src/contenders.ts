@@ -32,7 +32,7 @@ export interface Arena extends Pick<StudiedOptimization, 'summary' | 'study'> {
 }
 
 /** From the last timestep to the clean picture: what the solver does best with in few steps. */
-const RIVAL_SPACING = { timestep_spacing: 'trailing', set_alpha_to_one: true };
+const RIVAL_SPACING = { timestep_spacing: 'trailing' };
 
 /** Loads every contender; all of them use the same runtime and the same calibration. */
 export async function loadContenders(arena: Arena): Promise<Contender[]> {
