@@ -1,4 +1,5 @@
 import { type ByteSource, checkStorageRange, type Storage } from '@cachequant/tensor';
+import { hashFile } from '../bundle/fingerprint.js';
 
 /** A file that is not there under its name. */
 export type VirtualFile = (
@@ -38,7 +39,7 @@ export function layeredStorage(
   };
   const isReal = (path: string): boolean => 'target' in (files.get(path) ?? { target: path });
   const listed = [...files].flatMap(([path, { unlisted }]) => (unlisted ? [] : path));
-  return {
+  const layered: Storage = {
     async stat(path) {
       const source = await opened(path);
       if (source === 'none') return undefined;
@@ -62,6 +63,9 @@ export function layeredStorage(
       locate: (path: string) => (isReal(path) ? base.locate!(inBase(path)) : undefined),
     }),
   };
+  if (!base.hash) return layered;
+  const hash = (path: string) => (isReal(path) ? base.hash!(inBase(path)) : hashFile(layered, path));
+  return { ...layered, hash };
 }
 
 function folder(prefix: string): string {
