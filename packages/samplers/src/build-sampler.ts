@@ -3,6 +3,7 @@ import type { Method, ModelOutput } from './method.js';
 import type { Sampler, SamplerState } from './sampler.js';
 import { sensitivityOf } from './sensitivity.js';
 import { linearCombination } from './solvers/linear-combination.js';
+import { firstCall, renoise } from './start-from.js';
 
 /**
  * Puts checks and bookkeeping around a method.
@@ -28,6 +29,11 @@ export function buildSampler(method: Method): Sampler {
     start(noise) {
       checkImages(method, noise);
       return { call: 0, sample: linearCombination([initNoiseSigma, noise]), history: [], stages: [] };
+    },
+    firstCall: (strength) => firstCall(method, strength),
+    renoise: (call, clean, noise) => renoise(method, call, clean, noise),
+    startFrom(call, clean, noise) {
+      return { call, sample: renoise(method, call, clean, noise), history: [], stages: [] };
     },
     modelInput(state) {
       checkCall(method, state);

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseSchedulerConfig } from './config.js';
 import { createSampler, SAMPLER_NAMES, type SamplerOptions } from './create-sampler.js';
+import type { Sampler, SamplerState } from './sampler.js';
 import type { ScheduleName } from './schedules/align-your-steps.js';
 
 interface GoldenCase {
@@ -14,7 +15,12 @@ interface GoldenCase {
     mu?: number;
     eta?: number;
     schedule?: ScheduleName;
+    strength?: number;
   };
+  /** Of runs from the middle on: the call they begin with, the clean sample, and that at its noise level. */
+  firstCall?: number;
+  picture?: number[];
+  renoised?: number[];
   timesteps: number[];
   sigmas?: number[] | null;
   initNoiseSigma?: number;
@@ -70,7 +76,7 @@ function expectClose(
 
 /** diffusers lists the noise level after the last call among those that are given to Euler. */
 function runOptions({ steps, options = {} }: GoldenCase, images: number): SamplerOptions {
-  const { schedule, sigmas, ...rest } = options;
+  const { schedule, sigmas, strength: _, ...rest } = options;
   return {
     steps,
     images,
@@ -83,6 +89,17 @@ function runOptions({ steps, options = {} }: GoldenCase, images: number): Sample
 /** KDPM2 and the SDE list the ends of steps for both of their calls, and ours the level of each call. */
 const LISTS_ENDS = /KDPM2|SDE/;
 
+function startOf(
+  sampler: Sampler,
+  { noise, firstCall, picture, renoised, options }: GoldenCase,
+): SamplerState {
+  if (picture === undefined) return sampler.start(Float32Array.from(noise));
+  expect(sampler.firstCall(options!.strength!)).toBe(firstCall);
+  const state = sampler.startFrom(firstCall!, Float32Array.from(picture), Float32Array.from(noise));
+  expectClose(state.sample, renoised!, 1e-6);
+  return state;
+}
+
 function expectSameRun(golden: GoldenCase, images = 1): void {
   const sampler = createSampler(golden.config, runOptions(golden, images));
   expectClose(sampler.timesteps, golden.timesteps, TIMESTEP_TOLERANCE);
@@ -91,7 +108,7 @@ function expectSameRun(golden: GoldenCase, images = 1): void {
   if (golden.initNoiseSigma) expectClose([sampler.initNoiseSigma], [golden.initNoiseSigma], 1e-6);
 
   const noises = golden.stepNoise.map((noise) => Float32Array.from(noise.flat(4)));
-  let state = sampler.start(Float32Array.from(golden.noise));
+  let state = startOf(sampler, golden);
   if (golden.scaledInput0) expectClose(sampler.modelInput(state), golden.scaledInput0, 1e-6);
   for (const expected of golden.trajectory) {
     const input = sampler.modelInput(state);

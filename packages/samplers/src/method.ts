@@ -1,4 +1,5 @@
 import type { PredictionType, SamplerState } from './sampler.js';
+import type { NoiseLevel } from './schedules/noise-schedule.js';
 
 /** What the network said: the prediction, and the variance where it predicts one. */
 export interface ModelOutput {
@@ -30,6 +31,10 @@ export interface Method {
   readonly trainSteps?: number;
   /** Whether the network's output may be twice as large, with the variance in each image's second half. */
   readonly predictsVariance?: boolean;
+  /** The call that a run from this step on begins with; the step's own number when left out. */
+  callOfStep?(step: number): number;
+  /** How much of signal and noise the sample holds at a call; without it no run begins with a picture. */
+  levelAt?(call: number): Pick<NoiseLevel, 'signal' | 'noise'>;
   /** What the sample is multiplied by before a call. */
   inputScale?(call: number): number;
   advance(state: SamplerState, output: ModelOutput, drawNoise: () => Float32Array): Advance;

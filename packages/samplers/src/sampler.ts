@@ -64,6 +64,21 @@ export interface Sampler extends SamplerProperties {
    */
   start(noise: Float32Array): SamplerState;
   /**
+   * The call that a run begins with which changes a picture by so much: the last `floor(steps · strength)` steps are
+   * left, as in diffusers.
+   * @param strength above 0, up to 1, which leaves the whole run
+   * @throws CacheQuantError `invalid-argument` when no step is left, `unsupported` for a method that cannot begin there
+   */
+  firstCall(strength: number): number;
+  /**
+   * A clean sample at the noise level of a call, as diffusers' `add_noise` makes it.
+   * @param noise unit normal, of the sample's size
+   * @throws CacheQuantError `unsupported` for a method that does not tell its noise levels, `shape`
+   */
+  renoise(call: number, clean: Float32Array, noise: Float32Array): Float32Array;
+  /** The state before a call in the middle of a run, made of a clean sample; otherwise as `renoise`. */
+  startFrom(call: number, clean: Float32Array, noise: Float32Array): SamplerState;
+  /**
    * What to feed to the network; the sample itself where the method does not scale it.
    * @throws CacheQuantError `invalid-argument` when the run is over
    */

@@ -3,6 +3,7 @@ import { buildSampler } from '../build-sampler.js';
 import { trainStepsField } from '../config-fields.js';
 import { defineSampler } from '../definition.js';
 import type { RunLayout } from '../run-layout.js';
+import { unscaledLevel } from '../schedules/noise-schedule.js';
 import { karrasSigma } from '../schedules/sigma-spacing.js';
 import { edmInputScale } from '../solvers/edm-preconditioning.js';
 import { linearCombination } from '../solvers/linear-combination.js';
@@ -49,6 +50,7 @@ export const consistency = defineSampler({
       stochastic: layout.steps > 1,
       lookback: 0,
       inputScale: (call) => edmInputScale(sigmas[call]!, sigmaData),
+      levelAt: (call) => unscaledLevel(sigmas[call]!),
       advance({ call, sample }, { prediction }, drawNoise) {
         const sigma = sigmas[call]!;
         const beyond = sigma - min;

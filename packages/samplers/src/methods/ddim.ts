@@ -56,6 +56,7 @@ export const ddim = defineSampler({
       predictionType,
       stochastic: eta > 0,
       lookback: 0,
+      levelAt: (call) => noiseLevel(bars[timesteps[call]!]!),
       advance({ call, sample }, { prediction }, drawNoise) {
         const timestep = timesteps[call]!;
         const level = noiseLevel(bars[timestep]!);

@@ -64,6 +64,7 @@ export const ddpm = defineSampler({
       stochastic: true,
       lookback: 0,
       predictsVariance: config.variance_type === 'learned_range',
+      levelAt: (call) => noiseLevel(bars[timesteps[call]!]!),
       advance({ call, sample }, { prediction, variance }, drawNoise) {
         const timestep = timesteps[call]!;
         const alphaBar = bars[timestep]!;

@@ -62,6 +62,7 @@ export const deis = defineSampler({
       sigmas,
       predictionType,
       lookback: config.solver_order - 1,
+      levelAt: (call) => levels[call]!,
       advance({ call, sample, history }, { prediction }) {
         const level = levels[call]!;
         const clean = limitSample(cleanSample(predictionType, level, sample, prediction), config, images);

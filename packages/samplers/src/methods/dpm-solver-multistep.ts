@@ -74,6 +74,7 @@ export const dpmSolverMultistep = defineSampler({
       stochastic,
       lookback: config.solver_order - 1,
       predictsVariance: config.variance_type !== null,
+      levelAt: (call) => levels[call]!,
       advance({ call, sample, history }, { prediction }, drawNoise) {
         const clean = limitSample(
           cleanSample(predictionType, levels[call]!, sample, prediction),
@@ -81,7 +82,7 @@ export const dpmSolverMultistep = defineSampler({
           images,
         );
         const outputs = [...history, clean].slice(-config.solver_order);
-        const order = multistepOrder(config, sigmas, call);
+        const order = multistepOrder(config, sigmas, call, outputs.length);
         const next = dpmSolverUpdate({
           outputs: outputs.slice(-order).reverse(),
           levels: levels.slice(call + 1 - order, call + 1).reverse(),

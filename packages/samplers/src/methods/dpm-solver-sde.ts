@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { buildSampler } from '../build-sampler.js';
 import { latentNoiseFields, noiseOrVelocity, respacingFields, spacingField } from '../config-fields.js';
 import { defineSampler } from '../definition.js';
+import { unscaledLevel } from '../schedules/noise-schedule.js';
 import { sigmaGrid, unitVarianceScale } from '../schedules/sigma-grid.js';
 import { timestepsOf } from '../schedules/sigma-spacing.js';
 import { interleaved, placeOf } from '../schedules/two-call-grid.js';
@@ -43,6 +44,7 @@ export const dpmSolverSde = defineSampler({
       stochastic: layout.steps > 1,
       lookback: 0,
       inputScale: (call) => unitVarianceScale(run.sigmas[call]!),
+      levelAt: (call) => unscaledLevel(run.sigmas[call]!),
       advance({ call, sample, anchor, drawn }, { prediction }, drawNoise) {
         const { step, isSecond } = placeOf(call);
         const [from, to] = [grid.sigmas[step]!, grid.sigmas[step + 1]!];

@@ -70,8 +70,10 @@ export const dpmSolverSinglestep = defineSampler({
       callsPerStep: orders,
       lookback: config.solver_order - 1,
       predictsVariance: config.variance_type !== null,
+      levelAt: (call) => levels[call]!,
       advance({ call, sample, stages, anchor }, { prediction }, drawNoise) {
-        const order = places[call]!;
+        // In the middle of a step there may be fewer outputs than its place.
+        const order = Math.min(places[call]!, stages.length + 1);
         const clean = limitSample(
           cleanSample(predictionType, levels[call]!, sample, prediction),
           config,

@@ -5,6 +5,7 @@ import { edmFields, solverTypeField, thresholdFields } from '../config-fields.js
 import { defineSampler } from '../definition.js';
 import { edmGrid } from '../schedules/edm-grid.js';
 import type { NoiseLevel } from '../schedules/noise-schedule.js';
+import { unscaledLevel } from '../schedules/noise-schedule.js';
 import { dpmSolverUpdate } from '../solvers/dpm-solver-update.js';
 import { edmClean, edmInputScale } from '../solvers/edm-preconditioning.js';
 import { multistepOrder } from '../solvers/multistep-order.js';
@@ -53,10 +54,11 @@ export const edmDpmSolver = defineSampler({
       stochastic,
       lookback: config.solver_order - 1,
       inputScale: (call) => edmInputScale(sigmas[call]!, sigmaData),
+      levelAt: (call) => unscaledLevel(sigmas[call]!),
       advance({ call, sample, history }, { prediction }, drawNoise) {
         const predicted = edmClean(predictionType, sigmas[call]!, sigmaData, sample, prediction);
         const outputs = [...history, limitSample(predicted, config, images)].slice(-config.solver_order);
-        const order = multistepOrder(config, sigmas, call);
+        const order = multistepOrder(config, sigmas, call, outputs.length);
         const next = dpmSolverUpdate({
           outputs: outputs.slice(-order).reverse(),
           levels: levels.slice(call + 1 - order, call + 1).reverse(),

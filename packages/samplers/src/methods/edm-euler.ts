@@ -3,6 +3,7 @@ import { buildSampler } from '../build-sampler.js';
 import { edmFields } from '../config-fields.js';
 import { defineSampler } from '../definition.js';
 import { edmGrid } from '../schedules/edm-grid.js';
+import { unscaledLevel } from '../schedules/noise-schedule.js';
 import { edmClean, edmInputScale } from '../solvers/edm-preconditioning.js';
 import { linearCombination } from '../solvers/linear-combination.js';
 
@@ -30,6 +31,7 @@ export const edmEuler = defineSampler({
       predictionType,
       lookback: 0,
       inputScale: (call) => edmInputScale(sigmas[call]!, sigmaData),
+      levelAt: (call) => unscaledLevel(sigmas[call]!),
       advance({ call, sample }, { prediction }) {
         const clean = edmClean(predictionType, sigmas[call]!, sigmaData, sample, prediction);
         const kept = sigmas[call + 1]! / sigmas[call]!;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { buildSampler } from '../build-sampler.js';
 import { noiseFields, noiseOrVelocity, rescaleField, spacingField } from '../config-fields.js';
 import { defineSampler } from '../definition.js';
+import { unscaledLevel } from '../schedules/noise-schedule.js';
 import { sigmaGrid, unitVarianceScale } from '../schedules/sigma-grid.js';
 import { ancestralSplit } from '../solvers/ancestral-split.js';
 import { linearCombination } from '../solvers/linear-combination.js';
@@ -37,6 +38,7 @@ export const eulerAncestral = defineSampler({
       stochastic: true,
       lookback: 0,
       inputScale: (call) => unitVarianceScale(sigmas[call]!),
+      levelAt: (call) => unscaledLevel(sigmas[call]!),
       advance({ call, sample }, { prediction }, drawNoise) {
         const sigma = sigmas[call]!;
         const clean = cleanOfUnscaled(predictionType, sigma, sample, prediction);

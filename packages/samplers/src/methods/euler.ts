@@ -10,6 +10,7 @@ import {
   spacingField,
 } from '../config-fields.js';
 import { defineSampler } from '../definition.js';
+import { unscaledLevel } from '../schedules/noise-schedule.js';
 import { sigmaGrid, unitVarianceScale } from '../schedules/sigma-grid.js';
 import { linearCombination } from '../solvers/linear-combination.js';
 import { cleanOfUnscaled } from '../solvers/prediction.js';
@@ -53,6 +54,7 @@ export const euler = defineSampler({
       predictionType,
       lookback: 0,
       inputScale: (call) => unitVarianceScale(sigmas[call]!),
+      levelAt: (call) => unscaledLevel(sigmas[call]!),
       advance({ call, sample }, { prediction }) {
         const sigma = sigmas[call]!;
         const clean = cleanOfUnscaled(predictionType, sigma, sample, prediction);

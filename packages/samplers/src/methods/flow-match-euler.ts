@@ -4,6 +4,7 @@ import { flag, respacingFields, trainStepsField } from '../config-fields.js';
 import { defineSampler } from '../definition.js';
 import type { RunLayout } from '../run-layout.js';
 import { shiftOfRun, shiftSigmas, stretchToTerminal } from '../schedules/flow-shift.js';
+import { flowLevel } from '../schedules/noise-schedule.js';
 import { checkListed, respacedSigmas, respacingKind } from '../schedules/respaced-sigmas.js';
 import { linspace } from '../schedules/rounding.js';
 import { linearCombination } from '../solvers/linear-combination.js';
@@ -46,6 +47,7 @@ export const flowMatchEuler = defineSampler({
       predictionType: 'flow_prediction',
       stochastic: config.stochastic_sampling,
       lookback: 0,
+      levelAt: (call) => flowLevel(sigmas[call]!),
       advance({ call, sample }, { prediction }, drawNoise) {
         const [sigma, next] = [sigmas[call]!, sigmas[call + 1]!];
         if (!config.stochastic_sampling) {

@@ -3,6 +3,7 @@ import { buildSampler } from '../build-sampler.js';
 import { trainStepsField } from '../config-fields.js';
 import { defineSampler } from '../definition.js';
 import { shiftSigmas } from '../schedules/flow-shift.js';
+import { flowLevel } from '../schedules/noise-schedule.js';
 import { endpointCalls, placeOf } from '../schedules/two-call-grid.js';
 import { linearCombination } from '../solvers/linear-combination.js';
 import { trainedSigmas } from './flow-match-euler.js';
@@ -30,6 +31,7 @@ export const flowMatchHeun = defineSampler({
       ...run,
       predictionType: 'flow_prediction',
       lookback: 1,
+      levelAt: (call) => flowLevel(run.sigmas[call]!),
       advance({ call, sample, stages, anchor }, { prediction }) {
         const { step, isSecond } = placeOf(call);
         const length = sigmas[step + 1]! - sigmas[step]!;

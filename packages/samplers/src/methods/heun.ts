@@ -8,6 +8,7 @@ import {
   spacingField,
 } from '../config-fields.js';
 import { defineSampler } from '../definition.js';
+import { unscaledLevel } from '../schedules/noise-schedule.js';
 import { sigmaGrid, unitVarianceScale } from '../schedules/sigma-grid.js';
 import { endpointCalls, placeOf } from '../schedules/two-call-grid.js';
 import { linearCombination } from '../solvers/linear-combination.js';
@@ -47,6 +48,7 @@ export const heun = defineSampler({
       predictionType: config.prediction_type,
       lookback: 1,
       inputScale: (call) => unitVarianceScale(run.sigmas[call]!),
+      levelAt: (call) => unscaledLevel(run.sigmas[call]!),
       advance({ call, sample, stages, anchor }, { prediction }) {
         const { step, isSecond } = placeOf(call);
         const sigma = run.sigmas[call]!;

@@ -1,5 +1,6 @@
 import { buildSampler } from '../build-sampler.js';
 import { defineSampler } from '../definition.js';
+import { unscaledLevel } from '../schedules/noise-schedule.js';
 import { sigmaGrid, unitVarianceScale } from '../schedules/sigma-grid.js';
 import { timestepsOf } from '../schedules/sigma-spacing.js';
 import { interleaved, placeOf } from '../schedules/two-call-grid.js';
@@ -37,6 +38,7 @@ export const kdpm2Ancestral = defineSampler({
       stochastic: layout.steps > 1,
       lookback: 0,
       inputScale: (call) => unitVarianceScale(run.sigmas[call]!),
+      levelAt: (call) => unscaledLevel(run.sigmas[call]!),
       advance({ call, sample, anchor }, { prediction }, drawNoise) {
         const { step, isSecond } = placeOf(call);
         const sigma = run.sigmas[call]!;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { buildSampler } from '../build-sampler.js';
 import { latentNoiseFields, noiseOrVelocity, respacingFields, spacingField } from '../config-fields.js';
 import { defineSampler } from '../definition.js';
+import { unscaledLevel } from '../schedules/noise-schedule.js';
 import { roundHalfEven } from '../schedules/rounding.js';
 import { type SigmaGrid, sigmaGrid, unitVarianceScale } from '../schedules/sigma-grid.js';
 import { timestepsOf } from '../schedules/sigma-spacing.js';
@@ -42,6 +43,7 @@ export const kdpm2 = defineSampler({
       predictionType: config.prediction_type,
       lookback: 0,
       inputScale: (call) => unitVarianceScale(run.sigmas[call]!),
+      levelAt: (call) => unscaledLevel(run.sigmas[call]!),
       advance({ call, sample, anchor }, { prediction }) {
         const { step, isSecond } = placeOf(call);
         const sigma = run.sigmas[call]!;

@@ -58,6 +58,7 @@ export const lcm = defineSampler({
       predictionType: config.prediction_type,
       stochastic: steps > 1,
       lookback: 0,
+      levelAt: (call) => noiseLevel(bars[timesteps[call]!]!),
       advance({ call, sample }, { prediction }, drawNoise) {
         const level = noiseLevel(bars[timesteps[call]!]!);
         const predicted = cleanSample(config.prediction_type, level, sample, prediction);

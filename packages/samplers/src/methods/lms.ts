@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { buildSampler } from '../build-sampler.js';
 import { anyPrediction, noiseFields, respacingFields, spacingField } from '../config-fields.js';
 import { defineSampler } from '../definition.js';
+import { unscaledLevel } from '../schedules/noise-schedule.js';
 import { sigmaGrid, unitVarianceScale } from '../schedules/sigma-grid.js';
 import { lagrangeBasis } from '../solvers/lagrange-basis.js';
 import { linearCombination, type Term } from '../solvers/linear-combination.js';
@@ -38,6 +39,7 @@ export const lms = defineSampler({
       predictionType: config.prediction_type,
       lookback: ORDER - 1,
       inputScale: (call) => unitVarianceScale(sigmas[call]!),
+      levelAt: (call) => unscaledLevel(sigmas[call]!),
       advance({ call, sample, history }, { prediction }) {
         const sigma = sigmas[call]!;
         const clean = cleanOfUnscaled(config.prediction_type, sigma, sample, prediction);

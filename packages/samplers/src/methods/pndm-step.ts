@@ -48,7 +48,7 @@ export function multistepCall(run: PndmRun, state: SamplerState, output: Float32
   const weights = MULTISTEP_WEIGHTS[history.length - 1]!;
   const direction = linearCombination(...newestFirst.map((values, age): Term => [weights[age]!, values]));
   const sample = transfer(run, state.sample, timestep, timestep - run.stride, direction);
-  return state.call === 0 ? { sample, history, anchor: state.sample } : { sample, history };
+  return state.history.length === 0 ? { sample, history, anchor: state.sample } : { sample, history };
 }
 
 /** The second call of PLMS, which repeats the first step with the mean of the outputs at both of its ends. */

@@ -48,3 +48,16 @@ export function rungeKuttaCalls(steps: number): { callsPerStep: number[]; lookba
     lookback: RUNGE_KUTTA_CALLS,
   };
 }
+
+/**
+ * A run that begins in the middle has no Runge–Kutta steps to begin with; diffusers makes them of timesteps that do not
+ * fit.
+ * @throws CacheQuantError `unsupported` for any step but the first
+ */
+export function refuseMiddle(step: number): number {
+  if (step === 0) return 0;
+  throw new CacheQuantError('unsupported', 'Runge–Kutta steps cannot begin in the middle of a run', {
+    where: 'PNDMScheduler',
+    hint: 'Set skip_prk_steps, or take the sampler plms',
+  });
+}

@@ -37,6 +37,7 @@ export const tcd = defineSampler({
       predictionType,
       stochastic: eta > 0 && steps > 1,
       lookback: 0,
+      levelAt: (call) => noiseLevel(bars[timesteps[call]!]!),
       advance({ call, sample }, { prediction }, drawNoise) {
         const level = noiseLevel(bars[timesteps[call]!]!);
         const nextTimestep = timesteps[call + 1] ?? 0;

@@ -70,6 +70,7 @@ export const unipc = defineSampler({
       sigmas: grid.sigmas,
       predictionType: config.prediction_type,
       lookback: neverCorrects(config, layout.steps) ? config.solver_order - 1 : config.solver_order,
+      levelAt: (call) => grid.levels[call]!,
       advance(state, { prediction }) {
         const output = extrapolated(config, grid, state, prediction, layout.images);
         return predictAndCorrect(config, grid, state, output);
@@ -86,7 +87,7 @@ function predictAndCorrect(
 ): Advance {
   const of = config.predict_x0 ? 'clean' : 'noise';
   const common = { of, solverType: config.solver_type } as const;
-  const before = orderAt(config, levels.length - 1, call - 1);
+  const before = orderAt(config, levels.length - 1, call - 1, history.length);
   const corrects = anchor !== undefined && !config.disable_corrector.includes(call - 1);
   const corrected = corrects
     ? unipcUpdate({
@@ -99,7 +100,7 @@ function predictAndCorrect(
       })
     : sample;
   const outputs = [...history, output].slice(-config.solver_order);
-  const order = orderAt(config, levels.length - 1, call);
+  const order = orderAt(config, levels.length - 1, call, outputs.length);
   const next = unipcUpdate({
     ...common,
     sample: corrected,
@@ -114,8 +115,9 @@ function orderAt(
   { solver_order: order, lower_order_final: lowers }: UnipcConfig,
   calls: number,
   call: number,
+  known: number,
 ) {
-  return Math.min(lowers ? Math.min(order, calls - call) : order, call + 1);
+  return Math.min(lowers ? Math.min(order, calls - call) : order, known);
 }
 
 function neverCorrects({ disable_corrector: disabled }: UnipcConfig, steps: number): boolean {

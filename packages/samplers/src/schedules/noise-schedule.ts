@@ -57,6 +57,11 @@ export function noiseLevelOfRatio(ratio: number): NoiseLevel {
   return { alphaBar: signal * signal, signal, noise: ratio * signal };
 }
 
+/** The noise level of methods that work on x/α, where the signal is never scaled. */
+export function unscaledLevel(sigma: number): NoiseLevel {
+  return { alphaBar: 1, signal: 1, noise: sigma };
+}
+
 /** The noise level of flow matching, where signal and noise sum to 1. */
 export function flowLevel(sigma: number): NoiseLevel {
   return { alphaBar: (1 - sigma) ** 2, signal: 1 - sigma, noise: sigma };

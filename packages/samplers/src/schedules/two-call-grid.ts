@@ -6,6 +6,7 @@ export interface TwoCallGrid {
   /** Noise level of each call, and the last one. */
   readonly sigmas: readonly number[];
   readonly callsPerStep: readonly number[];
+  callOfStep(step: number): number;
 }
 
 /** The second call of each step is at the beginning of the next one, as in Heun's method. */
@@ -27,6 +28,7 @@ export function interleaved(
     timesteps: both(timesteps, betweenTimesteps),
     sigmas: [...both(sigmas.slice(0, -1), betweenSigmas), sigmas.at(-1)!],
     callsPerStep: timesteps.map((_, step) => (step === last ? 1 : 2)),
+    callOfStep: (step) => 2 * step,
   };
 }
 

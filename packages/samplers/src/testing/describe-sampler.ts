@@ -52,6 +52,23 @@ export function describeSampler(
       expect(sampler.modelInput(state).length).toBe(SIZE);
     });
 
+    test('startFrom begins at any step that firstCall allows, with a picture as noisy as renoise makes it', async () => {
+      const sampler = factory(1);
+      const [clean, noise] = [numbers(8), numbers(9)];
+      for (let left = 1; left <= sampler.steps; left++) {
+        const code = codeOf(() => sampler.startFrom(sampler.firstCall(left / sampler.steps), clean, noise));
+        expect(code === undefined || code === 'unsupported').toBe(true);
+        if (code !== undefined) continue;
+        let state = sampler.startFrom(sampler.firstCall(left / sampler.steps), clean, noise);
+        expect(state.sample).toEqual(sampler.renoise(state.call, clean, noise));
+        while (state.call < sampler.calls) {
+          const { call } = state;
+          state = sampler.step(state, outputOf(call), () => noiseOf(call));
+        }
+        expect(state.sample.every(Number.isFinite)).toBe(true);
+      }
+    });
+
     test('step changes neither the state nor the output, and gives the same again from a clone', async () => {
       const sampler = factory(1);
       for (const [call, state] of statesOf(sampler).slice(0, -1).entries()) {
