@@ -1,7 +1,9 @@
 import { fileURLToPath } from 'node:url';
+import { readModel, writeModel } from '@cachequant/onnx';
 import { nodeStorage } from '@cachequant/runtime-node';
 import { type Storage, writeFile } from '@cachequant/tensor';
 import { memoryStorage } from '@cachequant/tensor/testing';
+import { openModelFolder } from '../model/model-folder.js';
 
 const MODELS = new URL('../../../../models/', import.meta.url);
 
@@ -23,5 +25,26 @@ export async function modelCopy(
   for (const [path, content] of Object.entries(changes)) {
     if (content !== undefined) await writeFile(copy, path, content);
   }
+  return copy;
+}
+
+/** models/tiny/lcm with its U-Net as PyTorch exports it, and the other parts as graphs of their own. */
+export async function exportedLcm(): Promise<Storage> {
+  const copy = memoryStorage();
+  const { storage } = await openModelFolder(modelStorage('tiny/lcm'));
+  for (const path of [
+    'model_index.json',
+    'scheduler/scheduler_config.json',
+    ...(await storage.list('tokenizer')),
+  ]) {
+    await writeFile(copy, path, await storage.read(path));
+  }
+  for (const part of ['text_encoder', 'vae_decoder']) {
+    const model = await readModel(storage, `${part}/model.onnx`);
+    await writeModel(copy, `${part}/model.onnx`, model);
+    await writeFile(copy, `${part}/config.json`, await storage.read(`${part}/config.json`));
+  }
+  const unet = modelStorage('tiny/lcm-unet');
+  for (const path of await unet.list()) await writeFile(copy, `unet/${path}`, await unet.read(path));
   return copy;
 }

@@ -13,6 +13,8 @@ export interface ConditioningRequest {
   readonly width: number;
   /** Pixels. */
   readonly height: number;
+  /** For models that take it as an input; left out: the family's own. */
+  readonly guidanceScale?: number | undefined;
 }
 
 export interface EncodeOptions {
@@ -58,6 +60,10 @@ export interface ConditioningFamily {
   readonly takesText: boolean;
   /** Whether there is an unconditional half, which guidance needs. */
   readonly guided: boolean;
+  /** Whether the guidance scale is an input of the denoiser, in place of an unconditional half; left out: no. */
+  readonly embedsGuidance?: boolean;
+  /** For folders and requests that name none; left out: 50 steps and a guidance scale of 7.5. */
+  readonly defaults?: { readonly steps?: number; readonly guidanceScale?: number };
   /** Whether a model is of this family; at most one family of a list may say so. */
   accepts(model: ConditionedModel): boolean;
   open(context: OpenConditioningContext): Promise<ConditioningEncoder>;

@@ -35,7 +35,6 @@ describe('conditioningFamily(model, families)', () => {
 
 describe('conditioningFamily of a denoiser with an extension', () => {
   it.each([
-    ['timestep_cond', /latent consistency model.*Another sampler does not help/],
     ['down_block_0_additional_residual', /a ControlNet.*without ControlNet/],
     ['image_embeds', /an image prompt/],
     ['class_labels', /a class/],

@@ -12,8 +12,8 @@ const EXTENSIONS: readonly (readonly [pattern: RegExp, what: string, hint: strin
   ],
   [
     /^timestep_cond$/,
-    'the guidance scale of a latent consistency model',
-    'Another sampler does not help: use a model without this input',
+    'the guidance scale of a latent consistency model, with other inputs than such a model has',
+    'Give the family in `families`',
   ],
   [/^(image_embeds|ip_adapter.*)$/, 'an image prompt', 'Export the U-Net without an IP adapter'],
   [

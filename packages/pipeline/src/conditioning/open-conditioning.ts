@@ -6,13 +6,20 @@ import type {
   ConditioningFamily,
   OpenConditioningContext,
 } from './conditioning-encoder.js';
+import { latentConsistencyFamily, latentConsistencySdxlFamily } from './families/latent-consistency.js';
 import { sdxlFamily } from './families/sdxl.js';
 import { textFamily } from './families/text.js';
 import { unconditionalFamily } from './families/unconditional.js';
 import { knownExtension } from './known-extensions.js';
 
 /** The families that are known without being given. */
-const CONDITIONING_FAMILIES: readonly ConditioningFamily[] = [textFamily, sdxlFamily, unconditionalFamily];
+const CONDITIONING_FAMILIES: readonly ConditioningFamily[] = [
+  textFamily,
+  sdxlFamily,
+  latentConsistencyFamily,
+  latentConsistencySdxlFamily,
+  unconditionalFamily,
+];
 
 /**
  * The family of a model, by its folder and the denoiser's inputs.

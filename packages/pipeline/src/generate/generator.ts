@@ -4,6 +4,7 @@ import { type Warn, warningCollector } from '../conditioning/warnings.js';
 import type { Denoiser } from '../denoise/denoiser.js';
 import { type Guidance, isGuided } from '../denoise/guidance.js';
 import type { ModelFolder } from '../model/model-folder.js';
+import { generationDefaults } from './generation-defaults.js';
 import {
   checkRequest,
   type GenerationDefaults,
@@ -50,7 +51,7 @@ export interface GeneratorOptions extends PartOptions {
   /** A model folder. */
   readonly storage: Storage;
   readonly runtime: Runtime;
-  /** For requests that name none; left out: as the folder says, else 50 steps and a guidance scale of 7.5. */
+  /** For requests that name none; left out: as the folder and the model's family say. */
   readonly defaults?: Partial<GenerationDefaults>;
   /** Samplers of your own, of `defineSampler`, which the folder and requests may name. */
   readonly samplers?: readonly SamplerDefinition[];
@@ -88,8 +89,11 @@ export async function createGenerator(options: GeneratorOptions): Promise<Genera
   const batch = checkBatch(options.batch ?? 1);
   const parts = await loadParts(storage, runtime, options);
   const { folder, denoiser } = parts;
-  const defaults = { ...folderDefaults(folder), ...options.defaults };
-  const settings: Settings = { ...options, parts, defaults, batch, now };
+  const { notes, ...ofFolder } = generationDefaults(folder, parts.family);
+  const defaults = { ...ofFolder, ...options.defaults };
+  const { steps, guidanceScale } = options.defaults ?? {};
+  const guessed = steps === undefined || guidanceScale === undefined;
+  const settings: Settings = { ...options, parts, defaults, notes: guessed ? notes : [], batch, now };
   let queue: Promise<unknown> = Promise.resolve();
   let disposed = false;
 
@@ -120,6 +124,8 @@ export async function createGenerator(options: GeneratorOptions): Promise<Genera
 interface Settings extends GeneratorOptions {
   readonly parts: GeneratorParts;
   readonly defaults: GenerationDefaults;
+  /** On defaults that the folder was guessed to have. */
+  readonly notes: readonly string[];
   readonly batch: number;
   readonly now: () => number;
 }
@@ -132,9 +138,12 @@ async function generate(settings: Settings, request: GenerationRequest): Promise
   const jobs = imageJobs(request, parts.family.takesText);
   const shape = sampleShape(geometryOf(parts), request.width, request.height);
   const sampler = requestedSampler(settings, request);
-  const guidanceScale = parts.family.guided ? (request.guidanceScale ?? settings.defaults.guidanceScale) : 1;
+  const { guided, embedsGuidance = false } = parts.family;
+  const asked = request.guidanceScale ?? settings.defaults.guidanceScale;
+  const guidanceScale = guided || embedsGuidance ? asked : 1;
   const { warn, note, warnings } = warningCollector(request.strict ?? false, settings.onWarning);
   parts.folder.warnings.forEach(note);
+  if (request.steps === undefined || request.guidanceScale === undefined) settings.notes.forEach(note);
   const [height, width] = [shape[1] * parts.decoder.factor, shape[2] * parts.decoder.factor];
   const plan: GenerationPlan = {
     sampler,
@@ -145,11 +154,23 @@ async function generate(settings: Settings, request: GenerationRequest): Promise
     height,
     batch,
   };
-  if (request.negativePrompt && !isGuided(guidanceScale)) {
-    warn('The negative prompt has no effect: there is guidance at scales above 1 alone.');
+  const halvesScale = guided ? guidanceScale : 1;
+  if (request.negativePrompt && !isGuided(halvesScale)) {
+    const why = guided ? 'there is guidance at scales above 1 alone' : 'the model takes none';
+    warn(`The negative prompt has no effect: ${why}.`);
   }
   for (const warning of (await settings.beforeRun?.(plan)) ?? []) warn(warning);
-  const run: ImageRun = { ...settings, request, sampler, guidanceScale, shape, width, height, warn };
+  const run: ImageRun = {
+    ...settings,
+    request,
+    sampler,
+    guidanceScale,
+    halvesScale,
+    shape,
+    width,
+    height,
+    warn,
+  };
   const textEncoderMs = await encodeBefore(run, jobs);
   const images: GeneratedImage[] = [];
   const runs: RunTiming[] = [];
@@ -181,10 +202,6 @@ function requestedSampler({ parts, defaults, samplers }: Settings, request: Gene
     ...(request.samplerOverrides && { overrides: request.samplerOverrides }),
     definitions: samplers,
   });
-}
-
-function folderDefaults({ index }: ModelFolder): GenerationDefaults {
-  return { steps: index?.num_inference_steps ?? 50, guidanceScale: index?.guidance_scale ?? 7.5 };
 }
 
 function checkBatch(batch: number): number {

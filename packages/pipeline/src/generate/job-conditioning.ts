@@ -11,7 +11,10 @@ export interface ImageRun {
   readonly parts: GeneratorParts;
   readonly request: GenerationRequest;
   readonly sampler: Sampler;
+  /** As asked for. */
   readonly guidanceScale: number;
+  /** By which the two halves are joined; 1 where there is one half alone. */
+  readonly halvesScale: number;
   /** [C, H, W]. */
   readonly shape: readonly [number, number, number];
   /** Pixels. */
@@ -29,19 +32,19 @@ export async function conditioningOf(
   jobs: readonly ImageJob[],
 ): Promise<{ readonly conditioning: Conditioning; readonly unconditional: Conditioning | undefined }> {
   const conditioning = await encodeHalf(run, jobs, 'conditional');
-  const guided = isGuided(run.guidanceScale);
+  const guided = isGuided(run.halvesScale);
   return { conditioning, unconditional: guided ? await encodeHalf(run, jobs, 'unconditional') : undefined };
 }
 
 async function encodeHalf(
-  { parts, request, width, height, warn }: ImageRun,
+  { parts, request, width, height, guidanceScale, warn }: ImageRun,
   jobs: readonly ImageJob[],
   half: 'conditional' | 'unconditional',
 ): Promise<Conditioning> {
   const { negativePrompt, signal } = request;
   const each: Conditioning[] = [];
   for (const { prompt } of jobs) {
-    const asked = { prompt, negativePrompt, width, height };
+    const asked = { prompt, negativePrompt, width, height, guidanceScale };
     each.push(await parts.conditioning.encode(asked, half, { warn, signal }));
   }
   return batchConditioning(each);

@@ -29,7 +29,7 @@ export async function runImages(
   first: number,
   total: number,
 ): Promise<{ images: GeneratedImage[]; timing: RunTiming }> {
-  const { parts, request, sampler, guidanceScale, shape, now } = run;
+  const { parts, request, sampler, shape, now } = run;
   const { signal, onStep } = request;
   const startMs = now();
   const { noise, generators } = initialNoise(
@@ -41,7 +41,7 @@ export async function runImages(
     sampler,
     noise,
     generators,
-    guidanceScale,
+    guidanceScale: run.halvesScale,
     ...(await conditioningOf(run, jobs)),
     halves: halvesFor(run),
     learnedVariance: isLearned(parts.folder.scheduler?.variance_type),

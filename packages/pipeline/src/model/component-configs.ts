@@ -23,6 +23,8 @@ export const denoiserConfigSchema = z.looseObject({
   out_channels: count.nullish(),
   down_block_types: z.array(z.string()).nullish(),
   patch_size: count.nullish(),
+  /** Channels of the vector that a latent consistency model takes guidance by. */
+  time_cond_proj_dim: count.nullish(),
   /** Not of diffusers: what the graph says where the fields above do not. */
   size_multiple: count.optional(),
 });

@@ -18,6 +18,7 @@ export const sdxlFamily: ConditioningFamily = {
   name: 'Stable Diffusion XL',
   takesText: true,
   guided: true,
+  defaults: { guidanceScale: 5 },
   accepts: ({ inputs }) =>
     inputs.length === INPUTS.length && inputs.every(({ name }) => INPUTS.includes(name)),
   async open({ folder, load }) {
