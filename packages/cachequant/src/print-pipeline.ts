@@ -1,7 +1,13 @@
 import type { PipelineParts } from './analysis/pipeline-parts.js';
 import { tableLines } from './print-table.js';
 
-export function pipelineLines({ pipeline, sampler, guidanceScale, ...parts }: PipelineParts): string[] {
+export function pipelineLines({
+  pipeline,
+  sampler,
+  guidanceScale,
+  notes,
+  ...parts
+}: PipelineParts): string[] {
   const calls = sampler.calls === null ? '' : ` (${sampler.calls} network calls)`;
   return [
     'Pipeline',
@@ -12,6 +18,7 @@ export function pipelineLines({ pipeline, sampler, guidanceScale, ...parts }: Pi
       ['sampler', `${sampler.name ?? 'unknown'}, ${sampler.steps} steps${calls}`],
       ...(sampler.problem === null ? [] : [['', sampler.problem]]),
       ['guidance scale', guidanceScale === null ? 'none' : String(guidanceScale)],
+      ...notes.map((note) => ['', note] as const),
     ]),
   ];
 }

@@ -16,7 +16,7 @@ export { type BundlePlan, PLAN, parsePlan } from './plan-file.js';
 export { type OptimizationPlan, planOptimization } from './plan-optimization.js';
 export type { GivenConditioning } from './prepare/given-conditioning.js';
 export { modelFingerprint } from './prepare/source-watch.js';
-export { type OptimizeOptions, parseRecipe, type Recipe } from './recipe.js';
+export { type OpenRecipe, type OptimizeOptions, parseRecipe, type Recipe } from './recipe.js';
 export type { VerifiedPicture } from './verify/verify.js';
 export { ownWork, removeWork, requireWorkPlace } from './work/own-work.js';
 export type { NamedStage, Stage } from './work/stage.js';

@@ -44,6 +44,7 @@ export interface Laboratory {
   readonly work: Storage;
   readonly recipe: Recipe;
   readonly sampler: Sampler;
+  /** As asked for; images without an unconditional half are computed without guidance. */
   readonly guidanceScale: number;
   /** [C, H, W] of one image's latents. */
   readonly latentDims: readonly [number, number, number];
@@ -76,7 +77,7 @@ export function sampleImage(
     ...initialNoise([image.seed], lab.latentDims),
     conditioning: image.conditioning,
     unconditional: image.unconditional,
-    guidanceScale: lab.guidanceScale,
+    guidanceScale: image.unconditional === undefined ? 1 : lab.guidanceScale,
     signal: lab.signal,
     ...(onStep && { onStep }),
   });

@@ -4,7 +4,6 @@ import { type OptimizeOptions, parseRecipe } from './recipe.js';
 describe('parseRecipe', () => {
   it('has a default for everything that does not depend on the model', () => {
     expect(parseRecipe({})).toMatchObject({
-      interval: 5,
       bits: 'w8a8',
       rounding: 'second-order',
       cacheCorrection: 'auto',

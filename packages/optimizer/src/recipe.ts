@@ -30,7 +30,7 @@ const EFFORTS = {
 } as const satisfies Record<string, { schedules: readonly ScheduleKind[]; [key: string]: unknown }>;
 
 /** Options with nothing left open that does not depend on the model. */
-export interface Recipe extends ParsedOptions {
+export interface OpenRecipe extends ParsedOptions {
   readonly calibrationImages: number;
   readonly verificationImages: number;
   readonly offCalibrationImages: number;
@@ -38,11 +38,16 @@ export interface Recipe extends ParsedOptions {
   readonly schedules: readonly ScheduleKind[];
 }
 
+/** Options with nothing left open. */
+export interface Recipe extends OpenRecipe {
+  readonly interval: number;
+}
+
 /**
  * Checks the options of an optimization and fills in what is left out.
  * @throws CacheQuantError `invalid-argument` naming the option
  */
-export function parseRecipe(options: OptimizeOptions): Recipe {
+export function parseRecipe(options: OptimizeOptions): OpenRecipe {
   const parsed = optimizeOptionsSchema.safeParse(options);
   if (!parsed.success) {
     const { path, message } = parsed.error.issues[0]!;

@@ -31,7 +31,11 @@ export type {
   ConditioningFamily,
   OpenConditioningContext,
 } from './conditioning/conditioning-encoder.js';
-export { conditioningFamily, openConditioning } from './conditioning/open-conditioning.js';
+export {
+  conditioningFamily,
+  findConditioningFamily,
+  openConditioning,
+} from './conditioning/open-conditioning.js';
 export { promptFeeds } from './conditioning/prompt-encoder.js';
 export { readTokenizer } from './conditioning/read-tokenizer.js';
 export type { CallKind, Conditioning, Denoiser, DenoiserCall } from './denoise/denoiser.js';
@@ -55,6 +59,7 @@ export {
   type SamplingStep,
   sampleLatents,
 } from './denoise/sample-latents.js';
+export { generationDefaults } from './generate/generation-defaults.js';
 export { createGenerator } from './generate/generator.js';
 export { loadDecoder } from './generate/generator-parts.js';
 export type { GeneratedImage } from './generate/run-images.js';

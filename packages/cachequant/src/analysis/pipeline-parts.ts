@@ -1,4 +1,10 @@
+import type { ValueInfo } from '@cachequant/onnx';
 import type { ModelFolder } from '@cachequant/pipeline';
+import {
+  findConditioningFamily,
+  findDenoiserInputs,
+  generationDefaults,
+} from '@cachequant/pipeline/internals';
 import { createSampler } from '@cachequant/samplers';
 import { CacheQuantError } from '@cachequant/tensor';
 
@@ -20,19 +26,14 @@ export interface PipelineParts {
   };
   /** Null where there is no text to guide. */
   readonly guidanceScale: number | null;
+  /** On what steps and guidance scale were guessed from. */
+  readonly notes: readonly string[];
 }
 
-const DEFAULT_STEPS = 50;
-const DEFAULT_GUIDANCE_SCALE = 7.5;
-
-export function pipelineParts({
-  index,
-  textEncoder,
-  vaeDecoder,
-  unreadDecoder,
-  scheduler,
-}: ModelFolder): PipelineParts {
-  const steps = index?.num_inference_steps ?? DEFAULT_STEPS;
+/** @param inputs of the denoiser's graph */
+export function pipelineParts(folder: ModelFolder, inputs: readonly ValueInfo[]): PipelineParts {
+  const { index, textEncoder, vaeDecoder, unreadDecoder, scheduler } = folder;
+  const { steps, guidanceScale, notes } = generationDefaults(folder, familyOf(folder, inputs));
   const name = scheduler?._class_name ?? null;
   return {
     pipeline: index?._class_name ?? null,
@@ -40,8 +41,24 @@ export function pipelineParts({
     vaeDecoder: vaeDecoder !== undefined,
     unreadDecoder: unreadDecoder ?? null,
     sampler: { name, steps, ...samplerCalls(scheduler, steps) },
-    guidanceScale: textEncoder === undefined ? null : (index?.guidance_scale ?? DEFAULT_GUIDANCE_SCALE),
+    guidanceScale: textEncoder === undefined ? null : guidanceScale,
+    notes,
   };
+}
+
+/** The family of a denoiser; undefined for one that is none, or of no known family. */
+function familyOf(folder: ModelFolder, graphInputs: readonly ValueInfo[]) {
+  const declared = graphInputs.map(
+    ({ name, dtype, dims }) => ({ name, dtype: dtype ?? 'float32', dims: dims ?? [] }) as const,
+  );
+  try {
+    const { conditioning } = findDenoiserInputs(declared);
+    const inputs = declared.filter(({ name }) => conditioning.includes(name));
+    return findConditioningFamily({ folder, inputs });
+  } catch (error) {
+    if (CacheQuantError.is(error)) return undefined;
+    throw error;
+  }
 }
 
 function samplerCalls(scheduler: unknown, steps: number): { calls: number | null; problem: string | null } {

@@ -104,7 +104,7 @@ async function inspectModel(
   const analysed = await analyseGraph(opened?.storage ?? storage, path, { hints, dims, signal });
   return {
     model: storage.locate?.(path) ?? `${place}/${path}`,
-    pipeline: opened?.index ? pipelineParts(opened) : null,
+    pipeline: opened?.index ? pipelineParts(opened, analysed.inputs) : null,
     graph: inspectGraph(analysed),
   };
 }

@@ -15,7 +15,8 @@ export interface ObservedCachedGraph {
 
 /**
  * Activation grids of the cached graph, observed in float on the float trajectory with corrected anchors: what
- * the layers see after the correction, not what they see in the full graph.
+ * the layers see after the correction, not what they see in the full graph. Where every call is a refresh, the graph
+ * never runs; it is observed at the first call, with the features of that call itself.
  */
 export function observeCached(
   lab: Laboratory,
@@ -23,7 +24,8 @@ export function observeCached(
   { graph, refreshSteps, sites }: ObservedCachedGraph,
 ): Promise<ActivationGridTable> {
   const statistics = new ActivationStatistics(lab.sampler.calls, sites, SAMPLES_KEPT);
-  return observe(lab, graph, replay(lab, trajectory, cachedCalls(lab, refreshSteps)), {
+  const cached = cachedCalls(lab, refreshSteps);
+  return observe(lab, graph, replay(lab, trajectory, cached.length > 0 ? cached : [0]), {
     outputs: [OBSERVATIONS_OUTPUT],
     feeds: replayedFeeds(anchorFeeds(lab, trajectory, refreshSteps)),
     record: (results, { call }) => statistics.record(call.call, results[OBSERVATIONS_OUTPUT]!.data),

@@ -148,9 +148,9 @@ export function anchorFeeds(
   };
 }
 
-/** The last refresh before a call and the one before that; the first stands for both until there are two. */
+/** The last refresh before a call and the one before that; the first, or the call itself, stands for those missing. */
 export function anchorCalls(refreshSteps: readonly number[], call: number): readonly [number, number] {
   const earlier = refreshSteps.filter((step) => step < call);
-  const newest = earlier.at(-1)!;
+  const newest = earlier.at(-1) ?? call;
   return [newest, earlier.at(-2) ?? newest];
 }

@@ -24,14 +24,14 @@ export const OPTIMIZE_OPTIONS = {
     group: 'everyday',
     value: 'number',
     help: 'steps of the sampler',
-    otherwise: 'as the model says, else 50',
+    otherwise: 'those of the model',
   },
   guidanceScale: {
     schema: z.number().min(0).max(100).optional(),
     group: 'everyday',
     value: 'number',
     help: 'as the bundle will be used',
-    otherwise: 'as the model says, else 7.5',
+    otherwise: 'that of the model',
   },
   negativePrompt: {
     schema: z.string().default(''),
@@ -76,10 +76,11 @@ export const OPTIMIZE_OPTIONS = {
   },
   /** Network calls per refresh; 1 is no cache. */
   interval: {
-    schema: z.int().min(1).default(5),
+    schema: z.int().min(1).optional(),
     group: 'cache',
     value: 'calls',
     help: 'network calls per refresh of the cache, on average; 1 is no cache',
+    otherwise: '5, or 1 below 10 network calls',
   },
   refreshes: {
     schema: z.int().min(1).optional(),

@@ -15,7 +15,7 @@ describe('optionLines()', () => {
     expect(lines.get('guidanceScale')).toMatchObject({
       flag: '--guidance-scale <number>',
       value: { kind: 'number', least: 0, most: 100 },
-      help: 'as the bundle will be used (default: as the model says, else 7.5)',
+      help: 'as the bundle will be used (default: that of the model)',
     });
     expect(lines.get('steps')?.value).toEqual({ kind: 'integer', least: 1, most: 1000 });
     expect(lines.get('interval')?.help).toMatch(/\(default: 5\)$/);

@@ -15,6 +15,8 @@ export interface ImageConditioning extends ConditionedModel {
   readonly width: number;
   /** Pixels. */
   readonly height: number;
+  readonly guidanceScale: number;
+  /** Whether there is an unconditional half to compute. */
   readonly guided: boolean;
   readonly negativePrompt: string;
 }
@@ -43,16 +45,23 @@ export async function withImageEncoder<T>(
   }
 }
 
-export type ImageEncoder = (prompt: string, negativePrompt?: string) => Promise<EncodedImage>;
+/** What else to encode an image with than the model's images usually are. */
+export interface OtherRequest {
+  readonly negativePrompt?: string;
+  readonly guidanceScale?: number;
+}
+
+export type ImageEncoder = (prompt: string, other?: OtherRequest) => Promise<EncodedImage>;
 
 /** Encodes images with an encoder that is open. */
 export function imageEncoder(
-  { width, height, guided, negativePrompt: usual, family }: ImageConditioning,
+  { width, height, guided, negativePrompt, guidanceScale, family }: ImageConditioning,
   encoder: ConditioningEncoder,
   signal?: AbortSignal,
 ): ImageEncoder {
-  return async (text, negativePrompt = usual) => {
-    const request = { prompt: family.takesText ? text : undefined, negativePrompt, width, height };
+  return async (text, other = {}) => {
+    const prompt = family.takesText ? text : undefined;
+    const request = { prompt, negativePrompt, guidanceScale, width, height, ...other };
     return {
       conditioning: await encoder.encode(request, 'conditional', { signal }),
       unconditional: guided ? await encoder.encode(request, 'unconditional', { signal }) : undefined,

@@ -2,7 +2,7 @@ import { hashText, type LatentDecoder, latentView, loadDecoder } from '@cachequa
 import { CacheQuantError, type Runtime, type Storage } from '@cachequant/tensor';
 import type { Laboratory } from '../laboratory.js';
 import { type BundlePlan, optionsOfPlan, requirePlanOf } from '../plan-file.js';
-import { type OptimizeOptions, parseRecipe, type Recipe } from '../recipe.js';
+import { type OpenRecipe, type OptimizeOptions, parseRecipe } from '../recipe.js';
 import { ownWork } from '../work/own-work.js';
 import { openStages, type StageObserver, type StageRunner } from '../work/stage-runner.js';
 import type { GivenConditioning } from './given-conditioning.js';
@@ -75,9 +75,10 @@ async function openLocked(options: LaboratoryOptions): Promise<OpenLaboratory> {
   const { source, runtime, conditioning, plan, signal } = options;
   const work = await ownWork(options.work);
   const given = options.options ?? {};
-  const recipe = parseRecipe(plan ? optionsOfPlan(plan, given) : given);
-  await requireProfile(runtime, recipe, plan);
-  const prepared = await prepareSource(source, recipe, conditioning);
+  const asked = parseRecipe(plan ? optionsOfPlan(plan, given) : given);
+  await requireProfile(runtime, asked, plan);
+  const prepared = await prepareSource(source, asked, conditioning);
+  const { recipe } = prepared;
   const watch = await watchSource(prepared.folder, signal);
   const sourceFingerprint = watch.fingerprint;
   if (plan) requirePlanOf(plan, { fingerprint: sourceFingerprint, conditioning: conditioning?.fingerprint });
@@ -94,6 +95,7 @@ async function openLocked(options: LaboratoryOptions): Promise<OpenLaboratory> {
   const images = await prepareImages(prepared, runtime, recipe, { signal, given: conditioning });
   const warnings = [
     ...prepared.folder.warnings,
+    ...prepared.warnings,
     ...(await promptWarnings(prepared.folder, images.calibration)),
   ];
   for (const warning of warnings) options.onWarning?.(warning);
@@ -144,7 +146,7 @@ async function openDecoder({ folder, latentDims }: PreparedSource, runtime: Runt
 }
 
 /** Without a profile no layer can be timed, and to leave them all in integers is not for us to decide. */
-async function requireProfile(runtime: Runtime, { bits, layers }: Recipe, plan: BundlePlan | undefined) {
+async function requireProfile(runtime: Runtime, { bits, layers }: OpenRecipe, plan: BundlePlan | undefined) {
   if (bits === 'none' || layers === 'all' || plan) return;
   if ((await runtime.capabilities()).profiling) return;
   throw new CacheQuantError('unsupported', 'this runtime cannot measure layers', {

@@ -1,7 +1,7 @@
 import { medianOf } from '@cachequant/evaluate';
 import { type Runtime, throwIfAborted } from '@cachequant/tensor';
 import type { Laboratory, PreparedImage } from '../laboratory.js';
-import type { Recipe } from '../recipe.js';
+import type { OpenRecipe } from '../recipe.js';
 import { DEFAULT_PROMPTS } from './default-prompts.js';
 import type { GivenConditioning } from './given-conditioning.js';
 import { type ImageEncoder, withImageEncoder } from './image-conditioning.js';
@@ -11,7 +11,7 @@ import type { PreparedSource } from './prepare.js';
 export async function prepareImages(
   { conditioning }: Pick<PreparedSource, 'conditioning'>,
   runtime: Runtime,
-  recipe: Recipe,
+  recipe: OpenRecipe,
   {
     signal,
     given,
@@ -49,7 +49,7 @@ interface Count {
   readonly seed: number;
 }
 
-function givenImages({ forSeed, unconditional }: GivenConditioning, recipe: Recipe) {
+function givenImages({ forSeed, unconditional }: GivenConditioning, recipe: OpenRecipe) {
   const images = ({ count, seed: first }: Count): PreparedImage[] =>
     Array.from({ length: count }, (_, i) => {
       const seed = first + i;
@@ -60,7 +60,7 @@ function givenImages({ forSeed, unconditional }: GivenConditioning, recipe: Reci
 }
 
 /** Calibration never sees a seed of the verification. */
-function countsOf({ calibrationImages, verificationImages, comparisonImages, seed }: Recipe) {
+function countsOf({ calibrationImages, verificationImages, comparisonImages, seed }: OpenRecipe) {
   return {
     calibration: { count: calibrationImages, seed: 1_000_000 + seed },
     verification: { count: Math.max(verificationImages, comparisonImages), seed: 2_000_000 + seed },
@@ -68,7 +68,7 @@ function countsOf({ calibrationImages, verificationImages, comparisonImages, see
 }
 
 /** Prompts that calibration sees, and others for the verification. */
-function splitPrompts({ prompts = [...DEFAULT_PROMPTS], verificationPrompts }: Recipe) {
+function splitPrompts({ prompts = [...DEFAULT_PROMPTS], verificationPrompts }: OpenRecipe) {
   if (verificationPrompts) return { seen: prompts, heldOut: verificationPrompts };
   if (prompts.length < 4) return { seen: prompts, heldOut: prompts };
   return { seen: prompts.filter((_, i) => i % 4 !== 3), heldOut: prompts.filter((_, i) => i % 4 === 3) };

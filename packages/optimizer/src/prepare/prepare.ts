@@ -3,6 +3,7 @@ import {
   conditioningFamily,
   type DenoiserInputs,
   findDenoiserInputs,
+  generationDefaults,
   isGuided,
   type ModelFolder,
   openModelFolder,
@@ -15,13 +16,18 @@ import { createSampler, type Sampler } from '@cachequant/samplers';
 import { CacheQuantError, type Storage, type TensorInfo } from '@cachequant/tensor';
 import { refreshesAt } from '../candidates/study-views.js';
 import type { PreparedImage } from '../laboratory.js';
-import type { Recipe } from '../recipe.js';
+import type { OpenRecipe, Recipe } from '../recipe.js';
+import { chooseInterval } from './choose-interval.js';
 import type { GivenConditioning } from './given-conditioning.js';
 import type { ImageConditioning } from './image-conditioning.js';
 import { requireOptimizable } from './require-optimizable.js';
 
 /** Everything about the source model that the stages need, read but not run. */
 export interface PreparedSource {
+  /** With what the model decides. */
+  readonly recipe: Recipe;
+  /** On what was decided. */
+  readonly warnings: readonly string[];
   readonly folder: ModelFolder;
   readonly model: OnnxModel;
   readonly sampler: Sampler;
@@ -35,13 +41,12 @@ export interface PreparedSource {
   readonly batch: number;
 }
 
-const DEFAULT_GUIDANCE = 7.5;
 const BUNDLED_DENOISER = 'denoiser/full.onnx';
 
 /** @throws CacheQuantError for a folder that is no model, a sampler that is not there, sizes that cannot be */
 export async function prepareSource(
   source: Storage,
-  recipe: Recipe,
+  asked: OpenRecipe,
   given?: GivenConditioning,
 ): Promise<PreparedSource> {
   const folder = await openModelFolder(source);
@@ -59,19 +64,22 @@ export async function prepareSource(
     inputs: declared.filter(({ name }) => inputs.conditioning.includes(name)),
   };
   const family = given ? undefined : conditioningFamily(conditioned);
-  requireText(folder, recipe);
-  const steps = recipe.steps ?? folder.index?.num_inference_steps ?? 50;
+  requireText(folder, asked);
+  const defaults = generationDefaults(folder, family);
+  const steps = asked.steps ?? defaults.steps;
   const sampler = createSampler(folder.scheduler ?? {}, {
     steps,
-    ...(recipe.sampler && { sampler: recipe.sampler }),
+    ...(asked.sampler && { sampler: asked.sampler }),
   });
+  const { interval, warnings } = chooseInterval(asked, sampler);
+  const recipe = { ...asked, interval };
   const guided = given ? given.unconditional !== undefined : family!.guided;
-  const guidanceScale = guided
-    ? (recipe.guidanceScale ?? folder.index?.guidance_scale ?? DEFAULT_GUIDANCE)
-    : 1;
+  const guidanceScale =
+    guided || family?.embedsGuidance ? (recipe.guidanceScale ?? defaults.guidanceScale) : 1;
   const refreshes = recipe.refreshes ?? refreshesAt(sampler, recipe.interval);
   requireFeasible(recipe, sampler, refreshes);
-  const batch = isGuided(guidanceScale) ? 2 : 1;
+  const hasHalves = guided && isGuided(guidanceScale);
+  const batch = hasHalves ? 2 : 1;
   const sample = declared.find(({ name }) => name === inputs.sample)!;
   requireBatch(sample, batch);
   const factor = folder.vaeDecoder ? vaeFactor(folder.vaeDecoder.config) : 1;
@@ -80,6 +88,8 @@ export async function prepareSource(
   const latentDims = sampleShape(geometry, recipe.width, recipe.height);
   const [, height, width] = latentDims.map((dim) => dim * factor) as [number, number, number];
   return {
+    recipe,
+    warnings: [...notesOf(recipe, defaults), ...warnings],
     folder,
     model,
     sampler,
@@ -90,13 +100,19 @@ export async function prepareSource(
       family,
       width,
       height,
-      guided: isGuided(guidanceScale),
+      guidanceScale,
+      guided: hasHalves,
       negativePrompt: recipe.negativePrompt,
     },
     refreshes,
     inputs,
     batch,
   };
+}
+
+/** On steps and guidance that the model's folder was guessed to have, where they hold. */
+function notesOf({ steps, guidanceScale }: Recipe, { notes }: { readonly notes: readonly string[] }) {
+  return steps === undefined || guidanceScale === undefined ? notes : [];
 }
 
 /** Refuses what none of the recipe's schedules could keep to, before hours are spent on calibration. */
@@ -140,7 +156,7 @@ function requireBatch({ name, dims }: TensorInfo, batch: number): void {
   });
 }
 
-function requireText({ textEncoder }: ModelFolder, { prompts, verificationPrompts }: Recipe): void {
+function requireText({ textEncoder }: ModelFolder, { prompts, verificationPrompts }: OpenRecipe): void {
   if (textEncoder || !(prompts ?? verificationPrompts)) return;
   throw new CacheQuantError('invalid-argument', 'the model takes no text', { where: 'option prompts' });
 }

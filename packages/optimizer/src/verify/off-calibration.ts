@@ -78,13 +78,34 @@ async function conditionsOf(
   for (const value of guided ? [guidanceScale / 2, guidanceScale * 2] : []) {
     conditions.push({ ...asCalibrated, kind: 'guidance scale', value, guidanceScale: value });
   }
-  if (!lab.conditioning?.family.takesText) return conditions;
+  const { family } = lab.conditioning ?? {};
+  if (!lab.conditioning || !(family?.takesText || family?.embedsGuidance)) return conditions;
   return withImageEncoder(
     lab.conditioning,
     lab.runtime,
-    async (encode) => [...conditions, ...(await otherTexts(encode, asCalibrated, guided))],
+    async (encode) => [
+      ...conditions,
+      ...(family.embedsGuidance ? await otherScales(encode, asCalibrated) : []),
+      ...(family.takesText ? await otherTexts(encode, asCalibrated, guided) : []),
+    ],
     { signal: lab.signal },
   );
+}
+
+/** The images with other guidance scales, of a model that is told the scale. */
+async function otherScales(
+  encode: ImageEncoder,
+  asCalibrated: Omit<Condition, 'kind' | 'value'>,
+): Promise<Condition[]> {
+  const conditions: Condition[] = [];
+  for (const value of [asCalibrated.guidanceScale / 2, asCalibrated.guidanceScale * 2]) {
+    const images: PreparedImage[] = [];
+    for (const image of asCalibrated.images) {
+      images.push({ ...image, ...(await encode(image.prompt, { guidanceScale: value })) });
+    }
+    conditions.push({ ...asCalibrated, kind: 'guidance scale', value, guidanceScale: value, images });
+  }
+  return conditions;
 }
 
 /** The images with a negative prompt, and with other words. */
@@ -96,7 +117,7 @@ async function otherTexts(
   const negative: PreparedImage[] = [];
   const reworded: PreparedImage[] = [];
   for (const image of asCalibrated.images) {
-    const { unconditional } = await encode(image.prompt, NEGATIVE_PROMPT);
+    const { unconditional } = await encode(image.prompt, { negativePrompt: NEGATIVE_PROMPT });
     negative.push({ ...image, unconditional });
     const prompt = `${image.prompt}, ${ADDED_WORDS}`;
     const { conditioning } = await encode(prompt);

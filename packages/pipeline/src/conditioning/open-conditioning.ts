@@ -21,8 +21,16 @@ const CONDITIONING_FAMILIES: readonly ConditioningFamily[] = [
   unconditionalFamily,
 ];
 
+/** The family of a model, by its folder and the denoiser's inputs; undefined when none accepts it. */
+export function findConditioningFamily(
+  model: ConditionedModel,
+  families: readonly ConditioningFamily[] = [],
+): ConditioningFamily | undefined {
+  return [...families, ...CONDITIONING_FAMILIES].find((family) => family.accepts(model));
+}
+
 /**
- * The family of a model, by its folder and the denoiser's inputs.
+ * As {@link findConditioningFamily}.
  * @param families given ones are asked before those that are known
  * @throws CacheQuantError `unsupported` when none accepts it
  */
@@ -30,7 +38,7 @@ export function conditioningFamily(
   model: ConditionedModel,
   families: readonly ConditioningFamily[] = [],
 ): ConditioningFamily {
-  const found = [...families, ...CONDITIONING_FAMILIES].find((family) => family.accepts(model));
+  const found = findConditioningFamily(model, families);
   if (found) return found;
   const { textEncoder } = model.folder;
   const extension = knownExtension(model.inputs.map(({ name }) => name));
