@@ -154,14 +154,14 @@ async function showQueue() {
     fetch('/readyz'),
   ]);
   const { running, waiting, capacity } =
-    /** @type {{ running: Order | null, waiting: Order[], capacity: number }} */ (queue);
+    /** @type {{ running: Order[], waiting: Order[], capacity: number }} */ (queue);
   setState(
     ready.ok ? `Ready · ${waiting.length} of ${capacity} places taken` : 'Not ready: warming up, or ending.',
   );
-  const orders = [...(running ? [running] : []), ...waiting];
-  element('queue').replaceChildren(...orders.map((order) => queueLine(order, order === running)));
+  const orders = [...running, ...waiting];
+  element('queue').replaceChildren(...orders.map((order) => queueLine(order, running.includes(order))));
   const at = orders.findIndex(({ id }) => id === ownId && ownId !== '');
-  if (at >= 0) showProgress(/** @type {Order} */ (orders[at]), at, running !== null);
+  if (at >= 0) showProgress(/** @type {Order} */ (orders[at]), at, running.length);
 }
 
 /**
@@ -179,11 +179,11 @@ function queueLine({ id, model, images, seconds }, isRunning) {
 /**
  * @param {Order} order
  * @param {number} at its place
- * @param {boolean} isBusy whether anything is drawn
+ * @param {number} drawn how many are being drawn
  */
-function showProgress({ image, images, call, calls }, at, isBusy) {
+function showProgress({ image, images, call, calls }, at, drawn) {
   const bar = /** @type {HTMLProgressElement} */ (element('bar'));
-  const isRunning = isBusy && at === 0;
+  const isRunning = at < drawn;
   if (isRunning && calls > 0) bar.value = (image + call / calls) / images;
   else bar.removeAttribute('value');
   const picture = images > 1 ? `picture ${image + 1} of ${images}, ` : '';

@@ -1,25 +1,19 @@
 import { automatic1111Routes } from './automatic1111/routes.js';
+import { type Backend, type BackendContext, localBackend } from './backend.js';
 import { PictureStore } from './drawing/picture-store.js';
-import { Studio } from './drawing/studio.js';
 import { createApp } from './http/create-app.js';
 import { OpenAnswers } from './http/open-answers.js';
 import { type ServerLimits, withDefaultLimits } from './limits.js';
-import { createLog, logChange } from './log.js';
-import { ModelShelf } from './models/model-shelf.js';
+import { createLog } from './log.js';
 import type { ServedModel } from './models/served-model.js';
 import { openAiRoutes } from './openai/routes.js';
 import { documentRoutes } from './openapi/routes.js';
 import { ServerMetrics } from './operations/metrics.js';
 import { operationsRoutes } from './operations/routes.js';
 import { pageRoutes } from './page-routes.js';
-import { drawWarmUp } from './warm-up.js';
 
-/** What is served, to whom, and within which limits. */
-export interface PictureServerOptions {
-  /** The first one is for requests that name none, and draws the warm-up picture. */
-  readonly models: readonly ServedModel[];
-  /** What loaded models may take together, in bytes; no bound when left out. */
-  readonly memoryBytes?: number | undefined;
+/** To whom a server answers, and within which limits. */
+export interface ServerOptions {
   readonly limits?: Partial<ServerLimits>;
   /** Keys that are let in; without any, everybody is. */
   readonly apiKeys?: readonly string[];
@@ -27,8 +21,22 @@ export interface PictureServerOptions {
   readonly logPrompts?: boolean;
   /** Where log lines go, as JSON; nowhere when left out. */
   readonly logTo?: { write(line: string): void } | undefined;
+}
+
+/** What is served, to whom, and within which limits. */
+export interface PictureServerOptions extends ServerOptions {
+  /** The first one is for requests that name none, and draws the warm-up picture. */
+  readonly models: readonly ServedModel[];
+  /** What loaded models may take together, in bytes; no bound when left out. */
+  readonly memoryBytes?: number | undefined;
   /** Steps of the warm-up picture; the model's own when left out. */
   readonly warmUpSteps?: number | undefined;
+}
+
+/** A server whose pictures are drawn elsewhere. */
+export interface FrontServerOptions extends ServerOptions {
+  /** What draws the pictures; `dispose` is called when the server is closed. */
+  readonly openBackend: (context: BackendContext) => Backend;
 }
 
 /** An HTTP server of pictures, before it listens and after. */
@@ -65,22 +73,25 @@ const LAST_ANSWERS_MS = 5000;
  * @throws CacheQuantError `invalid-argument` for limits and models that do not go together
  */
 export function createPictureServer(options: PictureServerOptions): PictureServer {
+  return createFrontServer({ ...options, openBackend: (context) => localBackend(options, context) });
+}
+
+/**
+ * The same over pictures that are drawn elsewhere, for which `@cachequant/queue` has a backend.
+ * @throws CacheQuantError `invalid-argument` for limits that are not possible
+ */
+export function createFrontServer(options: FrontServerOptions): PictureServer {
   const limits = withDefaultLimits(options.limits);
   const log = createLog(options.logTo);
   const metrics = new ServerMetrics();
-  const shelf = new ModelShelf(options.models, {
-    memoryBytes: options.memoryBytes,
-    onChange: (change) => logChange(log, change),
-  });
-  const studio = new Studio({ shelf, limits, metrics, log, logPrompts: options.logPrompts ?? false });
+  const backend = options.openBackend({ limits, metrics, log, logPrompts: options.logPrompts ?? false });
+  const { studio, models: shelf } = backend;
   const store = new PictureStore({ bytes: limits.keptBytes, seconds: limits.keptSeconds });
   let isWarm = false;
   const isReady = () => isWarm && !studio.isDraining;
   metrics.watch({
     cachequant_queue_waiting: () => studio.waiting.length,
-    cachequant_queue_running: () => (studio.running ? 1 : 0),
-    cachequant_models_loaded: () => shelf.loaded.length,
-    cachequant_models_bytes: () => shelf.heldBytes,
+    cachequant_queue_running: () => studio.running.length,
     cachequant_ready: () => Number(isReady()),
   });
   const answers = new OpenAnswers();
@@ -101,7 +112,7 @@ export function createPictureServer(options: PictureServerOptions): PictureServe
   return {
     async listen({ host, port }) {
       const address = await app.listen({ host, port });
-      const ready = drawWarmUp(studio, shelf.models[0]!, options.warmUpSteps).then(() => {
+      const ready = backend.warmUp().then(() => {
         isWarm = true;
         log.info({ address }, 'ready');
       });
@@ -115,7 +126,7 @@ export function createPictureServer(options: PictureServerOptions): PictureServe
       // Requests that are not complete by now never get an answer.
       app.server.closeAllConnections();
       await closed;
-      await shelf.dispose();
+      await backend.dispose();
     },
   };
 }

@@ -11,8 +11,8 @@ const IDLE = {
 
 /** What GET /sdapi/v1/progress answers: where the order is that is being drawn, if it came by this interface. */
 export async function progressOf(studio: Studio, skipImage: boolean) {
-  const { running } = studio;
-  if (running?.via !== 'automatic1111') return IDLE;
+  const running = studio.running.find(({ via }) => via === 'automatic1111');
+  if (running === undefined) return IDLE;
   const picture = skipImage ? undefined : await studio.glimpse(running);
   return {
     progress: doneShare(running),

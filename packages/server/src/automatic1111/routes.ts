@@ -4,14 +4,15 @@ import type { Studio } from '../drawing/studio.js';
 import { readBody } from '../http/read-body.js';
 import { refusePictures } from '../http/refuse-pictures.js';
 import type { ServerLimits } from '../limits.js';
-import { type ModelShelf, unknownModel } from '../models/model-shelf.js';
+import { firstModel, type ModelList } from '../models/model-list.js';
+import { unknownModel } from '../models/model-shelf.js';
 import { progressOf } from './progress.js';
 import { SAMPLER_NAMES } from './samplers.js';
 import { textToImage } from './text-to-image.js';
 
 export interface Automatic1111Options {
   readonly studio: Studio;
-  readonly shelf: ModelShelf;
+  readonly shelf: ModelList;
   readonly limits: ServerLimits;
 }
 
@@ -23,9 +24,10 @@ export function automatic1111Routes(
   { studio, shelf, limits }: Automatic1111Options,
 ): void {
   // As there, the choice of a model is the server's, for all clients of this interface.
-  let chosen = shelf.models[0]!.id;
+  let chosen: string | undefined;
+  const chosenModel = () => (chosen !== undefined && shelf.has(chosen) ? chosen : firstModel(shelf));
 
-  app.post('/sdapi/v1/txt2img', textToImage({ studio, limits, chosenModel: () => chosen }));
+  app.post('/sdapi/v1/txt2img', textToImage({ studio, limits, chosenModel }));
   app.post('/sdapi/v1/img2img', { onRequest: refusePictures }, refusePictures);
   app.get<{ Querystring: { skip_current_image?: string } }>('/sdapi/v1/progress', ({ query }) =>
     progressOf(studio, query.skip_current_image === 'true'),
@@ -41,7 +43,7 @@ export function automatic1111Routes(
     })),
   );
   app.get('/sdapi/v1/samplers', () => SAMPLER_NAMES.map((name) => ({ name, aliases: [], options: {} })));
-  app.get('/sdapi/v1/options', () => ({ sd_model_checkpoint: chosen }));
+  app.get('/sdapi/v1/options', () => ({ sd_model_checkpoint: chosenModel() }));
   app.post('/sdapi/v1/options', (request) => {
     const { sd_model_checkpoint: model } = readBody(optionsSchema, request.body);
     if (!shelf.has(model)) throw unknownModel(model, shelf.models);

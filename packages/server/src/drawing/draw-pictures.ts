@@ -9,6 +9,7 @@ import type { LoadedModel } from '../models/served-model.js';
 import type { DrawnPictures, PictureEvents, PictureOrder } from './picture-order.js';
 import { enlarge } from './pictures.js';
 
+/** Who hears of what, and what ends it. */
 export interface DrawOptions extends PictureEvents {
   readonly signal: AbortSignal;
   readonly onStep?: (step: GenerationStep, image: number) => void;

@@ -150,7 +150,8 @@ export class JobQueue<S> {
   }
 }
 
-function stopping(): ApiError {
+/** That the server takes no more. */
+export function stopping(): ApiError {
   return new ApiError(503, 'The server is ending; send the request again.', {
     code: 'server_stopping',
     retryAfterSeconds: 1,

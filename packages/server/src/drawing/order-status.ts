@@ -23,6 +23,7 @@ export function doneShare({ image, images, call, calls }: OrderStatus): number {
   return calls === 0 ? 0 : (image + call / calls) / images;
 }
 
+/** Of an order that has just come. */
 export function statusOf({ id, via, model, count }: PictureOrder): OrderStatus {
   return {
     id,

@@ -1,4 +1,4 @@
-import type { GeneratedImage, RgbImage } from '@cachequant/pipeline';
+import type { RgbImage } from '@cachequant/pipeline';
 
 /** What a request asks for, in whichever interface it came. */
 export interface PictureOrder {
@@ -24,19 +24,26 @@ export interface PictureOrder {
   readonly partialPictures?: number;
 }
 
+/** Called while an order is drawn. */
 export interface PictureEvents {
   /** Called while the picture comes about, and waited for. */
   readonly onPartial?: (picture: RgbImage, index: number, image: number) => void | Promise<void>;
   /** Called as soon as a picture is done, and waited for. */
   readonly onPicture?: (
-    picture: GeneratedImage,
+    picture: DrawnPicture,
     image: number,
     warnings: readonly string[],
   ) => void | Promise<void>;
 }
 
+/** A picture, and the seed that it came from. */
+export interface DrawnPicture extends RgbImage {
+  readonly seed: number;
+}
+
+/** All pictures of an order, in the order of their seeds. */
 export interface DrawnPictures {
-  readonly images: readonly GeneratedImage[];
+  readonly images: readonly DrawnPicture[];
   /** Each once. */
   readonly warnings: readonly string[];
 }

@@ -19,8 +19,28 @@ export interface StudioOptions {
   readonly logPrompts: boolean;
 }
 
-/** Draws what requests of every interface ask for: one queue before all models. */
-export class Studio {
+/** Where the pictures are drawn that requests of every interface ask for. */
+export interface Studio {
+  readonly isDraining: boolean;
+  /** Orders that are being drawn, the first one first. */
+  readonly running: readonly OrderStatus[];
+  /** Orders whose turn has not come, the next one first. */
+  readonly waiting: readonly OrderStatus[];
+  /**
+   * Draws an order when its turn comes.
+   * @param signal of the client: ends the order at once while it waits, within one network call while it is drawn
+   * @throws ApiError 404, 429 and 503, at once; as a rejection 504 at the deadline, and the signal's reason
+   * @throws CacheQuantError as `Generator.generate`, as a rejection
+   */
+  draw(order: PictureOrder, signal: AbortSignal, events?: PictureEvents): Promise<DrawnPictures>;
+  /** What an order looks like so far; undefined where nothing is known of it, or it takes the decoder to know. */
+  glimpse(status: OrderStatus): Promise<RgbImage | undefined>;
+  /** Takes no more orders, hands back those that wait, and the ones that are drawn after `graceMs`. */
+  drain(graceMs: number): Promise<void>;
+}
+
+/** Draws in this process: one queue before all models. */
+export class LocalStudio implements Studio {
   readonly #options: StudioOptions;
   readonly #queue: JobQueue<OrderStatus>;
 
@@ -34,22 +54,14 @@ export class Studio {
     return this.#queue.isDraining;
   }
 
-  /** The order that is being drawn. */
-  get running(): OrderStatus | undefined {
-    return this.#queue.running;
+  get running(): readonly OrderStatus[] {
+    return this.#queue.running ? [this.#queue.running] : [];
   }
 
-  /** Orders whose turn has not come, the next one first. */
   get waiting(): readonly OrderStatus[] {
     return this.#queue.waiting;
   }
 
-  /**
-   * Draws an order when its turn comes.
-   * @param signal of the client: ends the order at once while it waits, within one network call while it is drawn
-   * @throws ApiError 404, 429 and 503, at once; as a rejection 504 at the deadline, and the signal's reason
-   * @throws CacheQuantError as `Generator.generate`, as a rejection
-   */
   draw(order: PictureOrder, signal: AbortSignal, events: PictureEvents = {}): Promise<DrawnPictures> {
     const { shelf, limits } = this.#options;
     if (!shelf.has(order.model)) throw unknownModel(order.model, shelf.models);
@@ -64,12 +76,10 @@ export class Studio {
     return drawn.finally(() => clearTimeout(timer));
   }
 
-  /** What an order looks like so far; undefined before its first call, and where it takes the decoder to know. */
   async glimpse({ model, latents }: OrderStatus): Promise<RgbImage | undefined> {
     return latents && this.#options.shelf.use(model, (loaded) => latentPicture(latents, loaded));
   }
 
-  /** Takes no more orders, hands back those that wait, and the one that is drawn after `graceMs`. */
   drain(graceMs: number): Promise<void> {
     return this.#queue.drain(graceMs);
   }
@@ -113,7 +123,8 @@ export class Studio {
   }
 }
 
-function tooLate({ deadlineSeconds }: ServerLimits): ApiError {
+/** That the deadline of a request is over. */
+export function tooLate({ deadlineSeconds }: ServerLimits): ApiError {
   return new ApiError(504, `The request took longer than ${deadlineSeconds} seconds.`, {
     code: 'deadline_exceeded',
   });

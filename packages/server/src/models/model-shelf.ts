@@ -131,7 +131,8 @@ export class ModelShelf {
   }
 }
 
-export function unknownModel(id: string, models: readonly ServedModel[]): ApiError {
+/** That there is no model of this name. */
+export function unknownModel(id: string, models: readonly Pick<ServedModel, 'id'>[]): ApiError {
   const served = models.map((model) => model.id).join(', ');
   return new ApiError(404, `There is no model "${id.slice(0, 100)}" here; there are: ${served}.`, {
     code: 'model_not_found',

@@ -23,7 +23,7 @@ export function anySeed(): number {
 }
 
 /** @throws ApiError 400 for fields that do not go together */
-export function generationOrder(id: string, body: GenerationBody, firstModel: string): PictureOrder {
+export function generationOrder(id: string, body: GenerationBody, firstModel: () => string): PictureOrder {
   const { stream = false, response_format, partial_images, output_format = 'png', output_compression } = body;
   if (stream && response_format === 'url')
     throw refused('response_format', 'a stream has its pictures in it: b64_json');
@@ -34,7 +34,7 @@ export function generationOrder(id: string, body: GenerationBody, firstModel: st
   return {
     id,
     via: 'openai',
-    model: body.model ?? firstModel,
+    model: body.model ?? firstModel(),
     prompt: body.prompt,
     negativePrompt: body.negative_prompt,
     seed: body.seed ?? anySeed(),

@@ -1,4 +1,4 @@
-import type { GeneratedImage } from '@cachequant/pipeline';
+import type { RgbImage } from '@cachequant/pipeline';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { PictureOrder } from '../drawing/picture-order.js';
 import type { PictureStore } from '../drawing/picture-store.js';
@@ -17,7 +17,7 @@ export interface GenerationsOptions {
   readonly store: PictureStore;
   readonly limits: ServerLimits;
   /** For requests that name none. */
-  readonly firstModel: string;
+  readonly firstModel: () => string;
 }
 
 /** Answers POST /v1/images/generations. */
@@ -74,7 +74,7 @@ async function answer(
 
 async function keptPicture(
   store: PictureStore,
-  image: GeneratedImage,
+  image: RgbImage,
   encode: EncodeOptions,
   origin: string,
 ): Promise<string> {

@@ -4,21 +4,24 @@ import type { Studio } from '../drawing/studio.js';
 import { ApiError } from '../faults/api-error.js';
 import { refusePictures } from '../http/refuse-pictures.js';
 import type { ServerLimits } from '../limits.js';
-import { type ModelShelf, unknownModel } from '../models/model-shelf.js';
+import { firstModel, type ModelList } from '../models/model-list.js';
+import { unknownModel } from '../models/model-shelf.js';
 import { generations } from './generations.js';
 import { modelObject } from './list-models.js';
 
 export interface OpenAiOptions {
   readonly studio: Studio;
-  readonly shelf: ModelShelf;
+  readonly shelf: ModelList;
   readonly store: PictureStore;
   readonly limits: ServerLimits;
 }
 
 /** OpenAI's images interface. */
 export function openAiRoutes(app: FastifyInstance, { studio, shelf, store, limits }: OpenAiOptions): void {
-  const firstModel = shelf.models[0]!.id;
-  app.post('/v1/images/generations', generations({ studio, store, limits, firstModel }));
+  app.post(
+    '/v1/images/generations',
+    generations({ studio, store, limits, firstModel: () => firstModel(shelf) }),
+  );
   for (const path of ['/v1/images/edits', '/v1/images/variations']) {
     // Before the body is read: what kind of picture was sent does not matter.
     app.post(path, { onRequest: refusePictures }, refusePictures);

@@ -55,7 +55,7 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
   }),
   Queue: object({
     capacity: integer,
-    running: { oneOf: [{ $ref: '#/components/schemas/Order' }, { type: 'null' }] },
+    running: list('Order'),
     waiting: list('Order'),
   }),
   Status: object({ status: text }),

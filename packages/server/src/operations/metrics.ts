@@ -44,14 +44,14 @@ export class ServerMetrics {
   }
 
   /** Looks at values whenever they are asked for. */
-  watch(values: Readonly<Record<WatchedMetric, () => number>>): void {
-    for (const [name, help] of Object.entries(WATCHED) as [WatchedMetric, string][]) {
+  watch(values: Readonly<Partial<Record<WatchedMetric, () => number>>>): void {
+    for (const [name, value] of Object.entries(values) as [WatchedMetric, () => number][]) {
       new Gauge({
         name,
-        help,
+        help: WATCHED[name],
         registers: [this.registry],
         collect() {
-          this.set(values[name]());
+          this.set(value());
         },
       });
     }

@@ -29,7 +29,7 @@ export function operationsRoutes(app: FastifyInstance, options: OperationsOption
   });
   app.get('/queue', () => ({
     capacity: limits.queue,
-    running: studio.running ? shown(studio.running) : null,
+    running: studio.running.map(shown),
     waiting: studio.waiting.map(shown),
   }));
 }
