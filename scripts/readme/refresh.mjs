@@ -1,5 +1,5 @@
 // @ts-check
-// Makes the outputs, transcripts and tables of all READMEs anew.
+// Makes the outputs, transcripts and tables of all READMEs again.
 import { writeFileSync } from 'node:fs';
 import { inRoot } from '../workspace/paths.mjs';
 import { withBodies } from './blocks.mjs';

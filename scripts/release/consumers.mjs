@@ -38,11 +38,11 @@ export async function npmInstall({ folder, env }, ...packages) {
 /** @param {string} specifier `name` or `name@version` */
 const nameOf = (specifier) => specifier.replace(/(?<=.)@.*$/, '');
 
-const schedulerProgram = `import { featureDistances, planRefreshSteps } from '@cachequant/scheduler';
+const schedulerProgram = `import { featureDistances, planRefreshes } from '@cachequant/scheduler';
 
 const features = [[0, 0], [0.1, 0], [0.2, 0.1], [3, 3], [3.1, 3], [3.1, 3.2]];
-const plan = planRefreshSteps(featureDistances(features), { refreshes: 2 });
-console.log(plan.refreshSteps.join(' '));
+const plan = planRefreshes(featureDistances(features), { refreshes: 2 });
+console.log(plan.refreshCalls.join(' '));
 `;
 
 /**
@@ -54,7 +54,7 @@ export async function useFromJavaScript({ folder, env }) {
   writeFileSync(path.join(folder, 'plan.js'), schedulerProgram);
   const output = await mustSucceed('plan.js', process.execPath, ['plan.js'], { cwd: folder, env });
   if (output.trim() !== '0 3')
-    throw new TaskFailure(`plan.js: expected the refresh steps 0 3, got ${output.trim()}`);
+    throw new TaskFailure(`plan.js: expected the refresh calls 0 3, got ${output.trim()}`);
   return 'planned 0 3';
 }
 

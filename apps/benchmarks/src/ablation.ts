@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
 import { CacheQuantError, type Runtime } from '@cachequant/tensor';
 import { assembleRows } from './ablation/assemble.js';
+import { CALIBRATION_IMAGES, GUIDANCE_SCALE } from './ablation/calibrated-models.js';
 import type { Contestant } from './ablation/contestants.js';
 import { drawPictures } from './ablation/draw.js';
 import { renderFigure } from './ablation/figure.js';
@@ -18,7 +19,6 @@ import { type AblationResults, ablationSchema } from './ablation/results.js';
 import { ablationRows, CONVERGED, ORIGINAL_ID, type RowSpec } from './ablation/rows.js';
 import { createJudge } from './ablation/scores.js';
 import { readSd15 } from './ablation/sd15-cost.js';
-import { CALIBRATION_IMAGES, GUIDANCE_SCALE } from './ablation/studies.js';
 import { measureTimes, readTimes } from './ablation/times.js';
 import { describeMachine, startLog, stopOnSignals } from './command.js';
 import { RESULTS } from './paths.js';
@@ -27,7 +27,7 @@ const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '256' },
     frechet: { type: 'string', default: '512' },
-    /** Rounds of timing to add; pictures are not drawn then. */
+    /** Rounds of timing to add; no pictures are generated then. */
     times: { type: 'string' },
     /** Rows whose id contains one of these, between commas. */
     rows: { type: 'string', default: '' },

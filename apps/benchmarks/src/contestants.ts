@@ -24,11 +24,11 @@ export async function loadOurs(
   runtime: Runtime,
   storage: Storage,
   { corrections }: BundleManifest,
-  refreshSteps: readonly number[],
+  refreshCalls: readonly number[],
 ): Promise<Denoiser> {
   const full = await loadGraph(runtime, storage, 'denoiser/full.onnx', { keepOnDevice: ['cached_features'] });
   const cached = await loadGraph(runtime, storage, 'denoiser/cached.onnx');
-  return cachedDenoiser({ full, cached, refreshSteps, anchors: corrections.anchors });
+  return cachedDenoiser({ full, cached, refreshCalls, anchors: corrections.anchors });
 }
 
 export async function loadFloat(runtime: Runtime, storage: Storage, model: string): Promise<Denoiser> {

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
-import { gatherContestants, openOriginalStudy } from './ablation/gather.js';
+import { gatherContestants, openOriginalModel } from './ablation/gather.js';
 import { createImageMaker } from './ablation/images.js';
 import { commonGridModel } from './ablation/model.js';
 import { splitPrompts } from './ablation/prompts.js';
@@ -27,8 +27,8 @@ try {
     log: console.log,
   };
   await mkdir(PICTURES, { recursive: true });
-  const { study, opened } = await openOriginalStudy(request);
-  await writeFile(path.join(PICTURES, 'forecast.svg'), await forecastPicture(study));
+  const { calibrated, opened } = await openOriginalModel(request);
+  await writeFile(path.join(PICTURES, 'forecast.svg'), await forecastPicture(calibrated));
   await opened.dispose();
 
   const ids = [ORIGINAL_ID, ...ERROR_ROWS.map(({ id }) => id)];

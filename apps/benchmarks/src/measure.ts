@@ -99,8 +99,8 @@ async function measureLoops(
     const rows: { interval: number; seconds: number }[] = [];
     for (const interval of INTERVALS) {
       log(`${loop.steps} steps of ${loop.sampler}: interval ${interval}`);
-      const refreshSteps = uniformSchedule(before.calls.length, refreshesFor(loop.steps, interval));
-      const ours = await loadOurs(runtime, bundle, manifest, refreshSteps);
+      const refreshCalls = uniformSchedule(before.calls.length, refreshesFor(loop.steps, interval));
+      const ours = await loadOurs(runtime, bundle, manifest, refreshCalls);
       try {
         rows.push({ interval, seconds: (await sampleOnce(ours, manifest, loop, signal)).seconds });
       } finally {

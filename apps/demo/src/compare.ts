@@ -1,7 +1,7 @@
 import { interval95, meanOf, speedOf } from '@cachequant/evaluate';
 import {
+  type CalibrationContext,
   compareWith,
-  type Laboratory,
   type MeasuredImage,
   measureImage,
   type PreparedImage,
@@ -23,18 +23,19 @@ const MAX_PSNR = 100;
  * @param totalBytes of the whole folder
  */
 export async function compareContenders(
-  lab: Laboratory,
+  context: CalibrationContext,
   contenders: readonly Contender[],
   images: readonly PreparedImage[],
   totalBytes: (contender: Contender) => number,
   onImage: (done: number, total: number) => void,
 ): Promise<Comparison> {
   const made = new Map<string, MeasuredImage[]>(contenders.map(({ id }) => [id, []]));
-  for (const { denoiser, sampler } of contenders) await measureImage(lab, denoiser, images[0]!, { sampler });
+  for (const { denoiser, sampler } of contenders)
+    await measureImage(context, denoiser, images[0]!, { sampler });
   for (const [i, image] of images.entries()) {
     onImage(i, images.length);
     for (const { id, denoiser, sampler } of contenders) {
-      made.get(id)!.push(await measureImage(lab, denoiser, image, { sampler }));
+      made.get(id)!.push(await measureImage(context, denoiser, image, { sampler }));
     }
   }
   onImage(images.length, images.length);

@@ -1,13 +1,13 @@
 import type { OptimizeSummary } from '@cachequant/optimizer';
 import {
   buildCandidate,
+  type CalibrationContext,
   FLOAT_CACHED,
   FLOAT_FULL,
   INTEGER_FULL,
-  type Laboratory,
   loadVariant,
+  type OptimizationWithModel,
   planSchedule,
-  type StudiedOptimization,
   type Variant,
 } from '@cachequant/optimizer/experiments';
 import { type Denoiser, floatDenoiser, loadBundleDenoiser, loadGraph } from '@cachequant/pipeline';
@@ -19,12 +19,12 @@ export interface Contender {
   readonly id: string;
   readonly label: string;
   readonly denoiser: Denoiser;
-  readonly sampler: Laboratory['sampler'];
+  readonly sampler: CalibrationContext['sampler'];
   /** Everything the denoiser is made of. */
   readonly denoiserBytes: number;
 }
 
-export interface Arena extends Pick<StudiedOptimization, 'summary' | 'study'> {
+export interface Arena extends Pick<OptimizationWithModel, 'summary' | 'calibrated'> {
   readonly source: Storage;
   readonly work: Storage;
   readonly bundle: Storage;
@@ -36,20 +36,28 @@ const RIVAL_SPACING = { timestep_spacing: 'trailing' };
 
 /** Loads every contender; all of them use the same runtime and the same calibration. */
 export async function loadContenders(arena: Arena): Promise<Contender[]> {
-  const { summary, study, source, work, bundle } = arena;
+  const { summary, calibrated, source, work, bundle } = arena;
   const { manifest } = summary;
-  const { lab } = study;
-  const original = async () => floatDenoiser(await loadGraph(lab.runtime, source, 'unet/model.onnx'));
+  const { context } = calibrated;
+  const original = async () => floatDenoiser(await loadGraph(context.runtime, source, 'unet/model.onnx'));
   const sourceBytes = await bytesOf(source, ['unet']);
-  const plain = (refreshSteps: readonly number[]): Variant => ({
+  const plain = (refreshCalls: readonly number[]): Variant => ({
     full: FLOAT_FULL,
-    cached: { graph: FLOAT_CACHED, refreshSteps, anchors: 1 },
+    cached: { graph: FLOAT_CACHED, refreshCalls, anchors: 1 },
   });
   const variants: [string, string, Variant][] = [
-    ['uniform-cache', 'Cache, refreshed evenly', plain(await planSchedule(study, 'uniform', lab.refreshes))],
-    ['dp-cache', "Cache, the paper's schedule", plain(await planSchedule(study, 'dp', lab.refreshes))],
+    [
+      'uniform-cache',
+      'Cache, refreshed evenly',
+      plain(await planSchedule(calibrated, 'uniform', context.refreshes)),
+    ],
+    [
+      'dp-cache',
+      "Cache, the paper's schedule",
+      plain(await planSchedule(calibrated, 'dp', context.refreshes)),
+    ],
     ['int8', 'Integers alone', { full: INTEGER_FULL }],
-    ['dp-cache-int8', 'Both, uncorrected', (await buildCandidate(study, 'dp', 'none')).variant],
+    ['dp-cache-int8', 'Both, uncorrected', (await buildCandidate(calibrated, 'dp', 'none')).variant],
   ];
   const steps = stepsForTheSameTime(summary);
   const contenders: Contender[] = [
@@ -64,15 +72,15 @@ export async function loadContenders(arena: Arena): Promise<Contender[]> {
     },
   ];
   for (const [id, label, variant] of variants) {
-    const denoiser = await loadVariant(lab, variant);
+    const denoiser = await loadVariant(context, variant);
     contenders.push(contender(id, label, denoiser, await bytesOf(work, filesOf(variant))));
   }
-  const optimized = await loadBundleDenoiser(bundle, lab.runtime, manifest);
+  const optimized = await loadBundleDenoiser(bundle, context.runtime, manifest);
   contenders.push(contender('cachequant', 'CacheQuant', optimized, await bytesOf(bundle, ['denoiser'])));
   return contenders;
 
   function contender(id: string, label: string, denoiser: Denoiser, denoiserBytes: number): Contender {
-    return { id, label, denoiser, denoiserBytes, sampler: lab.sampler };
+    return { id, label, denoiser, denoiserBytes, sampler: context.sampler };
   }
 }
 

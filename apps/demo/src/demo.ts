@@ -2,7 +2,11 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { openLaboratory, optimizeIn, type StudiedOptimization } from '@cachequant/optimizer/experiments';
+import {
+  type OptimizationWithModel,
+  openCalibrationContext,
+  optimizeIn,
+} from '@cachequant/optimizer/experiments';
 import { encodePng, imageGrid } from '@cachequant/pipeline';
 import { type ReportRow, renderReport } from '@cachequant/report';
 import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
@@ -74,24 +78,28 @@ async function demo(signal: AbortSignal): Promise<void> {
     onStage: ({ label }: { label: string }, reused: boolean) => line.stage(label, reused),
     onProgress: ({ done, total }: { done: number; total: number }) => line.progress(done, total),
   };
-  const laboratory = await openLaboratory(request);
-  const studied = await optimizeIn(laboratory, request);
+  const opened = await openCalibrationContext(request);
+  const optimized = await optimizeIn(opened, request);
   line.end();
   const schedulerConfig = parseSchedulerConfig(
     await readFile(path.join(MODEL, 'scheduler/scheduler_config.json'), 'utf8'),
   );
-  const { lab } = studied.study;
-  const contenders = await loadContenders({ ...studied, source, work, bundle, schedulerConfig });
+  const { context } = optimized.calibrated;
+  const contenders = await loadContenders({ ...optimized, source, work, bundle, schedulerConfig });
   line.stage(`compare ${contenders.length} ways on ${HELD_OUT_IMAGES} held-out seeds`, false);
   const sizes = await compareSizes(source, 'unet/model.onnx', bundle);
   const totalBytes = (contender: Contender) => wholeFolderBytes(contender, sizes);
-  const comparison = await compareContenders(lab, contenders, lab.verification, totalBytes, (done, total) =>
-    line.progress(done, total),
+  const comparison = await compareContenders(
+    context,
+    contenders,
+    context.verification,
+    totalBytes,
+    (done, total) => line.progress(done, total),
   );
   line.end();
-  await writeResults(studied, contenders, comparison, sizes, runtime.version);
+  await writeResults(optimized, contenders, comparison, sizes, runtime.version);
   await Promise.all(contenders.map(({ denoiser }) => denoiser.dispose()));
-  await laboratory.dispose();
+  await opened.dispose();
   await runtime.dispose();
   printRows(comparison.rows);
   const seconds = Math.round((performance.now() - started) / 1000);
@@ -101,7 +109,7 @@ async function demo(signal: AbortSignal): Promise<void> {
 }
 
 async function writeResults(
-  { summary, study }: StudiedOptimization,
+  { summary, calibrated }: OptimizationWithModel,
   contenders: readonly Contender[],
   { rows, images }: Comparison,
   sizes: ReportSizes,
@@ -116,7 +124,7 @@ async function writeResults(
     createdAt: manifest.createdAt,
     sampler: manifest.sampler,
     interval: manifest.schedule.interval,
-    refreshSteps: manifest.schedule.refreshSteps,
+    refreshCalls: manifest.schedule.refreshCalls,
     schedules: candidates.map(({ schedule, correction, psnr }) => ({
       schedule,
       correction,
@@ -138,7 +146,7 @@ async function writeResults(
   const pictures = imageGrid(grid, shown, {
     gap: 1,
     scale: 2,
-    columnLabels: study.lab.verification.slice(0, shown).map(({ prompt }) => prompt),
+    columnLabels: calibrated.context.verification.slice(0, shown).map(({ prompt }) => prompt),
     rowLabels: rows.map(rowLabel),
   });
   await writeFile(path.join(OUT, 'pictures.png'), encodePng(pictures));

@@ -147,7 +147,7 @@ function inChromium() {
     }
   });
 
-  test('uses threads where the page is isolated, and plans anew from the moments of the bundle', async () => {
+  test('uses threads where the page is isolated, and replans from the moments of the bundle', async () => {
     const page = await open(isolated);
     await generate(page);
     expect(await textOf(page, '#backend')).toMatch(/^WebAssembly, [2-4] threads$/);
@@ -279,7 +279,7 @@ function inChromium() {
       /no bundle in there.*“<img src=x>”.*cachequant\.json/,
     ],
     [
-      'a manifest that is no JSON',
+      'a manifest that is not JSON',
       { 'cachequant.json': '{"formatVersion":' },
       /cannot be used.*not JSON.*Optimize/,
     ],

@@ -83,7 +83,7 @@ export async function openPlace({ out, partial, replaced }: BundlePlace): Promis
 }
 
 /**
- * Puts the complete bundle in its place, in the stead of an older one, when it has been opened and all of it checked.
+ * Puts the complete bundle in its place, in place of an older one, when it has been opened and all of it checked.
  * @returns the folder of the older bundle, where something else is left in it
  */
 export async function commitPlace({ out, partial, replaced }: BundlePlace): Promise<string | undefined> {

@@ -16,8 +16,8 @@ export function bundleLines({ manifest, verification }: Bundle): string[] {
       ['guidance scale', String(guidanceScale)],
       ['latents', `[${latentDims.join(', ')}]`],
       ['cut', `${cut.id}; a cached call takes ${formatShare(cut.cachedShare)} of the multiply-adds`],
-      ['schedule', `${schedule.kind}, ${schedule.refreshSteps.length} refreshes`],
-      ['', timeline(sampler.calls, schedule.refreshSteps)],
+      ['schedule', `${schedule.kind}, ${schedule.refreshCalls.length} refreshes`],
+      ['', timeline(sampler.calls, schedule.refreshCalls)],
       ['numbers', describeBits(manifest, integer)],
       ['correction', describeCorrections(manifest)],
       ...(verification

@@ -1,4 +1,4 @@
-import type { OperatingPoints, OptimizationPlan } from '@cachequant/optimizer';
+import type { OperatingPoints, OptimizationEstimate } from '@cachequant/optimizer';
 import type { BundleManifest, Verification } from '@cachequant/pipeline';
 import { formatBytes, formatSeconds, formatShare } from './format.js';
 import { timeline } from './print-schedule.js';
@@ -6,7 +6,7 @@ import { tableLines } from './print-table.js';
 import type { ReportSizes } from './report-data-of.js';
 
 /** What `optimize --dry-run` says. */
-export function planLines({ cut, calls, refreshes, stages, ...plan }: OptimizationPlan): string[] {
+export function planLines({ cut, calls, refreshes, stages, ...plan }: OptimizationEstimate): string[] {
   return [
     'This optimization would take about',
     ...tableLines([
@@ -58,7 +58,7 @@ export function optimizedLines({
     bundle,
     ...tableLines([
       [
-        'time an image',
+        'time per image',
         `${formatSeconds(secondsPerImage.original)} → ${formatSeconds(secondsPerImage.optimized)} (${speedup.toFixed(2)} times as fast${range(speedupInterval)})`,
       ],
       ['denoiser', `${formatBytes(sizes.sourceDenoiser)} → ${formatBytes(denoiserBytes)}`],
@@ -71,8 +71,8 @@ export function optimizedLines({
         'quality',
         `PSNR ${psnr.toFixed(2)} dB (95 %: ${interval}), SSIM ${ssim.toFixed(3)}, ${images} held-out images`,
       ],
-      ['schedule', `${schedule.kind}: ${schedule.refreshSteps.length} refreshes in ${sampler.calls} calls`],
-      ['', timeline(sampler.calls, schedule.refreshSteps)],
+      ['schedule', `${schedule.kind}: ${schedule.refreshCalls.length} refreshes in ${sampler.calls} calls`],
+      ['', timeline(sampler.calls, schedule.refreshCalls)],
       ['report', report],
     ]),
     ...(operatingPoints ? pointLines(operatingPoints) : []),

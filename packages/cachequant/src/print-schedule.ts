@@ -2,7 +2,7 @@ import { tableLines } from './print-table.js';
 
 export interface ScheduleCost {
   /** Ascending call indices, the first is 0. */
-  readonly refreshSteps: readonly number[];
+  readonly refreshCalls: readonly number[];
   /** In the units of the features. */
   readonly cost: number;
 }
@@ -16,25 +16,25 @@ export interface ScheduleComparison extends ScheduleCost {
 export function scheduleLines({ calls, uniform, ...planned }: ScheduleComparison): string[] {
   const rows = [
     ['', 'cost', 'refreshes'],
-    ['planned', formatCost(planned.cost), planned.refreshSteps.join(' ')],
-    ['uniform', formatCost(uniform.cost), uniform.refreshSteps.join(' ')],
+    ['planned', formatCost(planned.cost), planned.refreshCalls.join(' ')],
+    ['uniform', formatCost(uniform.cost), uniform.refreshCalls.join(' ')],
   ];
   return [
-    `${planned.refreshSteps.length} refreshes in ${calls} calls${gain(planned.cost, uniform.cost)}`,
+    `${planned.refreshCalls.length} refreshes in ${calls} calls${gain(planned.cost, uniform.cost)}`,
     '',
     ...tableLines(rows, { right: [1] }),
     '',
     ...tableLines([
-      ['planned', timeline(calls, planned.refreshSteps)],
-      ['uniform', timeline(calls, uniform.refreshSteps)],
-      ['', '█ computed anew   · from the cache'],
+      ['planned', timeline(calls, planned.refreshCalls)],
+      ['uniform', timeline(calls, uniform.refreshCalls)],
+      ['', '█ computed in full   · from the cache'],
     ]),
   ];
 }
 
 /** One character a call. */
-export function timeline(calls: number, refreshSteps: readonly number[]): string {
-  const refreshes = new Set(refreshSteps);
+export function timeline(calls: number, refreshCalls: readonly number[]): string {
+  const refreshes = new Set(refreshCalls);
   return Array.from({ length: calls }, (_, call) => (refreshes.has(call) ? '█' : '·')).join('');
 }
 

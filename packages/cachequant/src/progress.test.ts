@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { recordedIo } from './__fixtures__/command-line.js';
 import { createProgress, remainingSeconds } from './progress.js';
 
-describe('createProgress on something else than a terminal', () => {
+describe('createProgress on something other than a terminal', () => {
   test('prints notes, and a line at most every five seconds with the remaining time', () => {
     const { io, stderr } = recordedIo('.');
     let nowMs = 0;

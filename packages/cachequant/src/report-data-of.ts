@@ -44,11 +44,11 @@ export function reportDataOf(summary: OptimizeSummary, context: ReportContext): 
     denoiserItems: context.sizes.denoiserItems,
     sourceDenoiserBytes: context.sizes.sourceDenoiser,
     distances: summary.distances,
-    refreshSteps: manifest.schedule.refreshSteps,
+    refreshCalls: manifest.schedule.refreshCalls,
     candidates: candidates.map((candidate) => ({
       schedule: candidate.schedule,
       correction: describeCorrection(candidate),
-      refreshSteps: candidate.refreshSteps,
+      refreshCalls: candidate.refreshCalls,
       psnr: meanOf(candidate.psnr),
       chosen: candidate.chosen,
     })),
@@ -90,7 +90,7 @@ function settingsOf({ manifest }: OptimizeSummary, machine: string): ReportData[
     { name: 'Guidance scale', value: String(manifest.guidanceScale) },
     {
       name: 'Cache interval',
-      value: `${schedule.interval} (${schedule.refreshSteps.length} refreshes, ${schedule.kind})`,
+      value: `${schedule.interval} (${schedule.refreshCalls.length} refreshes, ${schedule.kind})`,
     },
     {
       name: 'Cut',

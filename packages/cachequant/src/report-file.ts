@@ -45,7 +45,7 @@ function encodeValue(_: string, value: unknown): unknown {
   return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
 }
 
-/** What is no JSON, or too much of it, has none of the fields that are looked for. */
+/** What is not JSON, or too much of it, has none of the fields that are looked for. */
 function parsedOrNothing(text: string): unknown {
   try {
     return parseJson(text, REPORT_DATA);

@@ -1,4 +1,8 @@
+import { earlierNames } from '@cachequant/pipeline/internals';
 import { z } from 'zod';
+
+/** Earlier bundles call the calls that refresh the cache steps. */
+const REFRESHES = earlierNames({ refreshCalls: 'refreshCalls' });
 
 const number = z.union([
   z.number(),
@@ -29,13 +33,16 @@ const stageTimes = z.object({
   decoderMs: number,
 });
 
-const candidate = z.object({
-  schedule: z.string(),
-  correction: z.string(),
-  refreshSteps: z.array(z.number()),
-  psnr: number,
-  chosen: z.boolean(),
-});
+const candidate = z.preprocess(
+  REFRESHES,
+  z.object({
+    schedule: z.string(),
+    correction: z.string(),
+    refreshCalls: z.array(z.number()),
+    psnr: number,
+    chosen: z.boolean(),
+  }),
+);
 
 const pair = z.object({
   prompt: z.string(),
@@ -58,38 +65,41 @@ const layer = z.object({
 });
 
 /** `ReportData` as it lies in a bundle. */
-export const reportSchema = z.object({
-  title: z.string(),
-  createdAt: z.string(),
-  versions: z.record(z.string(), z.string()),
-  settings: z.array(z.object({ name: z.string(), value: z.string() })),
-  rows: z.array(row),
-  times: z.object({ original: stageTimes, optimized: stageTimes }),
-  denoiserItems: z.array(z.object({ name: z.string(), bytes: number })),
-  sourceDenoiserBytes: number,
-  distances: z.object({
-    calls: z.number(),
-    window: z.number(),
-    distance: z.array(number).transform((values) => Float64Array.from(values)),
+export const reportSchema = z.preprocess(
+  REFRESHES,
+  z.object({
+    title: z.string(),
+    createdAt: z.string(),
+    versions: z.record(z.string(), z.string()),
+    settings: z.array(z.object({ name: z.string(), value: z.string() })),
+    rows: z.array(row),
+    times: z.object({ original: stageTimes, optimized: stageTimes }),
+    denoiserItems: z.array(z.object({ name: z.string(), bytes: number })),
+    sourceDenoiserBytes: number,
+    distances: z.object({
+      calls: z.number(),
+      window: z.number(),
+      distance: z.array(number).transform((values) => Float64Array.from(values)),
+    }),
+    refreshCalls: z.array(z.number()),
+    candidates: z.array(candidate),
+    errorPerCall: z.object({ corrected: z.array(number), uncorrected: z.array(number) }),
+    cacheHits: z.object({ full: number, cached: number }),
+    coverage: z.object({
+      integerShare: number.optional(),
+      plannedShare: number,
+      operators: z.array(z.object({ opType: z.string(), ms: number, count: number })),
+    }),
+    layers: z
+      .object({
+        measured: z.array(layer),
+        networkDb: z.object({ allInteger: number, chosen: number }),
+        floor: number,
+      })
+      .optional(),
+    pictures: z.array(pair),
+    leftOut: z.array(z.object({ what: z.string(), why: z.string() })),
+    /** Bundles of earlier versions have none. */
+    warnings: z.array(z.string()).optional(),
   }),
-  refreshSteps: z.array(z.number()),
-  candidates: z.array(candidate),
-  errorPerCall: z.object({ corrected: z.array(number), uncorrected: z.array(number) }),
-  cacheHits: z.object({ full: number, cached: number }),
-  coverage: z.object({
-    integerShare: number.optional(),
-    plannedShare: number,
-    operators: z.array(z.object({ opType: z.string(), ms: number, count: number })),
-  }),
-  layers: z
-    .object({
-      measured: z.array(layer),
-      networkDb: z.object({ allInteger: number, chosen: number }),
-      floor: number,
-    })
-    .optional(),
-  pictures: z.array(pair),
-  leftOut: z.array(z.object({ what: z.string(), why: z.string() })),
-  /** Bundles of earlier versions have none. */
-  warnings: z.array(z.string()).optional(),
-});
+);

@@ -27,14 +27,14 @@ describe('schedule', () => {
       const file = featureFile({ features });
       const { exitCode, stdout } = await cachequant(['schedule', file, '--interval', String(N), '--json']);
       const planned = JSON.parse(stdout) as {
-        refreshSteps: number[];
+        refreshCalls: number[];
         cost: number;
         uniform: { cost: number };
       };
       expect(exitCode).toBe(0);
       expect(planned.cost).toBe(cost);
-      expect(planned.refreshSteps).toHaveLength(schedule.length);
-      expect(summedDistance(features, planned.refreshSteps)).toBe(cost);
+      expect(planned.refreshCalls).toHaveLength(schedule.length);
+      expect(summedDistance(features, planned.refreshCalls)).toBe(cost);
     }
   });
 
@@ -83,9 +83,9 @@ describe('schedule', () => {
   });
 });
 
-function summedDistance(features: GoldenCase['features'], refreshSteps: readonly number[]): number {
+function summedDistance(features: GoldenCase['features'], refreshCalls: readonly number[]): number {
   return features.reduce((sum, row, call) => {
-    const anchor = features[refreshSteps.findLast((step) => step <= call)!]!;
+    const anchor = features[refreshCalls.findLast((step) => step <= call)!]!;
     return sum + row.reduce((total, value, at) => total + Math.abs(value - anchor[at]!), 0);
   }, 0);
 }

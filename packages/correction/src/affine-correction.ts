@@ -133,7 +133,7 @@ function residualOf(sums: AffineSums & { sumYY: number }, scale: number, offset:
 
 function requireClamp(clamp: readonly [number, number]): void {
   if (clamp[0] > 0 && clamp[0] <= 1 && clamp[1] >= 1) return;
-  throw new CacheQuantError('invalid-argument', 'is not a range around 1', {
+  throw new CacheQuantError('invalid-argument', 'the value is not a range around 1', {
     where: 'clamp',
     expected: '[low, high] with 0 < low ≤ 1 ≤ high',
     got: `[${clamp.join(', ')}]`,

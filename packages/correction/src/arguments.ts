@@ -4,12 +4,16 @@ export function requireInteger(where: string, value: number, minimum: number, ma
   if (Number.isInteger(value) && value >= minimum && value <= maximum) return;
   const expected =
     maximum === Infinity ? `an integer from ${minimum} on` : `an integer in [${minimum}, ${maximum}]`;
-  throw new CacheQuantError('invalid-argument', 'is out of range', { where, expected, got: String(value) });
+  throw new CacheQuantError('invalid-argument', 'the value is out of range', {
+    where,
+    expected,
+    got: String(value),
+  });
 }
 
 export function requireNotNegative(where: string, value: number): void {
   if (value >= 0) return;
-  throw new CacheQuantError('invalid-argument', 'is out of range', {
+  throw new CacheQuantError('invalid-argument', 'the value is out of range', {
     where,
     expected: 'a number ≥ 0',
     got: String(value),

@@ -14,7 +14,7 @@ import { forecastResiduals } from './forecast-residuals.js';
 import { type ForecastTables, pureForecast } from './forecast-tables.js';
 
 const calls = 8;
-const refreshSteps = [0, 3, 5];
+const refreshCalls = [0, 3, 5];
 const layout = layoutFor(2, 4, 40);
 const normal = seededNormal(5);
 const random = [0, 1, 2].map(() => randomTrajectory(calls, layout, normal));
@@ -52,7 +52,7 @@ function directResidual(tables: ForecastTables, call: number, s: number, p: numb
 describe('fitCacheCorrection with two anchors', () => {
   it('recovers planted coefficients of every call and channel', () => {
     const moments = observedMoments([plantedTrajectory(), plantedTrajectory()], layout, calls);
-    const fit = fitCacheCorrection(moments, { refreshSteps, anchors: 2, shrinkage: 0 });
+    const fit = fitCacheCorrection(moments, { refreshCalls, anchors: 2, shrinkage: 0 });
     for (const t of [6, 7]) {
       for (let c = 0; c < 4; c++) {
         expect(fit.a0[t * 4 + c]).toBeCloseTo(planted.a0(t, c), 4);
@@ -65,8 +65,8 @@ describe('fitCacheCorrection with two anchors', () => {
   });
 
   it('is the identity at refreshes and uses one anchor before the second', () => {
-    const fit = fitCacheCorrection(randomMoments, { refreshSteps, anchors: 2, prior: 'extrapolation' });
-    for (const t of refreshSteps) {
+    const fit = fitCacheCorrection(randomMoments, { refreshCalls, anchors: 2, prior: 'extrapolation' });
+    for (const t of refreshCalls) {
       expect([...fit.a0.subarray(t * 4, t * 4 + 4)]).toEqual([1, 1, 1, 1]);
       expect([...fit.a1.subarray(t * 4, t * 4 + 4)]).toEqual([0, 0, 0, 0]);
       expect([...fit.b.subarray(t * 4, t * 4 + 4)]).toEqual([0, 0, 0, 0]);
@@ -80,7 +80,7 @@ describe('fitCacheCorrection with two anchors', () => {
     (prior) => {
       let last = 0;
       for (const shrinkage of [0, 0.01, 1, Infinity]) {
-        const fit = fitCacheCorrection(randomMoments, { refreshSteps, anchors: 2, prior, shrinkage });
+        const fit = fitCacheCorrection(randomMoments, { refreshCalls, anchors: 2, prior, shrinkage });
         expect(fit.residual[1]).toBeCloseTo(directResidual(fit, 1, 0, -1), 6);
         expect(fit.residual[4]).toBeCloseTo(directResidual(fit, 4, 3, 0), 6);
         expect(fit.residual[7]).toBeCloseTo(directResidual(fit, 7, 5, 3), 6);
@@ -94,8 +94,8 @@ describe('fitCacheCorrection with two anchors', () => {
   );
 
   it('infinite shrinkage gives the prior, with the mean difference or without', () => {
-    const options = { refreshSteps, anchors: 2, prior: 'extrapolation', shrinkage: Infinity } as const;
-    const forecast = pureForecast({ calls, channels: 4, refreshSteps, prior: 'extrapolation' });
+    const options = { refreshCalls, anchors: 2, prior: 'extrapolation', shrinkage: Infinity } as const;
+    const forecast = pureForecast({ calls, channels: 4, refreshCalls, prior: 'extrapolation' });
     const bare = fitCacheCorrection(randomMoments, { ...options, fitOffset: false });
     expect(bare.a0).toEqual(forecast.a0);
     expect(bare.a1).toEqual(forecast.a1);
@@ -112,7 +112,7 @@ describe('fitCacheCorrection with two anchors', () => {
     trajectory[5] = trajectory[3]!.slice();
     const moments = observedMoments([trajectory], layout, calls);
     for (const shrinkage of [0, 1e-6, 0.01]) {
-      const fit = fitCacheCorrection(moments, { refreshSteps, anchors: 2, shrinkage });
+      const fit = fitCacheCorrection(moments, { refreshCalls, anchors: 2, shrinkage });
       for (let at = 6 * 4; at < 8 * 4; at++) {
         expect(Math.abs(fit.a0[at]! - 1)).toBeLessThan(1);
         expect(Math.abs(fit.a1[at]!)).toBeLessThan(1);
@@ -122,7 +122,7 @@ describe('fitCacheCorrection with two anchors', () => {
   });
 
   it('without an offset solves the regression through zero', () => {
-    const fit = fitCacheCorrection(randomMoments, { refreshSteps, anchors: 1, fitOffset: false });
+    const fit = fitCacheCorrection(randomMoments, { refreshCalls, anchors: 1, fitOffset: false });
     const y = channelValues(random, 7, 2, layout);
     const u = channelValues(random, 5, 2, layout);
     const slope = mean(y.map((value, i) => value * u[i]!)) / mean(u.map((value) => value * value));
@@ -133,7 +133,7 @@ describe('fitCacheCorrection with two anchors', () => {
 
 describe('fitCacheCorrection with one anchor', () => {
   it('without shrinkage is least squares with population moments', () => {
-    const fit = fitCacheCorrection(randomMoments, { refreshSteps, anchors: 1 });
+    const fit = fitCacheCorrection(randomMoments, { refreshCalls, anchors: 1 });
     for (let c = 0; c < 4; c++) {
       const y = channelValues(random, 4, c, layout);
       const u = channelValues(random, 3, c, layout);
@@ -149,8 +149,8 @@ describe('fitCacheCorrection with one anchor', () => {
   });
 
   it('shrinks the slope to (Cov + λ Var) / (Var (1 + λ))', () => {
-    const plain = fitCacheCorrection(randomMoments, { refreshSteps, anchors: 1 });
-    const shrunk = fitCacheCorrection(randomMoments, { refreshSteps, anchors: 1, shrinkage: 0.5 });
+    const plain = fitCacheCorrection(randomMoments, { refreshCalls, anchors: 1 });
+    const shrunk = fitCacheCorrection(randomMoments, { refreshCalls, anchors: 1, shrinkage: 0.5 });
     for (let at = 28; at < 32; at++) {
       expect(shrunk.a0[at]).toBeCloseTo((plain.a0[at]! + 0.5) / 1.5, 5);
     }
@@ -162,7 +162,7 @@ describe('fitCacheCorrection with one anchor', () => {
       trajectory[t] = trajectory[t]!.map((value, at) => (channelAt(at, layout) === 1 ? 1e3 : value));
     }
     const fit = fitCacheCorrection(observedMoments([trajectory], layout, calls), {
-      refreshSteps,
+      refreshCalls,
       anchors: 1,
     });
     expect(fit.a0[7 * 4 + 1]).toBe(1);
@@ -173,8 +173,8 @@ describe('fitCacheCorrection with one anchor', () => {
   it('corrects anchors of another stream towards the targets', () => {
     const anchors = random.map((trajectory) => trajectory.map((features) => features.map((x) => 2 * x + 1)));
     const moments = observedMoments(random, layout, calls, anchors);
-    const shared = fitCacheCorrection(randomMoments, { refreshSteps, anchors: 1 });
-    const fit = fitCacheCorrection(moments, { refreshSteps, anchors: 1 });
+    const shared = fitCacheCorrection(randomMoments, { refreshCalls, anchors: 1 });
+    const fit = fitCacheCorrection(moments, { refreshCalls, anchors: 1 });
     expect(fit.a0[7 * 4]).toBeCloseTo(shared.a0[7 * 4]! / 2, 4);
     expect(fit.residual[7]).toBeCloseTo(shared.residual[7]!, 4);
     expect(fit.residual[5]).toBeGreaterThan(0.1);
@@ -184,20 +184,20 @@ describe('fitCacheCorrection with one anchor', () => {
 describe('fitCacheCorrection refuses', () => {
   it('anchors that the moments do not reach', () => {
     const narrow = observedMoments(random, layout, 4);
-    expect(() => fitCacheCorrection(narrow, { refreshSteps, anchors: 2 })).toThrowError(
+    expect(() => fitCacheCorrection(narrow, { refreshCalls, anchors: 2 })).toThrowError(
       /call 4 with anchors 3 and 0.*less than 4 calls back, got 4 calls.*window of 5/,
     );
-    expect(fitCacheCorrection(narrow, { refreshSteps, anchors: 1 }).residual[7]).toBeGreaterThan(0);
+    expect(fitCacheCorrection(narrow, { refreshCalls, anchors: 1 }).residual[7]).toBeGreaterThan(0);
   });
 
   it.each([
-    [{ refreshSteps: [1, 3] }, /starting with 0, got \[1, 3\]/],
-    [{ refreshSteps: [0, 3, 3] }, /strictly ascending/],
-    [{ refreshSteps: [0, 8] }, /at most 7/],
+    [{ refreshCalls: [1, 3] }, /starting with 0, got \[1, 3\]/],
+    [{ refreshCalls: [0, 3, 3] }, /strictly ascending/],
+    [{ refreshCalls: [0, 8] }, /at most 7/],
     [{ shrinkage: -1 }, /shrinkage.*≥ 0/],
     [{ shrinkage: Number.NaN }, /shrinkage.*≥ 0/],
   ])('%j', (change, message) => {
-    expect(() => fitCacheCorrection(randomMoments, { refreshSteps, anchors: 1, ...change })).toThrowError(
+    expect(() => fitCacheCorrection(randomMoments, { refreshCalls, anchors: 1, ...change })).toThrowError(
       message,
     );
   });
@@ -208,7 +208,7 @@ describe('pureForecast', () => {
     const { a0, a1, b } = pureForecast({
       calls: 6,
       channels: 1,
-      refreshSteps: [0, 2],
+      refreshCalls: [0, 2],
       prior: 'extrapolation',
     });
     expect([...a0]).toEqual([1, 1, 1, 1.5, 2, 2.5]);
@@ -219,8 +219,8 @@ describe('pureForecast', () => {
   it('is exact for features that change linearly with the call', () => {
     const trajectory = Array.from({ length: 6 }, (_, t) => Float32Array.of(t, 3 - 2 * t, 5));
     const moments = observedMoments([trajectory], layoutFor(1, 1, 3), 6);
-    const line = pureForecast({ calls: 6, channels: 1, refreshSteps: [0, 2], prior: 'extrapolation' });
-    const reuse = pureForecast({ calls: 6, channels: 1, refreshSteps: [0, 2], prior: 'reuse' });
+    const line = pureForecast({ calls: 6, channels: 1, refreshCalls: [0, 2], prior: 'extrapolation' });
+    const reuse = pureForecast({ calls: 6, channels: 1, refreshCalls: [0, 2], prior: 'reuse' });
     expect(forecastResiduals(line, moments)[5]).toBeCloseTo(0, 9);
     expect(forecastResiduals(reuse, moments)[5]).toBeCloseTo((9 + 36) / 3, 9);
   });

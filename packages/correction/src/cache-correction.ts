@@ -18,7 +18,7 @@ export interface CacheCorrection extends ForecastTables {
 
 /** What {@link fitCacheCorrection} fits: the calls that refresh, and how many anchors a cached call reads. */
 export interface CacheCorrectionOptions extends FitOptions {
-  refreshSteps: readonly number[];
+  refreshCalls: readonly number[];
   /** 1 forecasts from the last refresh (the paper's form), 2 from the last two. */
   anchors: 1 | 2;
 }
@@ -39,12 +39,12 @@ export function fitCacheCorrection(
 ): CacheCorrection {
   requireInteger('anchors', options.anchors, 1, 2);
   const fitOptions = resolveFitOptions(options);
-  const anchors = anchorsOfCalls(moments.calls, options.refreshSteps, options.anchors);
-  const tables = identityTables(moments.calls, moments.channels, options.refreshSteps);
+  const anchors = anchorsOfCalls(moments.calls, options.refreshCalls, options.anchors);
+  const tables = identityTables(moments.calls, moments.channels, options.refreshCalls);
   const prior = pureForecast({
     calls: moments.calls,
     channels: moments.channels,
-    refreshSteps: options.refreshSteps,
+    refreshCalls: options.refreshCalls,
     prior: options.anchors === 1 ? 'reuse' : fitOptions.prior,
   });
   forEachCachedCall(anchors, (call, pair) => {
@@ -67,7 +67,7 @@ export function residualsBeside(
   prior: ForecastTables,
   moments: FeatureMoments,
 ): Pick<CacheCorrection, 'residual' | 'residualPrior' | 'residualUncorrected'> {
-  const reuse = identityTables(tables.calls, tables.channels, tables.refreshSteps);
+  const reuse = identityTables(tables.calls, tables.channels, tables.refreshCalls);
   return {
     residual: forecastResiduals(tables, moments),
     residualPrior: forecastResiduals(prior, moments),

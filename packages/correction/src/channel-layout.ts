@@ -20,7 +20,7 @@ export function channelLayout(dims: readonly number[]): ChannelLayout {
   if (dims.length === 4) return { batch, channels: second, positions: third * fourth, channelsLast: false };
   if (dims.length === 3) return { batch, channels: third, positions: second, channelsLast: true };
   if (dims.length === 2) return { batch, channels: second, positions: 1, channelsLast: true };
-  throw new CacheQuantError('shape', 'is not a feature tensor', {
+  throw new CacheQuantError('shape', 'the value is not a feature tensor', {
     where: 'dims',
     expected: '[B, C, H, W], [B, L, C] or [B, C]',
     got: `[${dims.join(', ')}]`,
@@ -56,7 +56,7 @@ export function requireLayout(where: string, features: Float32Array, layout: Cha
   requireInteger(`${where}: positions`, layout.positions, 1);
   const expected = layout.batch * layout.channels * layout.positions;
   if (features.length === expected) return;
-  throw new CacheQuantError('shape', 'does not fill its layout', {
+  throw new CacheQuantError('shape', 'the tensor does not fill its layout', {
     where,
     expected: `batch × channels × positions = ${expected} values`,
     got: String(features.length),

@@ -27,26 +27,26 @@ export function priorCoefficients(
 }
 
 /** Anchors of every call under a schedule. */
-export function anchorsOfCalls(calls: number, refreshSteps: readonly number[], anchors: 1 | 2): Anchors[] {
+export function anchorsOfCalls(calls: number, refreshCalls: readonly number[], anchors: 1 | 2): Anchors[] {
   requireInteger('calls', calls, 1);
-  requireSchedule(calls, refreshSteps);
+  requireSchedule(calls, refreshCalls);
   const result: Anchors[] = [];
-  for (const [at, current] of refreshSteps.entries()) {
-    const previous = anchors === 2 ? (refreshSteps[at - 1] ?? -1) : -1;
-    const next = refreshSteps[at + 1] ?? calls;
+  for (const [at, current] of refreshCalls.entries()) {
+    const previous = anchors === 2 ? (refreshCalls[at - 1] ?? -1) : -1;
+    const next = refreshCalls[at + 1] ?? calls;
     for (let call = current; call < next; call++) result.push({ current, previous });
   }
   return result;
 }
 
-function requireSchedule(calls: number, refreshSteps: readonly number[]): void {
-  const valid = refreshSteps.every(
-    (step, at) => Number.isInteger(step) && step > (refreshSteps[at - 1] ?? -1) && step < calls,
+function requireSchedule(calls: number, refreshCalls: readonly number[]): void {
+  const valid = refreshCalls.every(
+    (step, at) => Number.isInteger(step) && step > (refreshCalls[at - 1] ?? -1) && step < calls,
   );
-  if (valid && refreshSteps[0] === 0) return;
-  throw new CacheQuantError('invalid-argument', 'is not a schedule', {
-    where: 'refreshSteps',
+  if (valid && refreshCalls[0] === 0) return;
+  throw new CacheQuantError('invalid-argument', 'the refresh calls are not a schedule', {
+    where: 'refreshCalls',
     expected: `strictly ascending call indices from 0 to at most ${calls - 1}, starting with 0`,
-    got: `[${refreshSteps.join(', ')}]`,
+    got: `[${refreshCalls.join(', ')}]`,
   });
 }

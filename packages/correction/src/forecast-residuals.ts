@@ -20,8 +20,8 @@ export function forecastResiduals(tables: ForecastTables, moments: FeatureMoment
 }
 
 /** Anchors of every call, with the previous one only where a coefficient asks for it. */
-export function usedAnchors({ calls, channels, refreshSteps, a1 }: ForecastTables): Anchors[] {
-  return anchorsOfCalls(calls, refreshSteps, 2).map((pair, call) => {
+export function usedAnchors({ calls, channels, refreshCalls, a1 }: ForecastTables): Anchors[] {
+  return anchorsOfCalls(calls, refreshCalls, 2).map((pair, call) => {
     const used = a1.subarray(call * channels, (call + 1) * channels).some((value) => value !== 0);
     return used ? pair : { ...pair, previous: -1 };
   });

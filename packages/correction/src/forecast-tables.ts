@@ -8,7 +8,7 @@ import { type Anchors, anchorsOfCalls, type ForecastPrior, priorCoefficients } f
 export interface ForecastTables {
   readonly calls: number;
   readonly channels: number;
-  readonly refreshSteps: readonly number[];
+  readonly refreshCalls: readonly number[];
   readonly a0: Float32Array;
   readonly a1: Float32Array;
   readonly b: Float32Array;
@@ -23,12 +23,12 @@ export interface ForecastTables {
 export function pureForecast(options: {
   calls: number;
   channels: number;
-  refreshSteps: readonly number[];
+  refreshCalls: readonly number[];
   prior: ForecastPrior;
 }): ForecastTables {
-  const { calls, channels, refreshSteps, prior } = options;
-  const tables = identityTables(calls, channels, refreshSteps);
-  const anchors = anchorsOfCalls(calls, refreshSteps, prior === 'extrapolation' ? 2 : 1);
+  const { calls, channels, refreshCalls, prior } = options;
+  const tables = identityTables(calls, channels, refreshCalls);
+  const anchors = anchorsOfCalls(calls, refreshCalls, prior === 'extrapolation' ? 2 : 1);
   forEachCachedCall(anchors, (call, pair) => {
     const [a0, a1] = priorCoefficients(prior, pair, call);
     tables.a0.fill(a0, call * channels, (call + 1) * channels);
@@ -41,14 +41,14 @@ export function pureForecast(options: {
 export function identityTables(
   calls: number,
   channels: number,
-  refreshSteps: readonly number[],
+  refreshCalls: readonly number[],
 ): ForecastTables {
   requireInteger('channels', channels, 1);
   const size = calls * channels;
   return {
     calls,
     channels,
-    refreshSteps: [...refreshSteps],
+    refreshCalls: [...refreshCalls],
     a0: new Float32Array(size).fill(1),
     a1: new Float32Array(size),
     b: new Float32Array(size),

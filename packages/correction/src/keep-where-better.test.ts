@@ -12,7 +12,7 @@ import { pureForecast } from './forecast-tables.js';
 import { keepWhereBetter } from './keep-where-better.js';
 
 const calls = 6;
-const refreshSteps = [0, 2, 4];
+const refreshCalls = [0, 2, 4];
 const layout = layoutFor(1, 3, 80);
 const normal = seededNormal(3);
 
@@ -27,8 +27,8 @@ function trajectoryWith(slopes: readonly number[]): Trajectory {
 describe('keepWhereBetter(fit, prior, heldOut)', () => {
   const seen = observedMoments([trajectoryWith([1.5, 1.5, 1.5])], layout, calls);
   const heldOut = observedMoments([trajectoryWith([1.5, 1, 0.8])], layout, calls);
-  const fit = fitCacheCorrection(seen, { refreshSteps, anchors: 2 });
-  const prior = pureForecast({ calls, channels: 3, refreshSteps, prior: 'reuse' });
+  const fit = fitCacheCorrection(seen, { refreshCalls, anchors: 2 });
+  const prior = pureForecast({ calls, channels: 3, refreshCalls, prior: 'reuse' });
   const checked = keepWhereBetter(fit, prior, heldOut);
 
   it('keeps the fit of the channels where it helps and takes the prior elsewhere', () => {
@@ -59,8 +59,8 @@ describe('keepWhereBetter(fit, prior, heldOut)', () => {
   });
 
   it('takes an extrapolation for prior where the fit has one anchor', () => {
-    const single = fitCacheCorrection(seen, { refreshSteps, anchors: 1 });
-    const line = pureForecast({ calls, channels: 3, refreshSteps, prior: 'extrapolation' });
+    const single = fitCacheCorrection(seen, { refreshCalls, anchors: 1 });
+    const line = pureForecast({ calls, channels: 3, refreshCalls, prior: 'extrapolation' });
     const mixed = keepWhereBetter(single, line, heldOut);
     for (let at = 15; at < 18; at++) {
       const expected = mixed.a1[at] === 0 ? single.a0[at] : line.a0[at];
@@ -75,11 +75,11 @@ describe('keepWhereBetter(fit, prior, heldOut)', () => {
   });
 
   it('rejects tables of another schedule or size', () => {
-    const other = pureForecast({ calls, channels: 3, refreshSteps: [0, 3], prior: 'reuse' });
+    const other = pureForecast({ calls, channels: 3, refreshCalls: [0, 3], prior: 'reuse' });
     expect(() => keepWhereBetter(fit, other, heldOut)).toThrowError(
       /different schedules.*\[0, 2, 4\].*\[0, 3\]/,
     );
-    const narrow = pureForecast({ calls, channels: 2, refreshSteps, prior: 'reuse' });
+    const narrow = pureForecast({ calls, channels: 2, refreshCalls, prior: 'reuse' });
     expect(() => keepWhereBetter(fit, narrow, heldOut)).toThrowError(
       /channels of the prior.*expected 3, got 2/,
     );

@@ -26,9 +26,9 @@ export function keepWhereBetter(
 ): CheckedCorrection {
   requireSame('calls of the prior', fit.calls, prior.calls);
   requireSame('channels of the prior', fit.channels, prior.channels);
-  requireSameSchedule(fit.refreshSteps, prior.refreshSteps);
-  const { calls, channels, refreshSteps } = fit;
-  const tables = { calls, channels, refreshSteps, a0: fit.a0.slice(), a1: fit.a1.slice(), b: fit.b.slice() };
+  requireSameSchedule(fit.refreshCalls, prior.refreshCalls);
+  const { calls, channels, refreshCalls } = fit;
+  const tables = { calls, channels, refreshCalls, a0: fit.a0.slice(), a1: fit.a1.slice(), b: fit.b.slice() };
   const priorAnchors = usedAnchors(prior);
   const anchors = usedAnchors(fit).map((pair, call) => (pair.previous < 0 ? priorAnchors[call]! : pair));
   let kept = 0;
@@ -42,14 +42,14 @@ export function keepWhereBetter(
       else for (const name of ['a0', 'a1', 'b'] as const) tables[name][at] = prior[name][at]!;
     }
   });
-  const pairs = (calls - refreshSteps.length) * channels;
+  const pairs = (calls - refreshCalls.length) * channels;
   return { ...tables, ...residualsBeside(tables, prior, heldOut), keptShare: pairs === 0 ? 1 : kept / pairs };
 }
 
 function requireSameSchedule(expected: readonly number[], got: readonly number[]): void {
   if (expected.length === got.length && expected.every((step, at) => step === got[at])) return;
   throw new CacheQuantError('invalid-argument', 'fit and prior have different schedules', {
-    where: 'refreshSteps of the prior',
+    where: 'refreshCalls of the prior',
     expected: `[${expected.join(', ')}]`,
     got: `[${got.join(', ')}]`,
   });

@@ -28,9 +28,9 @@ describe('moments', () => {
   small.begin();
   for (let at = 0; at < 51; at++) small.observe(at, features.subarray(at, at + 1280), tiny);
   small.end();
-  const refreshSteps = Array.from({ length: 10 }, (_, at) => at * 5);
+  const refreshCalls = Array.from({ length: 10 }, (_, at) => at * 5);
   bench('fitCacheCorrection: 51 calls, 320 channels, two anchors', () => {
-    fitCacheCorrection(small, { refreshSteps, anchors: 2, shrinkage: 0.01 });
+    fitCacheCorrection(small, { refreshCalls, anchors: 2, shrinkage: 0.01 });
   });
   bench('forecastResidualTable: 51 calls, 320 channels, window 20', () => {
     forecastResidualTable(small, { window: 20, shrinkage: 0.01 });

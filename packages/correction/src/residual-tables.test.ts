@@ -16,7 +16,7 @@ describe('forecastResidual(moments, anchors)', () => {
     { prior: 'extrapolation', shrinkage: 0.2 },
     { prior: 'extrapolation', shrinkage: 0.2, fitOffset: false },
   ] as const)('is the residual of the fit with these anchors, %j', (options) => {
-    const fit = fitCacheCorrection(moments, { refreshSteps: [0, 2, 5], anchors: 2, ...options });
+    const fit = fitCacheCorrection(moments, { refreshCalls: [0, 2, 5], anchors: 2, ...options });
     for (const [previous, current, call] of [
       [-1, 0, 1],
       [0, 2, 4],
@@ -31,7 +31,7 @@ describe('forecastResidual(moments, anchors)', () => {
   });
 
   it('with infinite shrinkage and no offset is the residual of the pure forecast', () => {
-    const forecast = pureForecast({ calls, channels: 3, refreshSteps: [0, 2, 5], prior: 'extrapolation' });
+    const forecast = pureForecast({ calls, channels: 3, refreshCalls: [0, 2, 5], prior: 'extrapolation' });
     const options = { prior: 'extrapolation', shrinkage: Infinity, fitOffset: false } as const;
     const expected = forecastResiduals(forecast, moments)[7]!;
     expect(forecastResidual(moments, { previous: 2, current: 5, call: 7 }, options)).toBeCloseTo(expected, 6);

@@ -66,6 +66,6 @@ function requireSize({ width, height }: RgbImage, dims: readonly (number | strin
     where: 'scorer',
     expected: `${dims[3]}×${dims[2]}`,
     got: `${width}×${height}`,
-    hint: 'Generate pictures of that size, or take another scorer',
+    hint: 'Generate pictures of that size, or use another scorer',
   });
 }

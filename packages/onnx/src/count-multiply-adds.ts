@@ -1,4 +1,4 @@
-import { constantTensors } from './constants.js';
+import { constantTensors } from './constant-tensors.js';
 import { dependenciesOf } from './dependencies.js';
 import type { Dim, OnnxModel, OnnxNode } from './model.js';
 import { getInt, getString } from './node.js';

@@ -23,7 +23,7 @@ export async function readWeightBytes(weight: Weight): Promise<Uint8Array> {
  */
 export async function readWeight(weight: Weight): Promise<Tensor> {
   if (weight.dtype === null) {
-    throw new CacheQuantError('unsupported', 'there are no tensors of this element type', {
+    throw new CacheQuantError('unsupported', 'tensors of this element type are not supported', {
       where: `weight '${weight.name}'`,
       got: `TensorProto.DataType ${weight.elementType}`,
     });

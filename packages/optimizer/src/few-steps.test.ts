@@ -45,7 +45,7 @@ describe('optimize of a model of few steps', () => {
       expect(manifest.denoiser.batch).toBe(1);
       expect(manifest.schedule).toMatchObject({
         interval: 1,
-        refreshSteps: Array.from({ length: sampler.calls }, (_, call) => call),
+        refreshCalls: Array.from({ length: sampler.calls }, (_, call) => call),
       });
       expect(manifest.layers.some(({ compute }) => compute === 'integer')).toBe(true);
       expect(warnings.join('\n')).toMatch(/no cache: .* makes \d network call/);

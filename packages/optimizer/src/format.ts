@@ -7,7 +7,7 @@ export interface Format {
   /** Of the weights of layers that compute in integers. */
   readonly weightBits: WeightBits;
   /**
-   * Of weights that stay at about eight bits whatever the others have: of the trial, and of other parts than the
+   * Of weights that stay at about eight bits whatever the others have: of the layer experiment, and of other parts than the
    * denoiser. 7 where sums of pairs must fit the 16 bits of processors without VNNI.
    */
   readonly wideBits: 7 | 8;

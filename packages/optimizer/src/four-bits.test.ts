@@ -32,7 +32,7 @@ describe('optimize with weights of four bits', () => {
   });
 
   it('leaves less error in every layer than rounding to the nearest level', () => {
-    const roundings = [...made.study.integers!.packed.compute.values()].map(({ rounding }) => rounding!);
+    const roundings = [...made.calibrated.integers!.packed.compute.values()].map(({ rounding }) => rounding!);
     for (const { error, plainError } of roundings) expect(error).toBeLessThan(plainError);
   });
 
@@ -40,7 +40,7 @@ describe('optimize with weights of four bits', () => {
     const full = await readModelFrom(await openSource(made.out, 'denoiser/full.onnx'));
     expect(full.opsetImports.get('')).toBe(21);
     const stored = [...full.graph.initializers.values()].filter(({ dtype }) => dtype === 'int4');
-    expect(stored).toHaveLength(made.study.integers!.packed.compute.size);
+    expect(stored).toHaveLength(made.calibrated.integers!.packed.compute.size);
   });
 
   it('reads rounded weights back, and leaves none of them twice on disk', async () => {

@@ -1,8 +1,10 @@
 export type { ComponentDecision } from './components/component.js';
+export { type DecisionRecord, PLAN, parseDecisionRecord } from './decision-record.js';
+export { estimateOptimization, type OptimizationEstimate } from './estimate-optimization.js';
 export type { LayerDecision, LayerMeasurement } from './layers/decision.js';
 export { type LayerScales, layerScales } from './layers/layer-scales.js';
 export type { MeasuredPoint, OperatingPoints } from './operating-points/explore.js';
-export type { OperatingPoint, OperatingTarget } from './operating-points/point.js';
+export type { OperatingPoint, OperatingTarget } from './operating-points/operating-point.js';
 export { type OptimizeRequest, optimize, type SourceOrigin } from './optimize.js';
 export type {
   MeasuredCandidate,
@@ -12,8 +14,6 @@ export type {
 } from './optimize-summary.js';
 export { OPTION_GROUPS, type OptionGroup } from './options/option-definition.js';
 export { type OptionLine, type OptionValue, optionLines } from './options/option-lines.js';
-export { type BundlePlan, PLAN, parsePlan } from './plan-file.js';
-export { type OptimizationPlan, planOptimization } from './plan-optimization.js';
 export type { GivenConditioning } from './prepare/given-conditioning.js';
 export { modelFingerprint } from './prepare/source-watch.js';
 export { type OpenRecipe, type OptimizeOptions, parseRecipe, type Recipe } from './recipe.js';

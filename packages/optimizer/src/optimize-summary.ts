@@ -5,12 +5,12 @@ import {
   type ScheduleKind,
   type Verification,
 } from '@cachequant/pipeline/internals';
-import type { Choice } from './candidates/choose.js';
+import type { CalibratedModel } from './calibrated-model.js';
+import type { Choice } from './candidates/choose-variant.js';
 import type { ComponentDecision } from './components/component.js';
 import type { FloatGraphs, FloatVariant } from './graphs/float-variants.js';
 import type { LayerDecision } from './layers/decision.js';
 import type { OperatingPoints } from './operating-points/explore.js';
-import type { Study } from './study.js';
 import type { VerifiedPicture } from './verify/verify.js';
 
 /** A finished optimization: the bundle's manifest, what was measured, and what led there. */
@@ -46,7 +46,7 @@ export interface MeasuredCandidate {
   readonly correction: CacheCorrectionKind;
   /** `forecast`: cached calls compute the conditional half alone. */
   readonly guidance: 'computed' | 'forecast';
-  readonly refreshSteps: readonly number[];
+  readonly refreshCalls: readonly number[];
   /** In decibels, one for each calibration image. */
   readonly psnr: readonly number[];
   readonly chosen: boolean;
@@ -70,7 +70,7 @@ export interface MeasuredLayers {
   readonly qualityFloor: number;
 }
 
-/** What only the end of an optimization knows; the rest of a summary is in the study and the choice. */
+/** What only the end of an optimization knows; the rest of a summary is in the calibrated model and the choice. */
 interface Finished
   extends Pick<
     OptimizeSummary,
@@ -80,7 +80,7 @@ interface Finished
 }
 
 /** The plain result of an optimization, without its graphs and observations. */
-export function summaryOf(study: Study, choice: Choice, finished: Finished): OptimizeSummary {
+export function summaryOf(calibrated: CalibratedModel, choice: Choice, finished: Finished): OptimizeSummary {
   return {
     ...finished,
     floatGraphs: {
@@ -91,7 +91,7 @@ export function summaryOf(study: Study, choice: Choice, finished: Finished): Opt
       schedule: candidate.schedule,
       correction: candidate.correction,
       guidance: candidate.variant.cached?.guidance === 'forecast' ? 'forecast' : 'computed',
-      refreshSteps: candidate.refreshSteps,
+      refreshCalls: candidate.refreshCalls,
       psnr: candidate.psnr,
       chosen: candidate === choice.chosen,
     })),
@@ -100,13 +100,13 @@ export function summaryOf(study: Study, choice: Choice, finished: Finished): Opt
       psnr: choice.quantization.psnr,
       kept: choice.quantizationKept,
     },
-    layers: layersOf(study),
-    textEncoderMs: study.lab.textEncoderMs,
-    distances: mergedMoments(study.features).distanceTable(),
+    layers: layersOf(calibrated),
+    textEncoderMs: calibrated.context.textEncoderMs,
+    distances: mergedMoments(calibrated.features).distanceTable(),
   };
 }
 
-function layersOf({ decisions, lab, layerChoice, plan }: Study): MeasuredLayers | undefined {
+function layersOf({ decisions, context, layerChoice, plan }: CalibratedModel): MeasuredLayers | undefined {
   const networkDb = (layerChoice ?? plan?.layerChoice)?.networkDb;
-  return networkDb && { decisions, networkDb, qualityFloor: lab.recipe.qualityFloor };
+  return networkDb && { decisions, networkDb, qualityFloor: context.recipe.qualityFloor };
 }

@@ -5,10 +5,10 @@ import { memoryStorage } from '@cachequant/tensor/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OptimizedModel, optimizedModel, SMALL_RUN } from './__fixtures__/optimized-model.js';
 import { rawLabels } from './__fixtures__/raw-labels.js';
+import { FLOAT_FULL } from './calibrated-model.js';
 import { layersReadingCache } from './graphs/corrected-layers.js';
 import { planLayers } from './layers/layer-plan.js';
 import { optimize } from './optimize.js';
-import { FLOAT_FULL } from './study.js';
 import { measureCoverage } from './verify/coverage.js';
 
 const CALLS = [0, 1, 2, 3, 4, 5];
@@ -23,10 +23,10 @@ describe('optimize', () => {
   it('plans K = ceil(steps / interval) refreshes over the calls of PLMS, one more than the steps', () => {
     const { manifest, verification } = made.summary;
     expect(manifest.sampler).toEqual({ name: 'PNDMScheduler', steps: 5, calls: 6 });
-    expect(manifest.schedule.refreshSteps).toHaveLength(3);
+    expect(manifest.schedule.refreshCalls).toHaveLength(3);
     expect(verification.cacheHits).toEqual({ full: 3, cached: 3 });
     expect(verification.times.optimized.calls.map(({ kind }) => kind)).toEqual(
-      CALLS.map((call) => (manifest.schedule.refreshSteps.includes(call) ? 'full' : 'cached')),
+      CALLS.map((call) => (manifest.schedule.refreshCalls.includes(call) ? 'full' : 'cached')),
     );
   });
 
@@ -237,15 +237,17 @@ describe('measureCoverage', () => {
   });
 
   it('reports the layers that were planned and did not run as integers', async () => {
-    const { study } = made;
-    const coverage = await measureCoverage(study, { full: FLOAT_FULL });
-    expect(coverage.missed).toEqual([...study.integers!.packed.compute.keys()]);
+    const { calibrated } = made;
+    const coverage = await measureCoverage(calibrated, { full: FLOAT_FULL });
+    expect(coverage.missed).toEqual([...calibrated.integers!.packed.compute.keys()]);
     expect(coverage.integerShare).toBe(0);
   });
 
   it('does not take a layer for another whose name ends alike', async () => {
-    const { study, choice } = made;
-    const layer = study.graphs.full.layers.find(({ id }) => study.integers!.packed.compute.has(id))!;
+    const { calibrated, choice } = made;
+    const layer = calibrated.graphs.full.layers.find(({ id }) =>
+      calibrated.integers!.packed.compute.has(id),
+    )!;
     const rename = (node: ProfiledNode) =>
       node.name.startsWith(layer.node.name) ? { ...node, name: `/other${node.name}` } : node;
     const runtime = {
@@ -262,17 +264,17 @@ describe('measureCoverage', () => {
         };
       },
     };
-    const renamed = { ...study, lab: { ...study.lab, runtime } };
+    const renamed = { ...calibrated, context: { ...calibrated.context, runtime } };
     expect((await measureCoverage(renamed, choice.variant)).missed).toEqual([layer.id]);
   });
 });
 
 describe('planLayers', () => {
-  const decisions = (keepFloat: readonly string[] = []) => planLayers(made.study.graphs, keepFloat);
+  const decisions = (keepFloat: readonly string[] = []) => planLayers(made.calibrated.graphs, keepFloat);
 
   it('keeps the first and the last layer in float, and what has too few rows to gain', () => {
     const planned = decisions();
-    const { model, layers } = made.study.graphs.full;
+    const { model, layers } = made.calibrated.graphs.full;
     const first = layers.find(({ input }) => input === 'sample')!;
     const last = layers.find(({ output }) => output === model.graph.outputs[0]!.name)!;
     const edges = planned.filter(({ reason }) => reason === 'first or last layer');
@@ -299,7 +301,7 @@ describe('planLayers', () => {
 
 describe('layersReadingCache', () => {
   it('are the layers between which and the cached tensor there is no other layer', () => {
-    const { cached } = made.study.graphs;
+    const { cached } = made.calibrated.graphs;
     const found = layersReadingCache(cached);
     const before = new Map<string, readonly string[]>();
     for (const { inputs, outputs } of cached.model.graph.nodes)

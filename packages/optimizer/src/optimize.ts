@@ -11,11 +11,13 @@ import {
 import type { Sampler } from '@cachequant/samplers';
 import type { Runtime, Storage } from '@cachequant/tensor';
 import { finishUnlessAborted, writeFile } from '@cachequant/tensor';
+import { type CalibratedModel, calibrateModel } from './calibrated-model.js';
 import { planSchedule } from './candidates/candidate.js';
-import { type Choice, chooseVariant } from './candidates/choose.js';
-import { floatStudy, studyAt } from './candidates/study-views.js';
+import { type Choice, chooseVariant } from './candidates/choose-variant.js';
+import { atInterval, inFloat } from './candidates/model-variants.js';
 import { componentFolder } from './components/component.js';
 import { optimizeComponents } from './components/optimize-components.js';
+import { type DecisionRecord, PLAN } from './decision-record.js';
 import { chooseFloatVariants, type FloatGraphs, makeFloatVariants } from './graphs/float-variants.js';
 import {
   exploreOperatingPoints,
@@ -23,21 +25,19 @@ import {
   openPoint,
   targetOf,
 } from './operating-points/explore.js';
-import type { OperatingTarget } from './operating-points/point.js';
+import type { OperatingTarget } from './operating-points/operating-point.js';
 import { type OptimizeSummary, summaryOf } from './optimize-summary.js';
-import { type BundlePlan, PLAN } from './plan-file.js';
 import type { GivenConditioning } from './prepare/given-conditioning.js';
-import { type OpenLaboratory, openLaboratory } from './prepare/open-laboratory.js';
+import { type OpenCalibrationContext, openCalibrationContext } from './prepare/open-calibration-context.js';
 import type { OptimizeOptions } from './recipe.js';
-import { type Study, studyDenoiser } from './study.js';
-import { measureOffCalibration } from './verify/off-calibration.js';
+import { measureOffCalibration } from './verify/measure-off-calibration.js';
 import { verificationWarnings } from './verify/verification-warnings.js';
 import { verify } from './verify/verify.js';
 import { ownWork } from './work/own-work.js';
 import type { StageObserver } from './work/stage-runner.js';
 import { bundleCard, CARD, licenseOf } from './write/bundle-card.js';
 import { requireBundlePlace, startBundle } from './write/bundle-place.js';
-import { describeGraphs, describePlan, describeRecipe } from './write/describe-bundle.js';
+import { describeDecisions, describeGraphs, describeRecipe } from './write/describe-bundle.js';
 import {
   bytesUnder,
   copyComponents,
@@ -67,10 +67,10 @@ export interface OptimizeRequest extends StageObserver {
   /** For a denoiser whose folder has no text encoder. */
   readonly conditioning?: GivenConditioning;
   /**
-   * Of an earlier bundle of the same model, as `parsePlan` reads it: its options hold and its decisions stand in for
+   * Of an earlier bundle of the same model, as `parseDecisionRecord` reads it: its options hold and its decisions stand in for
    * measurements, so that everything under denoiser/ comes out the same.
    */
-  readonly plan?: BundlePlan;
+  readonly plan?: DecisionRecord;
   /** For the manifest: a name for the source, and the version of the program. */
   readonly sourceName?: string;
   readonly createdBy?: string;
@@ -85,9 +85,9 @@ export interface OptimizeRequest extends StageObserver {
 }
 
 /** An optimization with what it was measured on, for comparisons that go on from there. */
-export interface StudiedOptimization {
+export interface OptimizationWithModel {
   readonly summary: OptimizeSummary;
-  readonly study: Study;
+  readonly calibrated: CalibratedModel;
   readonly choice: Choice;
 }
 
@@ -101,15 +101,15 @@ export interface StudiedOptimization {
  * within one network call after the signal
  */
 export async function optimize(request: OptimizeRequest): Promise<OptimizeSummary> {
-  return (await optimizeStudied(request)).summary;
+  return (await optimizeKeepingModel(request)).summary;
 }
 
-/** {@link optimize}, with the study that it was made from. */
-export async function optimizeStudied(request: OptimizeRequest): Promise<StudiedOptimization> {
+/** {@link optimize}, with the calibrated model that it was made from. */
+export async function optimizeKeepingModel(request: OptimizeRequest): Promise<OptimizationWithModel> {
   // A plan has chosen its point; options that ask for another contradict it.
   const target = request.plan ? undefined : targetOf(request.options);
   if (target) return optimizeTowards(target, request);
-  const opened = await openLaboratory(request);
+  const opened = await openCalibrationContext(request);
   try {
     return await optimizeIn(opened, request);
   } finally {
@@ -117,11 +117,11 @@ export async function optimizeStudied(request: OptimizeRequest): Promise<Studied
   }
 }
 
-/** Several laboratories work side by side in the folder, which is this run's alone all the while. */
+/** Several contexts work side by side in the folder, which is this run's alone meanwhile. */
 async function optimizeTowards(
   target: OperatingTarget,
   request: OptimizeRequest,
-): Promise<StudiedOptimization> {
+): Promise<OptimizationWithModel> {
   const lock = await request.work.lock('points');
   try {
     const own = { ...request, work: await ownWork(request.work) };
@@ -132,15 +132,21 @@ async function optimizeTowards(
 }
 
 /** Makes the bundle of the point that was chosen, with what was measured to choose it. */
-async function optimizeFor(points: OperatingPoints, request: OptimizeRequest): Promise<StudiedOptimization> {
+async function optimizeFor(
+  points: OperatingPoints,
+  request: OptimizeRequest,
+): Promise<OptimizationWithModel> {
   const { chosen, original } = points;
   const opened = await openPoint(request, chosen.setting);
   try {
-    const { steps, name } = opened.lab.sampler;
+    const { steps, name } = opened.context.sampler;
     const samplesAlike = steps === original.steps && name === original.name;
     return await optimizeIn(opened, request, {
-      view: (study) =>
-        studyAt(chosen.bits === 'none' && study.integers ? floatStudy(study) : study, chosen.interval),
+      changes: (calibrated) =>
+        atInterval(
+          chosen.bits === 'none' && calibrated.integers ? inFloat(calibrated) : calibrated,
+          chosen.interval,
+        ),
       original: samplesAlike ? undefined : original,
       operatingPoints: points,
     });
@@ -149,24 +155,24 @@ async function optimizeFor(points: OperatingPoints, request: OptimizeRequest): P
   }
 }
 
-/** How the bundle differs from what the laboratory's recipe says, when an operating point was chosen. */
+/** How the bundle differs from what the calibration context's recipe says, when an operating point was chosen. */
 export interface ChosenOperation {
-  readonly view: (study: Study) => Study;
+  readonly changes: (calibrated: CalibratedModel) => CalibratedModel;
   /** The sampler that the original is verified with; left out: that of the bundle. */
   readonly original: Sampler | undefined;
   readonly operatingPoints: OperatingPoints;
 }
 
 /**
- * `optimize` in a laboratory that is open already, and stays so: for comparisons that go on from the study it gives.
- * @param request what the laboratory was opened with, and where the bundle goes
+ * `optimize` in a calibration context that is open already, and stays so: for comparisons that go on from the calibrated model it gives.
+ * @param request what the calibration context was opened with, and where the bundle goes
  * @throws CacheQuantError `storage` while another run makes a bundle there
  */
 export async function optimizeIn(
-  opened: OpenLaboratory,
+  opened: OpenCalibrationContext,
   request: OptimizeRequest,
   operation?: ChosenOperation,
-): Promise<StudiedOptimization> {
+): Promise<OptimizationWithModel> {
   const lock = await request.out.lock(BUNDLE_LOCK);
   try {
     return await optimizeLocked(opened, request, operation);
@@ -179,34 +185,38 @@ export async function optimizeIn(
 const BUNDLE_LOCK = 'bundle';
 
 async function optimizeLocked(
-  opened: OpenLaboratory,
+  opened: OpenCalibrationContext,
   request: OptimizeRequest,
   operation: ChosenOperation | undefined,
-): Promise<StudiedOptimization> {
+): Promise<OptimizationWithModel> {
   await requireBundlePlace(request.out);
   const { runner, prepared, inputDims, plan } = opened;
-  const whole = await studyDenoiser(opened.lab, runner, { inputDims, model: prepared.model, plan });
-  const study = operation ? operation.view(whole) : whole;
-  const { lab } = study;
+  const whole = await calibrateModel(opened.context, runner, { inputDims, model: prepared.model, plan });
+  const calibrated = operation ? operation.changes(whole) : whole;
+  const { context } = calibrated;
   const operatingPoints = operation?.operatingPoints;
-  const choice = await chooseVariant(study);
-  const floatGraphs = await chooseFloatVariants(study, choice, await makeFloatVariants(study, choice));
-  const components = await optimizeComponents(lab, runner, prepared.folder, study.latents);
-  const { verification, pictures } = await runner.stage({ kind: 'verify', view: study.view }, () =>
-    verify(study, prepared.folder, choice.variant, {
+  const choice = await chooseVariant(calibrated);
+  const floatGraphs = await chooseFloatVariants(
+    calibrated,
+    choice,
+    await makeFloatVariants(calibrated, choice),
+  );
+  const components = await optimizeComponents(context, runner, prepared.folder, calibrated.latents);
+  const { verification, pictures } = await runner.stage({ kind: 'verify', changes: calibrated.changes }, () =>
+    verify(calibrated, prepared.folder, choice.variant, {
       plain: choice.plain,
       components,
       original: operation?.original,
     }),
   );
   const offCalibration =
-    lab.recipe.offCalibrationImages === 0
+    context.recipe.offCalibrationImages === 0
       ? []
-      : await runner.stage({ kind: 'off-calibration', view: study.view }, () =>
-          measureOffCalibration(study, prepared.folder, choice.variant),
+      : await runner.stage({ kind: 'off-calibration', changes: calibrated.changes }, () =>
+          measureOffCalibration(calibrated, prepared.folder, choice.variant),
         );
   const manifest = await runner.unsaved({ kind: 'bundle' }, () =>
-    writeBundle(request, opened, study, choice, {
+    writeBundle(request, opened, calibrated, choice, {
       verification,
       offCalibration,
       components,
@@ -216,10 +226,10 @@ async function optimizeLocked(
   );
   const warnings = [
     ...opened.warnings,
-    ...verificationWarnings(verification, lab.recipe, choice.chosen.psnr),
+    ...verificationWarnings(verification, context.recipe, choice.chosen.psnr),
   ];
   for (const warning of warnings.slice(opened.warnings.length)) request.onWarning?.(warning);
-  const summary = summaryOf(study, choice, {
+  const summary = summaryOf(calibrated, choice, {
     manifest,
     verification,
     pictures,
@@ -228,7 +238,7 @@ async function optimizeLocked(
     warnings,
     operatingPoints,
   });
-  return { summary, study, choice };
+  return { summary, calibrated, choice };
 }
 
 interface Measured extends Pick<OptimizeSummary, 'verification' | 'components' | 'operatingPoints'> {
@@ -238,8 +248,8 @@ interface Measured extends Pick<OptimizeSummary, 'verification' | 'components' |
 
 async function writeBundle(
   request: OptimizeRequest,
-  { lab, prepared, watch, sourceFingerprint, conditioningFingerprint }: OpenLaboratory,
-  study: Study,
+  { context, prepared, watch, sourceFingerprint, conditioningFingerprint }: OpenCalibrationContext,
+  calibrated: CalibratedModel,
   choice: Choice,
   { verification, offCalibration, components, floatGraphs, operatingPoints }: Measured,
 ): Promise<BundleManifest> {
@@ -249,13 +259,13 @@ async function writeBundle(
   const replaced = components.filter(({ form }) => form !== 'as in the source');
   await copyComponents(source, owned, watch.files, {
     signal,
-    work: lab.work,
+    work: context.work,
     replaced: new Map(replaced.map(({ name, form }) => [name, componentFolder(name, form)])),
   });
-  const inputs = await writeDenoiser(lab.work, owned, {
+  const inputs = await writeDenoiser(context.work, owned, {
     full: choice.variant.full,
     cached: choice.variant.cached!.graph,
-    weights: study.integers ? 'int8/weights.bin' : 'float/weights.bin',
+    weights: calibrated.integers ? 'int8/weights.bin' : 'float/weights.bin',
     shardBytes: request.shardBytes,
     variants: floatGraphs.kept.map(({ precision, variant }) => ({
       precision,
@@ -264,18 +274,18 @@ async function writeBundle(
     })),
   });
   const planSource = { fingerprint: sourceFingerprint, conditioning: conditioningFingerprint };
-  const plan = { ...describePlan(study, choice, planSource), components, operatingPoints };
+  const plan = { ...describeDecisions(calibrated, choice, planSource), components, operatingPoints };
   await writeFile(owned, PLAN, `${JSON.stringify(plan, null, 2)}\n`);
-  const features = mergedMoments(study.features);
-  const shrinkageOf = (refreshSteps: readonly number[]) =>
-    finishUnlessAborted(chooseShrinkage(refreshSteps, study.anchors), signal);
+  const features = mergedMoments(calibrated.features);
+  const shrinkageOf = (refreshCalls: readonly number[]) =>
+    finishUnlessAborted(chooseShrinkage(refreshCalls, calibrated.anchors), signal);
   await writePlanningData(owned, {
-    moments: study.integers ? mergedMoments(study.anchors) : features,
+    moments: calibrated.integers ? mergedMoments(calibrated.anchors) : features,
     features,
     distances: features.distanceTable(),
     shrinkage: {
-      schedule: await shrinkageOf(await planSchedule(study, 'uniform', lab.refreshes)),
-      fit: await shrinkageOf(choice.chosen.refreshSteps),
+      schedule: await shrinkageOf(await planSchedule(calibrated, 'uniform', context.refreshes)),
+      fit: await shrinkageOf(choice.chosen.refreshCalls),
     },
   });
   await writeFile(owned, VERIFICATION, `${JSON.stringify(verification, null, 2)}\n`);
@@ -295,12 +305,14 @@ async function writeBundle(
       ...(license !== undefined && { license }),
       ...(adapters && { adapters: [...adapters] }),
     },
-    ...describeGraphs(study, choice, inputs, { floatVariants: floatGraphs.kept, components }),
-    ...describeRecipe(study, choice),
-    preview: fitLatentPreview(study.latents, lab.latentDims, study.references).map((row) => [...row]),
+    ...describeGraphs(calibrated, choice, inputs, { floatVariants: floatGraphs.kept, components }),
+    ...describeRecipe(calibrated, choice),
+    preview: fitLatentPreview(calibrated.latents, context.latentDims, calibrated.references).map((row) => [
+      ...row,
+    ]),
     calibration: {
-      negativePrompt: lab.recipe.negativePrompt,
-      words: wordsOf(lab.calibration.map(({ prompt }) => prompt)),
+      negativePrompt: context.recipe.negativePrompt,
+      words: wordsOf(context.calibration.map(({ prompt }) => prompt)),
     },
     offCalibration: [...offCalibration],
     components: components.map(({ name, form, reason, sourceBytes, bytes }) => ({

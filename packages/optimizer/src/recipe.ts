@@ -91,6 +91,6 @@ function choicesOf({
     where: `option ${other[0]}`,
     expected: other[1][1],
     got: other[1][0],
-    hint: 'Leave out one of the two options.',
+    hint: 'Omit one of the two options.',
   });
 }

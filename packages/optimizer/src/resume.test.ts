@@ -12,7 +12,7 @@ import { SMALL_RUN } from './__fixtures__/optimized-model.js';
 /** The compiled packages in a process of their own; tells the id of every stage as it begins. */
 const PROGRAM = `
   import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
-  import { optimize, parsePlan } from '@cachequant/optimizer';
+  import { optimize, parseDecisionRecord } from '@cachequant/optimizer';
   const [source, folder, options, held, plan] = process.argv.slice(1);
   const runtime = await createNodeRuntime();
   await optimize({
@@ -21,7 +21,7 @@ const PROGRAM = `
     out: nodeStorage(folder + '/out'),
     runtime,
     options: JSON.parse(options),
-    ...(plan && { plan: parsePlan(plan) }),
+    ...(plan && { plan: parseDecisionRecord(plan) }),
     onStage: ({ id }, reused) => {
       console.log(reused ? 'reused' : 'began', id);
       if (id === held) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2000);

@@ -53,7 +53,7 @@ describe('optimize refuses', () => {
     for (const lock of [await work.lock('work'), await out.lock('bundle')]) {
       await expect(optimize(request)).rejects.toMatchObject({
         code: 'storage',
-        message: expect.stringContaining('another run is at work here'),
+        message: expect.stringContaining('another run is using this folder'),
       });
       expect(await out.list()).toEqual([]);
       await lock.release();

@@ -36,10 +36,10 @@ export {
 export type { GenerationDefaults, GenerationRequest, GenerationStep } from './generate/generation-request.js';
 export {
   createGenerator,
-  type GenerationPlan,
   type GenerationResult,
   type Generator,
   type GeneratorOptions,
+  type ResolvedRequest,
 } from './generate/generator.js';
 export { type DenoiserLoader, loadDecoder } from './generate/generator-parts.js';
 export type { GeneratedImage, RunTiming } from './generate/run-images.js';

@@ -3,6 +3,7 @@
 export { loadArtifact, saveArtifact } from './bundle/artifact.js';
 export { createBundleGenerator, variantOf } from './bundle/bundle-generator.js';
 export { possibleSampler } from './bundle/calibrated-sampler.js';
+export { earlierNames } from './bundle/earlier-names.js';
 export { hashFile, hashText } from './bundle/fingerprint.js';
 export {
   type BundleManifest,

@@ -20,7 +20,7 @@ type Shapes = ReadonlyMap<string, TensorFacts>;
  *
  * Integer convolutions are fastest without a bias (see `integerConvolutions`). The graph computes the same; where
  * such a layer stays in float after all, ONNX Runtime puts the bias back when it loads the graph.
- * @param shapes static, at the batch the model is used with; those of the result have to be inferred anew
+ * @param shapes static, at the batch the model is used with; those of the result have to be inferred again
  * @param applies says of a convolution whether it may become an integer one; all may when left out
  * @returns a new model; the one given is not changed
  */

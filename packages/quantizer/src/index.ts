@@ -1,9 +1,18 @@
 export { type ActivationGrid, chooseActivationGrid } from './activation-range.js';
 export { type ActivationGridTable, ActivationStatistics } from './activation-statistics.js';
 export { detachBiases } from './detach-biases.js';
+export { type ExcludeReason, excludeReason } from './exclude-reason.js';
 export { toFloatGraph } from './float-graph.js';
-export { type FloatReason, floatReason } from './float-reason.js';
-export { GridRows } from './grid-rows.js';
+export { type LayerPatches, layerPatches } from './gptq/layer-patches.js';
+export { type MomentSite, momentsGraph, momentsOutput } from './gptq/moments-graph.js';
+export {
+  addProducts,
+  emptySecondMoments,
+  type InputBlock,
+  inputBlocks,
+  type SecondMoments,
+  secondMomentBytes,
+} from './gptq/second-moments.js';
 export { activationSites, toIntegerGraph } from './integer-graph.js';
 export type { IntegerGraphPlan, OutputCorrection } from './integer-graph-plan.js';
 export { integerKernels } from './integer-kernels.js';
@@ -17,16 +26,7 @@ export {
   type Rounding,
   type WeightSink,
 } from './packed-weight.js';
-export { type LayerPatches, layerPatches } from './second-order/layer-patches.js';
-export { type MomentSite, momentsGraph, momentsOutput } from './second-order/moments-graph.js';
-export {
-  addProducts,
-  emptySecondMoments,
-  type InputBlock,
-  inputBlocks,
-  type SecondMoments,
-  secondMomentBytes,
-} from './second-order/second-moments.js';
+export { GridRows } from './scales-per-call.js';
 export { shareZeroPoints } from './shared-zero-point.js';
 export { storeEmbeddings } from './stored-embedding.js';
 export type { IntegerTarget, KernelScales } from './targets/integer-target.js';

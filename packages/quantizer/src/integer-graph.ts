@@ -8,9 +8,9 @@ import {
   topologicalSort,
 } from '@cachequant/onnx';
 import { CacheQuantError } from '@cachequant/tensor';
-import { GridRows } from './grid-rows.js';
 import type { IntegerGraphPlan } from './integer-graph-plan.js';
 import { findLayers, type Layer } from './layers.js';
+import { GridRows } from './scales-per-call.js';
 import { shareZeroPoints } from './shared-zero-point.js';
 import { storeAsIntegers } from './stored-weight.js';
 import type { IntegerTarget } from './targets/integer-target.js';

@@ -25,7 +25,7 @@ export function outerTensors(graph: OnnxGraph, shapes: Shapes): OuterTensors {
   return tensors;
 }
 
-/** A graph is asked about layer by layer; its shapes are inferred anew when it changes. */
+/** A graph is asked about layer by layer; its shapes are inferred again when it changes. */
 const found = new WeakMap<Shapes, { readonly graph: OnnxGraph; readonly tensors: OuterTensors }>();
 
 function findOuterTensors(graph: OnnxGraph, shapes: Shapes): OuterTensors {

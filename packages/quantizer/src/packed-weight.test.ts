@@ -3,9 +3,9 @@ import { stoppedAfter } from '@cachequant/tensor/testing';
 import { expect, test } from 'vitest';
 import { buildModel, normal } from './__fixtures__/models.js';
 import { correlatedRows, momentsOf } from './__fixtures__/moments.js';
+import { inputBlocks } from './gptq/second-moments.js';
 import { findLayers } from './layers.js';
 import { packWeight } from './packed-weight.js';
-import { inputBlocks } from './second-order/second-moments.js';
 
 const [INPUTS, OUTPUTS] = [24, 40];
 

@@ -1,8 +1,8 @@
 import { readWeight, type Weight, type WeightData, weightOf } from '@cachequant/onnx';
 import { finishUnlessAborted, packInt4, type TwoFold, tensor } from '@cachequant/tensor';
+import { quantizeWithGptq } from './gptq/gptq-weight.js';
+import type { SecondMoments } from './gptq/second-moments.js';
 import type { Layer } from './layers.js';
-import type { SecondMoments } from './second-order/second-moments.js';
-import { quantizeSecondOrder } from './second-order/second-order-weight.js';
 import { type QuantizedWeight, quantizeWeightInPieces, type WeightBits } from './weight-quantization.js';
 
 /** A layer's parameters as the integer graphs use them. */
@@ -51,7 +51,7 @@ export async function packWeight(
   const rows = layer.inputsFirst ? transpose(source, layer.inputs, layer.outputChannels) : source;
   const { outputChannels } = layer;
   const rounded =
-    moments && (await finishUnlessAborted(quantizeSecondOrder(rows, outputChannels, bits, moments), signal));
+    moments && (await finishUnlessAborted(quantizeWithGptq(rows, outputChannels, bits, moments), signal));
   const quantized =
     rounded ?? (await finishUnlessAborted(quantizeWeightInPieces(rows, outputChannels, bits), signal));
   const weight = layOut(layer, quantized, purpose, bits === 4 ? 'int4' : 'int8');

@@ -69,7 +69,7 @@ describe('renderReport', () => {
 
   it('tells candidates of one name apart, by refreshes or by a number', () => {
     const [first, second] = sample.candidates;
-    const candidates = [first!, { ...first!, refreshSteps: [0, 9] }, second!, { ...second!, psnr: 20 }];
+    const candidates = [first!, { ...first!, refreshCalls: [0, 9] }, second!, { ...second!, psnr: 20 }];
     const rows = elementsIn(byId('schedule', elementsOf(renderReport({ ...sample, candidates }))));
     const named = rows
       .filter((element) => attribute(element, 'data-label') === 'Correction')
@@ -125,10 +125,10 @@ describe('renderReport', () => {
     expect(outlines).toHaveLength(2);
     for (const outline of outlines) {
       const rects = outline.childNodes as (typeof elements)[number][];
-      expect(rects).toHaveLength(sample.refreshSteps.length);
+      expect(rects).toHaveLength(sample.refreshCalls.length);
       const sides = rects.map((rect) => Number(attribute(rect, 'width')));
-      const lengths = sample.refreshSteps.map(
-        (start, group) => (sample.refreshSteps[group + 1] ?? 51) - start,
+      const lengths = sample.refreshCalls.map(
+        (start, group) => (sample.refreshCalls[group + 1] ?? 51) - start,
       );
       for (const [group, side] of sides.entries())
         expect(side / sides[0]!).toBeCloseTo(lengths[group]! / lengths[0]!, 2);
@@ -141,7 +141,7 @@ describe('renderReport', () => {
   it('labels each call at most once on the axis of a short run', () => {
     const corrected = [0, 0.01, 0.02, 0.03];
     const errorPerCall = { corrected, uncorrected: [] };
-    const short = byId('error', elementsOf(renderReport({ ...sample, refreshSteps: [0, 2], errorPerCall })));
+    const short = byId('error', elementsOf(renderReport({ ...sample, refreshCalls: [0, 2], errorPerCall })));
     const wide = inClass(elementsIn(short), 'wide')[0]!;
     const groups = elementsIn(wide).filter(({ tagName }) => tagName === 'g');
     const axes = groups.map(({ childNodes }) =>
@@ -163,8 +163,8 @@ describe('renderReport', () => {
       window: 40,
       distance: Float64Array.from({ length: calls * 40 }, (_, at) => at % 97),
     };
-    const refreshSteps = Array.from({ length: 50 }, (_, group) => group * 20);
-    expect(renderReport({ ...sample, distances, refreshSteps }).length).toBeLessThan(1e6);
+    const refreshCalls = Array.from({ length: 50 }, (_, group) => group * 20);
+    expect(renderReport({ ...sample, distances, refreshCalls }).length).toBeLessThan(1e6);
   });
 });
 
@@ -214,7 +214,7 @@ describe('renderReport with parts missing', () => {
       /not kept/,
     ],
     ['no candidates', { candidates: [] }, 'schedule', /10 computed everything/],
-    ['no schedule', { refreshSteps: [], cacheHits: { full: 0, cached: 0 } }, 'schedule', /Of 0 calls/],
+    ['no schedule', { refreshCalls: [], cacheHits: { full: 0, cached: 0 } }, 'schedule', /Of 0 calls/],
     ['no errors', { errorPerCall: empty }, 'error', /not measured/],
     [
       'no operators',

@@ -43,7 +43,7 @@ export interface StageTimes {
 export interface ReportCandidate {
   readonly schedule: string;
   readonly correction: string;
-  readonly refreshSteps: readonly number[];
+  readonly refreshCalls: readonly number[];
   /** Mean over the calibration images, in decibels. */
   readonly psnr: number;
   readonly chosen: boolean;
@@ -80,11 +80,11 @@ export interface ReportData {
   readonly sourceDenoiserBytes: number;
   /** Summed L1 distance between the cached tensor of call i and of call i − k: [calls, window (k)] row-major. */
   readonly distances: { readonly calls: number; readonly window: number; readonly distance: Float64Array };
-  readonly refreshSteps: readonly number[];
+  readonly refreshCalls: readonly number[];
   readonly candidates: readonly ReportCandidate[];
   /** Relative L2 error of the latents after each call against the float trajectory, mean over seeds, [calls]. */
   readonly errorPerCall: { readonly corrected: readonly number[]; readonly uncorrected: readonly number[] };
-  /** Calls per image that were computed anew, and from cached features. */
+  /** Calls per image that were computed in full, and from cached features. */
   readonly cacheHits: { readonly full: number; readonly cached: number };
   readonly coverage: {
     /** Share of the multiply-adds of convolutions and linear layers that ran in integer kernels, by the runtime's profile; left out without one. */

@@ -146,7 +146,7 @@ test('a lock ends with the process that holds it, also when that is killed and i
   expect(printed.toString()).toBe('true\n');
   await expect(storage.lock('work')).rejects.toMatchObject({
     code: 'storage',
-    message: expect.stringContaining('another run is at work here'),
+    message: expect.stringContaining('another run is using this folder'),
   });
   child.kill('SIGKILL');
   await once(child, 'exit');

@@ -5,7 +5,7 @@ import type { Backend } from './protocol.js';
 /** Where the networks run; `auto` takes WebGPU where it works. */
 export type Device = 'wasm' | 'webgpu' | 'auto';
 
-interface Wishes {
+interface BackendOptions {
   readonly device?: Device;
   readonly threads?: number;
   readonly allowFallback?: boolean;
@@ -16,7 +16,7 @@ interface Wishes {
 const MOST_THREADS = 4;
 
 /** @throws CacheQuantError `unsupported` when WebGPU was asked for, is not there, and no fallback is allowed */
-export async function chooseBackend({ device = 'auto', ...wishes }: Wishes): Promise<Backend> {
+export async function chooseBackend({ device = 'auto', ...wishes }: BackendOptions): Promise<Backend> {
   if (device === 'wasm') return 'wasm';
   const adapter = await describeAdapter();
   if (device === 'auto') return adapter !== undefined && !adapter.software ? 'webgpu' : 'wasm';
@@ -30,7 +30,7 @@ export async function chooseBackend({ device = 'auto', ...wishes }: Wishes): Pro
 }
 
 /** @throws CacheQuantError `invalid-argument`; `unsupported` for threads on a page that is not isolated */
-export function chooseThreads(wishes: Wishes): number {
+export function chooseThreads(wishes: BackendOptions): number {
   const { threads } = wishes;
   const isolated = globalThis.crossOriginIsolated === true;
   if (threads === undefined) {
@@ -54,7 +54,7 @@ export function chooseThreads(wishes: Wishes): number {
 
 /** Nothing is replaced in silence: without leave it is an error, with leave a warning. */
 function fallBack(
-  { allowFallback = false, onWarning }: Wishes,
+  { allowFallback = false, onWarning }: BackendOptions,
   summary: string,
   instead: string,
   details: { where: string; expected: string; got: string },

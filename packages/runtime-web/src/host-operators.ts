@@ -24,7 +24,7 @@ export function describeOperators(operators: HostOperators): string {
 
 /** For a model that WebGPU would run in part, or not at all. */
 export function notOnWebGpu(label: string, operators: HostOperators): CacheQuantError {
-  return new CacheQuantError('unsupported', 'WebGPU has not all operators of the model', {
+  return new CacheQuantError('unsupported', 'WebGPU lacks operators of the model', {
     where: label,
     expected: 'a model whose layers all run on the graphics processor',
     got: `${describeOperators(operators)} on the processor`,

@@ -56,7 +56,7 @@ function checkTimesteps({ name, timesteps, trainSteps, steps }: Method): void {
   throw new CacheQuantError('invalid-argument', `${steps} steps lead to timestep ${outside}`, {
     where: name,
     expected: `timesteps from 0 to ${trainSteps - 1}`,
-    hint: 'Take fewer steps, a smaller steps_offset, or another timestep_spacing',
+    hint: 'Use fewer steps, a smaller steps_offset, or another timestep_spacing',
   });
 }
 

@@ -16,7 +16,7 @@ export function firstCall({ name, steps, callOfStep = (step) => step }: Method, 
   throw new CacheQuantError('invalid-argument', `strength ${strength} leaves none of ${steps} steps`, {
     where: name,
     expected: `a strength of at least ${1 / steps}`,
-    hint: 'Take a greater strength, or more steps',
+    hint: 'Use a greater strength, or more steps',
   });
 }
 

@@ -4,7 +4,11 @@ export function requireInteger(where: string, value: number, minimum: number, ma
   if (Number.isInteger(value) && value >= minimum && value <= maximum) return;
   const expected =
     maximum === Infinity ? `an integer from ${minimum} on` : `an integer in [${minimum}, ${maximum}]`;
-  throw new CacheQuantError('invalid-argument', 'is out of range', { where, expected, got: String(value) });
+  throw new CacheQuantError('invalid-argument', 'the value is out of range', {
+    where,
+    expected,
+    got: String(value),
+  });
 }
 
 /** 400 MB of float64. */
@@ -23,7 +27,7 @@ export function requireModestTable(where: string, rows: number, columns: number,
 
 export function requireDuration(where: string, value: number): void {
   if (Number.isFinite(value) && value > 0) return;
-  throw new CacheQuantError('invalid-argument', 'is not a duration', {
+  throw new CacheQuantError('invalid-argument', 'the value is not a duration', {
     where,
     expected: 'a positive number of milliseconds',
     got: String(value),

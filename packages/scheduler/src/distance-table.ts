@@ -73,7 +73,7 @@ const DIFFERENCES_A_PIECE = 1_000_000;
 export function weightDistances(distances: DistanceTable, weights: ArrayLike<number>): DistanceTable {
   const { calls, window } = checkedDistances(distances);
   if (weights.length !== calls) {
-    throw new CacheQuantError('shape', 'has the wrong length', {
+    throw new CacheQuantError('shape', 'the array has the wrong length', {
       where: 'weights',
       expected: `${calls} weights, one per call`,
       got: String(weights.length),
@@ -89,7 +89,7 @@ export function checkedDistances(table: DistanceTable): DistanceTable {
   requireInteger('distances.calls', calls, 1);
   requireInteger('distances.window', window, 1, calls);
   if (distance.length !== calls * window) {
-    throw new CacheQuantError('shape', 'has the wrong length', {
+    throw new CacheQuantError('shape', 'the array has the wrong length', {
       where: 'distances.distance',
       expected: `calls × window = ${calls * window} values`,
       got: String(distance.length),
@@ -117,7 +117,7 @@ function requireEqualLengths(features: readonly ArrayLike<number>[]): void {
   const length = features[0]!.length;
   const odd = features.findIndex((row) => row.length !== length);
   if (odd < 0) return;
-  throw new CacheQuantError('shape', 'differs in length from the features of call 0', {
+  throw new CacheQuantError('shape', 'the features of a call differ in length from those of call 0', {
     where: `features[${odd}]`,
     expected: `${length} values`,
     got: String(features[odd]!.length),

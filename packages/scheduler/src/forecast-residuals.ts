@@ -35,7 +35,7 @@ export function tabulatedResiduals(table: ForecastResidualTable): ForecastResidu
   requireInteger('residuals.window', window, 1, calls);
   const expected = calls * window * (window + 1);
   if (residual.length !== expected) {
-    throw new CacheQuantError('shape', 'has the wrong length', {
+    throw new CacheQuantError('shape', 'the array has the wrong length', {
       where: 'residuals.residual',
       expected: `calls × window × (window + 1) = ${expected} values`,
       got: String(residual.length),
@@ -54,23 +54,23 @@ export function tabulatedResiduals(table: ForecastResidualTable): ForecastResidu
 /**
  * The cost of a given schedule: the sum of the residuals of all calls that are no refresh.
  *
- * @param refreshSteps ascending call indices, the first is 0
+ * @param refreshCalls ascending call indices, the first is 0
  * @throws CacheQuantError `invalid-argument` when it is not a schedule, or has a group longer than the window
  */
-export function forecastScheduleCost(residuals: ForecastResiduals, refreshSteps: readonly number[]): number {
-  checkedSchedule(refreshSteps, residuals.calls);
+export function forecastScheduleCost(residuals: ForecastResiduals, refreshCalls: readonly number[]): number {
+  checkedSchedule(refreshCalls, residuals.calls);
   let sum = 0;
-  for (const [at, current] of refreshSteps.entries()) {
-    const next = refreshSteps[at + 1] ?? residuals.calls;
+  for (const [at, current] of refreshCalls.entries()) {
+    const next = refreshCalls[at + 1] ?? residuals.calls;
     if (next - current > residuals.window) {
       throw new CacheQuantError('invalid-argument', 'the residuals do not reach as far as this group', {
-        where: `refreshSteps[${at}]`,
+        where: `refreshCalls[${at}]`,
         expected: `at most ${residuals.window} calls until the next refresh`,
         got: String(next - current),
       });
     }
     for (let call = current + 1; call < next; call++) {
-      sum += checkedResidual(residuals, refreshSteps[at - 1] ?? -1, current, call);
+      sum += checkedResidual(residuals, refreshCalls[at - 1] ?? -1, current, call);
     }
   }
   return sum;

@@ -31,19 +31,19 @@ export function groupCosts(distances: DistanceTable): GroupCosts {
 /**
  * The cost of a given schedule: the sum of the distances of every call to the last refresh before it.
  *
- * @param refreshSteps ascending call indices, the first is 0
+ * @param refreshCalls ascending call indices, the first is 0
  * @throws CacheQuantError `invalid-argument` when it is not a schedule, or when a group is longer than the
  * window of the table
  */
-export function scheduleCost(distances: DistanceTable, refreshSteps: readonly number[]): number {
+export function scheduleCost(distances: DistanceTable, refreshCalls: readonly number[]): number {
   const { calls, window, cost } = groupCosts(distances);
-  checkedSchedule(refreshSteps, calls);
+  checkedSchedule(refreshCalls, calls);
   let sum = 0;
-  for (const [at, start] of refreshSteps.entries()) {
-    const length = (refreshSteps[at + 1] ?? calls) - start;
+  for (const [at, start] of refreshCalls.entries()) {
+    const length = (refreshCalls[at + 1] ?? calls) - start;
     if (length > window) {
       throw new CacheQuantError('invalid-argument', 'the distances do not reach as far as this group', {
-        where: `refreshSteps[${at}]`,
+        where: `refreshCalls[${at}]`,
         expected: `at most ${window} calls until the next refresh`,
         got: String(length),
       });

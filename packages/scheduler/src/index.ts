@@ -13,8 +13,8 @@ export {
 export { type GroupCosts, groupCosts, scheduleCost } from './group-costs.js';
 export { paretoFront } from './pareto-front.js';
 export type { LengthBounds, PlanOptions } from './plan-bounds.js';
-export { planForecastSteps, planForecastStepsInPieces } from './plan-forecast-steps.js';
-export { planRefreshSteps, planRefreshStepsInPieces, type RefreshPlan } from './plan-refresh-steps.js';
+export { planForecastRefreshes, planForecastRefreshesInPieces } from './plan-forecast-refreshes.js';
+export { planRefreshes, planRefreshesInPieces, type RefreshPlan } from './plan-refreshes.js';
 export {
   type LatencyBudget,
   type LatencyPlan,

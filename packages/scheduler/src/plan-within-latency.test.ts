@@ -3,7 +3,7 @@ import { seededRandom } from './__fixtures__/brute-force.js';
 import { featureDistances } from './distance-table.js';
 import { scheduleCost } from './group-costs.js';
 import { paretoFront } from './pareto-front.js';
-import { planRefreshSteps } from './plan-refresh-steps.js';
+import { planRefreshes } from './plan-refreshes.js';
 import { planWithinLatency, refreshesWithinLatency } from './plan-within-latency.js';
 
 const random = seededRandom(8);
@@ -12,7 +12,7 @@ const distances = featureDistances(features);
 
 describe('paretoFront(distances, bounds)', () => {
   it.each([{}, { minLength: 2, maxLength: 7 }, { maxLength: 5 }])(
-    'gives what planRefreshSteps gives for every feasible number of refreshes, %j',
+    'gives what planRefreshes gives for every feasible number of refreshes, %j',
     (bounds) => {
       const front = paretoFront(distances, bounds);
       const { minLength = 1, maxLength = 24 } = bounds as { minLength?: number; maxLength?: number };
@@ -22,8 +22,8 @@ describe('paretoFront(distances, bounds)', () => {
         ),
       );
       for (const plan of front) {
-        expect(plan).toEqual(planRefreshSteps(distances, { refreshes: plan.refreshes, ...bounds }));
-        expect(scheduleCost(distances, plan.refreshSteps)).toBeCloseTo(plan.cost, 9);
+        expect(plan).toEqual(planRefreshes(distances, { refreshes: plan.refreshes, ...bounds }));
+        expect(scheduleCost(distances, plan.refreshCalls)).toBeCloseTo(plan.cost, 9);
       }
     },
   );
@@ -46,7 +46,7 @@ describe('planWithinLatency(distances, budget)', () => {
     const plan = planWithinLatency(distances, { budgetMs: 1000, fullMs: 100, cachedMs: 10 });
     expect(plan.refreshes).toBe(8);
     expect(plan.estimatedMs).toBe(8 * 100 + 16 * 10);
-    expect(plan.refreshSteps).toEqual(planRefreshSteps(distances, { refreshes: 8 }).refreshSteps);
+    expect(plan.refreshCalls).toEqual(planRefreshes(distances, { refreshes: 8 }).refreshCalls);
   });
 
   it('fits a budget exactly', () => {

@@ -3,7 +3,7 @@ import { requireDuration, requireInteger } from './arguments.js';
 import type { DistanceTable } from './distance-table.js';
 import { paretoFront } from './pareto-front.js';
 import type { LengthBounds } from './plan-bounds.js';
-import type { RefreshPlan } from './plan-refresh-steps.js';
+import type { RefreshPlan } from './plan-refreshes.js';
 
 /** Measured times, all in milliseconds and of one trajectory at one batch size. */
 export interface LatencyBudget {

@@ -1,8 +1,8 @@
 import { bench, describe } from 'vitest';
 import type { DistanceTable } from './distance-table.js';
 import { paretoFront } from './pareto-front.js';
-import { planForecastSteps } from './plan-forecast-steps.js';
-import { planRefreshSteps } from './plan-refresh-steps.js';
+import { planForecastRefreshes } from './plan-forecast-refreshes.js';
+import { planRefreshes } from './plan-refreshes.js';
 
 function syntheticDistances(calls: number, window: number): DistanceTable {
   const distance = new Float64Array(calls * window);
@@ -14,8 +14,8 @@ function syntheticDistances(calls: number, window: number): DistanceTable {
 
 describe('planning', () => {
   const thousand = syntheticDistances(1000, 40);
-  bench('planRefreshSteps: 1000 calls, interval 20', () => {
-    planRefreshSteps(thousand, { interval: 20 });
+  bench('planRefreshes: 1000 calls, interval 20', () => {
+    planRefreshes(thousand, { interval: 20 });
   });
 
   const quarter = syntheticDistances(250, 250);
@@ -25,10 +25,10 @@ describe('planning', () => {
 
   const residual = (previous: number, current: number, call: number) =>
     (call - current) ** 2 / (current - previous);
-  bench('planForecastSteps: 51 calls, interval 5', () => {
-    planForecastSteps({ calls: 51, window: 51, residual }, { interval: 5 });
+  bench('planForecastRefreshes: 51 calls, interval 5', () => {
+    planForecastRefreshes({ calls: 51, window: 51, residual }, { interval: 5 });
   });
-  bench('planForecastSteps: 250 calls, interval 10', () => {
-    planForecastSteps({ calls: 250, window: 250, residual }, { interval: 10 });
+  bench('planForecastRefreshes: 250 calls, interval 10', () => {
+    planForecastRefreshes({ calls: 250, window: 250, residual }, { interval: 10 });
   });
 });

@@ -2,14 +2,14 @@ import { CacheQuantError } from '@cachequant/tensor';
 import { requireInteger } from './arguments.js';
 
 /** Returns the schedule when it is strictly ascending from 0 and stays below `calls`. */
-export function checkedSchedule(refreshSteps: readonly number[], calls: number): readonly number[] {
-  const ascending = refreshSteps.every((step, at) => step > (refreshSteps[at - 1] ?? -1));
-  const inside = refreshSteps.every((step) => Number.isInteger(step) && step < calls);
-  if (refreshSteps[0] === 0 && ascending && inside) return refreshSteps;
-  throw new CacheQuantError('invalid-argument', 'is not a schedule', {
-    where: 'refreshSteps',
+export function checkedSchedule(refreshCalls: readonly number[], calls: number): readonly number[] {
+  const ascending = refreshCalls.every((step, at) => step > (refreshCalls[at - 1] ?? -1));
+  const inside = refreshCalls.every((step) => Number.isInteger(step) && step < calls);
+  if (refreshCalls[0] === 0 && ascending && inside) return refreshCalls;
+  throw new CacheQuantError('invalid-argument', 'the refresh calls are not a schedule', {
+    where: 'refreshCalls',
     expected: `strictly ascending call indices from 0 to at most ${calls - 1}, starting with 0`,
-    got: `[${refreshSteps.join(', ')}]`,
+    got: `[${refreshCalls.join(', ')}]`,
   });
 }
 

@@ -47,7 +47,7 @@ export function withDefaultLimits(given: Partial<ServerLimits> = {}): ServerLimi
   const limits = { ...DEFAULT_LIMITS, ...given };
   for (const [name, value] of Object.entries(limits)) {
     if (Number.isFinite(value) && value > 0) continue;
-    throw new CacheQuantError('invalid-argument', 'the limit is not possible', {
+    throw new CacheQuantError('invalid-argument', 'the limit is out of range', {
       where: `limits.${name}`,
       expected: 'a number above 0',
       got: String(value),

@@ -14,7 +14,7 @@ export interface StorageFaults {
 export interface MemoryStorage extends Storage {
   /** Bytes of all files, with those not committed yet. */
   readonly usedBytes: number;
-  /** Replaces the faults and starts counting anew; `{}` makes the storage healthy. */
+  /** Replaces the faults and counts from zero; `{}` makes the storage healthy. */
   setFaults(faults: StorageFaults): void;
 }
 

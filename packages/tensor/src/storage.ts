@@ -90,7 +90,7 @@ export async function readText(storage: Storage, path: string): Promise<string> 
 
 /** @returns the error of `Storage.lock` for a name that another holds */
 export function lockedError(where: string, holder?: string): CacheQuantError {
-  const error = new CacheQuantError('storage', 'another run is at work here', {
+  const error = new CacheQuantError('storage', 'another run is using this folder', {
     where,
     ...(holder !== undefined && { got: holder }),
     hint: 'Wait until it has ended, or choose another folder',

@@ -65,7 +65,7 @@ export class TorchGenerator {
     const wholeBlocks = values.length - (values.length % BLOCK);
     for (let start = 0; start < wholeBlocks; start += BLOCK) boxMullerBlock(values, start);
     if (wholeBlocks !== values.length) {
-      // The rest has no block of its own: the last 16 are drawn anew, over numbers that are already done.
+      // The rest has no block of its own: the last 16 are drawn again, over numbers that are already done.
       const start = values.length - BLOCK;
       this.fillUniform(values, start);
       boxMullerBlock(values, start);

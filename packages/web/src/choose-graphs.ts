@@ -88,11 +88,11 @@ function requireVariant(
   // What is in float has its float32 graphs for its own.
   if (manifest && !isInteger(manifest) && precision === 'float32') return undefined;
   if (manifest) return variantOf(manifest, precision);
-  throw new CacheQuantError('unsupported', 'a model folder runs in the precision that it has', {
+  throw new CacheQuantError('unsupported', 'a model folder runs in its own precision', {
     where: 'precision',
     expected: 'nothing, or a bundle',
     got: precision,
-    hint: 'Leave out `precision`, or optimize the model',
+    hint: 'Omit `precision`, or optimize the model',
   });
 }
 
@@ -111,7 +111,7 @@ function noFloatGraphs(): CacheQuantError {
     where: 'device',
     expected: 'wasm or auto, or a bundle with float graphs for WebGPU',
     got: 'webgpu',
-    hint: 'Leave out the device, or optimize the model again with `--float-graphs always`',
+    hint: 'Omit the device, or optimize the model again with `--float-graphs always`',
   });
 }
 

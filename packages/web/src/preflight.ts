@@ -133,7 +133,7 @@ function memoryFindings(bytes: number, backend: Backend | undefined): PreflightF
       // An estimate refuses nobody.
       blocking: false,
       message: `The model takes about ${gigabytes(bytes)} of memory, more than the 4 GB of WebAssembly.`,
-      hint: 'Take a bundle with weights of fewer bits, or a smaller model',
+      hint: 'Use a bundle with weights of fewer bits, or a smaller model',
     });
   }
   // Rounded by browsers, to 8 GB at most.
@@ -142,7 +142,7 @@ function memoryFindings(bytes: number, backend: Backend | undefined): PreflightF
     findings.push({
       blocking: false,
       message: `The model takes about ${gigabytes(bytes)} of memory on ${backend}; the device has ${deviceMemory} GB.`,
-      hint: 'Close other tabs, or take a smaller model',
+      hint: 'Close other tabs, or use a smaller model',
     });
   }
   return findings;

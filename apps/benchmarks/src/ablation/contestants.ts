@@ -3,20 +3,20 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { meanOf } from '@cachequant/evaluate';
 import {
+  atInterval,
   buildCandidate,
   buildWithoutCache,
+  type CalibratedModel,
   type Candidate,
   chooseVariant,
   correctOutputs,
   FLOAT_CACHED,
   FLOAT_FULL,
-  floatStudy,
   INTEGER_FULL,
+  inFloat,
   loadVariant,
   planSchedule,
-  type Study,
   smoothPredictions,
-  studyAt,
   type Variant,
   withGuidanceForecast,
 } from '@cachequant/optimizer/experiments';
@@ -49,32 +49,32 @@ export async function floatContestant(
   const sampler = createSampler(schedulerConfig, { sampler: spec.sampler, steps: spec.steps });
   const graph = 'unet/model.onnx';
   return {
-    row: { ...spec, cache: null, refreshSteps: null, calls: sampler.calls },
+    row: { ...spec, cache: null, refreshCalls: null, calls: sampler.calls },
     sampler,
     fingerprint: await fingerprintOf(model, [graph], [sampler.name, sampler.timesteps]),
     load: async () => floatDenoiser(await loadGraph(runtime, model, graph)),
   };
 }
 
-/** A row whose graphs come from a study: with a cache, with integers, or both. */
-export async function studiedContestant(spec: RowSpec, study: Study): Promise<Contestant> {
-  const { variant, cache } = await decide(spec, study);
-  const { sampler, work } = study.lab;
-  const refreshSteps = variant.cached ? [...variant.cached.refreshSteps] : null;
+/** A row whose graphs come from a calibrated model: with a cache, with integers, or both. */
+export async function studiedContestant(spec: RowSpec, calibrated: CalibratedModel): Promise<Contestant> {
+  const { variant, cache } = await decide(spec, calibrated);
+  const { sampler, work } = calibrated.context;
+  const refreshCalls = variant.cached ? [...variant.cached.refreshCalls] : null;
   const folder = path.posix.dirname(variant.full);
   const files = [variant.full, `${folder}/weights.bin`, ...(variant.cached ? [variant.cached.graph] : [])];
   return {
-    row: { ...spec, cache, refreshSteps, calls: sampler.calls },
+    row: { ...spec, cache, refreshCalls, calls: sampler.calls },
     sampler,
     fingerprint: await fingerprintOf(work, files, [
       sampler.name,
       sampler.timesteps,
-      refreshSteps,
+      refreshCalls,
       cache?.guidance,
-      ...(variant.cached?.guidanceReach ? [variant.cached.guidanceReach] : []),
+      ...(variant.cached?.guidanceExtrapolation ? [variant.cached.guidanceExtrapolation] : []),
       ...(variant.cached?.smoothing ? [variant.cached.smoothing] : []),
     ]),
-    load: () => loadVariant(study.lab, variant),
+    load: () => loadVariant(calibrated.context, variant),
   };
 }
 
@@ -83,48 +83,48 @@ interface Decision {
   readonly cache: ChosenRow['cache'];
 }
 
-async function decide({ bits, interval, cache }: RowSpec, whole: Study): Promise<Decision> {
+async function decide({ bits, interval, cache }: RowSpec, whole: CalibratedModel): Promise<Decision> {
   if (!cache) return { variant: { full: INTEGER_FULL }, cache: null };
-  const study = studyAt(bits === 'float' ? floatStudy(whole) : whole, interval);
+  const calibrated = atInterval(bits === 'float' ? inFloat(whole) : whole, interval);
   const { schedule, correction, outputs } = cache;
-  if (schedule === 'auto' || correction === 'auto' || outputs === 'auto') return best(study);
+  if (schedule === 'auto' || correction === 'auto' || outputs === 'auto') return best(calibrated);
   if (bits === 'float' && correction === 'none' && interval > 1) {
-    const refreshSteps = await planSchedule(study, schedule, study.lab.refreshes);
+    const refreshCalls = await planSchedule(calibrated, schedule, calibrated.context.refreshes);
     return {
-      variant: { full: FLOAT_FULL, cached: { graph: FLOAT_CACHED, refreshSteps, anchors: 1 } },
+      variant: { full: FLOAT_FULL, cached: { graph: FLOAT_CACHED, refreshCalls, anchors: 1 } },
       cache,
     };
   }
-  const candidate = await candidateOf(study, schedule, correction, cache.guidance);
-  return { variant: await correctedVariant(study, candidate, outputs), cache };
+  const candidate = await candidateOf(calibrated, schedule, correction, cache.guidance);
+  return { variant: await correctedVariant(calibrated, candidate, outputs), cache };
 }
 
 async function candidateOf(
-  study: Study,
+  calibrated: CalibratedModel,
   schedule: ScheduleKind,
   correction: CacheCorrectionKind,
   guidance: CacheChoice['guidance'],
 ): Promise<Candidate> {
-  if (study.lab.recipe.interval === 1) return buildWithoutCache(study);
-  const candidate = await buildCandidate(study, schedule, correction);
-  return (guidance === 'forecast' && (await withGuidanceForecast(study, candidate))) || candidate;
+  if (calibrated.context.recipe.interval === 1) return buildWithoutCache(calibrated);
+  const candidate = await buildCandidate(calibrated, schedule, correction);
+  return (guidance === 'forecast' && (await withGuidanceForecast(calibrated, candidate))) || candidate;
 }
 
 /** With the quantization correction; ours is kept only where the calibration images get better by it. */
 async function correctedVariant(
-  study: Study,
+  calibrated: CalibratedModel,
   candidate: Candidate,
   outputs: CacheChoice['outputs'],
 ): Promise<Variant> {
   if (outputs === 'none') return candidate.variant;
-  if (outputs === 'paper') return (await correctOutputs(study, candidate))?.variant ?? candidate.variant;
-  const smoothed = await smoothPredictions(study, candidate);
+  if (outputs === 'paper') return (await correctOutputs(calibrated, candidate))?.variant ?? candidate.variant;
+  const smoothed = await smoothPredictions(calibrated, candidate);
   return meanOf(smoothed.psnr) > meanOf(candidate.psnr) ? smoothed.variant : candidate.variant;
 }
 
 /** What `optimize` takes. */
-async function best(study: Study): Promise<Decision> {
-  const { chosen, quantizationKept, variant } = await chooseVariant(study);
+async function best(calibrated: CalibratedModel): Promise<Decision> {
+  const { chosen, quantizationKept, variant } = await chooseVariant(calibrated);
   const outputs = quantizationKept ? 'smoothed' : 'none';
   const guidance = variant.cached?.guidance ?? 'computed';
   return { variant, cache: { schedule: chosen.schedule, correction: chosen.correction, outputs, guidance } };

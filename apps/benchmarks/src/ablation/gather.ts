@@ -1,8 +1,12 @@
 import { nodeStorage } from '@cachequant/runtime-node';
 import type { Runtime } from '@cachequant/tensor';
+import {
+  type CalibrationRequest,
+  type OpenedCalibratedModel,
+  openCalibratedModel,
+} from './calibrated-models.js';
 import { type Contestant, floatContestant, studiedContestant } from './contestants.js';
 import { ablationRows, type RowSpec } from './rows.js';
-import { type OpenStudy, openStudy, type StudyRequest } from './studies.js';
 
 export interface GatherRequest {
   readonly runtime: Runtime;
@@ -26,11 +30,13 @@ export async function gatherContestants(
   }
   const studied = rows.filter((spec) => !asItCame(spec));
   const keepFloat = studied.length > 0 ? await floatLayers(request) : [];
-  for (const key of new Set(studied.map(studyKey))) {
-    const group = studied.filter((spec) => studyKey(spec) === key);
-    const { study, opened } = await openStudy(studyRequest(group[0]!, request, keepFloat));
+  for (const key of new Set(studied.map(calibratedKey))) {
+    const group = studied.filter((spec) => calibratedKey(spec) === key);
+    const { calibrated, opened } = await openCalibratedModel(
+      calibrationRequest(group[0]!, request, keepFloat),
+    );
     try {
-      for (const spec of group) made.set(spec.id, await studiedContestant(spec, study));
+      for (const spec of group) made.set(spec.id, await studiedContestant(spec, calibrated));
     } finally {
       await opened.dispose();
     }
@@ -42,7 +48,7 @@ function asItCame({ bits, cache }: RowSpec): boolean {
   return bits === 'float' && !cache;
 }
 
-function studyKey({ sampler, steps, bits, rounding }: RowSpec): string {
+function calibratedKey({ sampler, steps, bits, rounding }: RowSpec): string {
   return [sampler, steps, bits === 'w4a8' ? bits : 'w8a8', rounding].join(' ');
 }
 
@@ -50,22 +56,22 @@ const ORIGINAL = { sampler: 'plms', steps: 50, bits: 'w8a8' } as const;
 
 /** Layers that measured better in float, found once, so that all rows compare with the same layers in integers. */
 async function floatLayers(request: GatherRequest): Promise<string[]> {
-  const { study, opened } = await openOriginalStudy(request);
+  const { calibrated, opened } = await openOriginalModel(request);
   await opened.dispose();
-  const { slow = [], sensitive = [] } = study.layerChoice ?? {};
+  const { slow = [], sensitive = [] } = calibrated.layerChoice ?? {};
   return [...slow, ...sensitive];
 }
 
 /** What was observed of the model as it is usually run. */
-export function openOriginalStudy(request: GatherRequest): Promise<OpenStudy> {
-  return openStudy(studyRequest(ORIGINAL, request));
+export function openOriginalModel(request: GatherRequest): Promise<OpenedCalibratedModel> {
+  return openCalibratedModel(calibrationRequest(ORIGINAL, request));
 }
 
-function studyRequest(
+function calibrationRequest(
   of: Pick<RowSpec, 'sampler' | 'steps' | 'bits' | 'rounding'>,
   request: GatherRequest,
   keepFloat?: readonly string[],
-): StudyRequest {
+): CalibrationRequest {
   const { sampler, steps, rounding } = of;
   const bits = of.bits === 'w4a8' ? 'w4a8' : 'w8a8';
   const isOriginal = sampler === ORIGINAL.sampler && steps === ORIGINAL.steps && bits === ORIGINAL.bits;

@@ -12,8 +12,8 @@ import {
   sampleLatents,
 } from '@cachequant/pipeline';
 import { type Runtime, type Storage, tensor } from '@cachequant/tensor';
+import { GUIDANCE_SCALE } from './calibrated-models.js';
 import type { Contestant } from './contestants.js';
-import { GUIDANCE_SCALE } from './studies.js';
 
 /** Seeds of the held-out images; calibration begins at 1,000,000. */
 export const FIRST_SEED = 3_000_000;

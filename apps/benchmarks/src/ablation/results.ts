@@ -43,7 +43,7 @@ const chosenSchema = z.object({
   rounding: z.literal('nearest').optional(),
   /** What was taken, where `auto` was asked for; null without a cache. */
   cache: cacheSchema.nullable(),
-  refreshSteps: z.array(z.int()).nullable(),
+  refreshCalls: z.array(z.int()).nullable(),
   calls: z.int().positive(),
 });
 

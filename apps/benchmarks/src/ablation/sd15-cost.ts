@@ -24,10 +24,10 @@ export async function readSd15(): Promise<AblationResults['sd15']> {
  * float, which was not measured there, counts in the proportion of the integer ones; one that computes the conditional
  * half alone counts half.
  */
-export function sd15Cost({ bits, calls, refreshSteps, cache }: AblationRow, times: CallTimes): number {
+export function sd15Cost({ bits, calls, refreshCalls, cache }: AblationRow, times: CallTimes): number {
   const full = bits === 'float' ? times.float : times.full;
   const both = (full * times.cached) / times.full;
   const cached = cache?.guidance === 'forecast' ? both / 2 : both;
-  const refreshes = refreshSteps?.length ?? calls;
+  const refreshes = refreshCalls?.length ?? calls;
   return (refreshes * full + (calls - refreshes) * cached) / (ORIGINAL_CALLS * times.float);
 }

@@ -1,18 +1,22 @@
-import { buildCandidate, replay, type Study, studyAt } from '@cachequant/optimizer/experiments';
+import { atInterval, buildCandidate, type CalibratedModel, replay } from '@cachequant/optimizer/experiments';
 import { dot, line, ruleX } from '@observablehq/plot';
 import { chart } from './chart.js';
 
 const INTERVAL = 5;
 
 /** One number of the cached tensor over all calls of an image: as it is, reused, and forecast. */
-export async function forecastPicture(study: Study): Promise<string> {
-  const values = await valuesOfOneNumber(study);
-  const { tables, refreshSteps } = await buildCandidate(studyAt(study, INTERVAL), 'uniform', 'forecast');
+export async function forecastPicture(calibrated: CalibratedModel): Promise<string> {
+  const values = await valuesOfOneNumber(calibrated);
+  const { tables, refreshCalls } = await buildCandidate(
+    atInterval(calibrated, INTERVAL),
+    'uniform',
+    'forecast',
+  );
   const { a0, a1, b, channels } = tables;
   const at = MIDDLE_CHANNEL;
   const points = values.map((value, call) => {
-    const newest = refreshSteps.findLast((step) => step <= call)!;
-    const previous = refreshSteps.findLast((step) => step < newest) ?? newest;
+    const newest = refreshCalls.findLast((step) => step <= call)!;
+    const previous = refreshCalls.findLast((step) => step < newest) ?? newest;
     const row = call * channels + at;
     const forecast = a0[row]! * values[newest]! + a1[row]! * values[previous]! + b[row]!;
     return { call, value, reused: values[newest]!, forecast, isRefresh: call === newest };
@@ -25,7 +29,7 @@ export async function forecastPicture(study: Study): Promise<string> {
     ],
     { x: 'network call', y: 'one number of the cached tensor' },
     ({ colorOf }) => [
-      ruleX(refreshSteps, { stroke: '#dddddd' }),
+      ruleX(refreshCalls, { stroke: '#dddddd' }),
       line(points, { x: 'call', y: 'value', stroke: colorOf(0), strokeWidth: 2 }),
       line(points, {
         x: 'call',
@@ -47,9 +51,9 @@ export async function forecastPicture(study: Study): Promise<string> {
 const MIDDLE_CHANNEL = 32;
 
 /** The middle of a channel, of the conditional half of the first calibration image. */
-async function valuesOfOneNumber({ lab, trajectory }: Study): Promise<number[]> {
+async function valuesOfOneNumber({ context, trajectory }: CalibratedModel): Promise<number[]> {
   const values: number[] = [];
-  for await (const { image, features } of replay(lab, trajectory)) {
+  for await (const { image, features } of replay(context, trajectory)) {
     if (image > 0) break;
     const [batch, channels, height, width] = features.dims as [number, number, number, number];
     const place = ((batch - 1) * channels + MIDDLE_CHANNEL) * height * width;

@@ -6,9 +6,9 @@ import type { PeerWorker } from './peer-worker.js';
 export function peerDenoiser(
   worker: PeerWorker,
   { latentDims }: Pick<BundleManifest, 'latentDims'>,
-  refreshSteps: readonly number[],
+  refreshCalls: readonly number[],
 ): Denoiser {
-  const refreshes = new Set(refreshSteps);
+  const refreshes = new Set(refreshCalls);
   const stats = { fullCalls: 0, cachedCalls: 0 };
   let sent: Tensor | undefined;
   return {

@@ -1,7 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Laboratory, type LaboratoryOptions, openLaboratory } from '@cachequant/optimizer/experiments';
+import {
+  type CalibrationContext,
+  type CalibrationContextOptions,
+  openCalibrationContext,
+} from '@cachequant/optimizer/experiments';
 import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
 import { describeMachine, untilStopped } from '../command.js';
 import { CACHE, RESULTS, ROOT } from '../paths.js';
@@ -25,9 +29,9 @@ async function bench(signal: AbortSignal): Promise<void> {
   const source = nodeStorage(path.join(ROOT, 'models/fashion-sd'));
   const runtime = await createNodeRuntime();
   const rows: W4a8Row[] = [];
-  let lab: Laboratory | undefined;
+  let context: CalibrationContext | undefined;
   for (const variant of VARIANTS.filter(({ id }) => !values.only || id === values.only)) {
-    const request: LaboratoryOptions = {
+    const request: CalibrationContextOptions = {
       source,
       work: nodeStorage(path.join(CACHE, 'w4a8', variant.id)),
       runtime,
@@ -46,19 +50,19 @@ async function bench(signal: AbortSignal): Promise<void> {
       },
       onStage: ({ label }, reused) => console.log(`${variant.id}: ${label}${reused ? ' (done before)' : ''}`),
     };
-    const opened = await openLaboratory(request);
+    const opened = await openCalibrationContext(request);
     rows.push(await measureVariant(opened, variant));
     await opened.dispose();
-    lab = opened.lab;
+    context = opened.context;
   }
   await runtime.dispose();
-  if (values.only || !lab) return;
+  if (values.only || !context) return;
   const results = w4a8ResultsSchema.parse({
     model: 'models/fashion-sd',
     measuredAt: new Date().toISOString(),
     processor: describeMachine().processor,
-    sampler: lab.sampler.name,
-    calls: lab.sampler.calls,
+    sampler: context.sampler.name,
+    calls: context.sampler.calls,
     interval: INTERVAL,
     calibrationImages: CALIBRATION_IMAGES,
     heldOutImages: HELD_OUT_IMAGES,

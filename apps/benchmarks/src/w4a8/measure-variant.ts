@@ -1,14 +1,14 @@
 import { interval95, meanOf, psnr } from '@cachequant/evaluate';
 import {
+  type CalibratedModel,
+  type CalibrationContext,
+  calibrateModel,
   chooseVariant,
   FLOAT_FULL,
   INTEGER_FULL,
-  type Laboratory,
   loadVariant,
   measureImage,
-  type OpenLaboratory,
-  type Study,
-  studyDenoiser,
+  type OpenCalibrationContext,
   type Variant,
 } from '@cachequant/optimizer/experiments';
 import type { RgbImage } from '@cachequant/pipeline';
@@ -19,11 +19,12 @@ import type { WeightVariant } from './variants.js';
 const MAX_PSNR = 100;
 
 /** Pictures of the held-out images by a variant. */
-async function heldOutPictures(lab: Laboratory, variant: Variant): Promise<RgbImage[]> {
-  const denoiser = await loadVariant(lab, variant);
+async function heldOutPictures(context: CalibrationContext, variant: Variant): Promise<RgbImage[]> {
+  const denoiser = await loadVariant(context, variant);
   try {
     const pictures: RgbImage[] = [];
-    for (const image of lab.verification) pictures.push((await measureImage(lab, denoiser, image)).picture);
+    for (const image of context.verification)
+      pictures.push((await measureImage(context, denoiser, image)).picture);
     return pictures;
   } finally {
     await denoiser.dispose();
@@ -32,34 +33,34 @@ async function heldOutPictures(lab: Laboratory, variant: Variant): Promise<RgbIm
 
 /** Optimizes with one kind of weights and compares its pictures with the original's, with and without the cache. */
 export async function measureVariant(
-  { lab, runner, inputDims, prepared }: OpenLaboratory,
+  { context, runner, inputDims, prepared }: OpenCalibrationContext,
   { id, label }: WeightVariant,
 ): Promise<W4a8Row> {
-  const study = await studyDenoiser(lab, runner, { inputDims, model: prepared.model });
-  const { variant } = await chooseVariant(study);
+  const calibrated = await calibrateModel(context, runner, { inputDims, model: prepared.model });
+  const { variant } = await chooseVariant(calibrated);
   return runner.stage({ kind: 'experiment', name: 'compare' }, async () => {
-    const references = await heldOutPictures(lab, { full: FLOAT_FULL });
+    const references = await heldOutPictures(context, { full: FLOAT_FULL });
     const quality = async (compared: Variant) => {
-      const pictures = await heldOutPictures(lab, compared);
+      const pictures = await heldOutPictures(context, compared);
       const images = pictures.map((picture, i) => Math.min(MAX_PSNR, psnr(references[i]!, picture)));
       return {
         psnr: meanOf(images),
         interval: [...interval95(images)] as [number, number],
         images,
-        denoiserBytes: await bytesOf(lab, compared),
+        denoiserBytes: await bytesOf(context, compared),
       };
     };
     return {
       id,
       label,
-      uncached: study.integers ? await quality({ full: INTEGER_FULL }) : null,
+      uncached: calibrated.integers ? await quality({ full: INTEGER_FULL }) : null,
       cached: await quality(variant),
-      rounding: roundingOf(study),
+      rounding: roundingOf(calibrated),
     };
   });
 }
 
-function roundingOf({ integers }: Study): W4a8Row['rounding'] {
+function roundingOf({ integers }: CalibratedModel): W4a8Row['rounding'] {
   const known = [...(integers?.packed.compute.values() ?? [])].flatMap(({ rounding }) =>
     rounding ? [rounding] : [],
   );
@@ -72,7 +73,7 @@ function roundingOf({ integers }: Study): W4a8Row['rounding'] {
   };
 }
 
-async function bytesOf({ work }: Laboratory, { full, cached }: Variant): Promise<number> {
+async function bytesOf({ work }: CalibrationContext, { full, cached }: Variant): Promise<number> {
   const files = [full, `${full.split('/')[0]}/weights.bin`, ...(cached ? [cached.graph] : [])];
   let total = 0;
   for (const file of files) total += (await work.stat(file))!.size;

@@ -20,7 +20,7 @@ async function imageInNode() {
   return images[0]!;
 }
 
-test('browser/basic.html draws a picture in Chromium', async (context) => {
+test('browser/basic.html generates a picture in Chromium', async (context) => {
   if (findChromium() === undefined) {
     if (process.env.CI) throw new Error(missingChromium);
     context.skip(missingChromium);

@@ -2,7 +2,7 @@ import { type BundleManifest, isBundle, readManifest } from '@cachequant/pipelin
 import type { ModelCache, ProgressCallback, WebRuntime } from '@cachequant/runtime-web';
 import type { Storage } from '@cachequant/tensor';
 import { createGenerator, type WebGenerator } from '@cachequant/web';
-import type { Brought } from '../view/drop-zone.js';
+import type { OfferedBundle } from '../view/drop-zone.js';
 import type { Catalog, CatalogEntry } from './catalog.js';
 import { keepEntry, openEntry } from './open-entry.js';
 import { type DeviceChoice, Runtimes } from './runtimes.js';
@@ -59,7 +59,7 @@ export class Models {
 
   /** @throws NoBundleError, or what is wrong with the bundle */
   async openBrought(
-    brought: Brought,
+    brought: OfferedBundle,
     choice: DeviceChoice,
     onProgress: ProgressCallback,
     signal: AbortSignal,

@@ -5,7 +5,7 @@ export interface DeviceChoice {
   readonly threads: number | undefined;
 }
 
-/** The runtime that both models share, and that is started anew when another device is asked for. */
+/** The runtime that both models share, and that is started over when another device is asked for. */
 export class Runtimes {
   #key = '';
   #runtime: Promise<WebRuntime> | undefined;

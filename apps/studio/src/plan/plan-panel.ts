@@ -42,11 +42,11 @@ export class PlanPanel {
     this.#planner = undefined;
     this.#plan = undefined;
     this.#enable(false);
-    this.#draw(bundle.manifest.schedule.refreshSteps);
+    this.#draw(bundle.manifest.schedule.refreshCalls);
     const planner = await openPlanner(bundle.storage, bundle.manifest);
     if (this.#bundle !== bundle) return;
     if (planner === undefined) {
-      this.#text.textContent = `${this.#text.textContent} It holds no moments to plan anew from.`;
+      this.#text.textContent = `${this.#text.textContent} It holds no moments to replan from.`;
       return;
     }
     this.#planner = planner;
@@ -83,15 +83,15 @@ export class PlanPanel {
     const radio = this.#corrections.querySelector<HTMLInputElement>(`[value="${corrections.cache}"]`);
     if (radio) radio.checked = true;
     const own = this.#planner && planned(this.#planner, this.#options());
-    this.#draw(schedule.refreshSteps, own?.expectedError);
+    this.#draw(schedule.refreshCalls, own?.expectedError);
   }
 
   #turned(): void {
     try {
       this.#plan = this.#planner!.plan(this.#options());
-      const { refreshSteps, expectedError } = this.#plan;
+      const { refreshCalls, expectedError } = this.#plan;
       if (sameAs(this.#bundle!.manifest, this.#plan)) this.#plan = undefined;
-      this.#draw(refreshSteps, expectedError);
+      this.#draw(refreshCalls, expectedError);
     } catch (error) {
       this.onError(error);
     }
@@ -106,21 +106,21 @@ export class PlanPanel {
     };
   }
 
-  #draw(refreshSteps: readonly number[], errors?: readonly number[]): void {
+  #draw(refreshCalls: readonly number[], errors?: readonly number[]): void {
     const { calls } = this.#bundle!.manifest.sampler;
     const changed = this.#plan !== undefined;
     byId('interval-value', HTMLOutputElement).value = this.#interval.value;
     this.#reset.disabled = this.#planner === undefined || !changed;
-    const cached = errors?.filter((_, call) => !refreshSteps.includes(call)) ?? [];
+    const cached = errors?.filter((_, call) => !refreshCalls.includes(call)) ?? [];
     const mean = cached.reduce((sum, error) => sum + error, 0) / Math.max(1, cached.length);
     const expected =
       errors === undefined ? '' : ` Cached features are expected to be off by ${percent(mean)}.`;
-    const reused = calls - refreshSteps.length;
-    const words = `${refreshSteps.length} refreshes, ${reused} of ${calls} calls from the cache.${expected}`;
+    const reused = calls - refreshCalls.length;
+    const words = `${refreshCalls.length} refreshes, ${reused} of ${calls} calls from the cache.${expected}`;
     this.#text.textContent = changed ? `${words}${TO_SEE}` : words;
     // Square roots, so that small errors can be told apart.
     const heights = errors?.map((error) => Math.min(1, Math.sqrt(error / this.#scale)));
-    this.timeline.plan(calls, refreshSteps, heights, `Schedule: ${words}`);
+    this.timeline.plan(calls, refreshCalls, heights, `Schedule: ${words}`);
   }
 
   #enable(on: boolean): void {
@@ -139,5 +139,5 @@ function planned(planner: BundlePlanner, options: ReplanOptions): Replan | undef
 
 /** Whether the knobs are back where the bundle is. */
 function sameAs({ schedule, corrections }: BundleManifest, plan: Replan): boolean {
-  return corrections.cache === plan.correction && String(schedule.refreshSteps) === String(plan.refreshSteps);
+  return corrections.cache === plan.correction && String(schedule.refreshCalls) === String(plan.refreshCalls);
 }

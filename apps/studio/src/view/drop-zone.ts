@@ -3,10 +3,12 @@ import { droppedStorage, filesStorage } from '@cachequant/web';
 import { byId } from '../dom.js';
 
 /** What the visitor brought: files, or an address. */
-export type Brought = { readonly name: string; readonly storage: Storage } | { readonly address: string };
+export type OfferedBundle =
+  | { readonly name: string; readonly storage: Storage }
+  | { readonly address: string };
 
 /** Takes a folder that is dropped anywhere on the page, one that is chosen, or an address. */
-export function acceptBundles(take: (brought: Brought | Promise<Brought>) => void): void {
+export function acceptBundles(take: (brought: OfferedBundle | Promise<OfferedBundle>) => void): void {
   const zone = byId('drop', HTMLElement);
   const over = (on: boolean) => zone.classList.toggle('over', on);
   document.addEventListener('dragover', (event) => {

@@ -24,7 +24,7 @@ export class Timeline {
    */
   plan(
     calls: number,
-    refreshSteps: readonly number[],
+    refreshCalls: readonly number[],
     heights: readonly number[] | undefined,
     words: string,
   ) {
@@ -32,7 +32,7 @@ export class Timeline {
       this.#cells = Array.from({ length: calls }, () => make('i'));
       this.#root.replaceChildren(...this.#cells, this.#chart, this.#top);
     }
-    const refreshes = new Set(refreshSteps);
+    const refreshes = new Set(refreshCalls);
     for (const [call, cell] of this.#cells.entries()) {
       cell.classList.toggle('full', refreshes.has(call));
       cell.style.setProperty('--height', String(heights?.[call] ?? 0.2));

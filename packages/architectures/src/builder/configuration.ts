@@ -139,7 +139,7 @@ export class Configuration {
   }
 
   #unknown(key: string, expected: string): CacheQuantError {
-    return new CacheQuantError('unsupported', 'the configuration asks for something that is not known', {
+    return new CacheQuantError('unsupported', 'the configuration asks for something that is not supported', {
       where: `${this.name}, '${key}'`,
       expected,
       got: JSON.stringify(this.#values[key]) ?? 'nothing',

@@ -14,7 +14,7 @@ import { type GraphSize, graphSize } from './graph-size.js';
 import { analysisDims, feedInputs, type SizeHints } from './input-dims.js';
 
 /** A graph with fixed sizes, and what follows from them. */
-export interface AnalysedGraph {
+export interface InspectedGraph {
   /** With its weights in float32. */
   readonly model: OnnxModel;
   /** As it is stored. */
@@ -41,7 +41,7 @@ export async function analyseGraph(
   storage: Storage,
   path: string,
   { hints, dims, signal }: AnalysisOptions,
-): Promise<AnalysedGraph> {
+): Promise<InspectedGraph> {
   const stored = await readModel(storage, path, { ...(signal && { signal }) });
   const model = widenWeights(stored);
   const inputDims = analysisDims(model.graph, hints, dims);

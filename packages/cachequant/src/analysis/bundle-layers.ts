@@ -1,10 +1,10 @@
 import {
-  type BundlePlan,
+  type DecisionRecord,
   type LayerMeasurement,
   type LayerScales,
   layerScales,
   PLAN,
-  parsePlan,
+  parseDecisionRecord,
 } from '@cachequant/optimizer';
 import type { Bundle } from '@cachequant/pipeline';
 import { parseJson, type Runtime, readText, type Storage } from '@cachequant/tensor';
@@ -71,7 +71,7 @@ function numbersOf(measured: LayerMeasurement | undefined) {
 }
 
 /** Bundles of earlier versions have a plan without numbers, or none. */
-async function readPlan(storage: Storage): Promise<BundlePlan | undefined> {
+async function readPlan(storage: Storage): Promise<DecisionRecord | undefined> {
   if (!(await storage.stat(PLAN))) return undefined;
   const text = await readText(storage, PLAN);
   if (
@@ -79,5 +79,5 @@ async function readPlan(storage: Storage): Promise<BundlePlan | undefined> {
     undefined
   )
     return undefined;
-  return parsePlan(text, storage.locate?.(PLAN) ?? PLAN);
+  return parseDecisionRecord(text, storage.locate?.(PLAN) ?? PLAN);
 }

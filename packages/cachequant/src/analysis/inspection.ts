@@ -1,6 +1,6 @@
 import { type CutCandidate, describeUnknownOperators } from '@cachequant/onnx';
 import type { TensorInfo } from '@cachequant/tensor';
-import type { AnalysedGraph } from './analysed-graph.js';
+import type { InspectedGraph } from './analysed-graph.js';
 import type { GraphSize } from './graph-size.js';
 import { type PlannedLayer, planLayers } from './planned-layers.js';
 
@@ -26,7 +26,7 @@ interface DeclaredTensor {
   readonly dims: TensorInfo['dims'] | null;
 }
 
-export function inspectGraph(analysed: AnalysedGraph): GraphInspection {
+export function inspectGraph(analysed: InspectedGraph): GraphInspection {
   const { model, size, inputs, inputDims, cuts, multiplyAdds } = analysed;
   const unknown = describeUnknownOperators(model);
   const declared = ({ name, dtype, dims }: (typeof inputs)[number]) => ({ name, dtype, dims: dims ?? null });

@@ -1,5 +1,5 @@
-import { findLayers, floatReason, type LayerKind } from '@cachequant/quantizer';
-import type { AnalysedGraph } from './analysed-graph.js';
+import { excludeReason, findLayers, type LayerKind } from '@cachequant/quantizer';
+import type { InspectedGraph } from './analysed-graph.js';
 
 /** What becomes of a convolution or linear layer when the model is optimized, and why. */
 export interface PlannedLayer {
@@ -12,9 +12,9 @@ export interface PlannedLayer {
 }
 
 /** Plans every layer as `optimize` does without options. */
-export function planLayers(analysed: AnalysedGraph): PlannedLayer[] {
+export function planLayers(analysed: InspectedGraph): PlannedLayer[] {
   return findLayers(analysed.model.graph).map((layer) => {
-    const reason = floatReason(analysed.model.graph, analysed.shapes, layer) ?? '';
+    const reason = excludeReason(analysed.model.graph, analysed.shapes, layer) ?? '';
     return {
       id: layer.id,
       kind: layer.kind,

@@ -49,9 +49,9 @@ export function addCompare(program: Command, io: CliIo): void {
   addGenerationOptions(
     program
       .command('compare')
-      .summary('draw the same seeds with a model and its bundle')
+      .summary('generate the same seeds with a model and its bundle')
       .description(
-        'Draws the same prompts and seeds with a model folder and with its bundle, in turn, and shows what the ' +
+        'Generates the same prompts and seeds with a model folder and with its bundle, in turn, and shows what the ' +
           `bundle gains in time and loses in quality. Writes ${GRID}: the original on the left, the bundle on the right.`,
       )
       .argument('<model>', MODEL_KINDS)

@@ -12,7 +12,7 @@ import {
 import { nodeStorage } from '@cachequant/runtime-node';
 import { CacheQuantError, type Storage } from '@cachequant/tensor';
 import type { Command } from 'commander';
-import { type AnalysedGraph, analyseGraph } from '../analysis/analysed-graph.js';
+import { analyseGraph, type InspectedGraph } from '../analysis/analysed-graph.js';
 import { feedInputs } from '../analysis/input-dims.js';
 import { hintsBeside } from '../analysis/size-hints.js';
 import { examples, type GlobalOptions } from '../command-context.js';
@@ -94,7 +94,7 @@ function requireOtherFolder({ folder }: ModelLocation, out: string, given: strin
   });
 }
 
-function chooseCut({ cuts, model }: AnalysedGraph, id: string | undefined, where: string): CutCandidate {
+function chooseCut({ cuts, model }: InspectedGraph, id: string | undefined, where: string): CutCandidate {
   const found = id === undefined ? cuts[0] : cuts.find((candidate) => candidate.id === id);
   if (found) return found;
   if (cuts.length === 0) {
@@ -117,7 +117,7 @@ async function requireReplaceable(storage: Storage, where: string): Promise<void
   const found = await Promise.all(FILES.map(async (path) => ((await storage.stat(path)) ? [path] : [])));
   const there = found.flat();
   if (there.length === 0 || there.length === FILES.length) return;
-  throw new CacheQuantError('storage', 'a file of that name is there', {
+  throw new CacheQuantError('storage', 'a file of that name already exists', {
     where: `--out ${where}`,
     got: there.join(', '),
     expected: 'none of them, or all files of an earlier cut, which are replaced',

@@ -29,7 +29,7 @@ export function addEvaluate(program: Command, io: CliIo): void {
       .command('evaluate')
       .summary("measure a model's or a bundle's pictures over many seeds")
       .description(
-        'Draws pictures with a model folder or a bundle and measures them: against the same prompts and seeds of ' +
+        'Generates pictures with a model folder or a bundle and measures them: against the same prompts and seeds of ' +
           '--reference (PSNR, SSIM, error per network call), and with a --scorer (Fréchet distance of its features, ' +
           'accuracy of what the prompts name). Can be stopped and continued; memory does not grow with the images.',
       )

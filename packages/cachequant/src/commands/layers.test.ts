@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { BundlePlan } from '@cachequant/optimizer';
+import type { DecisionRecord } from '@cachequant/optimizer';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type CliResult, cachequant } from '../__fixtures__/command-line.js';
 import { makeTinyPipeline } from '../__fixtures__/tiny-pipeline.js';
@@ -59,7 +59,7 @@ describe('inspect <bundle> --layers', () => {
 
   test('gives integer layers a scale for each call that they run at, and float layers none', async () => {
     // Which layers are slower in integers is not the same twice: this plan takes all that can be.
-    const plan = JSON.parse(readFileSync(join(folder, 'bundle/plan.json'), 'utf8')) as BundlePlan;
+    const plan = JSON.parse(readFileSync(join(folder, 'bundle/plan.json'), 'utf8')) as DecisionRecord;
     for (const layer of plan.layers) {
       if (layer.measured) Object.assign(layer, { compute: 'integer', storage: 'int8', reason: '' });
     }
@@ -122,7 +122,7 @@ describe('optimize --plan', () => {
   }, 600_000);
 
   test('makes a denoiser without any layer in integers', async () => {
-    const plan = JSON.parse(readFileSync(join(folder, 'bundle/plan.json'), 'utf8')) as BundlePlan;
+    const plan = JSON.parse(readFileSync(join(folder, 'bundle/plan.json'), 'utf8')) as DecisionRecord;
     for (const layer of plan.layers) Object.assign(layer, { compute: 'float', storage: 'int8' });
     writeFileSync(join(folder, 'none.json'), JSON.stringify(plan));
     const command = ['optimize', 'model', '--out', 'none', '--plan', 'none.json', '--threads', '1'];
@@ -135,7 +135,7 @@ describe('optimize --plan', () => {
     ['an option that contradicts it', ['--plan', 'bundle/plan.json', '--steps', '8'], 'expected 4, got 8'],
     ['a file that is none', ['--plan', 'bundle/cachequant.json'], 'damaged'],
     ['a file that is not there', ['--plan', 'nowhere.json'], 'there is no such file'],
-    ['a file that is no JSON', ['--plan', 'text'], 'the plan is not JSON'],
+    ['a file that is not JSON', ['--plan', 'text'], 'the plan is not JSON'],
   ])('refuses %s', async (_, argv, message) => {
     writeFileSync(join(folder, 'text'), 'no plan');
     const { exitCode, stderr } = await cachequant(['optimize', 'model', '--out', 'new', ...argv], {

@@ -76,11 +76,11 @@ describe('optimize', () => {
     const made = JSON.parse(finished.stdout) as {
       bundle: string;
       sizes: { sourceTotal: number };
-      manifest: { schedule: { refreshSteps: number[] } };
+      manifest: { schedule: { refreshCalls: number[] } };
       verification: { images: number; speedup: number };
     };
     expect(made.bundle).toBe(join(folder, 'bundle'));
-    expect(made.manifest.schedule.refreshSteps).toEqual([0, 2]);
+    expect(made.manifest.schedule.refreshCalls).toEqual([0, 2]);
     expect(made.verification.images).toBe(1);
     expect(made.verification.speedup).toBeGreaterThan(0);
     expect(made.sizes.sourceTotal).toBeGreaterThan(1_800_000);
@@ -166,7 +166,7 @@ describe('optimize keeps to what is its own', () => {
       const lock = await nodeStorage(place).lock(name);
       const refused = await cachequant(['optimize', 'model', '--out', 'bundle', ...SETTINGS], { cwd: place });
       expect(refused.exitCode).toBe(1);
-      expect(refused.stderr).toContain('another run is at work here');
+      expect(refused.stderr).toContain('another run is using this folder');
       await lock.release();
       expect(readdirSync(place)).toEqual(['model']);
     }
@@ -280,7 +280,7 @@ describe('optimize refuses', () => {
 });
 
 describe('a bundle', () => {
-  test('generate draws the same picture for the same seed, and its calls use the cache', async () => {
+  test('generate makes the same picture for the same seed, and its calls use the cache', async () => {
     const draw = async (out: string) => {
       const { exitCode, stdout } = await cachequant(
         ['generate', 'bundle', '--seed', '7', '--out', out, '--threads', '1', '--json'],

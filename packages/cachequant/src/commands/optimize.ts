@@ -1,10 +1,10 @@
 import { join, resolve } from 'node:path';
 import {
-  type BundlePlan,
+  type DecisionRecord,
+  estimateOptimization,
   type OptimizeOptions,
   optimize,
-  parsePlan,
-  planOptimization,
+  parseDecisionRecord,
 } from '@cachequant/optimizer';
 import { isBundle, openModelFolder } from '@cachequant/pipeline';
 import { nodeStorage } from '@cachequant/runtime-node';
@@ -77,7 +77,7 @@ interface Job {
   readonly source: OpenedModelSource;
   readonly place: BundlePlace;
   readonly options: OptimizeOptions;
-  readonly plan: BundlePlan | undefined;
+  readonly plan: DecisionRecord | undefined;
   readonly given: OptimizeArguments;
   readonly io: CliIo;
 }
@@ -95,9 +95,9 @@ async function optimizeCommand(given: string, args: OptimizeArguments, io: CliIo
   await (args.dryRun ? dryRun(job) : makeBundle(job));
 }
 
-async function readPlan(path: string | undefined, cwd: string): Promise<BundlePlan | undefined> {
+async function readPlan(path: string | undefined, cwd: string): Promise<DecisionRecord | undefined> {
   if (path === undefined) return undefined;
-  return parsePlan(await readTextFile(resolve(cwd, path)), path);
+  return parseDecisionRecord(await readTextFile(resolve(cwd, path)), path);
 }
 
 async function requireModel({ storage, given }: OpenedModelSource): Promise<void> {
@@ -112,7 +112,7 @@ async function requireModel({ storage, given }: OpenedModelSource): Promise<void
 
 async function dryRun({ source, options, plan, given, io }: Job): Promise<void> {
   const estimate = await withRuntime(given.threads, (runtime) =>
-    planOptimization({
+    estimateOptimization({
       source: source.storage,
       runtime,
       options,

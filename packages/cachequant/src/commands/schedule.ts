@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import {
   featureDistancesInPieces,
   type PlanOptions,
-  planRefreshStepsInPieces,
+  planRefreshesInPieces,
   scheduleCost,
   uniformSchedule,
 } from '@cachequant/scheduler';
@@ -65,13 +65,13 @@ async function schedule(file: string, options: ScheduleOptions, io: CliIo): Prom
     ...(interval !== undefined && { interval }),
     ...(refreshes !== undefined && { refreshes }),
   } as PlanOptions;
-  const plan = await finishUnlessAborted(planRefreshStepsInPieces(distances, planOptions), io.signal);
+  const plan = await finishUnlessAborted(planRefreshesInPieces(distances, planOptions), io.signal);
   const uniformSteps = uniformSchedule(distances.calls, plan.refreshes);
   const comparison: ScheduleComparison = {
     calls: distances.calls,
-    refreshSteps: plan.refreshSteps,
+    refreshCalls: plan.refreshCalls,
     cost: plan.cost,
-    uniform: { refreshSteps: uniformSteps, cost: scheduleCost(distances, uniformSteps) },
+    uniform: { refreshCalls: uniformSteps, cost: scheduleCost(distances, uniformSteps) },
   };
   if (options.json) writeJson(io, comparison);
   else writeLines(io.stdout, scheduleLines(comparison));

@@ -80,7 +80,11 @@ describe('serve', () => {
     ['a model beyond the bound of memory', ['pixels', '--memory', '1kB'], 'does not fit within the bound'],
     ['a file without keys', ['pixels', '--api-keys', 'no-keys.txt'], 'there are no keys in the file'],
     ['a file of keys that there is none of', ['pixels', '--api-keys', 'none.txt'], 'there is no such file'],
-    ['a warm-up picture that cannot be drawn', ['pixels', '--port', '0', '--warm-up-steps', '5000'], 'steps'],
+    [
+      'a warm-up picture that cannot be generated',
+      ['pixels', '--port', '0', '--warm-up-steps', '5000'],
+      'steps',
+    ],
   ])('fails for %s and says why', async (_, argv, message) => {
     const folder = temporaryFolder();
     makeTinyPipeline(join(folder, 'pixels'));

@@ -40,8 +40,8 @@ export function addServe(program: Command, io: CliIo): void {
     .summary('serve bundles over HTTP')
     .description(
       "Serves bundles and model folders over HTTP: OpenAI's images API at /v1, AUTOMATIC1111's at /sdapi/v1, a page " +
-        'at /, metrics at /metrics. One picture is drawn at a time; other requests wait in a queue with a bound. ' +
-        'Ctrl-C and SIGTERM let the picture that is drawn finish. The log goes to stdout, a line of JSON for each answer.',
+        'at /, metrics at /metrics. One picture is generated at a time; other requests wait in a queue with a bound. ' +
+        'Ctrl-C and SIGTERM let the picture in progress finish. The log goes to stdout, a line of JSON for each answer.',
     )
     .argument(
       '<models...>',
@@ -62,12 +62,12 @@ export function addServe(program: Command, io: CliIo): void {
       decimal(1),
       deadlineSeconds,
     )
-    .option('--grace <seconds>', 'for the picture that is drawn when the server ends', decimal(0), 25)
+    .option('--grace <seconds>', 'for the picture in progress when the server stops', decimal(0), 25)
     .option('--max-steps <number>', 'steps that a request may ask for', integer(1), steps)
     .option('--max-pixels <number>', 'width times height that a request may ask for', integer(1), pixels)
     .option('--api-keys <file>', 'keys, one a line, of which requests must send one')
     .option('--log-prompts', 'write prompts to the log')
-    .option('--warm-up-steps <number>', 'steps of the picture that is drawn first', integer(1))
+    .option('--warm-up-steps <number>', 'steps of the warm-up picture', integer(1))
     .addHelpText(
       'after',
       examples([
@@ -104,7 +104,7 @@ async function serve(given: readonly string[], options: ServeOptions, io: CliIo)
     writeLines(io.stderr, [`${address} serves ${models.map(({ id }) => id).join(', ')}`]);
     if (!LOOPBACK.has(options.host) && options.apiKeys === undefined) {
       writeLines(io.stderr, [
-        'warning: whoever reaches this address can draw pictures; --api-keys closes it',
+        'warning: whoever reaches this address can generate pictures; --api-keys closes it',
       ]);
     }
     const stopped = stopOf(io.signal);

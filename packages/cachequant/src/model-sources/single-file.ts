@@ -85,7 +85,7 @@ function requireParts(components: ReadonlyMap<string, Component>, name: string):
     where: name,
     expected: PARTS.join(', '),
     got: [...components.keys()].join(', ') || 'none of them',
-    hint: 'Take the model as a diffusers folder, or another file of it that has all parts',
+    hint: 'Use the model as a diffusers folder, or another file of it that has all parts',
   });
 }
 

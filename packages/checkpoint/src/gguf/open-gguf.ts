@@ -149,10 +149,10 @@ function damaged(source: ByteSource, { name }: GgufTensor, summary: string): nev
 }
 
 function unsupported(source: ByteSource, { name, type }: GgufTensor): never {
-  throw new CacheQuantError('unsupported', 'there is no reading of these numbers in GGUF files', {
+  throw new CacheQuantError('unsupported', 'this GGUF number format is not supported', {
     where: `${source.name}: tensor '${name}'`,
     expected: 'F64, F32, F16, BF16, Q8_0 or integers',
     got: OTHER_TYPES[type] ?? `type ${type}`,
-    hint: 'Take a file of the same model in F16 or Q8_0, or its safetensors',
+    hint: 'Use a file of the same model in F16 or Q8_0, or its safetensors',
   });
 }

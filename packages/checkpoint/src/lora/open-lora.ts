@@ -89,7 +89,7 @@ function refuse(form: string, name: string): never {
   throw new CacheQuantError('unsupported', `this adapter has ${form}, which is not applied`, {
     where: `weight '${name}'`,
     expected: 'LoRA (kohya, PEFT, diffusers), LoCon (LyCORIS) or DoRA (PEFT)',
-    hint: 'Merge it into the checkpoint with the tool that it was trained with, and take the merged checkpoint',
+    hint: 'Merge it into the checkpoint with the tool that it was trained with, and use the merged checkpoint',
   });
 }
 

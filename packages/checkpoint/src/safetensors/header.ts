@@ -155,7 +155,7 @@ function isSizes(value: unknown): value is number[] {
 }
 
 function unknownDtype(code: string, where: string): never {
-  throw new CacheQuantError('unsupported', 'there is no computing with this element type', {
+  throw new CacheQuantError('unsupported', 'this element type cannot be computed with', {
     where,
     expected: Object.keys(DTYPES).join(', '),
     got: JSON.stringify(code),

@@ -43,7 +43,7 @@ async function readHeaderLength(source: ByteSource): Promise<number> {
       ? Number.NaN
       : Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
   if (length <= room && length <= MAX_HEADER_BYTES) return length;
-  throw new CacheQuantError('checkpoint-format', 'is not a safetensors file, or was cut off', {
+  throw new CacheQuantError('checkpoint-format', 'the file is not safetensors, or was cut off', {
     where: source.name,
     expected: `a header of at most ${Math.min(Math.max(room, 0), MAX_HEADER_BYTES)} bytes`,
     got: bytes === undefined ? `a file of ${source.size} bytes` : `${length} bytes`,

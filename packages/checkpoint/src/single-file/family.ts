@@ -55,7 +55,7 @@ function refuse(got: string): never {
       where: 'names of the weights',
       expected: 'Stable Diffusion 1.x, 2.x, SDXL base or refiner, as their original code saves them',
       got,
-      hint: 'Take the model as a diffusers folder',
+      hint: 'Use the model as a diffusers folder',
     },
   );
 }

@@ -66,13 +66,13 @@ function transformerLayers({ depths, middleDepth }: UnetLayout): number | number
   throw new CacheQuantError('unsupported', 'a single file of this U-Net is not read', {
     where: 'names of the weights',
     got: `transformer blocks per level ${depths}, ${middleDepth} in the middle`,
-    hint: 'Take the model as a diffusers folder, whose config.json describes it',
+    hint: 'Use the model as a diffusers folder, whose config.json describes it',
   });
 }
 
 function headsOf(channels: number): number {
   if (channels % HEAD_CHANNELS === 0) return channels / HEAD_CHANNELS;
-  throw new CacheQuantError('unsupported', 'the channels of a level are no whole number of heads', {
+  throw new CacheQuantError('unsupported', 'the channels of a level do not divide into heads', {
     where: 'U-Net',
     expected: `a multiple of ${HEAD_CHANNELS} channels`,
     got: `${channels}`,

@@ -69,6 +69,6 @@ function unsupported(got: string): never {
   throw new CacheQuantError('unsupported', 'a single file of this U-Net is not read', {
     where: 'names of the weights',
     got,
-    hint: 'Take the model as a diffusers folder, whose config.json describes it',
+    hint: 'Use the model as a diffusers folder, whose config.json describes it',
   });
 }

@@ -30,7 +30,7 @@ export function averagedWeights(
   throw new CacheQuantError('invalid-argument', 'the file holds no averaged weights', {
     where: 'ema',
     expected: `names that begin with ${EMA}`,
-    hint: 'Leave ema out: a pruned file holds one set of weights, often the averaged one',
+    hint: 'Omit ema: a pruned file holds one set of weights, often the averaged one',
   });
 }
 

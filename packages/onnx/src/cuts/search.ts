@@ -1,5 +1,5 @@
 import { CacheQuantError, type InPieces } from '@cachequant/tensor';
-import { constantTensors } from '../constants.js';
+import { constantTensors } from '../constant-tensors.js';
 import { countMultiplyAdds, type MultiplyAdds } from '../count-multiply-adds.js';
 import { type Dependencies, dependenciesOf } from '../dependencies.js';
 import { inferShapes } from '../infer-shapes.js';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
 import { type Runtime, type Storage, writeFile } from '@cachequant/tensor';
-import { optimizeStudied, type StudiedOptimization } from '../optimize.js';
+import { type OptimizationWithModel, optimizeKeepingModel } from '../optimize.js';
 import type { OptimizeOptions } from '../recipe.js';
 import type { NamedStage } from '../work/stage.js';
 import type { StageProgress } from '../work/stage-runner.js';
@@ -22,7 +22,7 @@ export const SMALL_RUN = {
   floatGraphs: 'always',
 } as const satisfies OptimizeOptions;
 
-export interface OptimizedModel extends StudiedOptimization {
+export interface OptimizedModel extends OptimizationWithModel {
   readonly runtime: Runtime;
   readonly source: Storage;
   readonly work: Storage;
@@ -50,7 +50,7 @@ export async function optimizedModel(
   for (const path of await model.list()) await writeFile(source, path, await model.read(path));
   const stages: NamedStage[] = [];
   const progress: StageProgress[] = [];
-  const studied = await optimizeStudied({
+  const studied = await optimizeKeepingModel({
     source,
     work,
     out,

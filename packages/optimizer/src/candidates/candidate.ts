@@ -12,13 +12,13 @@ import {
 import type { ActivationGridTable } from '@cachequant/quantizer';
 import { uniformSchedule } from '@cachequant/scheduler';
 import { finishUnlessAborted } from '@cachequant/tensor';
+import { type CalibratedModel, FLOAT_CACHED, FLOAT_FULL, INTEGER_FULL } from '../calibrated-model.js';
 import { foldCorrection, integerForm, sitesOf, withObservers } from '../graphs/cached-graphs.js';
 import { readGraph, writeGraph } from '../graphs/float-graphs.js';
 import { observeCached } from '../observe/observe-cached.js';
-import { FLOAT_CACHED, FLOAT_FULL, INTEGER_FULL, type Study } from '../study.js';
 import { type CandidateKey, candidateName, uncachedName } from '../work/stage.js';
-import { fitGuidanceReach } from './fit-guidance-reach.js';
-import { studyAt } from './study-views.js';
+import { fitGuidanceExtrapolation } from './fit-guidance-extrapolation.js';
+import { atInterval } from './model-variants.js';
 import { calibrationPsnr, type Variant } from './variant.js';
 
 /** One schedule with its correction, built and measured on the calibration images. */
@@ -27,7 +27,7 @@ export interface Candidate {
   readonly name: string;
   readonly schedule: ScheduleKind;
   readonly correction: CacheCorrectionKind;
-  readonly refreshSteps: readonly number[];
+  readonly refreshCalls: readonly number[];
   readonly tables: ForecastTables;
   /** Of the cached graph; undefined in float. */
   readonly grids: ActivationGridTable | undefined;
@@ -38,18 +38,18 @@ export interface Candidate {
 
 /**
  * Builds the graphs of a schedule and measures them, or reads back what was measured before.
- * @param refreshSteps left out: planned from what was observed
+ * @param refreshCalls left out: planned from what was observed
  */
 export function buildCandidate(
-  study: Study,
+  calibrated: CalibratedModel,
   schedule: ScheduleKind,
   correction: CacheCorrectionKind,
-  refreshSteps?: readonly number[],
+  refreshCalls?: readonly number[],
 ): Promise<Candidate> {
-  const key = { view: study.view, schedule, correction, guidance: 'computed' } as const;
-  return study.runner.stage({ kind: 'candidate', ...key }, async () => {
-    const steps = refreshSteps ?? (await planSchedule(study, schedule, study.lab.refreshes));
-    return measure(study, { schedule, correction, name: candidateName(key), refreshSteps: steps });
+  const key = { changes: calibrated.changes, schedule, correction, guidance: 'computed' } as const;
+  return calibrated.runner.stage({ kind: 'candidate', ...key }, async () => {
+    const steps = refreshCalls ?? (await planSchedule(calibrated, schedule, calibrated.context.refreshes));
+    return measure(calibrated, { schedule, correction, name: candidateName(key), refreshCalls: steps });
   });
 }
 
@@ -59,117 +59,128 @@ export function buildCandidate(
  * @returns undefined where there is no guidance, or the recipe wants both halves
  */
 export async function withGuidanceForecast(
-  study: Study,
+  calibrated: CalibratedModel,
   candidate: Candidate,
 ): Promise<Candidate | undefined> {
-  const { lab, runner, references } = study;
-  const guided = isGuided(lab.guidanceScale) && lab.calibration[0]?.unconditional !== undefined;
-  if (!guided || lab.recipe.guidance === 'computed') return undefined;
-  const key = { ...candidateKey(study, candidate), guidance: 'forecast' } as const;
+  const { context, runner, references } = calibrated;
+  const guided = isGuided(context.guidanceScale) && context.calibration[0]?.unconditional !== undefined;
+  if (!guided || context.recipe.guidance === 'computed') return undefined;
+  const key = { ...candidateKey(calibrated, candidate), guidance: 'forecast' } as const;
   const cached = { ...candidate.variant.cached!, guidance: 'forecast' } as const;
   const made = await runner.stage({ kind: 'candidate', ...key }, async () => {
     const unfitted = { ...candidate.variant, cached };
-    const guidanceReach = await fitGuidanceReach(study, unfitted);
-    const variant = { ...unfitted, cached: { ...cached, guidanceReach } };
-    return { variant, psnr: await calibrationPsnr(lab, variant, references) };
+    const guidanceExtrapolation = await fitGuidanceExtrapolation(calibrated, unfitted);
+    const variant = { ...unfitted, cached: { ...cached, guidanceExtrapolation } };
+    return { variant, psnr: await calibrationPsnr(context, variant, references) };
   });
   return { ...candidate, name: candidateName(key), ...made };
 }
 
-/** What tells a candidate of a study from others. */
-export function candidateKey({ view }: Study, { schedule, correction, variant }: Candidate): CandidateKey {
-  return { view, schedule, correction, guidance: variant.cached?.guidance ?? 'computed' };
+/** What tells a candidate of a calibrated model from others. */
+export function candidateKey(
+  { changes }: CalibratedModel,
+  { schedule, correction, variant }: Candidate,
+): CandidateKey {
+  return { changes, schedule, correction, guidance: variant.cached?.guidance ?? 'computed' };
 }
 
-type CandidateSpec = Pick<Candidate, 'name' | 'schedule' | 'correction' | 'refreshSteps'>;
+type CandidateSpec = Pick<Candidate, 'name' | 'schedule' | 'correction' | 'refreshCalls'>;
 
 /**
  * Every call in full: what is left where no cache pays. Its cached graph, whose weights are those of the full one
  * too, belongs to it but never runs.
  */
-export function buildWithoutCache(study: Study): Promise<Candidate> {
-  const { view } = study;
-  return study.runner.stage({ kind: 'without-cache', view }, async () => {
-    const short = studyAt(study, SHORTEST_INTERVAL);
+export function buildWithoutCache(calibrated: CalibratedModel): Promise<Candidate> {
+  const { changes } = calibrated;
+  return calibrated.runner.stage({ kind: 'without-cache', changes }, async () => {
+    const short = atInterval(calibrated, SHORTEST_INTERVAL);
     const made = await makeGraphs(short, {
       schedule: 'uniform',
       correction: 'none',
-      name: uncachedName(view),
-      refreshSteps: await planSchedule(short, 'uniform', short.lab.refreshes),
+      name: uncachedName(changes),
+      refreshCalls: await planSchedule(short, 'uniform', short.context.refreshes),
     });
-    const refreshSteps = study.lab.sampler.timesteps.map((_, call) => call);
-    const variant = { ...made.variant, cached: { ...made.variant.cached!, refreshSteps } };
-    const psnr = await calibrationPsnr(study.lab, variant, study.references);
-    return { ...made, refreshSteps, variant, psnr };
+    const refreshCalls = calibrated.context.sampler.timesteps.map((_, call) => call);
+    const variant = { ...made.variant, cached: { ...made.variant.cached!, refreshCalls } };
+    const psnr = await calibrationPsnr(calibrated.context, variant, calibrated.references);
+    return { ...made, refreshCalls, variant, psnr };
   });
 }
 
 const SHORTEST_INTERVAL = 2;
 
-async function measure(study: Study, spec: CandidateSpec): Promise<Candidate> {
-  const made = await makeGraphs(study, spec);
-  const psnr = await calibrationPsnr(study.lab, made.variant, study.references);
+async function measure(calibrated: CalibratedModel, spec: CandidateSpec): Promise<Candidate> {
+  const made = await makeGraphs(calibrated, spec);
+  const psnr = await calibrationPsnr(calibrated.context, made.variant, calibrated.references);
   return { ...made, psnr };
 }
 
 async function makeGraphs(
-  study: Study,
-  { name, schedule, correction, refreshSteps }: CandidateSpec,
+  calibrated: CalibratedModel,
+  { name, schedule, correction, refreshCalls }: CandidateSpec,
 ): Promise<Omit<Candidate, 'psnr'>> {
-  const { lab } = study;
-  const tables = await finishUnlessAborted(fitCacheOn(correction, refreshSteps, study), lab.signal);
-  const cached = await readGraph(lab.work, FLOAT_CACHED);
+  const { context } = calibrated;
+  const tables = await finishUnlessAborted(fitCacheOn(correction, refreshCalls, calibrated), context.signal);
+  const cached = await readGraph(context.work, FLOAT_CACHED);
   const float = foldCorrection(cached, tables);
   const anchors = tables.a1.some((value) => value !== 0) ? 2 : 1;
-  const grids = study.integers && (await gridsAlong(study, name, float, refreshSteps));
-  const graph = study.integers ? `int8/cached-${name}.onnx` : `float/cached-${name}.onnx`;
-  const model = study.integers
-    ? integerForm(foldCorrection(study.graphs.cached.model, tables), study.graphs.cached, {
-        packed: study.integers.packed,
+  const grids = calibrated.integers && (await gridsAlong(calibrated, name, float, refreshCalls));
+  const graph = calibrated.integers ? `int8/cached-${name}.onnx` : `float/cached-${name}.onnx`;
+  const model = calibrated.integers
+    ? integerForm(foldCorrection(calibrated.graphs.cached.model, tables), calibrated.graphs.cached, {
+        packed: calibrated.integers.packed,
         grids: grids!,
       })
     : float;
-  await writeGraph(lab.work, graph, model);
+  await writeGraph(context.work, graph, model);
   const variant: Variant = {
-    full: study.integers ? INTEGER_FULL : FLOAT_FULL,
-    cached: { graph, refreshSteps, anchors },
+    full: calibrated.integers ? INTEGER_FULL : FLOAT_FULL,
+    cached: { graph, refreshCalls, anchors },
   };
-  return { name, schedule, correction, refreshSteps, tables, grids, variant };
+  return { name, schedule, correction, refreshCalls, tables, grids, variant };
 }
 
-/** Refresh steps of one kind, from what was observed. */
-export async function planSchedule(study: Study, kind: ScheduleKind, refreshes: number): Promise<number[]> {
-  const { signal } = study.lab;
-  const { calls } = study.lab.sampler;
-  const { interval } = study.lab.recipe;
+/** Refresh calls of one kind, from what was observed. */
+export async function planSchedule(
+  calibrated: CalibratedModel,
+  kind: ScheduleKind,
+  refreshes: number,
+): Promise<number[]> {
+  const { signal } = calibrated.context;
+  const { calls } = calibrated.context.sampler;
+  const { interval } = calibrated.context.recipe;
   const uniform = uniformSchedule(calls, refreshes);
   if (kind === 'uniform') return uniform;
-  const shrinkage = await finishUnlessAborted(chooseShrinkage(uniform, study.anchors), signal);
+  const shrinkage = await finishUnlessAborted(chooseShrinkage(uniform, calibrated.anchors), signal);
   const schedule = makeSchedule(kind, {
     calls,
     interval,
     refreshes,
-    distances: mergedMoments(study.features).distanceTable(),
-    anchors: mergedMoments(study.anchors),
+    distances: mergedMoments(calibrated.features).distanceTable(),
+    anchors: mergedMoments(calibrated.anchors),
     shrinkage,
   });
   return finishUnlessAborted(schedule, signal);
 }
 
 async function gridsAlong(
-  study: Study,
+  calibrated: CalibratedModel,
   name: string,
   float: OnnxModel,
-  refreshSteps: readonly number[],
+  refreshCalls: readonly number[],
 ): Promise<ActivationGridTable> {
-  const { lab, graphs, integers } = study;
+  const { context, graphs, integers } = calibrated;
   const sites = sitesOf(graphs.cached, integers!.packed);
   // Every layer of a small cached graph may have measured faster in float.
   if (sites.length === 0) {
-    const { calls } = lab.sampler;
+    const { calls } = context.sampler;
     return { calls, sites, scales: new Float32Array(), zeroPoints: new Uint8Array() };
   }
   const cached = `float/cached-${name}-observed.onnx`;
-  await writeGraph(lab.work, cached, withObservers(float, sites, graphs.cached, lab.calibration.length));
-  return observeCached(lab, study.trajectory, { graph: cached, refreshSteps, sites });
+  await writeGraph(
+    context.work,
+    cached,
+    withObservers(float, sites, graphs.cached, context.calibration.length),
+  );
+  return observeCached(context, calibrated.trajectory, { graph: cached, refreshCalls, sites });
 }

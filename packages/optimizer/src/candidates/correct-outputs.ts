@@ -2,11 +2,11 @@ import { AffineMoments, type AffineSnapshot, fitAffineCorrection } from '@cacheq
 import { type OnnxModel, readWeight } from '@cachequant/onnx';
 import type { OutputCorrection } from '@cachequant/quantizer';
 import type { TwoFold } from '@cachequant/tensor';
+import { type CalibratedModel, FLOAT_CACHED, FLOAT_FULL } from '../calibrated-model.js';
 import { foldCorrection, integerForm } from '../graphs/cached-graphs.js';
 import { exposeTensors, layersReadingCache } from '../graphs/corrected-layers.js';
 import { readGraph, writeGraph } from '../graphs/float-graphs.js';
 import { type CorrectedLayer, observeOutputs } from '../observe/observe-outputs.js';
-import { FLOAT_CACHED, FLOAT_FULL, type Study } from '../study.js';
 import { type Candidate, candidateKey } from './candidate.js';
 import { calibrationPsnr, type Variant } from './variant.js';
 
@@ -34,19 +34,22 @@ export interface CorrectedOutputs {
  * comes from the cache, and without the layer's bias.
  * @returns undefined where no layer that reads the cached tensor is in integers
  */
-export function correctOutputs(study: Study, candidate: Candidate): Promise<CorrectedOutputs | undefined> {
+export function correctOutputs(
+  calibrated: CalibratedModel,
+  candidate: Candidate,
+): Promise<CorrectedOutputs | undefined> {
   const name = `outputs-${candidate.name}`;
-  const stage = { kind: 'outputs', ...candidateKey(study, candidate) } as const;
-  return study.runner.stage(stage, () => fitAndTry(study, candidate, name));
+  const stage = { kind: 'outputs', ...candidateKey(calibrated, candidate) } as const;
+  return calibrated.runner.stage(stage, () => fitAndTry(calibrated, candidate, name));
 }
 
 async function fitAndTry(
-  study: Study,
+  calibrated: CalibratedModel,
   candidate: Candidate,
   name: string,
 ): Promise<CorrectedOutputs | undefined> {
-  const { lab, graphs, integers } = study;
-  const corrected = await correctedLayers(study);
+  const { context, graphs, integers } = calibrated;
+  const corrected = await correctedLayers(calibrated);
   if (corrected.length === 0) return undefined;
   const names = corrected.map(({ layer }) => layer.output);
   const exposed = {
@@ -58,10 +61,13 @@ async function fitAndTry(
   const integerCached = foldCorrection(graphs.cached.model, candidate.tables);
   const write = async (path: string, model: OnnxModel) => {
     exposeTensors(model.graph, names);
-    await writeGraph(lab.work, path, model);
+    await writeGraph(context.work, path, model);
   };
-  await write(exposed.floatFull, await readGraph(lab.work, FLOAT_FULL));
-  await write(exposed.floatCached, foldCorrection(await readGraph(lab.work, FLOAT_CACHED), candidate.tables));
+  await write(exposed.floatFull, await readGraph(context.work, FLOAT_FULL));
+  await write(
+    exposed.floatCached,
+    foldCorrection(await readGraph(context.work, FLOAT_CACHED), candidate.tables),
+  );
   await write(
     exposed.integerFull,
     integerForm(withOutputs(graphs.full.model, names), graphs.full, integers!),
@@ -73,18 +79,24 @@ async function fitAndTry(
       grids: candidate.grids!,
     }),
   );
-  const moments = await observeOutputs(lab, study.trajectory, exposed, candidate.refreshSteps, corrected);
+  const moments = await observeOutputs(
+    context,
+    calibrated.trajectory,
+    exposed,
+    candidate.refreshCalls,
+    corrected,
+  );
   const fits = Object.fromEntries(Object.entries(moments).map(([id, halves]) => [id, fitOutput(halves)]));
-  return { fits, ...(await tryCorrection(study, candidate, new Map(Object.entries(fits)), name)) };
+  return { fits, ...(await tryCorrection(calibrated, candidate, new Map(Object.entries(fits)), name)) };
 }
 
 async function tryCorrection(
-  study: Study,
+  calibrated: CalibratedModel,
   candidate: Candidate,
   corrections: ReadonlyMap<string, OutputCorrection>,
   name: string,
 ): Promise<Pick<CorrectedOutputs, 'variant' | 'psnr'>> {
-  const { lab, graphs, integers } = study;
+  const { context, graphs, integers } = calibrated;
   const variant: Variant = {
     full: `int8/full-${name}.onnx`,
     cached: { ...candidate.variant.cached!, graph: `int8/cached-${name}.onnx` },
@@ -95,12 +107,12 @@ async function tryCorrection(
     grids: candidate.grids!,
     corrections,
   });
-  await writeGraph(lab.work, variant.full, full);
-  await writeGraph(lab.work, variant.cached!.graph, cached);
-  return { variant, psnr: await calibrationPsnr(lab, variant, study.references) };
+  await writeGraph(context.work, variant.full, full);
+  await writeGraph(context.work, variant.cached!.graph, cached);
+  return { variant, psnr: await calibrationPsnr(context, variant, calibrated.references) };
 }
 
-async function correctedLayers({ graphs, integers }: Study): Promise<CorrectedLayer[]> {
+async function correctedLayers({ graphs, integers }: CalibratedModel): Promise<CorrectedLayer[]> {
   const ids = layersReadingCache(graphs.cached).filter((id) => integers!.packed.compute.has(id));
   const found: CorrectedLayer[] = [];
   for (const id of ids) {

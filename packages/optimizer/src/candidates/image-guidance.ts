@@ -1,9 +1,9 @@
 import { type Guidance, type GuidanceForecast, withJoinedConditioning } from '@cachequant/pipeline/internals';
-import type { Laboratory, PreparedImage } from '../laboratory.js';
+import type { CalibrationContext, PreparedImage } from '../calibration-context.js';
 
 /** Guidance of one image, for passes that make its calls by themselves. */
 export function imageGuidance(
-  { guidanceScale }: Laboratory,
+  { guidanceScale }: CalibrationContext,
   { conditioning, unconditional }: PreparedImage,
   forecast: GuidanceForecast,
 ): Guidance {

@@ -5,8 +5,8 @@ import {
   guidedPrediction,
   isGuided,
 } from '@cachequant/pipeline/internals';
+import type { CalibratedModel } from '../calibrated-model.js';
 import { replay } from '../observe/trajectory.js';
-import type { Study } from '../study.js';
 import { type Candidate, candidateKey } from './candidate.js';
 import { imageGuidance } from './image-guidance.js';
 import { calibrationPsnr, loadVariant, type Variant } from './variant.js';
@@ -19,12 +19,15 @@ export interface SmoothedPredictions {
 }
 
 /** Fits the smoothing of a candidate's predictions and measures it, or reads back what was measured before. */
-export function smoothPredictions(study: Study, candidate: Candidate): Promise<SmoothedPredictions> {
-  return study.runner.stage({ kind: 'smoothing', ...candidateKey(study, candidate) }, async () => {
+export function smoothPredictions(
+  calibrated: CalibratedModel,
+  candidate: Candidate,
+): Promise<SmoothedPredictions> {
+  return calibrated.runner.stage({ kind: 'smoothing', ...candidateKey(calibrated, candidate) }, async () => {
     const { variant } = candidate;
-    const smoothing = await fitSmoothing(study, variant);
+    const smoothing = await fitSmoothing(calibrated, variant);
     const smoothed = { ...variant, cached: { ...variant.cached!, smoothing } };
-    const psnr = await calibrationPsnr(study.lab, smoothed, study.references);
+    const psnr = await calibrationPsnr(calibrated.context, smoothed, calibrated.references);
     return { variant: smoothed, psnr };
   });
 }
@@ -34,19 +37,19 @@ export function smoothPredictions(study: Study, candidate: Candidate): Promise<S
  * nearest to the float model's, both on the float model's trajectory.
  * @returns by call; 0 at the first one
  */
-async function fitSmoothing({ lab, trajectory }: Study, variant: Variant): Promise<number[]> {
-  const { calls } = lab.sampler;
+async function fitSmoothing({ context, trajectory }: CalibratedModel, variant: Variant): Promise<number[]> {
+  const { calls } = context.sampler;
   const [power, product] = [new Float64Array(calls), new Float64Array(calls)];
-  const denoiser = await loadVariant(lab, variant);
-  const options = lab.signal ? { signal: lab.signal } : {};
+  const denoiser = await loadVariant(context, variant);
+  const options = context.signal ? { signal: context.signal } : {};
   let guidance: Guidance | undefined;
   let before: Float32Array | undefined;
   try {
-    for await (const { image, call, sample, prediction } of replay(lab, trajectory)) {
+    for await (const { image, call, sample, prediction } of replay(context, trajectory)) {
       if (call.call === 0) {
         denoiser.reset();
-        const forecast = new GuidanceForecast(denoiser.guidanceReach);
-        guidance = imageGuidance(lab, lab.calibration[image]!, forecast);
+        const forecast = new GuidanceForecast(denoiser.guidanceExtrapolation);
+        guidance = imageGuidance(context, context.calibration[image]!, forecast);
         before = undefined;
       }
       const { data } = await guidedPrediction(denoiser, { ...call, sample }, guidance!, options);

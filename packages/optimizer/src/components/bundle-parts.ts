@@ -1,40 +1,42 @@
 import { loadGraph, type ModelFolder, openConditioning, vaeDecoder } from '@cachequant/pipeline/internals';
-import type { Laboratory, PreparedImage } from '../laboratory.js';
+import type { CalibrationContext, PreparedImage } from '../calibration-context.js';
 import { imageEncoder } from '../prepare/image-conditioning.js';
 import { type ComponentDecision, type ComponentName, componentFolder } from './component.js';
 
 /** Decoder and text encoder as the bundle will have them. */
 export interface BundleParts {
-  readonly toPicture: Laboratory['toPicture'];
-  /** The image with its prompts encoded anew. */
+  readonly toPicture: CalibrationContext['toPicture'];
+  /** The image with its prompts encoded again. */
   encode(image: PreparedImage): Promise<PreparedImage>;
   dispose(): Promise<void>;
 }
 
-/** Loads the parts that differ from those of the source; the others are the laboratory's own. */
+/** Loads the parts that differ from those of the source; the others are the calibration context's own. */
 export async function openParts(
-  lab: Laboratory,
+  context: CalibrationContext,
   folder: ModelFolder,
   components: readonly ComponentDecision[],
 ): Promise<BundleParts> {
   const replaced = (name: ComponentName) =>
     components.find((each) => each.name === name && each.form !== 'as in the source');
   const load = ({ name, form }: ComponentDecision) =>
-    loadGraph(lab.runtime, lab.work, `${componentFolder(name, form)}/model.onnx`);
+    loadGraph(context.runtime, context.work, `${componentFolder(name, form)}/model.onnx`);
   const newDecoder = replaced('vae_decoder');
   const decoder = newDecoder && vaeDecoder(await load(newDecoder), folder.vaeDecoder!.config);
   const newEncoder = replaced('text_encoder');
   // Conditioning that was given is not this encoder's to replace.
-  const { conditioning } = lab;
+  const { conditioning } = context;
   const encoder =
     newEncoder &&
     conditioning &&
-    (await openConditioning(conditioning, lab.runtime, (path) =>
-      path === folder.textEncoder?.model ? load(newEncoder) : loadGraph(lab.runtime, folder.storage, path),
+    (await openConditioning(conditioning, context.runtime, (path) =>
+      path === folder.textEncoder?.model
+        ? load(newEncoder)
+        : loadGraph(context.runtime, folder.storage, path),
     ));
-  const encode = encoder && imageEncoder(conditioning!, encoder, lab.signal);
+  const encode = encoder && imageEncoder(conditioning!, encoder, context.signal);
   return {
-    toPicture: decoder ? async (latents) => (await decoder.decode(latents))[0]! : lab.toPicture,
+    toPicture: decoder ? async (latents) => (await decoder.decode(latents))[0]! : context.toPicture,
     encode: encode
       ? async (image) => ({ ...image, ...(await encode(image.prompt)) })
       : async (image) => image,

@@ -15,8 +15,8 @@ import {
   activationSites,
   addObservers,
   detachBiases,
+  excludeReason,
   findLayers,
-  floatReason,
   OBSERVATIONS_OUTPUT,
   type PackedWeight,
   type PackOptions,
@@ -26,8 +26,8 @@ import {
   toIntegerGraph,
 } from '@cachequant/quantizer';
 import { MersenneTwister, type Tensor, tensor, throwIfAborted } from '@cachequant/tensor';
+import type { CalibrationContext } from '../calibration-context.js';
 import { wideBitsOf } from '../format.js';
-import type { Laboratory } from '../laboratory.js';
 import { observe } from '../observe/observe.js';
 import { type ComponentName, componentFolder, FLOAT_GRAPH } from './component.js';
 
@@ -45,21 +45,21 @@ export interface ComponentSource {
 
 /** Writes a part whose weights are 8-bit integers that become float when it is loaded. Sizes stay open. */
 export async function storeComponent(
-  lab: Laboratory,
+  context: CalibrationContext,
   { name, folder, path }: ComponentSource,
 ): Promise<string> {
   const model = widenWeights(await readModel(folder.storage, path));
-  return writeComponent(lab, componentFolder(name, 'stored as integers'), async (add) => {
+  return writeComponent(context, componentFolder(name, 'stored as integers'), async (add) => {
     const store = new Map<string, PackedWeight>();
     for (const layer of findLayers(model.graph)) {
-      throwIfAborted(lab.signal);
+      throwIfAborted(context.signal);
       store.set(
         layer.id,
-        await packWeight(layer, { bits: 8, purpose: 'storage', sink: add, signal: lab.signal }),
+        await packWeight(layer, { bits: 8, purpose: 'storage', sink: add, signal: context.signal }),
       );
     }
     const stored = toIntegerGraph(model, { ...NOTHING, store });
-    await storeEmbeddings(stored, add, lab.signal);
+    await storeEmbeddings(stored, add, context.signal);
     return { 'model.onnx': stored };
   });
 }
@@ -77,7 +77,7 @@ const NOTHING = {
  * @returns undefined when no layer of it can
  */
 export async function integerComponent(
-  lab: Laboratory,
+  context: CalibrationContext,
   { name, folder, path }: ComponentSource,
   inputs: readonly Tensor<'float32'>[],
 ): Promise<string | undefined> {
@@ -92,26 +92,26 @@ export async function integerComponent(
   const model = detachBiases(
     fused,
     fusedShapes,
-    (layer) => floatReason(fused.graph, fusedShapes, layer) === undefined,
+    (layer) => excludeReason(fused.graph, fusedShapes, layer) === undefined,
   );
   const shapes = inferShapes(model, { inputDims: dims });
   const layers = findLayers(model.graph);
-  const computed = layers.filter((layer) => floatReason(model.graph, shapes, layer) === undefined);
+  const computed = layers.filter((layer) => excludeReason(model.graph, shapes, layer) === undefined);
   if (computed.length === 0) return undefined;
-  const grids = await observeGrids(lab, model, activationSites(computed), shapes, inputs);
-  const bits = wideBitsOf(lab.recipe.target);
-  return writeComponent(lab, componentFolder(name, 'integers'), async (add) => {
+  const grids = await observeGrids(context, model, activationSites(computed), shapes, inputs);
+  const bits = wideBitsOf(context.recipe.target);
+  return writeComponent(context, componentFolder(name, 'integers'), async (add) => {
     const compute = new Map<string, PackedWeight>();
     const store = new Map<string, PackedWeight>();
     for (const layer of layers) {
-      throwIfAborted(lab.signal);
+      throwIfAborted(context.signal);
       const integer = computed.includes(layer);
       const purpose = integer ? 'compute' : 'storage';
       const packed = await packWeight(layer, {
         bits: integer ? bits : 8,
         purpose,
         sink: add,
-        signal: lab.signal,
+        signal: context.signal,
       });
       (integer ? compute : store).set(layer.id, packed);
     }
@@ -124,7 +124,7 @@ export async function integerComponent(
 }
 
 async function observeGrids(
-  lab: Laboratory,
+  context: CalibrationContext,
   model: OnnxModel,
   sites: readonly string[],
   shapes: ReturnType<typeof inferShapes>,
@@ -137,17 +137,17 @@ async function observeGrids(
     shapes,
   });
   const path = 'components/observed/model.onnx';
-  await writeComponent(lab, 'components/observed', async () => ({ 'model.onnx': observed }));
+  await writeComponent(context, 'components/observed', async () => ({ 'model.onnx': observed }));
   const statistics = new ActivationStatistics(1, sites, SAMPLES);
   try {
-    return await observe(lab, path, inputs, {
+    return await observe(context, path, inputs, {
       outputs: [OBSERVATIONS_OUTPUT],
       feeds: (session, input) => ({ [session.inputs[0]!.name]: input }),
       record: (results) => statistics.record(0, results[OBSERVATIONS_OUTPUT]!.data),
       result: () => statistics.grids(),
     });
   } finally {
-    await lab.work.remove('components/observed');
+    await context.work.remove('components/observed');
   }
 }
 
@@ -168,16 +168,18 @@ function withoutCalls(model: OnnxModel): OnnxModel {
 
 /** Writes graphs, by their names, with the weights of all of them beside. */
 async function writeComponent(
-  lab: Laboratory,
+  context: CalibrationContext,
   folder: string,
   build: (add: PackOptions['sink']) => Promise<Readonly<Record<string, OnnxModel>>>,
 ): Promise<string> {
   const path = `${folder}/model.onnx`;
-  const file = await createWeightFile(lab.work, `${folder}/model.onnx_data`, { location: 'model.onnx_data' });
+  const file = await createWeightFile(context.work, `${folder}/model.onnx_data`, {
+    location: 'model.onnx_data',
+  });
   try {
     const models = Object.entries(await build((weight) => file.add(weight)));
     for (const [name, model] of models) {
-      await writeModel(lab.work, `${folder}/${name}`, model, {
+      await writeModel(context.work, `${folder}/${name}`, model, {
         weightFile: file,
         externalAbove: INLINE_BYTES,
       });

@@ -1,7 +1,7 @@
 import { readModel } from '@cachequant/onnx';
 import { isBuiltGraph, loadGraph } from '@cachequant/pipeline/internals';
 import { readTensor, type Session, type Storage, type Tensor } from '@cachequant/tensor';
-import type { Laboratory } from '../laboratory.js';
+import type { CalibrationContext } from '../calibration-context.js';
 import { weightBytes } from '../weight-bytes.js';
 import type { ComponentAttempt, ComponentForm } from './component.js';
 
@@ -24,12 +24,12 @@ export interface ComponentComparison {
 
 /** Runs both graphs in turn, so that a machine whose speed drifts slows both. */
 export async function measureComponent(
-  lab: Laboratory,
+  context: CalibrationContext,
   { form, source, made, inputs, output, quality }: ComponentComparison,
 ): Promise<ComponentAttempt> {
-  const original = await loadGraph(lab.runtime, source.storage, source.path);
+  const original = await loadGraph(context.runtime, source.storage, source.path);
   try {
-    const session = await loadGraph(lab.runtime, lab.work, made);
+    const session = await loadGraph(context.runtime, context.work, made);
     try {
       const truth: Tensor[] = [];
       const given: Tensor[] = [];
@@ -46,7 +46,7 @@ export async function measureComponent(
       }
       return {
         form,
-        bytes: await bytesOf(lab.work, made),
+        bytes: await bytesOf(context.work, made),
         ms: Math.min(...times.session),
         sourceMs: Math.min(...times.original),
         quality: quality(truth, given),

@@ -13,7 +13,7 @@ import { type Runtime, readText, type Storage, tensor, writeFile } from '@cacheq
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { modelStorage } from '../__fixtures__/models.js';
 import { type OptimizedModel, optimizedModel, SMALL_RUN } from '../__fixtures__/optimized-model.js';
-import { openLaboratory } from '../prepare/open-laboratory.js';
+import { openCalibrationContext } from '../prepare/open-calibration-context.js';
 import type * as Measuring from './measure-component.js';
 import { optimizeComponents } from './optimize-components.js';
 
@@ -91,11 +91,11 @@ describe('optimizeComponents', () => {
   async function decide(name: string, options: object, parts?: Storage) {
     const source = await copy(join(name, 'model'));
     const request = { source, work: nodeStorage(join(folder, name, 'work')), runtime };
-    const opened = await openLaboratory({ ...request, options: { ...SMALL_RUN, ...options } });
+    const opened = await openCalibrationContext({ ...request, options: { ...SMALL_RUN, ...options } });
     try {
-      const { noise } = initialNoise([1, 2], opened.lab.latentDims);
+      const { noise } = initialNoise([1, 2], opened.context.latentDims);
       return await optimizeComponents(
-        opened.lab,
+        opened.context,
         opened.runner,
         await openModelFolder(parts ?? source),
         noise.data,

@@ -7,7 +7,7 @@ import {
   toRgbImages,
 } from '@cachequant/pipeline/internals';
 import { CacheQuantError, type Tensor, tensor } from '@cachequant/tensor';
-import type { Laboratory } from '../laboratory.js';
+import type { CalibrationContext } from '../calibration-context.js';
 import type { StageRunner } from '../work/stage-runner.js';
 import {
   type ComponentAttempt,
@@ -30,39 +30,39 @@ type Feeds = Readonly<Record<string, Tensor>>;
  * @param latents of the calibration images, as the sampler left them; even ones calibrate, odd ones judge
  */
 export async function optimizeComponents(
-  lab: Laboratory,
+  context: CalibrationContext,
   runner: StageRunner,
   folder: ModelFolder,
   latents: Float32Array,
 ): Promise<readonly ComponentDecision[]> {
-  if (lab.recipe.components === 'keep') return [];
+  if (context.recipe.components === 'keep') return [];
   const decisions: ComponentDecision[] = [];
   if (folder.vaeDecoder) {
-    decisions.push(await runner.stage({ kind: 'decoder' }, () => optimizeDecoder(lab, folder, latents)));
+    decisions.push(await runner.stage({ kind: 'decoder' }, () => optimizeDecoder(context, folder, latents)));
   }
   if (folder.textEncoder && folder.tokenizer) {
-    decisions.push(await runner.stage({ kind: 'text encoder' }, () => optimizeTextEncoder(lab, folder)));
+    decisions.push(await runner.stage({ kind: 'text encoder' }, () => optimizeTextEncoder(context, folder)));
   }
   return decisions;
 }
 
 async function optimizeDecoder(
-  lab: Laboratory,
+  context: CalibrationContext,
   folder: ModelFolder,
   latents: Float32Array,
 ): Promise<ComponentDecision> {
   const { model: path, config } = folder.vaeDecoder!;
   const source: ComponentSource = { name: 'vae_decoder', folder, path };
-  return attempting(source, lab.recipe.decoderFloor, async (attempts) => {
-    const { input, output } = await endsOf(lab, folder, path);
+  return attempting(source, context.recipe.decoderFloor, async (attempts) => {
+    const { input, output } = await endsOf(context, folder, path);
     const inputs = latentInputs(
-      lab,
+      context,
       latents,
       (value) => value / config.scaling_factor + (config.shift_factor ?? 0),
     );
     const judged = inputs.length > 1 ? inputs.filter((_, i) => i % 2 === 1) : inputs;
     const compare = (form: ComponentAttempt['form'], made: string) =>
-      measureComponent(lab, {
+      measureComponent(context, {
         form,
         source: { storage: folder.storage, path },
         made,
@@ -71,35 +71,38 @@ async function optimizeDecoder(
         quality: picturePsnr,
       });
     const integer = await integerComponent(
-      lab,
+      context,
       source,
       inputs.filter((_, i) => i % 2 === 0),
     );
     if (integer) attempts.push(await compare('integers', integer));
-    attempts.push(await compare('stored as integers', await storeComponent(lab, source)));
+    attempts.push(await compare('stored as integers', await storeComponent(context, source)));
   });
 }
 
-async function optimizeTextEncoder(lab: Laboratory, folder: ModelFolder): Promise<ComponentDecision> {
+async function optimizeTextEncoder(
+  context: CalibrationContext,
+  folder: ModelFolder,
+): Promise<ComponentDecision> {
   const { model: path, config } = folder.textEncoder!;
   const source: ComponentSource = { name: 'text_encoder', folder, path };
   return attempting(source, TEXT_FLOOR, async (attempts) => {
-    const { inputs, hiddenStates } = await endsOf(lab, folder, path);
+    const { inputs, hiddenStates } = await endsOf(context, folder, path);
     const tokenizer = await readTokenizer(
       folder.storage,
       folder.tokenizer!,
       config.max_position_embeddings ?? undefined,
     );
-    const prompts = [...new Set(lab.calibration.map(({ prompt }) => prompt))].slice(0, MOST_INPUTS);
+    const prompts = [...new Set(context.calibration.map(({ prompt }) => prompt))].slice(0, MOST_INPUTS);
     const comparison: ComponentComparison = {
       form: 'stored as integers',
       source: { storage: folder.storage, path },
-      made: await storeComponent(lab, source),
+      made: await storeComponent(context, source),
       inputs: prompts.map((prompt) => promptFeeds(inputs, tokenizer.encode(prompt))),
       output: hiddenStates,
       quality: signalToNoise,
     };
-    attempts.push(await measureComponent(lab, comparison));
+    attempts.push(await measureComponent(context, comparison));
   });
 }
 
@@ -128,8 +131,8 @@ function copied(name: ComponentName, sourceBytes: number, reason: string): Compo
 }
 
 /** Names at both ends of a graph. */
-async function endsOf(lab: Laboratory, folder: ModelFolder, path: string) {
-  const session = await loadGraph(lab.runtime, folder.storage, path);
+async function endsOf(context: CalibrationContext, folder: ModelFolder, path: string) {
+  const session = await loadGraph(context.runtime, folder.storage, path);
   try {
     const { inputs, outputs } = session;
     const states = outputs.find(({ name }) => name === 'last_hidden_state') ?? outputs[0]!;
@@ -140,7 +143,7 @@ async function endsOf(lab: Laboratory, folder: ModelFolder, path: string) {
 }
 
 function latentInputs(
-  { latentDims }: Laboratory,
+  { latentDims }: CalibrationContext,
   latents: Float32Array,
   scaled: (value: number) => number,
 ): Tensor<'float32'>[] {

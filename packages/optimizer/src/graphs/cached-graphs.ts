@@ -9,9 +9,9 @@ import {
   toIntegerGraph,
 } from '@cachequant/quantizer';
 import { MersenneTwister } from '@cachequant/tensor';
-import { CACHE_NAME, PREVIOUS_CACHE_NAME } from '../laboratory.js';
+import { CACHE_NAME, PREVIOUS_CACHE_NAME } from '../calibration-context.js';
 import type { PackedWeights } from '../layers/packed-weights.js';
-import type { StudiedGraph } from './denoiser-graphs.js';
+import type { AnalyzedGraph } from './denoiser-graphs.js';
 
 /** Elements of each activation that are kept for each call, over all calibration images. */
 export const SAMPLES_KEPT = 2048;
@@ -28,7 +28,7 @@ export function foldCorrection(cached: OnnxModel, tables: ForecastTables): OnnxM
 }
 
 /** Tensors to observe for a graph whose planned layers become integers. */
-export function sitesOf(graph: StudiedGraph, packed: PackedWeights | ReadonlySet<string>): string[] {
+export function sitesOf(graph: AnalyzedGraph, packed: PackedWeights | ReadonlySet<string>): string[] {
   const has = packed instanceof Set ? packed : (packed as PackedWeights).compute;
   return activationSites(graph.layers.filter((layer) => has.has(layer.id)));
 }
@@ -37,7 +37,7 @@ export function sitesOf(graph: StudiedGraph, packed: PackedWeights | ReadonlySet
 export function withObservers(
   model: OnnxModel,
   sites: readonly string[],
-  graph: StudiedGraph,
+  graph: AnalyzedGraph,
   images: number,
 ): OnnxModel {
   const generator = new MersenneTwister(1);
@@ -57,7 +57,7 @@ export interface IntegerGraphRequest {
 /** The integer form of a float graph, which may have a cache correction folded in already. */
 export function integerForm(
   model: OnnxModel,
-  graph: StudiedGraph,
+  graph: AnalyzedGraph,
   { packed, grids, corrections = new Map() }: IntegerGraphRequest,
 ): OnnxModel {
   return toIntegerGraph(model, { ...packed, grids, corrections, shapes: graph.shapes });

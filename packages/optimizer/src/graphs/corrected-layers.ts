@@ -1,12 +1,12 @@
 import { GraphIndex, type OnnxGraph } from '@cachequant/onnx';
-import { CACHE_NAME } from '../laboratory.js';
-import type { StudiedGraph } from './denoiser-graphs.js';
+import { CACHE_NAME } from '../calibration-context.js';
+import type { AnalyzedGraph } from './denoiser-graphs.js';
 
 /**
  * Ids of the layers that read the cached tensor directly, or through operators that are no layers (a
  * concatenation, a norm, an activation): those whose input the cache and its correction change first.
  */
-export function layersReadingCache({ model, layers }: StudiedGraph): string[] {
+export function layersReadingCache({ model, layers }: AnalyzedGraph): string[] {
   const index = new GraphIndex(model.graph);
   const layerOf = new Map(layers.map((layer) => [layer.node, layer.id]));
   const found = new Set<string>();

@@ -10,12 +10,12 @@ import {
   type OnnxModel,
   type TensorFacts,
 } from '@cachequant/onnx';
-import { detachBiases, findLayers, floatReason, type Layer } from '@cachequant/quantizer';
+import { detachBiases, excludeReason, findLayers, type Layer } from '@cachequant/quantizer';
 import { CacheQuantError, type InPieces } from '@cachequant/tensor';
-import { CACHE_NAME } from '../laboratory.js';
+import { CACHE_NAME } from '../calibration-context.js';
 
 /** A graph whose sizes are fixed (but for the batch), with what is known about it. */
-export interface StudiedGraph {
+export interface AnalyzedGraph {
   readonly model: OnnxModel;
   readonly layers: readonly Layer[];
   /** Static, at the batch that calibration runs. */
@@ -30,8 +30,8 @@ export interface StudiedGraph {
 export interface DenoiserGraphs {
   readonly cut: CutCandidate;
   readonly cuts: readonly CutCandidate[];
-  readonly full: StudiedGraph;
-  readonly cached: StudiedGraph;
+  readonly full: AnalyzedGraph;
+  readonly cached: AnalyzedGraph;
 }
 
 export interface GraphSizes {
@@ -68,14 +68,17 @@ export function* makeDenoiserGraphs(
     throw new CacheQuantError('internal', 'the cached tensor has no fixed shape', { where: cacheName });
   }
   const cachedDims = { ...sizes.inputDims, [CACHE_NAME]: cacheDims as number[] };
-  const studied = { full: yield* study(full, sizes.inputDims), cached: yield* study(cached, cachedDims) };
-  return { cut, cuts, ...studied };
+  const analyzed = {
+    full: yield* analyze(full, sizes.inputDims),
+    cached: yield* analyze(cached, cachedDims),
+  };
+  return { cut, cuts, ...analyzed };
 }
 
-function* study(
+function* analyze(
   model: OnnxModel,
   inputDims: Readonly<Record<string, readonly number[]>>,
-): InPieces<StudiedGraph> {
+): InPieces<AnalyzedGraph> {
   const used = new Set(model.graph.inputs.map((input) => input.name));
   const dims = Object.fromEntries(Object.entries(inputDims).filter(([name]) => used.has(name)));
   const openBatch = Object.fromEntries(
@@ -93,7 +96,7 @@ function* study(
   const frozen = detachBiases(
     fused,
     fusedShapes,
-    (layer) => floatReason(fused.graph, fusedShapes, layer) === undefined,
+    (layer) => excludeReason(fused.graph, fusedShapes, layer) === undefined,
   );
   yield;
   const shapes = inferShapes(frozen, { inputDims: dims });

@@ -4,8 +4,8 @@ import { createBundleGenerator, createGenerator } from '@cachequant/pipeline/int
 import { memoryStorage, writeFile } from '@cachequant/tensor';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OptimizedModel, optimizedModel, SMALL_RUN } from '../__fixtures__/optimized-model.js';
-import type { Choice } from '../candidates/choose.js';
-import type { Study } from '../study.js';
+import type { CalibratedModel } from '../calibrated-model.js';
+import type { Choice } from '../candidates/choose-variant.js';
 import { chooseFloatVariants, type FloatVariant } from './float-variants.js';
 
 const REQUEST = { prompt: 'a photo of a red sneaker', seed: 7, steps: 5, guidanceScale: 4 };
@@ -13,7 +13,7 @@ const REQUEST = { prompt: 'a photo of a red sneaker', seed: 7, steps: 5, guidanc
 /** Enough for the largest weight, and less than all of them. */
 const SHARD_BYTES = 1_000_000;
 
-describe('chooseFloatVariants(study, choice, made)', () => {
+describe('chooseFloatVariants(calibrated, choice, made)', () => {
   const graphs = (folder: string, bytes: number) => ({
     files: { [`${folder}/full.onnx`]: bytes, [`${folder}/cached.onnx`]: bytes },
     variant: { full: `${folder}/full.onnx`, cached: { graph: `${folder}/cached.onnx` } },
@@ -26,9 +26,9 @@ describe('chooseFloatVariants(study, choice, made)', () => {
     const work = memoryStorage();
     const files = { ...own.files, ...float.files, 'int8/weights.bin': 800 };
     for (const [path, size] of Object.entries(files)) await writeFile(work, path, new Uint8Array(size));
-    const study = { lab: { work, recipe: { floatGraphs } } } as unknown as Study;
+    const calibrated = { context: { work, recipe: { floatGraphs } } } as unknown as CalibratedModel;
     const choice = { variant: own.variant } as unknown as Choice;
-    return chooseFloatVariants(study, choice, [{ variant: float.variant } as unknown as FloatVariant]);
+    return chooseFloatVariants(calibrated, choice, [{ variant: float.variant } as unknown as FloatVariant]);
   }
 
   it('keeps float graphs up to a tenth of the denoiser, and larger ones where they were asked for', async () => {

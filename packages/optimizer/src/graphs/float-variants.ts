@@ -9,13 +9,13 @@ import {
 import { fitCacheOn } from '@cachequant/pipeline/internals';
 import { toFloatGraph } from '@cachequant/quantizer';
 import { finishUnlessAborted } from '@cachequant/tensor';
-import type { Choice } from '../candidates/choose.js';
+import type { CalibratedModel } from '../calibrated-model.js';
+import { CACHE_NAME, PREVIOUS_CACHE_NAME } from '../calibration-context.js';
+import type { Choice } from '../candidates/choose-variant.js';
 import { calibrationPsnr, type Variant } from '../candidates/variant.js';
-import { CACHE_NAME, PREVIOUS_CACHE_NAME } from '../laboratory.js';
-import type { Study } from '../study.js';
 import { FLOAT_CACHED, FLOAT_FULL } from '../work/graph-files.js';
 import { foldCorrection } from './cached-graphs.js';
-import type { StudiedGraph } from './denoiser-graphs.js';
+import type { AnalyzedGraph } from './denoiser-graphs.js';
 import { readGraph, writeGraph } from './float-graphs.js';
 
 export const FLOAT_PRECISIONS = ['float32', 'float16'] as const;
@@ -43,19 +43,19 @@ export interface FloatGraphs {
 
 /** Keeps the float graphs that were made, unless they take too large a share of the bundle's denoiser. */
 export async function chooseFloatVariants(
-  { lab }: Study,
+  { context }: CalibratedModel,
   { variant }: Choice,
   made: readonly FloatVariant[],
 ): Promise<FloatGraphs> {
   const filesOf = ({ full, cached }: Variant) => [full, cached!.graph];
   const sizeOfFiles = async (paths: readonly string[]) => {
-    const stats = await Promise.all(paths.map((path) => lab.work.stat(path)));
+    const stats = await Promise.all(paths.map((path) => context.work.stat(path)));
     return stats.reduce((sum, stat) => sum + (stat?.size ?? 0), 0);
   };
   const bytes = await sizeOfFiles(made.flatMap((one) => filesOf(one.variant)));
   const weights = `${variant.full.slice(0, variant.full.lastIndexOf('/'))}/weights.bin`;
   const denoiser = await sizeOfFiles([...filesOf(variant), weights]);
-  const keep = lab.recipe.floatGraphs === 'always' || bytes <= KEPT_SHARE * denoiser;
+  const keep = context.recipe.floatGraphs === 'always' || bytes <= KEPT_SHARE * denoiser;
   return { kept: keep ? made : [], bytes };
 }
 
@@ -67,13 +67,16 @@ const CHECKED_IMAGES = 2;
  * model's own features, since activations are not rounded; for the same reason there is no quantization correction.
  * A bundle in float runs everywhere as it is, and gets graphs in half precision alone.
  */
-export async function makeFloatVariants(study: Study, choice: Choice): Promise<readonly FloatVariant[]> {
-  if (study.lab.recipe.floatGraphs === 'never') return [];
-  return study.runner.stage({ kind: 'float-variants', view: study.view }, async () => {
-    const graphs = await floatGraphs(study, choice);
+export async function makeFloatVariants(
+  calibrated: CalibratedModel,
+  choice: Choice,
+): Promise<readonly FloatVariant[]> {
+  if (calibrated.context.recipe.floatGraphs === 'never') return [];
+  return calibrated.runner.stage({ kind: 'float-variants', changes: calibrated.changes }, async () => {
+    const graphs = await floatGraphs(calibrated, choice);
     const made: FloatVariant[] = [];
-    for (const precision of study.integers ? FLOAT_PRECISIONS : (['float16'] as const)) {
-      made.push(await makeVariant(study, choice, graphs, precision));
+    for (const precision of calibrated.integers ? FLOAT_PRECISIONS : (['float16'] as const)) {
+      made.push(await makeVariant(calibrated, choice, graphs, precision));
     }
     return made;
   });
@@ -85,13 +88,16 @@ interface Graphs {
   readonly anchors: 1 | 2;
 }
 
-async function floatGraphs({ lab, graphs, integers, features }: Study, { chosen }: Choice): Promise<Graphs> {
-  const fit = fitCacheOn(chosen.correction, chosen.refreshSteps, { features, anchors: features });
-  const tables = await finishUnlessAborted(fit, lab.signal);
+async function floatGraphs(
+  { context, graphs, integers, features }: CalibratedModel,
+  { chosen }: Choice,
+): Promise<Graphs> {
+  const fit = fitCacheOn(chosen.correction, chosen.refreshCalls, { features, anchors: features });
+  const tables = await finishUnlessAborted(fit, context.signal);
   const anchors = tables.a1.some((value) => value !== 0) ? 2 : 1;
   if (!integers) {
-    const full = await readGraph(lab.work, FLOAT_FULL);
-    return { full, cached: foldCorrection(await readGraph(lab.work, FLOAT_CACHED), tables), anchors };
+    const full = await readGraph(context.work, FLOAT_FULL);
+    return { full, cached: foldCorrection(await readGraph(context.work, FLOAT_CACHED), tables), anchors };
   }
   const full = toFloatGraph(graphs.full.model, integers.packed);
   const cached = toFloatGraph(foldCorrection(graphs.cached.model, tables), integers.packed);
@@ -99,35 +105,36 @@ async function floatGraphs({ lab, graphs, integers, features }: Study, { chosen 
 }
 
 async function makeVariant(
-  study: Study,
+  calibrated: CalibratedModel,
   { chosen }: Choice,
   { anchors, ...graphs }: Graphs,
   precision: FloatPrecision,
 ): Promise<FloatVariant> {
-  const { lab } = study;
+  const { context } = calibrated;
   // Beside the weights that they refer to.
-  const folder = study.integers ? 'int8' : 'float';
+  const folder = calibrated.integers ? 'int8' : 'float';
   const paths = { full: `${folder}/full-${precision}.onnx`, cached: `${folder}/cached-${precision}.onnx` };
   for (const name of ['full', 'cached'] as const) {
     // WebGPU's own operator for attention is not relied on.
     const model = unfuseAttention(graphs[name]);
-    const form = precision === 'float32' ? model : toHalfPrecision(model, factsOf(model, study.graphs[name]));
-    await writeGraph(lab.work, paths[name], form);
+    const form =
+      precision === 'float32' ? model : toHalfPrecision(model, factsOf(model, calibrated.graphs[name]));
+    await writeGraph(context.work, paths[name], form);
   }
   const variant: Variant = {
     full: paths.full,
     cached: { ...chosen.variant.cached!, graph: paths.cached, anchors },
   };
-  const elements = Math.max(largestTensor(study.graphs.full), largestTensor(study.graphs.cached));
+  const elements = Math.max(largestTensor(calibrated.graphs.full), largestTensor(calibrated.graphs.cached));
   const largestTensorBytes = elements * (precision === 'float32' ? 4 : 2);
-  const few = { ...lab, calibration: lab.calibration.slice(0, CHECKED_IMAGES) };
-  const psnr = await calibrationPsnr(few, variant, study.references);
+  const few = { ...context, calibration: context.calibration.slice(0, CHECKED_IMAGES) };
+  const psnr = await calibrationPsnr(few, variant, calibrated.references);
   const mean = meanOf(psnr.map((value) => Math.min(value, 100)));
   return { precision, variant, psnr: mean, largestTensorBytes };
 }
 
 /** Elements of a graph's largest tensor, weights among them. */
-function largestTensor({ model, shapes }: StudiedGraph): number {
+function largestTensor({ model, shapes }: AnalyzedGraph): number {
   const all = [...shapes.values(), ...model.graph.initializers.values()];
   return all.reduce((most, { dims }) => Math.max(most, sizeOf(dims)), 0);
 }
@@ -138,7 +145,7 @@ function sizeOf(dims: readonly unknown[] | undefined): number {
 }
 
 /** Shapes and types of a graph's tensors, from those that its inputs had when it was studied. */
-function factsOf(model: OnnxModel, { shapes }: StudiedGraph) {
+function factsOf(model: OnnxModel, { shapes }: AnalyzedGraph) {
   const dimsOf = (name: string) => {
     if (name === CALL_INDEX_INPUT) return [];
     return shapes.get(name === PREVIOUS_CACHE_NAME ? CACHE_NAME : name)?.dims as readonly number[];

@@ -1,9 +1,9 @@
 import { type PackedWeight, packWeight } from '@cachequant/quantizer';
 import type { LayerChoice, LayerTimes } from './decision.js';
 import { keepForQuality } from './keep-for-quality.js';
+import type { LayerExperiment } from './layer-experiment.js';
 import { type NetworkErrors, networkErrors } from './network-errors.js';
 import { slowerLayers } from './slower-layers.js';
-import type { Trial } from './trial.js';
 import { wholeTimes } from './whole-times.js';
 
 /**
@@ -23,26 +23,26 @@ const NOISE = 1.01;
  * @param errors local signal to noise by layer, in decibels
  */
 export async function chooseLayers(
-  trial: Trial,
+  experiment: LayerExperiment,
   times: Readonly<Record<string, LayerTimes>>,
   errors: Readonly<Record<string, number>>,
 ): Promise<LayerChoice> {
-  const network = await networkErrors(trial);
+  const network = await networkErrors(experiment);
   const allInteger = await network.of(new Set());
-  const { slow, wholeMs } = await chooseFaster(trial, times);
+  const { slow, wholeMs } = await chooseFaster(experiment, times);
   const base = slow.length > 0 ? await network.of(new Set(slow)) : allInteger;
-  const floor = trial.lab.recipe.qualityFloor;
+  const floor = experiment.context.recipe.qualityFloor;
   const ranked = Object.keys(errors)
     .filter((id) => !slow.includes(id))
     .sort((a, b) => errors[a]! - errors[b]!);
-  const confirmed = await confirm(trial, network, { ranked, slow, reached: base >= floor });
+  const confirmed = await confirm(experiment, network, { ranked, slow, reached: base >= floor });
   const { kept, networkDb } = await keepForQuality({
     floor,
     base,
     confirmed,
     measure: (ids) => network.of(new Set([...slow, ...ids])),
   });
-  const stored = await storedErrors(trial, network, slow, kept);
+  const stored = await storedErrors(experiment, network, slow, kept);
   const sensitiveStored = stored !== undefined && stored >= networkDb - HARMLESS_DB;
   const chosen = sensitiveStored ? stored : networkDb;
   return {
@@ -57,7 +57,7 @@ export async function chooseLayers(
 
 /** Runs the network with one layer in float at a time, the least exact first. */
 async function confirm(
-  { lab }: Trial,
+  { context }: LayerExperiment,
   network: NetworkErrors,
   {
     ranked,
@@ -70,7 +70,7 @@ async function confirm(
   for (const [done, id] of ranked.entries()) {
     const late = performance.now() - start > CONFIRM_MS;
     if (done >= CONFIRMED && (reached || late)) break;
-    lab.onProgress?.(done, reached ? CONFIRMED : ranked.length);
+    context.onProgress?.(done, reached ? CONFIRMED : ranked.length);
     confirmed.push({ id, networkDb: await network.of(new Set([...slow, id])) });
   }
   return confirmed;
@@ -78,18 +78,18 @@ async function confirm(
 
 /** Takes layers back to float unless the whole network gets slower by it, whatever single layers measured. */
 async function chooseFaster(
-  trial: Trial,
+  experiment: LayerExperiment,
   times: Readonly<Record<string, LayerTimes>>,
 ): Promise<Pick<LayerChoice, 'slow' | 'wholeMs'>> {
   const slow = slowerLayers(times);
   if (slow.length === 0) return { slow, wholeMs: undefined };
-  const wholeMs = await wholeTimes(trial, new Set(slow));
+  const wholeMs = await wholeTimes(experiment, new Set(slow));
   return { slow: wholeMs.ratio <= NOISE ? slow : [], wholeMs };
 }
 
 /** The network's signal to noise with the weights of sensitive layers stored as integers. */
 async function storedErrors(
-  { graph }: Trial,
+  { graph }: LayerExperiment,
   network: NetworkErrors,
   slow: readonly string[],
   sensitive: readonly string[],

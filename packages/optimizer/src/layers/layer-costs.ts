@@ -13,7 +13,7 @@ export interface CostedGraph {
   readonly kernels: ReadonlyMap<OnnxNode, string>;
   /** The graph's own node that one that ran was made of; undefined for those that the runtime added. */
   readonly originOf: (name: string) => OnnxNode | undefined;
-  /** Ids of the layers that the runtime may lay out anew. */
+  /** Ids of the layers that the runtime may lay out differently. */
   readonly convolutions: ReadonlySet<string>;
 }
 

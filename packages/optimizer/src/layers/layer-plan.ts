@@ -1,8 +1,8 @@
-import { floatReason } from '@cachequant/quantizer';
+import { excludeReason } from '@cachequant/quantizer';
 import { CacheQuantError } from '@cachequant/tensor';
+import { type DecisionRecord, wrongRecord } from '../decision-record.js';
 import type { Format } from '../format.js';
-import type { DenoiserGraphs, StudiedGraph } from '../graphs/denoiser-graphs.js';
-import { type BundlePlan, wrongPlan } from '../plan-file.js';
+import type { AnalyzedGraph, DenoiserGraphs } from '../graphs/denoiser-graphs.js';
 import type { LayerChoice, LayerDecision, LayerTimes } from './decision.js';
 
 /**
@@ -30,7 +30,7 @@ export function planLayers(
     });
     if (keepFloat.some((part) => layer.id.includes(part)))
       return decide('float', 'float32', 'kept in float on request');
-    const reason = floatReason(full.model.graph, full.shapes, layer);
+    const reason = excludeReason(full.model.graph, full.shapes, layer);
     if (reason === undefined) return decide('integer', 'int8', '');
     return decide('float', reason === 'too few rows to gain' ? 'int8' : 'float32', reason);
   });
@@ -66,16 +66,16 @@ export function settleLayers(
  * The decisions of a plan that was given, for a graph with the same layers.
  * @throws CacheQuantError `invalid-argument` when the layers are others
  */
-export function plannedLayers({ full }: DenoiserGraphs, { layers }: BundlePlan): LayerDecision[] {
+export function plannedLayers({ full }: DenoiserGraphs, { layers }: DecisionRecord): LayerDecision[] {
   const missing = full.layers.find(({ id }, i) => layers[i]?.id !== id);
-  if (missing) throw wrongPlan('plan, layers', 'the plan lacks a layer of the model', missing.id);
+  if (missing) throw wrongRecord('plan, layers', 'the plan lacks a layer of the model', missing.id);
   const [extra] = layers.slice(full.layers.length);
   if (extra)
-    throw wrongPlan('plan, layers', 'the plan has a layer that the model lacks', undefined, extra.id);
+    throw wrongRecord('plan, layers', 'the plan has a layer that the model lacks', undefined, extra.id);
   return [...layers];
 }
 
-function requireKnown({ layers }: StudiedGraph, keepFloat: readonly string[]): void {
+function requireKnown({ layers }: AnalyzedGraph, keepFloat: readonly string[]): void {
   const unknown = keepFloat.find((part) => !layers.some(({ id }) => id.includes(part)));
   if (unknown === undefined) return;
   throw new CacheQuantError('invalid-argument', 'no layer has this name', {

@@ -28,7 +28,7 @@ export async function layerScales(
   { denoiser, schedule, sampler, layers }: BundleManifest,
   target: IntegerTarget = onnxRuntimeTarget,
 ): Promise<ReadonlyMap<string, LayerScales>> {
-  const refreshes = new Set(schedule.refreshSteps);
+  const refreshes = new Set(schedule.refreshCalls);
   const all = Array.from({ length: sampler.calls }, (_, call) => call);
   const nulls = (): (number | null)[] => all.map(() => null);
   const found = new Map<string, { input: (number | null)[]; output: (number | null)[] | undefined }>();

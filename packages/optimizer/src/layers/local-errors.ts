@@ -2,15 +2,15 @@ import { extractSubgraph } from '@cachequant/onnx';
 import type { Layer } from '@cachequant/quantizer';
 import { findLayers } from '@cachequant/quantizer';
 import { elementCount, readTensor, type Session, type Tensor, tensor } from '@cachequant/tensor';
+import { runGraph, withGraphs } from '../calibration-context.js';
 import { integerForm } from '../graphs/cached-graphs.js';
 import { exposeTensors } from '../graphs/corrected-layers.js';
 import { readGraph, writeGraph } from '../graphs/float-graphs.js';
-import { runGraph, withGraphs } from '../laboratory.js';
 import type { ReplayedCall } from '../observe/trajectory.js';
 import { FLOAT_FULL } from '../work/graph-files.js';
+import { experimentPath, type LayerExperiment } from './layer-experiment.js';
 import { SAMPLED_CALLS, sampledCalls } from './sample-calls.js';
 import { SignalToNoise } from './signal-to-noise.js';
-import { type Trial, trialPath } from './trial.js';
 
 /** Inputs of layers that are in memory at once. */
 const CHUNK_BYTES = 256 * 2 ** 20;
@@ -24,26 +24,26 @@ const TOTAL_BYTES = 2 ** 30;
  * The float model runs for a few layers' inputs at a time; then each layer runs alone, so that one layer's weight is
  * in memory beside them.
  */
-export async function localErrors(trial: Trial): Promise<Record<string, number>> {
-  const { lab, trajectory } = trial;
-  const layers = findLayers(trial.float.graph).filter(({ id }) => trial.packed.compute.has(id));
-  const bytes = new Map(layers.map(({ input }) => [input, inputBytes(trial, input)]));
+export async function localErrors(experiment: LayerExperiment): Promise<Record<string, number>> {
+  const { context, trajectory } = experiment;
+  const layers = findLayers(experiment.float.graph).filter(({ id }) => experiment.packed.compute.has(id));
+  const bytes = new Map(layers.map(({ input }) => [input, inputBytes(experiment, input)]));
   const perCall = [...bytes.values()].reduce((sum, size) => sum + size, 0);
   const count = Math.max(1, Math.min(SAMPLED_CALLS, Math.floor(TOTAL_BYTES / perCall)));
-  const calls = await sampledCalls(lab, trajectory, count);
+  const calls = await sampledCalls(context, trajectory, count);
   const errors: Record<string, number> = {};
   for (const chunk of chunks(layers, (input) => bytes.get(input)! * calls.length)) {
-    const inputs = await inputsOf(trial, chunk, calls);
+    const inputs = await inputsOf(experiment, chunk, calls);
     for (const layer of chunk) {
-      lab.onProgress?.(Object.keys(errors).length, layers.length);
-      errors[layer.id] = await localError(trial, layer, calls, inputs.get(layer.input)!);
+      context.onProgress?.(Object.keys(errors).length, layers.length);
+      errors[layer.id] = await localError(experiment, layer, calls, inputs.get(layer.input)!);
     }
   }
-  lab.onProgress?.(layers.length, layers.length);
+  context.onProgress?.(layers.length, layers.length);
   return errors;
 }
 
-function inputBytes({ graph }: Trial, input: string): number {
+function inputBytes({ graph }: LayerExperiment, input: string): number {
   return 4 * elementCount((graph.shapes.get(input)?.dims ?? []).map(Number));
 }
 
@@ -68,21 +68,21 @@ function chunks(layers: readonly Layer[], bytesOf: (input: string) => number): L
 
 /** What the layers are given by the float model, by tensor, one for each call. */
 async function inputsOf(
-  { lab }: Trial,
+  { context }: LayerExperiment,
   layers: readonly Layer[],
   calls: readonly ReplayedCall[],
 ): Promise<Map<string, Tensor<'float32'>[]>> {
   const names = [...new Set(layers.map(({ input }) => input))];
-  const model = await readGraph(lab.work, FLOAT_FULL);
+  const model = await readGraph(context.work, FLOAT_FULL);
   const fed = new Set(model.graph.inputs.map(({ name }) => name));
   const computed = names.filter((name) => !fed.has(name));
   exposeTensors(model.graph, computed);
-  const path = trialPath('inputs');
-  await writeGraph(lab.work, path, model);
+  const path = experimentPath('inputs');
+  await writeGraph(context.work, path, model);
   const found = new Map<string, Tensor<'float32'>[]>(names.map((name) => [name, []]));
-  await withGraphs(lab, { float: path }, async ({ float }) => {
+  await withGraphs(context, { float: path }, async ({ float }) => {
     for (const { call } of calls) {
-      const results = await runGraph(lab, float, call, computed);
+      const results = await runGraph(context, float, call, computed);
       for (const name of names) {
         const value = results[name] ?? (call.conditioning[name] as Tensor<'float32'> | undefined);
         found.get(name)!.push(value ?? call.sample);
@@ -93,7 +93,7 @@ async function inputsOf(
 }
 
 async function localError(
-  { lab, graph, float, packed, grids }: Trial,
+  { context, graph, float, packed, grids }: LayerExperiment,
   layer: Layer,
   calls: readonly ReplayedCall[],
   inputs: readonly Tensor<'float32'>[],
@@ -105,11 +105,11 @@ async function localError(
   });
   const compute = new Map([[layer.id, packed.compute.get(layer.id)!]]);
   const integer = integerForm(alone, graph, { packed: { compute, store: new Map() }, grids });
-  const paths = { float: trialPath('layer'), integer: trialPath('layer-integer') };
-  await writeGraph(lab.work, paths.float, alone);
-  await writeGraph(lab.work, paths.integer, integer);
+  const paths = { float: experimentPath('layer'), integer: experimentPath('layer-integer') };
+  await writeGraph(context.work, paths.float, alone);
+  await writeGraph(context.work, paths.integer, integer);
   const error = new SignalToNoise();
-  await withGraphs(lab, paths, async (sessions) => {
+  await withGraphs(context, paths, async (sessions) => {
     for (const [i, { call }] of calls.entries()) {
       const [truth, given] = [
         await runLayer(sessions.float, layer, inputs[i]!, call.call),

@@ -1,40 +1,43 @@
 import type { ProfiledNode, Runtime, Session } from '@cachequant/tensor';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OptimizedModel, optimizedModel, SMALL_RUN } from '../__fixtures__/optimized-model.js';
+import { FLOAT_FULL } from '../calibrated-model.js';
 import { readGraph } from '../graphs/float-graphs.js';
-import { FLOAT_FULL } from '../study.js';
 import { chooseLayers } from './choose-layers.js';
 import type { LayerTimes } from './decision.js';
+import { EXPERIMENT_WEIGHTS, type LayerExperiment, removeExperiment } from './layer-experiment.js';
 import { planLayers, settleLayers } from './layer-plan.js';
 import { localErrors } from './local-errors.js';
 import { measureTimes } from './measure-times.js';
 import { packWeights } from './pack-weights.js';
 import { sortPacked } from './packed-weights.js';
-import { removeTrial, TRIAL_WEIGHTS, type Trial } from './trial.js';
 
 let made: OptimizedModel;
-let trial: Trial;
+let experiment: LayerExperiment;
 let errors: Record<string, number>;
 let times: Record<string, LayerTimes>;
 beforeAll(async () => {
   made = await optimizedModel({ ...SMALL_RUN, layers: 'all', components: 'keep' });
-  const { study } = made;
-  const possible = planLayers(study.graphs, []);
-  const { records } = await packWeights(study.lab, study.graphs, possible, { path: TRIAL_WEIGHTS, bits: 7 });
-  trial = {
-    lab: study.lab,
-    graph: study.graphs.full,
-    float: await readGraph(study.lab.work, FLOAT_FULL),
+  const { calibrated } = made;
+  const possible = planLayers(calibrated.graphs, []);
+  const { records } = await packWeights(calibrated.context, calibrated.graphs, possible, {
+    path: EXPERIMENT_WEIGHTS,
+    bits: 7,
+  });
+  experiment = {
+    context: calibrated.context,
+    graph: calibrated.graphs.full,
+    float: await readGraph(calibrated.context.work, FLOAT_FULL),
     packed: sortPacked(records),
-    grids: study.integers!.grids,
-    trajectory: study.trajectory,
+    grids: calibrated.integers!.grids,
+    trajectory: calibrated.trajectory,
   };
-  errors = await localErrors(trial);
-  times = await measureTimes(trial);
+  errors = await localErrors(experiment);
+  times = await measureTimes(experiment);
 }, 900_000);
 afterAll(() => made.dispose());
 
-const ids = () => [...trial.packed.compute.keys()];
+const ids = () => [...experiment.packed.compute.keys()];
 
 /** A session in which something is changed. */
 function changed(session: Session, changes: Partial<Session>): Session {
@@ -48,13 +51,13 @@ function changed(session: Session, changes: Partial<Session>): Session {
   };
 }
 
-function withRuntime(load: (session: Session, path: string) => Session): Trial {
+function withRuntime(load: (session: Session, path: string) => Session): LayerExperiment {
   const runtime: Runtime = {
     ...made.runtime,
     load: async (source, options) =>
       load(await made.runtime.load(source, options), 'path' in source ? source.path : ''),
   };
-  return { ...trial, lab: { ...trial.lab, runtime } };
+  return { ...experiment, context: { ...experiment.context, runtime } };
 }
 
 describe('localErrors', () => {
@@ -67,9 +70,11 @@ describe('localErrors', () => {
   });
 
   it('finds the one layer whose input is rounded too coarsely, and chooseLayers keeps it in float', async () => {
-    const { grids } = trial;
-    const layer = trial.graph.layers.find(({ id }) => id.includes('up_blocks.1.resnets.1.conv2.weight'))!;
-    const sharing = trial.graph.layers.filter(({ input }) => input === layer.input);
+    const { grids } = experiment;
+    const layer = experiment.graph.layers.find(({ id }) =>
+      id.includes('up_blocks.1.resnets.1.conv2.weight'),
+    )!;
+    const sharing = experiment.graph.layers.filter(({ input }) => input === layer.input);
     const scales = grids.scales.slice();
     const zeroPoints = grids.zeroPoints.slice();
     const column = grids.sites.indexOf(layer.input);
@@ -77,7 +82,7 @@ describe('localErrors', () => {
       scales[at]! *= 16;
       zeroPoints[at] = 128 + Math.round((zeroPoints[at]! - 128) / 16);
     }
-    const coarse: Trial = { ...trial, grids: { ...grids, scales, zeroPoints } };
+    const coarse: LayerExperiment = { ...experiment, grids: { ...grids, scales, zeroPoints } };
     const found = await localErrors(coarse);
     for (const { id } of sharing) expect(errors[id]! - found[id]!).toBeGreaterThan(12);
     for (const id of ids().filter((other) => !sharing.some((one) => one.id === other))) {
@@ -85,7 +90,7 @@ describe('localErrors', () => {
     }
 
     const noTimes = Object.fromEntries(ids().map((id) => [id, { floatMs: 1, integerMs: 0.5 }]));
-    const untouched = await chooseLayers(trial, noTimes, errors);
+    const untouched = await chooseLayers(experiment, noTimes, errors);
     expect(untouched.sensitive).toEqual([]);
     expect(untouched.confirmed).toHaveLength(10);
     const floor = untouched.networkDb.allInteger - 0.5;
@@ -96,7 +101,7 @@ describe('localErrors', () => {
     expect(choice.networkDb.chosen).toBeGreaterThan(choice.networkDb.allInteger);
     // It was the activation that was coarse: 8-bit weights do no harm.
     expect(choice.sensitiveStored).toBe(true);
-    const decisions = settleLayers(planLayers(made.study.graphs, []), {
+    const decisions = settleLayers(planLayers(made.calibrated.graphs, []), {
       times: noTimes,
       errors: found,
       choice,
@@ -109,8 +114,8 @@ describe('localErrors', () => {
     });
   }, 600_000);
 
-  function withFloor(given: Trial, qualityFloor: number): Trial {
-    return { ...given, lab: { ...given.lab, recipe: { ...given.lab.recipe, qualityFloor } } };
+  function withFloor(given: LayerExperiment, qualityFloor: number): LayerExperiment {
+    return { ...given, context: { ...given.context, recipe: { ...given.context.recipe, qualityFloor } } };
   }
 });
 
@@ -127,7 +132,9 @@ describe('measureTimes', () => {
   });
 
   it('finds a planted slow layer, which goes back to float with its weight stored as integers', async () => {
-    const planted = trial.graph.layers.find(({ id }) => id.includes('up_blocks.0.upsamplers.0.conv.weight'))!;
+    const planted = experiment.graph.layers.find(({ id }) =>
+      id.includes('up_blocks.0.upsamplers.0.conv.weight'),
+    )!;
     const slower = (node: ProfiledNode) =>
       node.opType === 'QLinearConv' && node.name.startsWith(kernelName)
         ? { ...node, runMs: node.runMs.map((ms) => ms + 50) }
@@ -139,7 +146,10 @@ describe('measureTimes', () => {
         await new Promise((resolve) => setTimeout(resolve, 50));
         return session.run(...run);
       };
-      return changed(session, { endProfiling, ...(path.endsWith('trial-whole.onnx') && { run: delayed }) });
+      return changed(session, {
+        endProfiling,
+        ...(path.endsWith('experiment-whole.onnx') && { run: delayed }),
+      });
     });
     const found = await measureTimes(slow);
     expect(found[planted.id]!.integerMs).toBeGreaterThan(50);
@@ -149,7 +159,7 @@ describe('measureTimes', () => {
     );
     const choice = await chooseLayers(slow, onlyPlanted, errors);
     expect(choice.slow).toEqual([planted.id]);
-    const possible = planLayers(made.study.graphs, []);
+    const possible = planLayers(made.calibrated.graphs, []);
     const decisions = settleLayers(possible, { times: onlyPlanted, errors, choice });
     expect(decisions.filter(({ reason }) => reason === 'slower in integers')).toEqual([
       expect.objectContaining({ id: planted.id, compute: 'float', storage: 'int8' }),
@@ -165,7 +175,7 @@ describe('measureTimes', () => {
         await new Promise((resolve) => setTimeout(resolve, 50));
         return session.run(...run);
       };
-      return changed(session, path.endsWith('trial-whole-without.onnx') ? { run: delayed } : {});
+      return changed(session, path.endsWith('experiment-whole-without.onnx') ? { run: delayed } : {});
     });
     const choice = await chooseLayers(slowWithout, seemsSlow, errors);
     expect(choice.slow).toEqual([]);
@@ -174,17 +184,17 @@ describe('measureTimes', () => {
 
   /** The name that the kernel of a layer has in the graph that is profiled. */
   async function numberedKernel(id: string): Promise<string> {
-    const { graph } = await readGraph(trial.lab.work, 'float/trial-integer.onnx');
-    const weight = trial.packed.compute.get(id)!.integers.name;
+    const { graph } = await readGraph(experiment.context.work, 'float/experiment-integer.onnx');
+    const weight = experiment.packed.compute.get(id)!.integers.name;
     return graph.nodes.find(({ inputs }) => inputs.includes(weight))!.name;
   }
 });
 
-describe('removeTrial', () => {
-  it('leaves the graphs of the study', async () => {
-    await removeTrial(trial.lab);
-    const left = await trial.lab.work.list('float');
-    expect(left.filter((path) => /trial|int8/.test(path))).toEqual([]);
+describe('removeExperiment', () => {
+  it('leaves the graphs of the calibrated model', async () => {
+    await removeExperiment(experiment.context);
+    const left = await experiment.context.work.list('float');
+    expect(left.filter((path) => /experiment|int8/.test(path))).toEqual([]);
     expect(left).toContain(FLOAT_FULL);
   });
 });

@@ -1,24 +1,24 @@
+import type { CalibrationContext } from '../calibration-context.js';
 import { wideBitsOf } from '../format.js';
 import type { DenoiserGraphs } from '../graphs/denoiser-graphs.js';
 import { readGraph } from '../graphs/float-graphs.js';
-import type { Laboratory } from '../laboratory.js';
 import type { FullObservation } from '../observe/observe-full.js';
 import { FLOAT_FULL } from '../work/graph-files.js';
 import type { StageRunner } from '../work/stage-runner.js';
 import { chooseLayers } from './choose-layers.js';
 import type { LayerChoice, LayerDecision } from './decision.js';
+import { EXPERIMENT_WEIGHTS, type LayerExperiment } from './layer-experiment.js';
 import { settleLayers } from './layer-plan.js';
 import { localErrors } from './local-errors.js';
 import { measureTimes } from './measure-times.js';
 import { packWeights } from './pack-weights.js';
 import { type PackedRecord, sortPacked } from './packed-weights.js';
-import { TRIAL_WEIGHTS, type Trial } from './trial.js';
 
 /** What the measurements of layers lead to. */
 export interface MeasuredLayers {
   readonly decisions: readonly LayerDecision[];
   readonly choice: LayerChoice;
-  /** The trial's weights, by layer id. */
+  /** The experiment's weights, by layer id. */
   readonly records: Readonly<Record<string, PackedRecord>>;
 }
 
@@ -27,7 +27,7 @@ export interface MeasuredLayers {
  * @returns undefined where all layers are to be integers, or none can be
  */
 export async function measureLayers(
-  lab: Laboratory,
+  context: CalibrationContext,
   runner: StageRunner,
   graphs: DenoiserGraphs,
   {
@@ -35,21 +35,22 @@ export async function measureLayers(
     observation,
   }: { readonly possible: readonly LayerDecision[]; readonly observation: FullObservation },
 ): Promise<MeasuredLayers | undefined> {
-  if (lab.recipe.layers === 'all' || !possible.some(({ compute }) => compute === 'integer')) return undefined;
-  const bits = wideBitsOf(lab.recipe.target);
-  const { records } = await runner.stage({ kind: 'trial' }, () =>
-    packWeights(lab, graphs, possible, { path: TRIAL_WEIGHTS, bits }),
+  if (context.recipe.layers === 'all' || !possible.some(({ compute }) => compute === 'integer'))
+    return undefined;
+  const bits = wideBitsOf(context.recipe.target);
+  const { records } = await runner.stage({ kind: 'layer-experiment' }, () =>
+    packWeights(context, graphs, possible, { path: EXPERIMENT_WEIGHTS, bits }),
   );
-  const trial: Trial = {
-    lab,
+  const experiment: LayerExperiment = {
+    context,
     graph: graphs.full,
-    float: await readGraph(lab.work, FLOAT_FULL),
+    float: await readGraph(context.work, FLOAT_FULL),
     packed: sortPacked(records),
     grids: observation.grids!,
     trajectory: observation.trajectory,
   };
-  const times = await runner.stage({ kind: 'layer-times' }, () => measureTimes(trial));
-  const errors = await runner.stage({ kind: 'layer-errors' }, () => localErrors(trial));
-  const choice = await runner.stage({ kind: 'layer-choice' }, () => chooseLayers(trial, times, errors));
+  const times = await runner.stage({ kind: 'layer-times' }, () => measureTimes(experiment));
+  const errors = await runner.stage({ kind: 'layer-errors' }, () => localErrors(experiment));
+  const choice = await runner.stage({ kind: 'layer-choice' }, () => chooseLayers(experiment, times, errors));
   return { decisions: settleLayers(possible, { times, errors, choice }), choice, records };
 }

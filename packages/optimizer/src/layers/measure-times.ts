@@ -2,14 +2,14 @@ import { medianOf } from '@cachequant/evaluate';
 import type { OnnxModel, OnnxNode } from '@cachequant/onnx';
 import { findLayers, integerKernels, type Layer } from '@cachequant/quantizer';
 import type { ProfiledNode, Session } from '@cachequant/tensor';
+import { loadGraph, runGraph } from '../calibration-context.js';
 import { writeGraph } from '../graphs/float-graphs.js';
-import { loadGraph, runGraph } from '../laboratory.js';
 import type { LayerTimes } from './decision.js';
 import { layerCosts } from './layer-costs.js';
+import { experimentForm, experimentPath, type LayerExperiment } from './layer-experiment.js';
 import { layerNodes } from './layer-nodes.js';
 import { originFinder, withNumberedNodes } from './numbered-nodes.js';
 import { sampledCalls } from './sample-calls.js';
-import { type Trial, trialForm, trialPath } from './trial.js';
 
 /** How often each graph is loaded and profiled, in turn. */
 const ROUNDS = 2;
@@ -22,25 +22,25 @@ const MOST_RUNS = 20;
  * What every layer takes in float and in integers on this machine, at the shapes it has, by the runtime's own
  * profile of both graphs; alike layers share the median of theirs.
  */
-export async function measureTimes(trial: Trial): Promise<Record<string, LayerTimes>> {
-  const { lab, packed } = trial;
-  const float = withNumberedNodes(trial.float);
-  const integer = withNumberedNodes(trialForm(trial));
+export async function measureTimes(experiment: LayerExperiment): Promise<Record<string, LayerTimes>> {
+  const { context, packed } = experiment;
+  const float = withNumberedNodes(experiment.float);
+  const integer = withNumberedNodes(experimentForm(experiment));
   const weights = new Map([...packed.compute].map(([id, { integers }]) => [integers.name, id]));
   const forms = [
-    { path: trialPath('float'), model: float, kernels: floatKernels(float, packed.compute) },
-    { path: trialPath('integer'), model: integer, kernels: integerKernels(integer.graph, weights) },
+    { path: experimentPath('float'), model: float, kernels: floatKernels(float, packed.compute) },
+    { path: experimentPath('integer'), model: integer, kernels: integerKernels(integer.graph, weights) },
   ] as const;
-  for (const { path, model } of forms) await writeGraph(lab.work, path, model);
+  for (const { path, model } of forms) await writeGraph(context.work, path, model);
   const profiles: ProfiledNode[][][] = [[], []];
   const total = ROUNDS * forms.length;
   for (let done = 0; done < total; done++) {
-    lab.onProgress?.(done, total);
+    context.onProgress?.(done, total);
     const form = done % forms.length;
-    profiles[form]!.push([...(await profile(trial, forms[form]!.path))]);
+    profiles[form]!.push([...(await profile(experiment, forms[form]!.path))]);
   }
-  lab.onProgress?.(total, total);
-  const layers = findLayers(trial.float.graph).filter(({ id }) => packed.compute.has(id));
+  context.onProgress?.(total, total);
+  const layers = findLayers(experiment.float.graph).filter(({ id }) => packed.compute.has(id));
   const convolutions = new Set(layers.filter(({ kind }) => kind !== 'linear').map(({ id }) => id));
   const costs = forms.map(({ model, kernels }, form) => {
     const nodes = layerNodes(model.graph, kernels, forms[1 - form]!.model.graph);
@@ -49,7 +49,7 @@ export async function measureTimes(trial: Trial): Promise<Record<string, LayerTi
       medians(profiles[form]!),
     );
   });
-  return shareAlike(trial, layers, costs[0]!, costs[1]!);
+  return shareAlike(experiment, layers, costs[0]!, costs[1]!);
 }
 
 function floatKernels({ graph }: OnnxModel, ids: { has(id: string): boolean }): Map<OnnxNode, string> {
@@ -58,12 +58,12 @@ function floatKernels({ graph }: OnnxModel, ids: { has(id: string): boolean }): 
 }
 
 /** The first run of a session allocates and packs, and is left out. */
-async function profile(trial: Trial, path: string): Promise<readonly ProfiledNode[]> {
-  const { lab, trajectory } = trial;
-  const [sample] = await sampledCalls(lab, trajectory, 1);
-  const session = await loadGraph(lab, path, true);
+async function profile(experiment: LayerExperiment, path: string): Promise<readonly ProfiledNode[]> {
+  const { context, trajectory } = experiment;
+  const [sample] = await sampledCalls(context, trajectory, 1);
+  const session = await loadGraph(context, path, true);
   try {
-    const run = () => timed(() => runGraph(lab, session, sample!.call, outputsOf(session)));
+    const run = () => timed(() => runGraph(context, session, sample!.call, outputsOf(session)));
     await run();
     const runs = Math.min(MOST_RUNS, Math.max(LEAST_RUNS, Math.ceil(ROUND_MS / (await run()))));
     for (let i = 1; i < runs; i++) await run();
@@ -93,7 +93,7 @@ function medians(rounds: readonly (readonly ProfiledNode[])[]) {
 }
 
 function shareAlike(
-  { graph }: Trial,
+  { graph }: LayerExperiment,
   layers: readonly Layer[],
   float: ReadonlyMap<string, number>,
   integer: ReadonlyMap<string, number>,

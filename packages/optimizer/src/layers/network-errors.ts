@@ -1,12 +1,12 @@
 import type { PackedWeight } from '@cachequant/quantizer';
 import type { Tensor } from '@cachequant/tensor';
+import { runGraph, withGraphs } from '../calibration-context.js';
 import { writeGraph } from '../graphs/float-graphs.js';
-import { runGraph, withGraphs } from '../laboratory.js';
 import type { ReplayedCall } from '../observe/trajectory.js';
 import { FLOAT_FULL } from '../work/graph-files.js';
+import { experimentForm, experimentPath, type LayerExperiment } from './layer-experiment.js';
 import { sampledCalls } from './sample-calls.js';
 import { SignalToNoise } from './signal-to-noise.js';
-import { type Trial, trialForm, trialPath } from './trial.js';
 
 /** Measures forms of the integer network against the float one, which runs once. */
 export interface NetworkErrors {
@@ -18,16 +18,16 @@ export interface NetworkErrors {
   of(inFloat: ReadonlySet<string>, stored?: ReadonlyMap<string, PackedWeight>): Promise<number>;
 }
 
-export async function networkErrors(trial: Trial): Promise<NetworkErrors> {
-  const { lab, trajectory } = trial;
-  const calls = await sampledCalls(lab, trajectory);
-  const truth = await predictions(trial, FLOAT_FULL, calls);
+export async function networkErrors(experiment: LayerExperiment): Promise<NetworkErrors> {
+  const { context, trajectory } = experiment;
+  const calls = await sampledCalls(context, trajectory);
+  const truth = await predictions(experiment, FLOAT_FULL, calls);
   return {
     async of(inFloat, stored) {
-      const path = trialPath('network');
-      await writeGraph(lab.work, path, trialForm(trial, inFloat, stored));
+      const path = experimentPath('network');
+      await writeGraph(context.work, path, experimentForm(experiment, inFloat, stored));
       const error = new SignalToNoise();
-      for (const [i, given] of (await predictions(trial, path, calls)).entries()) {
+      for (const [i, given] of (await predictions(experiment, path, calls)).entries()) {
         error.add(truth[i]!.data, given.data);
       }
       return error.decibels;
@@ -36,13 +36,14 @@ export async function networkErrors(trial: Trial): Promise<NetworkErrors> {
 }
 
 function predictions(
-  { lab }: Trial,
+  { context }: LayerExperiment,
   path: string,
   calls: readonly ReplayedCall[],
 ): Promise<Tensor<'float32'>[]> {
-  return withGraphs(lab, { graph: path }, async ({ graph }) => {
+  return withGraphs(context, { graph: path }, async ({ graph }) => {
     const made: Tensor<'float32'>[] = [];
-    for (const { call } of calls) made.push((await runGraph(lab, graph, call, [lab.output]))[lab.output]!);
+    for (const { call } of calls)
+      made.push((await runGraph(context, graph, call, [context.output]))[context.output]!);
     return made;
   });
 }

@@ -1,8 +1,8 @@
 import { createWeightFile, type OnnxModel, type WeightData } from '@cachequant/onnx';
 import { type PackedWeight, packWeight, type WeightBits } from '@cachequant/quantizer';
 import { throwIfAborted } from '@cachequant/tensor';
+import type { CalibrationContext } from '../calibration-context.js';
 import type { DenoiserGraphs } from '../graphs/denoiser-graphs.js';
-import type { Laboratory } from '../laboratory.js';
 import type { LayerDecision } from './decision.js';
 import type { PackedRecord } from './packed-weights.js';
 
@@ -24,19 +24,19 @@ export interface PackOptions {
 
 /** Quantizes weights, one in memory at a time, into a file, with those that stay in float. */
 export async function packWeights(
-  lab: Laboratory,
+  context: CalibrationContext,
   graphs: DenoiserGraphs,
   decisions: readonly LayerDecision[],
   { path, bits, known }: PackOptions,
 ): Promise<PackedFile> {
   const location = path.slice(path.lastIndexOf('/') + 1);
-  const file = await createWeightFile(lab.work, path, { location });
+  const file = await createWeightFile(context.work, path, { location });
   const records: Record<string, PackedRecord> = {};
   const floats: Record<string, WeightData> = {};
   try {
     for (const [i, decision] of decisions.entries()) {
-      throwIfAborted(lab.signal);
-      lab.onProgress?.(i, decisions.length);
+      throwIfAborted(context.signal);
+      context.onProgress?.(i, decisions.length);
       const layer = graphs.full.layers.find((candidate) => candidate.id === decision.id)!;
       if (decision.storage === 'float32') {
         floats[layer.weight.name] = await file.add(layer.weight);
@@ -50,11 +50,11 @@ export async function packWeights(
             bits: bitsOf(decision, bits),
             purpose,
             sink: (weight) => file.add(weight),
-            signal: lab.signal,
+            signal: context.signal,
           });
       records[decision.id] = { purpose, packed };
     }
-    lab.onProgress?.(decisions.length, decisions.length);
+    context.onProgress?.(decisions.length, decisions.length);
     await file.commit();
     return { records, floats };
   } catch (error) {

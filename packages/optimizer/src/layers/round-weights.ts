@@ -1,9 +1,9 @@
 import { createWeightFile } from '@cachequant/onnx';
 import { type Layer, type PackedWeight, packWeight, type SecondMoments } from '@cachequant/quantizer';
 import { type TwoFold, throwIfAborted } from '@cachequant/tensor';
+import type { CalibrationContext } from '../calibration-context.js';
 import type { DenoiserGraphs } from '../graphs/denoiser-graphs.js';
 import { readGraph } from '../graphs/float-graphs.js';
-import type { Laboratory } from '../laboratory.js';
 import { type MomentWave, momentWaves } from '../observe/moment-waves.js';
 import { observeMoments } from '../observe/observe-moments.js';
 import type { FloatTrajectory } from '../observe/trajectory.js';
@@ -21,7 +21,7 @@ export interface RoundedWeight {
 
 /** What rounding works on. */
 export interface RoundingContext {
-  readonly lab: Laboratory;
+  readonly context: CalibrationContext;
   readonly runner: StageRunner;
   readonly graphs: DenoiserGraphs;
   readonly trajectory: FloatTrajectory;
@@ -33,7 +33,7 @@ export interface RoundingContext {
  * @returns by layer id
  */
 export async function roundWeights(
-  { lab, runner, graphs, trajectory }: RoundingContext,
+  { context, runner, graphs, trajectory }: RoundingContext,
   decisions: readonly LayerDecision[],
 ): Promise<Record<string, RoundedWeight>> {
   const chosen = new Set(decisions.filter(({ storage }) => storage === 'int4').map(({ id }) => id));
@@ -41,8 +41,13 @@ export async function roundWeights(
   const rounded: Record<string, RoundedWeight> = {};
   for (const [i, wave] of momentWaves(layers, graphs.full.shapes).entries()) {
     const made = await runner.stage({ kind: 'round', part: i }, async () => {
-      const moments = await observeMoments(lab, trajectory, await readGraph(lab.work, FLOAT_FULL), wave);
-      return roundWave(lab, layers, { wave, moments, path: `rounded/${i}.bin` });
+      const moments = await observeMoments(
+        context,
+        trajectory,
+        await readGraph(context.work, FLOAT_FULL),
+        wave,
+      );
+      return roundWave(context, layers, { wave, moments, path: `rounded/${i}.bin` });
     });
     Object.assign(rounded, made);
   }
@@ -51,7 +56,7 @@ export async function roundWeights(
 
 /** The rounded weights for `packWeights`. */
 export function roundedWeights(
-  { work }: Pick<Laboratory, 'work'>,
+  { work }: Pick<CalibrationContext, 'work'>,
   rounded: Readonly<Record<string, RoundedWeight>>,
 ): NonNullable<PackOptions['known']> {
   return async ({ id }) => {
@@ -70,22 +75,22 @@ interface ObservedWave {
 }
 
 async function roundWave(
-  lab: Laboratory,
+  context: CalibrationContext,
   layers: readonly Layer[],
   { wave, moments, path }: ObservedWave,
 ): Promise<Record<string, RoundedWeight>> {
-  const file = await createWeightFile(lab.work, path, { location: 'weights.bin' });
+  const file = await createWeightFile(context.work, path, { location: 'weights.bin' });
   const rounded: Record<string, RoundedWeight> = {};
   try {
     for (const [id, site] of wave.siteOf) {
-      throwIfAborted(lab.signal);
+      throwIfAborted(context.signal);
       const layer = layers.find((candidate) => candidate.id === id)!;
       const packed = await packWeight(layer, {
         bits: 4,
         purpose: 'compute',
         sink: (weight) => file.add(weight),
         moments: moments[site]!,
-        signal: lab.signal,
+        signal: context.signal,
       });
       rounded[id] = { path, packed };
     }

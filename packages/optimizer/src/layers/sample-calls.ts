@@ -1,4 +1,4 @@
-import type { Laboratory } from '../laboratory.js';
+import type { CalibrationContext } from '../calibration-context.js';
 import { type FloatTrajectory, type ReplayedCall, recordedCall } from '../observe/trajectory.js';
 
 /** Enough to see the first, the middle and the last calls, of two images. */
@@ -9,17 +9,17 @@ export const SAMPLED_CALLS = 6;
  * @param count at most; a single one is in the middle
  */
 export async function sampledCalls(
-  lab: Laboratory,
+  context: CalibrationContext,
   trajectory: FloatTrajectory,
   count = SAMPLED_CALLS,
 ): Promise<ReplayedCall[]> {
-  const last = lab.sampler.calls - 1;
+  const last = context.sampler.calls - 1;
   const images = Math.min(2, trajectory.images.length);
   const places =
     count === 1 ? [last >> 1] : Array.from({ length: count }, (_, i) => Math.round((i * last) / (count - 1)));
   const found: ReplayedCall[] = [];
   for (const [i, call] of [...new Set(places)].entries()) {
-    found.push(await recordedCall(lab, trajectory, i % images, call));
+    found.push(await recordedCall(context, trajectory, i % images, call));
   }
   return found;
 }

@@ -1,25 +1,28 @@
 import { medianOf } from '@cachequant/evaluate';
+import { runGraph, withGraphs } from '../calibration-context.js';
 import { writeGraph } from '../graphs/float-graphs.js';
-import { runGraph, withGraphs } from '../laboratory.js';
 import type { WholeTimes } from './decision.js';
+import { experimentForm, experimentPath, type LayerExperiment } from './layer-experiment.js';
 import { sampledCalls } from './sample-calls.js';
-import { type Trial, trialForm, trialPath } from './trial.js';
 
 const TOTAL_MS = 6000;
 const LEAST_RUNS = 5;
 const MOST_RUNS = 50;
 
 /** Milliseconds of a full call in integers, and with some layers in float. */
-export async function wholeTimes(trial: Trial, slow: ReadonlySet<string>): Promise<WholeTimes> {
-  const { lab, trajectory } = trial;
-  const [sample] = await sampledCalls(lab, trajectory, 1);
-  const paths = { allInteger: trialPath('whole'), withoutSlow: trialPath('whole-without') };
-  await writeGraph(lab.work, paths.allInteger, trialForm(trial));
-  await writeGraph(lab.work, paths.withoutSlow, trialForm(trial, slow));
-  return withGraphs(lab, paths, async (sessions) => {
+export async function wholeTimes(
+  experiment: LayerExperiment,
+  slow: ReadonlySet<string>,
+): Promise<WholeTimes> {
+  const { context, trajectory } = experiment;
+  const [sample] = await sampledCalls(context, trajectory, 1);
+  const paths = { allInteger: experimentPath('whole'), withoutSlow: experimentPath('whole-without') };
+  await writeGraph(context.work, paths.allInteger, experimentForm(experiment));
+  await writeGraph(context.work, paths.withoutSlow, experimentForm(experiment, slow));
+  return withGraphs(context, paths, async (sessions) => {
     const run = async (name: keyof typeof paths) => {
       const start = performance.now();
-      await runGraph(lab, sessions[name], sample!.call, [lab.output]);
+      await runGraph(context, sessions[name], sample!.call, [context.output]);
       return performance.now() - start;
     };
     await run('allInteger');

@@ -1,6 +1,6 @@
 import type { MomentsSnapshot } from '@cachequant/correction';
 import type { TwoFold } from '@cachequant/tensor';
-import { CACHE_NAME, type Laboratory } from '../laboratory.js';
+import { CACHE_NAME, type CalibrationContext } from '../calibration-context.js';
 import { CacheMoments } from './cache-moments.js';
 import { observe, replayedFeeds } from './observe.js';
 import { type FloatTrajectory, replay } from './trajectory.js';
@@ -12,14 +12,14 @@ import { type FloatTrajectory, replay } from './trajectory.js';
  * The correction fitted on these weighs the forecast against the rounding noise it would amplify.
  */
 export function observeAnchors(
-  lab: Laboratory,
+  context: CalibrationContext,
   trajectory: FloatTrajectory,
   integerGraph: string,
   window: number,
 ): Promise<TwoFold<MomentsSnapshot>> {
-  const { calls } = lab.sampler;
+  const { calls } = context.sampler;
   const moments = new CacheMoments({ calls, window, separateAnchors: true });
-  return observe(lab, integerGraph, replay(lab, trajectory), {
+  return observe(context, integerGraph, replay(context, trajectory), {
     outputs: [CACHE_NAME],
     feeds: replayedFeeds(),
     record: (results, { image, call, features }) =>

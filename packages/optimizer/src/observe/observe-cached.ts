@@ -1,6 +1,6 @@
 import { type ActivationGridTable, ActivationStatistics, OBSERVATIONS_OUTPUT } from '@cachequant/quantizer';
+import type { CalibrationContext } from '../calibration-context.js';
 import { SAMPLES_KEPT } from '../graphs/cached-graphs.js';
-import type { Laboratory } from '../laboratory.js';
 import { observe, replayedFeeds } from './observe.js';
 import { anchorFeeds, cachedCalls, type FloatTrajectory, replay } from './trajectory.js';
 
@@ -8,7 +8,7 @@ import { anchorFeeds, cachedCalls, type FloatTrajectory, replay } from './trajec
 export interface ObservedCachedGraph {
   /** Path in the work folder. */
   readonly graph: string;
-  readonly refreshSteps: readonly number[];
+  readonly refreshCalls: readonly number[];
   /** Tensors whose activations the observers report. */
   readonly sites: readonly string[];
 }
@@ -19,15 +19,15 @@ export interface ObservedCachedGraph {
  * never runs; it is observed at the first call, with the features of that call itself.
  */
 export function observeCached(
-  lab: Laboratory,
+  context: CalibrationContext,
   trajectory: FloatTrajectory,
-  { graph, refreshSteps, sites }: ObservedCachedGraph,
+  { graph, refreshCalls, sites }: ObservedCachedGraph,
 ): Promise<ActivationGridTable> {
-  const statistics = new ActivationStatistics(lab.sampler.calls, sites, SAMPLES_KEPT);
-  const cached = cachedCalls(lab, refreshSteps);
-  return observe(lab, graph, replay(lab, trajectory, cached.length > 0 ? cached : [0]), {
+  const statistics = new ActivationStatistics(context.sampler.calls, sites, SAMPLES_KEPT);
+  const cached = cachedCalls(context, refreshCalls);
+  return observe(context, graph, replay(context, trajectory, cached.length > 0 ? cached : [0]), {
     outputs: [OBSERVATIONS_OUTPUT],
-    feeds: replayedFeeds(anchorFeeds(lab, trajectory, refreshSteps)),
+    feeds: replayedFeeds(anchorFeeds(context, trajectory, refreshCalls)),
     record: (results, { call }) => statistics.record(call.call, results[OBSERVATIONS_OUTPUT]!.data),
     result: () => statistics.grids(),
   });

@@ -2,15 +2,15 @@ import type { MomentsSnapshot } from '@cachequant/correction';
 import { allFinite, layerLocator } from '@cachequant/pipeline/internals';
 import { type ActivationGridTable, ActivationStatistics, OBSERVATIONS_OUTPUT } from '@cachequant/quantizer';
 import type { TwoFold } from '@cachequant/tensor';
-import { SAMPLES_KEPT } from '../graphs/cached-graphs.js';
 import {
   CACHE_NAME,
-  type Laboratory,
+  type CalibrationContext,
   loadGraph,
   observingDenoiser,
   runGraph,
   sampleCalibration,
-} from '../laboratory.js';
+} from '../calibration-context.js';
+import { SAMPLES_KEPT } from '../graphs/cached-graphs.js';
 import { CacheMoments } from './cache-moments.js';
 import { type FloatTrajectory, TrajectoryRecorder } from './trajectory.js';
 
@@ -31,36 +31,36 @@ export interface FullObservation {
  * @param sites tensors whose activations the graph's observers report; none in float
  */
 export async function observeFull(
-  lab: Laboratory,
+  context: CalibrationContext,
   graph: string,
   sites: readonly string[],
   window: number,
 ): Promise<FullObservation> {
-  const session = await loadGraph(lab, graph);
-  const { calls } = lab.sampler;
+  const session = await loadGraph(context, graph);
+  const { calls } = context.sampler;
   const statistics = sites.length > 0 ? new ActivationStatistics(calls, sites, SAMPLES_KEPT) : undefined;
   const moments = new CacheMoments({ calls, window });
   let current = 0;
   const latents: Float32Array[] = [];
-  const recorder = new TrajectoryRecorder(lab);
-  const outputs = [lab.output, CACHE_NAME, ...(statistics ? [OBSERVATIONS_OUTPUT] : [])];
+  const recorder = new TrajectoryRecorder(context);
+  const outputs = [context.output, CACHE_NAME, ...(statistics ? [OBSERVATIONS_OUTPUT] : [])];
   const denoiser = observingDenoiser(
     session,
     async (call) => {
-      const results = await runGraph(lab, session, call, outputs);
+      const results = await runGraph(context, session, call, outputs);
       // The sampling loop says so; statistics would only hide it.
-      if (!allFinite(results[lab.output]!.data)) return results[lab.output]!;
+      if (!allFinite(results[context.output]!.data)) return results[context.output]!;
       const features = results[CACHE_NAME]!;
       moments.record({ image: current, call: call.call }, features);
       statistics?.record(call.call, results[OBSERVATIONS_OUTPUT]!.data);
-      const prediction = results[lab.output]!;
+      const prediction = results[context.output]!;
       await recorder.add(call.sample, features, prediction);
       return prediction;
     },
-    layerLocator(lab.runtime, lab.work, graph),
+    layerLocator(context.runtime, context.work, graph),
   );
   try {
-    await sampleCalibration(lab, denoiser, {
+    await sampleCalibration(context, denoiser, {
       before: (image) => {
         current = image;
         recorder.begin(image);

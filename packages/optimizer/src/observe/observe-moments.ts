@@ -7,8 +7,8 @@ import {
   type SecondMoments,
 } from '@cachequant/quantizer';
 import { MersenneTwister, type TwoFold } from '@cachequant/tensor';
+import type { CalibrationContext } from '../calibration-context.js';
 import { writeGraph } from '../graphs/float-graphs.js';
-import type { Laboratory } from '../laboratory.js';
 import type { MomentWave } from './moment-waves.js';
 import { observe, replayedFeeds } from './observe.js';
 import { type FloatTrajectory, replay } from './trajectory.js';
@@ -29,12 +29,12 @@ const GRAPH = 'float/full-moments.onnx';
  * @returns by site
  */
 export async function observeMoments(
-  lab: Laboratory,
+  context: CalibrationContext,
   trajectory: FloatTrajectory,
   full: OnnxModel,
   { sites }: MomentWave,
 ): Promise<TwoFold<SecondMoments>[]> {
-  const calls = momentCalls(lab.sampler.calls);
+  const calls = momentCalls(context.sampler.calls);
   const generator = new MersenneTwister(2);
   const graph = momentsGraph(full, sites, {
     rowsPerCall: Math.max(
@@ -43,11 +43,11 @@ export async function observeMoments(
     ),
     random: () => generator.nextUint32() / 2 ** 32,
   });
-  await writeGraph(lab.work, GRAPH, graph);
+  await writeGraph(context.work, GRAPH, graph);
   const moments = sites.map(
     ({ blocks }): TwoFold<SecondMoments> => [emptySecondMoments(blocks), emptySecondMoments(blocks)],
   );
-  const observed = await observe(lab, GRAPH, replay(lab, trajectory, calls), {
+  const observed = await observe(context, GRAPH, replay(context, trajectory, calls), {
     outputs: graph.graph.outputs.map(({ name }) => name),
     feeds: replayedFeeds(),
     record: (products, { image }) => {
@@ -60,7 +60,7 @@ export async function observeMoments(
     },
     result: () => moments,
   });
-  await lab.work.remove(GRAPH);
+  await context.work.remove(GRAPH);
   return observed;
 }
 

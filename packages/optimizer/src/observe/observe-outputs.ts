@@ -6,7 +6,7 @@ import {
 } from '@cachequant/correction';
 import type { Layer } from '@cachequant/quantizer';
 import type { Tensor, TwoFold } from '@cachequant/tensor';
-import type { Laboratory } from '../laboratory.js';
+import type { CalibrationContext } from '../calibration-context.js';
 import { readRecord, TensorRecorder, type TensorRecords } from '../work/tensor-records.js';
 import { observe, replayedFeeds } from './observe.js';
 import { anchorFeeds, cachedCalls, type FloatTrajectory, type ReplayedCall, replay } from './trajectory.js';
@@ -42,13 +42,13 @@ interface Pass {
  * @returns by layer id, even and odd images apart
  */
 export async function observeOutputs(
-  lab: Laboratory,
+  context: CalibrationContext,
   trajectory: FloatTrajectory,
   graphs: ExposedGraphs,
-  refreshSteps: readonly number[],
+  refreshCalls: readonly number[],
   corrected: readonly CorrectedLayer[],
 ): Promise<Record<string, TwoFold<AffineSnapshot>>> {
-  const { calls } = lab.sampler;
+  const { calls } = context.sampler;
   const moments = new Map(
     corrected.map(({ layer }) => {
       const shape = { calls, channels: layer.outputChannels };
@@ -64,26 +64,26 @@ export async function observeOutputs(
     }
   };
   const run = passRunner(
-    lab,
+    context,
     trajectory,
     corrected.map(({ layer }) => layer.output),
   );
-  const refreshes = { calls: refreshSteps };
+  const refreshes = { calls: refreshCalls };
   const cached = {
-    calls: cachedCalls(lab, refreshSteps),
-    feeds: anchorFeeds(lab, trajectory, refreshSteps),
+    calls: cachedCalls(context, refreshCalls),
+    feeds: anchorFeeds(context, trajectory, refreshCalls),
   };
-  const full = await record(lab, run, { graph: graphs.integerFull, ...refreshes }, 'full');
-  const reused = await record(lab, run, { graph: graphs.integerCached, ...cached }, 'cached');
+  const full = await record(context, run, { graph: graphs.integerFull, ...refreshes }, 'full');
+  const reused = await record(context, run, { graph: graphs.integerCached, ...cached }, 'cached');
   for (const [pass, given] of [
     [{ graph: graphs.floatCached, ...cached }, reused],
     [{ graph: graphs.floatFull, ...refreshes }, full],
   ] as const) {
     await run(pass, async (truth, { image, call }, index) => {
-      compare(image, call.call, await readRecord(lab.work, given[image]!, index), truth);
+      compare(image, call.call, await readRecord(context.work, given[image]!, index), truth);
     });
   }
-  await lab.work.remove(RECORDS);
+  await context.work.remove(RECORDS);
   return Object.fromEntries([...moments].map(([id, [even, odd]]) => [id, [even.snapshot(), odd.snapshot()]]));
 }
 
@@ -95,9 +95,13 @@ type RunPass = (
   visit: (results: readonly Floats[], replayed: ReplayedCall, index: number) => Promise<void>,
 ) => Promise<void>;
 
-function passRunner(lab: Laboratory, trajectory: FloatTrajectory, outputs: readonly string[]): RunPass {
+function passRunner(
+  context: CalibrationContext,
+  trajectory: FloatTrajectory,
+  outputs: readonly string[],
+): RunPass {
   return ({ graph, calls, feeds }, visit) =>
-    observe(lab, graph, replay(lab, trajectory, calls), {
+    observe(context, graph, replay(context, trajectory, calls), {
       outputs,
       feeds: replayedFeeds(feeds),
       record: (results, replayed) =>
@@ -111,12 +115,17 @@ function passRunner(lab: Laboratory, trajectory: FloatTrajectory, outputs: reado
 }
 
 /** Runs a pass and keeps its outputs on disk, one file for each image, one record for each call. */
-async function record(lab: Laboratory, run: RunPass, pass: Pass, name: string): Promise<TensorRecords[]> {
+async function record(
+  context: CalibrationContext,
+  run: RunPass,
+  pass: Pass,
+  name: string,
+): Promise<TensorRecords[]> {
   const finished: TensorRecords[] = [];
   let recorder: TensorRecorder | undefined;
   try {
     await run(pass, async (results, { image }, index) => {
-      recorder ??= new TensorRecorder(lab.work, `${RECORDS}/${name}-${image}.bin`);
+      recorder ??= new TensorRecorder(context.work, `${RECORDS}/${name}-${image}.bin`);
       await recorder.add(results);
       if (index < pass.calls.length - 1) return;
       finished.push(await recorder.finish());

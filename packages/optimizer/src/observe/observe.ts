@@ -1,5 +1,5 @@
 import type { Feeds, Session, Tensor } from '@cachequant/tensor';
-import { callFeeds, type Laboratory, readOutputs, withGraphs } from '../laboratory.js';
+import { type CalibrationContext, callFeeds, readOutputs, withGraphs } from '../calibration-context.js';
 import type { ReplayedCall } from './trajectory.js';
 
 /** What is watched of a graph, call by call, and what comes of it. */
@@ -14,14 +14,14 @@ export interface Observer<C, T> {
 
 /** Runs a graph of the work folder over calls, one after another, and frees it in any case. */
 export function observe<C, T>(
-  lab: Laboratory,
+  context: CalibrationContext,
   graph: string,
   calls: Iterable<C> | AsyncIterable<C>,
   { outputs, feeds, record, result }: Observer<C, T>,
 ): Promise<T> {
-  return withGraphs(lab, { graph }, async ({ graph: session }) => {
+  return withGraphs(context, { graph }, async ({ graph: session }) => {
     for await (const call of calls) {
-      await record(await readOutputs(lab, session, await feeds(session, call), outputs), call);
+      await record(await readOutputs(context, session, await feeds(session, call), outputs), call);
     }
     return result();
   });

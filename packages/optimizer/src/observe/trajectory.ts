@@ -6,7 +6,7 @@ import {
 } from '@cachequant/pipeline/internals';
 import type { Tensor } from '@cachequant/tensor';
 import { tensor, throwIfAborted } from '@cachequant/tensor';
-import { CACHE_NAME, type Laboratory, PREVIOUS_CACHE_NAME } from '../laboratory.js';
+import { CACHE_NAME, type CalibrationContext, PREVIOUS_CACHE_NAME } from '../calibration-context.js';
 import { readRecord, recordBytes, TensorRecorder, type TensorRecords } from '../work/tensor-records.js';
 
 /**
@@ -34,7 +34,7 @@ export class TrajectoryRecorder {
   #bytes = 0;
 
   constructor(
-    private readonly lab: Laboratory,
+    private readonly context: CalibrationContext,
     private readonly limit = DISK_LIMIT,
   ) {}
 
@@ -42,7 +42,7 @@ export class TrajectoryRecorder {
     const average = this.#bytes / Math.max(1, this.#images.length);
     const fits = image < LEAST_IMAGES || this.#bytes + average <= this.limit;
     const path = `float/trajectory/${image}.bin`;
-    this.#recorder = fits ? new TensorRecorder(this.lab.work, path) : undefined;
+    this.#recorder = fits ? new TensorRecorder(this.context.work, path) : undefined;
   }
 
   async add(...record: readonly [sample: Floats, features: Floats, prediction: Floats]): Promise<void> {
@@ -83,34 +83,34 @@ export interface ReplayedCall {
  * @param calls left out: all of them
  */
 export async function* replay(
-  lab: Laboratory,
+  context: CalibrationContext,
   { images }: FloatTrajectory,
-  calls: readonly number[] = lab.sampler.timesteps.map((_, call) => call),
+  calls: readonly number[] = context.sampler.timesteps.map((_, call) => call),
 ): AsyncGenerator<ReplayedCall> {
   for (const image of images.keys()) {
-    lab.onProgress?.(image, images.length);
-    for (const call of calls) yield recordedCall(lab, { images }, image, call);
+    context.onProgress?.(image, images.length);
+    for (const call of calls) yield recordedCall(context, { images }, image, call);
   }
-  lab.onProgress?.(images.length, images.length);
+  context.onProgress?.(images.length, images.length);
 }
 
 /** Reads one recorded call. */
 export async function recordedCall(
-  lab: Laboratory,
+  context: CalibrationContext,
   { images }: FloatTrajectory,
   image: number,
   call: number,
 ): Promise<ReplayedCall> {
-  throwIfAborted(lab.signal);
-  const [sample, features, prediction] = (await readRecord(lab.work, images[image]!, call)) as [
+  throwIfAborted(context.signal);
+  const [sample, features, prediction] = (await readRecord(context.work, images[image]!, call)) as [
     Floats,
     Floats,
     Floats,
   ];
-  const timestep = lab.sampler.timesteps[call]!;
+  const timestep = context.sampler.timesteps[call]!;
   return {
     image,
-    call: { call, timestep, sample, conditioning: conditioningOf(lab, image) },
+    call: { call, timestep, sample, conditioning: conditioningOf(context, image) },
     sample: firstOf(sample),
     features,
     prediction,
@@ -122,7 +122,7 @@ function firstOf({ dims, data }: Floats): Floats {
   return tensor('float32', [1, ...dims.slice(1)], data.subarray(0, data.length / dims[0]!));
 }
 
-function conditioningOf({ calibration, guidanceScale }: Laboratory, image: number): Conditioning {
+function conditioningOf({ calibration, guidanceScale }: CalibrationContext, image: number): Conditioning {
   const { conditioning, unconditional } = calibration[image]!;
   return isGuided(guidanceScale) && unconditional
     ? concatConditioning(unconditional, conditioning)
@@ -130,27 +130,29 @@ function conditioningOf({ calibration, guidanceScale }: Laboratory, image: numbe
 }
 
 /** Calls that are no refreshes, ascending. */
-export function cachedCalls(lab: Laboratory, refreshSteps: readonly number[]): number[] {
-  const refreshes = new Set(refreshSteps);
-  return Array.from({ length: lab.sampler.calls }, (_, call) => call).filter((call) => !refreshes.has(call));
+export function cachedCalls(context: CalibrationContext, refreshCalls: readonly number[]): number[] {
+  const refreshes = new Set(refreshCalls);
+  return Array.from({ length: context.sampler.calls }, (_, call) => call).filter(
+    (call) => !refreshes.has(call),
+  );
 }
 
 /** What the cached graph is given in float: the cached tensors of the last two refreshes before a call. */
 export function anchorFeeds(
-  lab: Laboratory,
+  context: CalibrationContext,
   { images }: FloatTrajectory,
-  refreshSteps: readonly number[],
+  refreshCalls: readonly number[],
 ): (replayed: ReplayedCall) => Promise<Record<string, Tensor>> {
   return async ({ image, call }) => {
-    const [newest, previous] = anchorCalls(refreshSteps, call.call);
-    const featuresAt = async (at: number) => (await readRecord(lab.work, images[image]!, at))[1]!;
+    const [newest, previous] = anchorCalls(refreshCalls, call.call);
+    const featuresAt = async (at: number) => (await readRecord(context.work, images[image]!, at))[1]!;
     return { [CACHE_NAME]: await featuresAt(newest), [PREVIOUS_CACHE_NAME]: await featuresAt(previous) };
   };
 }
 
 /** The last refresh before a call and the one before that; the first, or the call itself, stands for those missing. */
-export function anchorCalls(refreshSteps: readonly number[], call: number): readonly [number, number] {
-  const earlier = refreshSteps.filter((step) => step < call);
+export function anchorCalls(refreshCalls: readonly number[], call: number): readonly [number, number] {
+  const earlier = refreshCalls.filter((step) => step < call);
   const newest = earlier.at(-1) ?? call;
   return [newest, earlier.at(-2) ?? newest];
 }

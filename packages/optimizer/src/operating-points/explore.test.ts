@@ -64,7 +64,7 @@ describe('optimize with a target', () => {
   it('tells of each point in words', () => {
     const kinds = told.map(({ kind }) => kind);
     expect(kinds).toEqual(expect.arrayContaining(['without-cache', 'point']));
-    // A bundle's own laboratory comes to the stages of its point again.
+    // A bundle's own calibration context comes to the stages of its point again.
     const distinct = new Map(told.map((stage) => [stage.id, stage]));
     expect([...distinct.keys()]).toEqual(expect.arrayContaining(['i1-point', 'float-i1-point']));
     expect(rawLabels([...distinct.values()])).toEqual([]);
@@ -77,7 +77,7 @@ describe('optimize with a target', () => {
 
   it('writes a bundle that keeps every call full where no cache is taken', () => {
     const { manifest, verification } = made;
-    expect(manifest.schedule).toMatchObject({ interval: 1, refreshSteps: [0, 1, 2, 3, 4, 5, 6] });
+    expect(manifest.schedule).toMatchObject({ interval: 1, refreshCalls: [0, 1, 2, 3, 4, 5, 6] });
     expect(verification.cacheHits).toEqual({ full: 7, cached: 0 });
     expect(manifest.bits.target).toBe(made.operatingPoints!.chosen.bits === 'none' ? 'float' : 'portable');
   });

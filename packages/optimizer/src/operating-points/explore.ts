@@ -1,14 +1,18 @@
 import { interval95, meanOf, medianOf, psnr, type RgbImage } from '@cachequant/evaluate';
 import type { Sampler } from '@cachequant/samplers';
 import { CacheQuantError, storageFolder, writeFile } from '@cachequant/tensor';
-import { chooseVariant } from '../candidates/choose.js';
-import { floatStudy, studyAt } from '../candidates/study-views.js';
+import { type CalibratedModel, calibrateModel } from '../calibrated-model.js';
+import { chooseVariant } from '../candidates/choose-variant.js';
+import { atInterval, inFloat } from '../candidates/model-variants.js';
 import { loadVariant, type Variant } from '../candidates/variant.js';
-import { type LaboratoryOptions, type OpenLaboratory, openLaboratory } from '../prepare/open-laboratory.js';
+import {
+  type CalibrationContextOptions,
+  type OpenCalibrationContext,
+  openCalibrationContext,
+} from '../prepare/open-calibration-context.js';
 import type { OptimizeOptions } from '../recipe.js';
-import { type Study, studyDenoiser } from '../study.js';
-import { measureImage } from '../verify/measure.js';
-import { choosePoint, type OperatingPoint, type OperatingTarget, paretoPoints } from './point.js';
+import { measureImage } from '../verify/measure-image.js';
+import { choosePoint, type OperatingPoint, type OperatingTarget, paretoPoints } from './operating-point.js';
 import { type SamplerSetting, samplerSettings } from './settings.js';
 
 /** Everything that was measured, and what of it was taken. */
@@ -22,7 +26,7 @@ export interface OperatingPoints {
   readonly chosen: MeasuredPoint;
 }
 
-/** A point and the setting in whose laboratory it was measured. */
+/** A point and the setting in whose calibration context it was measured. */
 export interface MeasuredPoint extends OperatingPoint {
   readonly setting: SamplerSetting;
   readonly psnrInterval: readonly [number, number];
@@ -39,7 +43,7 @@ export function targetOf({ maxLatency, minPsnr }: OptimizeOptions = {}): Operati
  * @throws CacheQuantError `infeasible-schedule` when none does, naming the nearest
  */
 export async function exploreOperatingPoints(
-  request: LaboratoryOptions,
+  request: CalibrationContextOptions,
   target: OperatingTarget,
 ): Promise<OperatingPoints> {
   await writeFile(request.work, 'fingerprint.txt', 'operating points');
@@ -49,9 +53,9 @@ export async function exploreOperatingPoints(
   for (const setting of settings) {
     const opened = await openPoint(request, setting);
     try {
-      const study = await studyOf(opened);
-      references ??= study.references;
-      points.push(...(await measureSetting(study, setting, references, points.length === 0)));
+      const calibrated = await calibratedModelOf(opened);
+      references ??= calibrated.references;
+      points.push(...(await measureSetting(calibrated, setting, references, points.length === 0)));
     } finally {
       await opened.dispose();
     }
@@ -62,13 +66,13 @@ export async function exploreOperatingPoints(
   throw nothingFits(front, target);
 }
 
-/** The laboratory of a point, with everything that was measured in it. */
+/** The calibration context of a point, with everything that was measured in it. */
 export function openPoint(
-  request: LaboratoryOptions,
+  request: CalibrationContextOptions,
   { sampler, steps, intervals }: SamplerSetting,
-): Promise<OpenLaboratory> {
+): Promise<OpenCalibrationContext> {
   const { maxLatency: _, minPsnr: __, ...options } = request.options ?? {};
-  return openLaboratory({
+  return openCalibrationContext({
     ...request,
     work: storageFolder(request.work, `points/${sampler ?? 'own'}-${steps}`),
     options: { ...options, steps, interval: Math.max(...intervals), ...(sampler && { sampler }) },
@@ -76,10 +80,10 @@ export function openPoint(
 }
 
 async function settingsOf(
-  request: LaboratoryOptions,
+  request: CalibrationContextOptions,
 ): Promise<{ original: Sampler; settings: readonly SamplerSetting[] }> {
   const { maxLatency: _, minPsnr: __, ...options } = request.options ?? {};
-  const opened = await openLaboratory({
+  const opened = await openCalibrationContext({
     ...request,
     options: { ...options, interval: 1 },
     work: storageFolder(request.work, 'points/settings'),
@@ -89,8 +93,13 @@ async function settingsOf(
   return { original: prepared.sampler, settings: samplerSettings(prepared, options.sampler) };
 }
 
-function studyOf({ lab, runner, inputDims, prepared }: OpenLaboratory): Promise<Study> {
-  return studyDenoiser(lab, runner, { inputDims, model: prepared.model });
+function calibratedModelOf({
+  context,
+  runner,
+  inputDims,
+  prepared,
+}: OpenCalibrationContext): Promise<CalibratedModel> {
+  return calibrateModel(context, runner, { inputDims, model: prepared.model });
 }
 
 /**
@@ -98,25 +107,25 @@ function studyOf({ lab, runner, inputDims, prepared }: OpenLaboratory): Promise<
  * every interval, the others without a cache.
  */
 async function measureSetting(
-  study: Study,
+  calibrated: CalibratedModel,
   setting: SamplerSetting,
   references: readonly RgbImage[],
   isOriginal: boolean,
 ): Promise<MeasuredPoint[]> {
   const { sampler, intervals } = setting;
   const points: MeasuredPoint[] = [];
-  for (const view of [study, ...(study.integers ? [floatStudy(study)] : [])]) {
-    for (const interval of view === study || isOriginal ? intervals : [1]) {
-      const at = studyAt(view, interval);
+  for (const changes of [calibrated, ...(calibrated.integers ? [inFloat(calibrated)] : [])]) {
+    for (const interval of changes === calibrated || isOriginal ? intervals : [1]) {
+      const at = atInterval(changes, interval);
       const { variant } = await chooseVariant(at);
-      const measured = await at.runner.stage({ kind: 'point', view: at.view }, () =>
+      const measured = await at.runner.stage({ kind: 'point', changes: at.changes }, () =>
         measurePoint(at, variant, references),
       );
-      const { steps } = study.lab.sampler;
-      const { bits } = at.lab.recipe;
+      const { steps } = calibrated.context.sampler;
+      const { bits } = at.context.recipe;
       points.push({
         setting,
-        sampler: sampler ?? study.lab.sampler.name,
+        sampler: sampler ?? calibrated.context.sampler.name,
         steps,
         interval,
         bits,
@@ -128,19 +137,19 @@ async function measureSetting(
 }
 
 async function measurePoint(
-  { lab }: Study,
+  { context }: CalibratedModel,
   variant: Variant,
   references: readonly RgbImage[],
 ): Promise<
   Pick<OperatingPoint, 'psnr' | 'milliseconds'> & { readonly psnrInterval: readonly [number, number] }
 > {
-  const denoiser = await loadVariant(lab, variant);
+  const denoiser = await loadVariant(context, variant);
   try {
-    await measureImage(lab, denoiser, lab.calibration[0]!);
+    await measureImage(context, denoiser, context.calibration[0]!);
     const quality: number[] = [];
     const times: number[] = [];
-    for (const [i, image] of lab.calibration.entries()) {
-      const { picture, seconds } = await measureImage(lab, denoiser, image);
+    for (const [i, image] of context.calibration.entries()) {
+      const { picture, seconds } = await measureImage(context, denoiser, image);
       quality.push(Math.min(psnr(references[i]!, picture), MAX_PSNR));
       times.push(1000 * seconds);
     }
@@ -170,6 +179,6 @@ function nothingFits(
       .filter(Boolean)
       .join(', '),
     got: `from ${describe(front[0]!)} to ${describe(front.at(-1)!)}`,
-    hint: 'Take a target in between.',
+    hint: 'Use a target in between.',
   });
 }

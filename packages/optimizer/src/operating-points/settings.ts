@@ -1,5 +1,5 @@
 import { possibleSampler } from '@cachequant/pipeline/internals';
-import type { PreparedSource } from '../prepare/prepare.js';
+import type { PreparedSource } from '../prepare/prepare-source.js';
 
 /** A sampler and its steps, and the cache intervals to try with them. */
 export interface SamplerSetting {

@@ -217,7 +217,7 @@ export const OPTIMIZE_OPTIONS = {
     help: 'images to compare at other steps, guidance scales and words; 0: none',
     otherwise: 'by effort',
   },
-  /** Held-out images to prepare beyond those, for comparisons of one's own: `study.lab.verification` has them. */
+  /** Held-out images to prepare beyond those, for comparisons of your own: `calibrated.context.verification` has them. */
   comparisonImages: { schema: z.int().min(0).max(4096).default(0) },
   seed: {
     schema: z.int().min(0).default(0),

@@ -14,6 +14,6 @@ export const DEFAULT_PROMPTS: readonly string[] = [
   'a golden retriever puppy in the snow',
   'an oil painting of a sailing ship in a storm',
   'a yellow t-shirt',
-  'a plate of sushi, overhead view',
+  'a plate of sushi, overhead changes',
   'a futuristic train station, concept art',
 ];

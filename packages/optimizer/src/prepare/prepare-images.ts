@@ -1,11 +1,11 @@
 import { medianOf } from '@cachequant/evaluate';
 import { type Runtime, throwIfAborted } from '@cachequant/tensor';
-import type { Laboratory, PreparedImage } from '../laboratory.js';
+import type { CalibrationContext, PreparedImage } from '../calibration-context.js';
 import type { OpenRecipe } from '../recipe.js';
 import { DEFAULT_PROMPTS } from './default-prompts.js';
 import type { GivenConditioning } from './given-conditioning.js';
 import { type ImageEncoder, withImageEncoder } from './image-conditioning.js';
-import type { PreparedSource } from './prepare.js';
+import type { PreparedSource } from './prepare-source.js';
 
 /** Conditioning of the calibration and verification images; the text encoders are freed before it returns. */
 export async function prepareImages(
@@ -16,7 +16,7 @@ export async function prepareImages(
     signal,
     given,
   }: { readonly signal?: AbortSignal | undefined; readonly given?: GivenConditioning | undefined },
-): Promise<Pick<Laboratory, 'calibration' | 'verification' | 'textEncoderMs'>> {
+): Promise<Pick<CalibrationContext, 'calibration' | 'verification' | 'textEncoderMs'>> {
   if (given || !conditioning) return givenImages(given!, recipe);
   const { takesText } = conditioning.family;
   const { seen, heldOut } = takesText ? splitPrompts(recipe) : { seen: [''], heldOut: [''] };

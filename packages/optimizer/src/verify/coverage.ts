@@ -2,21 +2,27 @@ import type { Coverage, DenoiserCall } from '@cachequant/pipeline/internals';
 import type { Layer } from '@cachequant/quantizer';
 import type { ProfiledNode } from '@cachequant/tensor';
 import { tensor } from '@cachequant/tensor';
+import type { CalibratedModel } from '../calibrated-model.js';
+import {
+  CACHE_NAME,
+  type CalibrationContext,
+  loadGraph,
+  PREVIOUS_CACHE_NAME,
+  runGraph,
+} from '../calibration-context.js';
 import type { Variant } from '../candidates/variant.js';
 import { formatOf } from '../format.js';
-import { CACHE_NAME, type Laboratory, loadGraph, PREVIOUS_CACHE_NAME, runGraph } from '../laboratory.js';
-import type { Study } from '../study.js';
 
 const PROFILED_RUNS = 3;
 
 /** Runs both graphs a few times with profiling, where there is that, and compares what ran with what was planned. */
-export async function measureCoverage(study: Study, variant: Variant): Promise<Coverage> {
-  const { lab, graphs } = study;
-  const kernels = formatOf(lab.recipe)?.target.kernels ?? {};
-  const { profiling } = await lab.runtime.capabilities();
-  const full = profiling ? await profile(study, variant.full) : [];
-  const cached = variant.cached && (profiling ? await profile(study, variant.cached.graph) : []);
-  const refreshes = variant.cached?.refreshSteps.length ?? lab.sampler.calls;
+export async function measureCoverage(calibrated: CalibratedModel, variant: Variant): Promise<Coverage> {
+  const { context, graphs } = calibrated;
+  const kernels = formatOf(context.recipe)?.target.kernels ?? {};
+  const { profiling } = await context.runtime.capabilities();
+  const full = profiling ? await profile(calibrated, variant.full) : [];
+  const cached = variant.cached && (profiling ? await profile(calibrated, variant.cached.graph) : []);
+  const refreshes = variant.cached?.refreshCalls.length ?? context.sampler.calls;
   const parts = [
     { nodes: full, layers: graphs.full.layers, macs: graphs.full.layerMacs, calls: refreshes },
     ...(cached
@@ -25,7 +31,7 @@ export async function measureCoverage(study: Study, variant: Variant): Promise<C
             nodes: cached,
             layers: graphs.cached.layers,
             macs: graphs.cached.layerMacs,
-            calls: lab.sampler.calls - refreshes,
+            calls: context.sampler.calls - refreshes,
           },
         ]
       : []),
@@ -39,7 +45,7 @@ export async function measureCoverage(study: Study, variant: Variant): Promise<C
     for (const layer of layers) {
       const work = (macs.get(layer.id) ?? 0) * calls;
       total += work;
-      if (!study.integers?.packed.compute.has(layer.id)) continue;
+      if (!calibrated.integers?.packed.compute.has(layer.id)) continue;
       planned += work;
       if (ran.some((name) => isOf(name, layer))) integer += work;
       else if (profiling) missed.add(layer.id);
@@ -67,13 +73,13 @@ function byOperator(nodes: readonly ProfiledNode[]): Coverage['operators'] {
   return [...sums].map(([opType, sum]) => ({ opType, ...sum })).sort((a, b) => b.ms - a.ms);
 }
 
-async function profile(study: Study, graph: string): Promise<readonly ProfiledNode[]> {
-  const { lab } = study;
-  const session = await loadGraph(lab, graph, true);
+async function profile(calibrated: CalibratedModel, graph: string): Promise<readonly ProfiledNode[]> {
+  const { context } = calibrated;
+  const session = await loadGraph(context, graph, true);
   try {
     const outputs = session.outputs.map(({ name }) => name);
     for (let run = 0; run < PROFILED_RUNS; run++) {
-      await runGraph(lab, session, sampleCall(lab), outputs, zeroFeatures(study));
+      await runGraph(context, session, sampleCall(context), outputs, zeroFeatures(calibrated));
     }
     return await session.endProfiling();
   } finally {
@@ -81,8 +87,8 @@ async function profile(study: Study, graph: string): Promise<readonly ProfiledNo
   }
 }
 
-function sampleCall(lab: Laboratory): DenoiserCall {
-  const { conditioning, unconditional } = lab.calibration[0]!;
+function sampleCall(context: CalibrationContext): DenoiserCall {
+  const { conditioning, unconditional } = context.calibration[0]!;
   const batch = unconditional ? 2 : 1;
   const stacked = Object.fromEntries(
     Object.entries(conditioning).map(([name, value]) => {
@@ -92,16 +98,16 @@ function sampleCall(lab: Laboratory): DenoiserCall {
       return [name, tensor('float32', [batch, ...value.dims.slice(1)], data)];
     }),
   );
-  const call = lab.sampler.calls - 1;
+  const call = context.sampler.calls - 1;
   return {
     call,
-    timestep: lab.sampler.timesteps[call]!,
-    sample: tensor('float32', [batch, ...lab.latentDims]),
+    timestep: context.sampler.timesteps[call]!,
+    sample: tensor('float32', [batch, ...context.latentDims]),
     conditioning: stacked,
   };
 }
 
-function zeroFeatures({ graphs }: Study): Record<string, ReturnType<typeof tensor>> {
+function zeroFeatures({ graphs }: CalibratedModel): Record<string, ReturnType<typeof tensor>> {
   const dims = graphs.full.shapes.get(CACHE_NAME)!.dims as number[];
   return { [CACHE_NAME]: tensor('float32', dims), [PREVIOUS_CACHE_NAME]: tensor('float32', dims) };
 }

@@ -1,8 +1,8 @@
 import type { Denoiser } from '@cachequant/pipeline/internals';
 import { createSampler } from '@cachequant/samplers';
 import { afterEach, expect, it, vi } from 'vitest';
-import type { Laboratory } from '../laboratory.js';
-import { measureImage } from './measure.js';
+import type { CalibrationContext } from '../calibration-context.js';
+import { measureImage } from './measure-image.js';
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -21,7 +21,7 @@ it('measureImage takes the time of denoising and decoding, each once', async () 
     reset() {},
     dispose: async () => {},
   };
-  const lab = {
+  const context = {
     sampler: createSampler({ _class_name: 'DDIMScheduler', clip_sample: false }, { steps: 3 }),
     guidanceScale: 1,
     latentDims: [1, 2, 2],
@@ -29,9 +29,9 @@ it('measureImage takes the time of denoising and decoding, each once', async () 
       milliseconds += 7;
       return { width: 2, height: 2, rgb: new Uint8Array(12) };
     },
-  } as unknown as Laboratory;
+  } as unknown as CalibrationContext;
   const image = { prompt: '', seed: 1, conditioning: {}, unconditional: undefined };
-  const { seconds, calls, decoderMs } = await measureImage(lab, denoiser, image);
+  const { seconds, calls, decoderMs } = await measureImage(context, denoiser, image);
   expect(seconds).toBeCloseTo((3 * 40 + 7) / 1000, 12);
   expect(calls.map(({ ms }) => ms)).toEqual([40, 40, 40]);
   expect(decoderMs).toBe(7);

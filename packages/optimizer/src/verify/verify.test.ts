@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { MeasuredImage } from './measure.js';
+import type { MeasuredImage } from './measure-image.js';
 import { summarize } from './verify.js';
 
 const COVERAGE = { plannedShare: 1, integerShare: 1, missed: [], operators: [] };

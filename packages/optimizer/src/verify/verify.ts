@@ -10,16 +10,16 @@ import {
   type Verification,
 } from '@cachequant/pipeline/internals';
 import type { Sampler } from '@cachequant/samplers';
+import type { CalibratedModel } from '../calibrated-model.js';
+import type { CalibrationContext, PreparedImage } from '../calibration-context.js';
 import type { Candidate } from '../candidates/candidate.js';
 import { loadVariant, type Variant } from '../candidates/variant.js';
 import { type BundleParts, openParts } from '../components/bundle-parts.js';
 import type { ComponentDecision } from '../components/component.js';
-import type { Laboratory, PreparedImage } from '../laboratory.js';
 import { modelFiles } from '../prepare/model-files.js';
-import type { Study } from '../study.js';
 import { denoiserBytes } from '../write/write-bundle.js';
 import { measureCoverage } from './coverage.js';
-import { compareWith, type MeasuredImage, measureImage } from './measure.js';
+import { compareWith, type MeasuredImage, measureImage } from './measure-image.js';
 import { type Contestant, verificationOrder } from './verification-order.js';
 
 /** Pictures of the first images, for people. */
@@ -45,17 +45,22 @@ const APART_BYTES = 512 * 2 ** 20;
  * speed drifts slows both.
  */
 export async function verify(
-  study: Study,
+  calibrated: CalibratedModel,
   folder: ModelFolder,
   variant: Variant,
   { plain, components, original }: VerifiedWith,
 ): Promise<VerificationResult> {
-  const { lab } = study;
-  const images = lab.verification.slice(0, lab.recipe.verificationImages);
-  const parts = await openParts(lab, folder, components);
+  const { context } = calibrated;
+  const images = context.verification.slice(0, context.recipe.verificationImages);
+  const parts = await openParts(context, folder, components);
   let runs: Run[];
   try {
-    runs = await runAll(lab, images, folder, { optimized: variant, plain: plain?.variant, parts, original });
+    runs = await runAll(context, images, folder, {
+      optimized: variant,
+      plain: plain?.variant,
+      parts,
+      original,
+    });
   } finally {
     await parts.dispose();
   }
@@ -63,7 +68,7 @@ export async function verify(
     runs.map((run) => run.original.picture),
     runs.map((run) => run.optimized.picture),
   );
-  const coverage = await measureCoverage(study, variant);
+  const coverage = await measureCoverage(calibrated, variant);
   const verification = summarize(runs, quality.psnr, quality.ssim, coverage);
   const pictures = runs.map((run, i) => ({
     prompt: images[i]!.prompt,
@@ -103,18 +108,19 @@ interface RunRequest {
 }
 
 async function runAll(
-  lab: Laboratory,
+  context: CalibrationContext,
   images: readonly PreparedImage[],
   folder: ModelFolder,
-  { optimized, plain, parts, original = lab.sampler }: RunRequest,
+  { optimized, plain, parts, original = context.sampler }: RunRequest,
 ): Promise<Run[]> {
   const bytes = await denoiserBytes(folder.storage, await modelFiles(folder));
   const apart = bytes > APART_BYTES;
   const loaded = new Map<Contestant, Denoiser>();
   const load: Record<Contestant, () => Promise<Denoiser>> = {
-    original: async () => floatDenoiser(await loadGraph(lab.runtime, folder.storage, folder.denoiser.model)),
-    optimized: () => loadVariant(lab, optimized),
-    plain: () => loadVariant(lab, plain!),
+    original: async () =>
+      floatDenoiser(await loadGraph(context.runtime, folder.storage, folder.denoiser.model)),
+    optimized: () => loadVariant(context, optimized),
+    plain: () => loadVariant(context, plain!),
   };
   const free = async (): Promise<void> => {
     const denoisers = [...loaded.values()];
@@ -127,7 +133,7 @@ async function runAll(
     if (apart) await free();
     const denoiser = await load[contestant]();
     loaded.set(contestant, denoiser);
-    if (!apart && contestant !== 'plain') await measureImage(lab, denoiser, lab.calibration[0]!);
+    if (!apart && contestant !== 'plain') await measureImage(context, denoiser, context.calibration[0]!);
     return denoiser;
   };
   const made = images.map(() => new Map<Contestant, MeasuredImage>());
@@ -136,14 +142,14 @@ async function runAll(
   const order = verificationOrder(images.length, contestants, apart);
   try {
     for (const [done, { contestant, image }] of order.entries()) {
-      lab.onProgress?.(done, order.length);
+      context.onProgress?.(done, order.length);
       const denoiser = await denoiserOf(contestant);
       const before = denoiser.stats;
-      const sampler = contestant === 'original' ? original : lab.sampler;
+      const sampler = contestant === 'original' ? original : context.sampler;
       const [place, given] =
         contestant === 'original'
-          ? [lab, images[image]!]
-          : [{ ...lab, toPicture: parts.toPicture }, await parts.encode(images[image]!)];
+          ? [context, images[image]!]
+          : [{ ...context, toPicture: parts.toPicture }, await parts.encode(images[image]!)];
       made[image]!.set(
         contestant,
         await measureImage(place, denoiser, given, { keepTrajectory: true, sampler }),
@@ -152,7 +158,7 @@ async function runAll(
       const { fullCalls, cachedCalls } = denoiser.stats;
       counts[image] = { full: fullCalls - before.fullCalls, cached: cachedCalls - before.cachedCalls };
     }
-    lab.onProgress?.(order.length, order.length);
+    context.onProgress?.(order.length, order.length);
   } finally {
     await free();
   }

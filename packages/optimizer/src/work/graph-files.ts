@@ -1,4 +1,4 @@
-/** Where the graphs of a study are in the work folder. */
+/** Where the graphs of a calibrated model are in the work folder. */
 export const FLOAT_FULL = 'float/full.onnx';
 /** The work folder's cached graph in float. */
 export const FLOAT_CACHED = 'float/cached.onnx';

@@ -66,7 +66,7 @@ describe('openStages', () => {
     });
   });
 
-  it('starts anew after a folder was emptied halfway', async () => {
+  it('starts over after a folder was emptied halfway', async () => {
     const work = memoryStorage();
     await (await openStages(work, 'a', {})).stage(ONE, async () => 1);
     const halfway = { ...work, remove: () => Promise.reject(new Error('killed')) };

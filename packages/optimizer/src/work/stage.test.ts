@@ -1,22 +1,26 @@
 import { describe, expect, it } from 'vitest';
-import { describeKind, namedStage, type Stage, type StudyView } from './stage.js';
+import { describeKind, type ModelChanges, namedStage, type Stage } from './stage.js';
 
-const VIEW: StudyView = ['float', { interval: 3 }];
-const WAY = { view: [], schedule: 'dp', correction: 'forecast', guidance: 'computed' } as const;
+const VIEW: ModelChanges = ['float', { interval: 3 }];
+const WAY = { changes: [], schedule: 'dp', correction: 'forecast', guidance: 'computed' } as const;
 
 describe('namedStage', () => {
   it.each<[Stage, string, string]>([
     [{ kind: 'cut' }, 'cut', 'cut the network in two'],
     [{ kind: 'text encoder' }, 'text encoder', 'quantize the text encoder'],
     [{ kind: 'round', part: 0 }, 'round-0', 'round the 4-bit weights, part 1'],
-    [{ kind: 'verify', view: [] }, 'verify', 'compare with the original'],
+    [{ kind: 'verify', changes: [] }, 'verify', 'compare with the original'],
     [
-      { kind: 'verify', view: VIEW },
+      { kind: 'verify', changes: VIEW },
       'float-i3-verify',
       'compare with the original (in float, at interval 3)',
     ],
-    [{ kind: 'point', view: [{ interval: 1 }] }, 'i1-point', 'measure the operating point (without a cache)'],
-    [{ kind: 'without-cache', view: [] }, 'candidate-uniform-none', 'try the model without a cache'],
+    [
+      { kind: 'point', changes: [{ interval: 1 }] },
+      'i1-point',
+      'measure the operating point (without a cache)',
+    ],
+    [{ kind: 'without-cache', changes: [] }, 'candidate-uniform-none', 'try the model without a cache'],
     [
       { kind: 'candidate', ...WAY },
       'candidate-dp-forecast',
@@ -28,7 +32,7 @@ describe('namedStage', () => {
       'try the dp schedule with the cache correction "forecast" and the guidance forecast',
     ],
     [
-      { kind: 'smoothing', ...WAY, view: VIEW, guidance: 'forecast' },
+      { kind: 'smoothing', ...WAY, changes: VIEW, guidance: 'forecast' },
       'smooth-float-i3-dp-forecast-guidance',
       'fit the smoothing of predictions (in float, at interval 3)',
     ],

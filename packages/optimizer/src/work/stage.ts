@@ -1,11 +1,11 @@
 import type { CacheCorrectionKind, ScheduleKind } from '@cachequant/pipeline/internals';
 
-/** How a study differs from what was observed, change by change: without integers, at another cache interval. */
-export type StudyView = readonly ('float' | { readonly interval: number })[];
+/** How a calibrated model differs from what was observed: without integers, at another cache interval. */
+export type ModelChanges = readonly ('float' | { readonly interval: number })[];
 
-/** Schedule, cache correction and guidance of a candidate, and the view of the study that it belongs to. */
+/** Schedule, cache correction and guidance of a candidate, and the changes to the calibrated model that it is for. */
 export interface CandidateKey {
-  readonly view: StudyView;
+  readonly changes: ModelChanges;
   readonly schedule: ScheduleKind;
   readonly correction: CacheCorrectionKind;
   readonly guidance: 'computed' | 'forecast';
@@ -16,7 +16,7 @@ const ONCE = {
   cut: 'cut the network in two',
   observe: 'observe the float model',
   references: 'generate the reference pictures',
-  trial: 'quantize everything for a trial',
+  'layer-experiment': 'quantize every layer to measure it',
   'layer-times': 'measure the time of each layer',
   'layer-errors': 'measure the error of each layer',
   'layer-choice': 'decide which layers stay in float',
@@ -27,8 +27,8 @@ const ONCE = {
   bundle: 'write the bundle',
 } as const;
 
-/** Stages that each view of a study has once. */
-const ONCE_A_VIEW = {
+/** Stages that each variant of a calibrated model has once. */
+const ONCE_A_VARIANT = {
   'without-cache': 'try the model without a cache',
   'float-variants': 'write float graphs for other backends',
   verify: 'compare with the original',
@@ -47,11 +47,11 @@ const REPEATED = {
 /** A stage of an optimization. */
 export type Stage =
   | { readonly kind: keyof typeof ONCE }
-  | { readonly kind: keyof typeof ONCE_A_VIEW; readonly view: StudyView }
+  | { readonly kind: keyof typeof ONCE_A_VARIANT; readonly changes: ModelChanges }
   /** Layers are rounded in as many parts as memory asks for; counted from 0. */
   | { readonly kind: 'round'; readonly part: number }
   | ({ readonly kind: 'candidate' | 'smoothing' | 'outputs' } & CandidateKey)
-  /** Of a comparison of one's own; `name` is both id and label. */
+  /** Of a comparison of your own; `name` is both id and label. */
   | { readonly kind: 'experiment'; readonly name: string };
 
 /** A stage as observers get it. */
@@ -66,24 +66,24 @@ export function namedStage(stage: Stage): NamedStage {
   return { ...stage, id: stageId(stage), label: stageLabel(stage) };
 }
 
-/** The part of an id or of a file's name that tells a view from others; empty without changes. */
-function viewPrefix(view: StudyView): string {
-  return view.map((change) => (change === 'float' ? 'float-' : `i${change.interval}-`)).join('');
+/** The part of an id or of a file's name that tells a variant from others; empty without changes. */
+function variantPrefix(changes: ModelChanges): string {
+  return changes.map((change) => (change === 'float' ? 'float-' : `i${change.interval}-`)).join('');
 }
 
 /** Tells a candidate's files and stages apart from those of others. */
-export function candidateName({ view, schedule, correction, guidance }: CandidateKey): string {
-  return `${viewPrefix(view)}${schedule}-${correction}${guidance === 'forecast' ? '-guidance' : ''}`;
+export function candidateName({ changes, schedule, correction, guidance }: CandidateKey): string {
+  return `${variantPrefix(changes)}${schedule}-${correction}${guidance === 'forecast' ? '-guidance' : ''}`;
 }
 
 /** Of one without a cache. */
-export function uncachedName(view: StudyView): string {
-  return candidateName({ view, schedule: 'uniform', correction: 'none', guidance: 'computed' });
+export function uncachedName(changes: ModelChanges): string {
+  return candidateName({ changes, schedule: 'uniform', correction: 'none', guidance: 'computed' });
 }
 
 /** What stages of a kind do, for people. */
 export function describeKind(kind: Exclude<Stage['kind'], 'experiment'>): string {
-  return { ...ONCE, ...ONCE_A_VIEW, ...REPEATED }[kind];
+  return { ...ONCE, ...ONCE_A_VARIANT, ...REPEATED }[kind];
 }
 
 function stageId(stage: Stage): string {
@@ -91,7 +91,7 @@ function stageId(stage: Stage): string {
     case 'round':
       return `round-${stage.part}`;
     case 'without-cache':
-      return `candidate-${uncachedName(stage.view)}`;
+      return `candidate-${uncachedName(stage.changes)}`;
     case 'candidate':
       return `candidate-${candidateName(stage)}`;
     case 'smoothing':
@@ -101,12 +101,12 @@ function stageId(stage: Stage): string {
     case 'experiment':
       return stage.name;
     default:
-      return 'view' in stage ? `${viewPrefix(stage.view)}${stage.kind}` : stage.kind;
+      return 'changes' in stage ? `${variantPrefix(stage.changes)}${stage.kind}` : stage.kind;
   }
 }
 
 function stageLabel(stage: Stage): string {
-  const where = 'view' in stage ? describeView(stage.view) : '';
+  const where = 'changes' in stage ? describeChanges(stage.changes) : '';
   switch (stage.kind) {
     case 'round':
       return `${REPEATED.round}, part ${stage.part + 1}`;
@@ -124,10 +124,10 @@ function correctionOf({ correction, guidance }: CandidateKey): string {
   return guidance === 'forecast' ? `${cache} and the guidance forecast` : cache;
 }
 
-function describeView(view: StudyView): string {
-  const changes = view.map((change) => {
+function describeChanges(changes: ModelChanges): string {
+  const words = changes.map((change) => {
     if (change === 'float') return 'in float';
     return change.interval === 1 ? 'without a cache' : `at interval ${change.interval}`;
   });
-  return changes.length > 0 ? ` (${changes.join(', ')})` : '';
+  return words.length > 0 ? ` (${words.join(', ')})` : '';
 }

@@ -59,7 +59,7 @@ and \`report.html\` have the rest.
 
 | | original | bundle |
 | --- | ---: | ---: |
-| time an image | ${seconds(verification.secondsPerImage.original)} | ${seconds(verification.secondsPerImage.optimized)} (${verification.speedup.toFixed(2)} times as fast) |
+| time per image | ${seconds(verification.secondsPerImage.original)} | ${seconds(verification.secondsPerImage.optimized)} (${verification.speedup.toFixed(2)} times as fast) |
 | denoiser | ${megabytes(manifest.source.denoiserBytes)} | ${megabytes(denoiserBytes)} |
 | PSNR to the original | | ${likeness(verification)} |
 | SSIM | | ${verification.ssim.toFixed(3)} |
@@ -82,7 +82,7 @@ function settingRows({ sampler, guidanceScale, schedule, bits, corrections }: Ca
   return [
     ['sampler', `${sampler.name}, ${sampler.steps} steps (${sampler.calls} network calls)`],
     ['guidance scale', String(guidanceScale)],
-    ['cache', `interval ${schedule.interval}: ${schedule.refreshSteps.length} refreshes, ${schedule.kind}`],
+    ['cache', `interval ${schedule.interval}: ${schedule.refreshCalls.length} refreshes, ${schedule.kind}`],
     ['correction of the cache', corrections.cache],
     [
       'bits',

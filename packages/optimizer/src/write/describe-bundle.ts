@@ -1,20 +1,20 @@
 import { CALL_INDEX_INPUT } from '@cachequant/onnx';
 import type { BundleManifest } from '@cachequant/pipeline/internals';
-import type { Choice } from '../candidates/choose.js';
+import type { CalibratedModel } from '../calibrated-model.js';
+import { CACHE_NAME, PREVIOUS_CACHE_NAME } from '../calibration-context.js';
+import type { Choice } from '../candidates/choose-variant.js';
 import { type ComponentDecision, FLOAT_GRAPH } from '../components/component.js';
+import type { DecisionRecord } from '../decision-record.js';
 import { formatOf } from '../format.js';
 import type { FloatVariant } from '../graphs/float-variants.js';
-import { CACHE_NAME, PREVIOUS_CACHE_NAME } from '../laboratory.js';
-import type { BundlePlan } from '../plan-file.js';
-import type { Study } from '../study.js';
 import { type DenoiserInputNames, variantPaths } from './write-bundle.js';
 
 /** The manifest's words on both graphs: where each input comes from, what each output is. */
 export function describeGraphs(
-  { graphs, lab }: Study,
+  { graphs, context }: CalibratedModel,
   { chosen }: Choice,
   inputs: DenoiserInputNames,
-  { floatVariants, components }: Besides,
+  { floatVariants, components }: BundleExtras,
 ): Pick<BundleManifest, 'cut' | 'denoiser'> {
   const { cut } = graphs;
   const batch = graphs.full.shapes.get(graphs.full.model.graph.inputs[0]!.name)?.dims?.[0];
@@ -25,12 +25,12 @@ export function describeGraphs(
     full: {
       file: files.full,
       inputs: describeInputs(names.full),
-      outputs: { [lab.output]: 'prediction' as const, [CACHE_NAME]: 'cache' as const },
+      outputs: { [context.output]: 'prediction' as const, [CACHE_NAME]: 'cache' as const },
     },
     cached: {
       file: files.cached,
       inputs: describeInputs(names.cached),
-      outputs: { [lab.output]: 'prediction' as const },
+      outputs: { [context.output]: 'prediction' as const },
     },
   });
   const integerDecoder = components.some(({ name, form }) => name === 'vae_decoder' && form === 'integers');
@@ -54,7 +54,7 @@ export function describeGraphs(
 }
 
 /** What is described beside the denoiser's own graphs. */
-export interface Besides {
+export interface BundleExtras {
   readonly floatVariants: readonly FloatVariant[];
   readonly components: readonly ComponentDecision[];
 }
@@ -72,25 +72,25 @@ function describeInputs(names: readonly string[]): Record<string, InputOrigin> {
 
 /** The manifest's words on how the bundle was made. */
 export function describeRecipe(
-  { lab, decisions }: Study,
+  { context, decisions }: CalibratedModel,
   { chosen, quantization, quantizationKept, variant }: Choice,
 ): Pick<
   BundleManifest,
   'sampler' | 'guidanceScale' | 'latentDims' | 'schedule' | 'corrections' | 'bits' | 'layers'
 > {
-  const { recipe, sampler } = lab;
+  const { recipe, sampler } = context;
   const cached = variant.cached!;
   const format = formatOf(recipe);
   return {
     sampler: { name: sampler.name, steps: sampler.steps, calls: sampler.calls },
-    guidanceScale: lab.guidanceScale,
-    latentDims: [...lab.latentDims],
-    schedule: { kind: chosen.schedule, interval: recipe.interval, refreshSteps: [...chosen.refreshSteps] },
+    guidanceScale: context.guidanceScale,
+    latentDims: [...context.latentDims],
+    schedule: { kind: chosen.schedule, interval: recipe.interval, refreshCalls: [...chosen.refreshCalls] },
     corrections: {
       cache: chosen.correction,
       anchors: cached.anchors,
       guidance: cached.guidance ?? 'computed',
-      ...(cached.guidanceReach && { guidanceReach: [...cached.guidanceReach] }),
+      ...(cached.guidanceExtrapolation && { guidanceExtrapolation: [...cached.guidanceExtrapolation] }),
       quantization: quantizationKept && quantization?.kind === 'outputs',
       ...(cached.smoothing && { smoothing: [...cached.smoothing] }),
     },
@@ -111,15 +111,15 @@ export function describeRecipe(
 }
 
 /** Every decision and the numbers it was made on. */
-export function describePlan(
-  { lab, graphs, decisions, layerChoice, plan, integers }: Study,
+export function describeDecisions(
+  { context, graphs, decisions, layerChoice, plan, integers }: CalibratedModel,
   { candidates, chosen, quantization, quantizationKept }: Choice,
-  source: BundlePlan['source'],
-): BundlePlan {
+  source: DecisionRecord['source'],
+): DecisionRecord {
   return {
     formatVersion: 1,
     source,
-    recipe: { ...lab.recipe },
+    recipe: { ...context.recipe },
     cut: graphs.cut.id,
     layers: decisions.map((decision) => ({
       ...decision,
@@ -127,7 +127,7 @@ export function describePlan(
     })),
     layerChoice: layerChoice
       ? {
-          floor: lab.recipe.qualityFloor,
+          floor: context.recipe.qualityFloor,
           networkDb: layerChoice.networkDb,
           wholeMs: layerChoice.wholeMs,
         }
@@ -136,7 +136,7 @@ export function describePlan(
       schedule: candidate.schedule,
       correction: candidate.correction,
       guidance: candidate.variant.cached?.guidance ?? 'computed',
-      refreshSteps: [...candidate.refreshSteps],
+      refreshCalls: [...candidate.refreshCalls],
       calibrationPsnr: [...candidate.psnr],
       chosen: candidate === chosen,
     })),

@@ -24,13 +24,13 @@ import {
 import { memoryStorage } from '@cachequant/tensor/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OptimizedModel, optimizedModel, SMALL_RUN } from '../__fixtures__/optimized-model.js';
-import { type Laboratory, observingDenoiser, runGraph, sampleImage } from '../laboratory.js';
-import { FLOAT_CACHED, FLOAT_FULL } from '../study.js';
+import { FLOAT_CACHED, FLOAT_FULL } from '../calibrated-model.js';
+import { type CalibrationContext, observingDenoiser, runGraph, sampleImage } from '../calibration-context.js';
 
 const PROMPT = 'a green handbag';
 
 let made: OptimizedModel;
-let lab: Laboratory;
+let context: CalibrationContext;
 beforeAll(async () => {
   made = await optimizedModel({
     ...SMALL_RUN,
@@ -38,7 +38,7 @@ beforeAll(async () => {
     schedule: 'uniform',
     cacheCorrection: 'forecast',
   });
-  lab = made.study.lab;
+  context = made.calibrated.context;
 }, 180_000);
 afterAll(() => made.dispose());
 
@@ -245,7 +245,7 @@ describe('createBundleGenerator', () => {
   const bundle = () => createBundleGenerator({ storage: made.out, runtime: made.runtime });
 
   it('draws what the variant in the work folder draws', async () => {
-    const [image] = lab.verification;
+    const [image] = context.verification;
     const generator = await bundle();
     const { images, warnings, timings } = await generator.generate({
       prompt: image!.prompt,
@@ -270,7 +270,7 @@ describe('createBundleGenerator', () => {
     ]);
     for (const { kind, images, psnr: away, psnrCalibrated } of offCalibration) {
       expect(images).toBeGreaterThan(0);
-      // Three refreshes are far too few for twice the steps; what that measured is drawn again below.
+      // Three refreshes are far too few for twice the steps; what that measured is generated again below.
       expect(away).toBeGreaterThan(kind === 'steps' ? 5 : 10);
       expect(psnrCalibrated).toBeGreaterThan(10);
     }
@@ -294,7 +294,7 @@ describe('createBundleGenerator', () => {
   });
 
   it('makes other numbers of steps in turn, each as if it were alone, and warns with what was measured', async () => {
-    const [image] = lab.verification;
+    const [image] = context.verification;
     const { offCalibration } = made.summary.manifest;
     const generator = await bundle();
     const original = await createGenerator({ storage: made.source, runtime: made.runtime });
@@ -331,7 +331,7 @@ describe('createBundleGenerator', () => {
 describe('the graphs of a cut', () => {
   /** Final latents of the first verification image. */
   const latentsOf = async (denoiser: Denoiser) =>
-    (await sampleImage(lab, denoiser, lab.verification[0]!)).latents;
+    (await sampleImage(context, denoiser, context.verification[0]!)).latents;
 
   function largestDifference(a: Tensor<'float32'>, b: Tensor<'float32'>): number {
     return a.data.reduce((most, value, i) => Math.max(most, Math.abs(value - b.data[i]!)), 0);
@@ -350,7 +350,7 @@ describe('the graphs of a cut', () => {
     const files = {
       full: FLOAT_FULL,
       cached: FLOAT_CACHED,
-      refreshSteps: [0, 1, 2, 3, 4, 5],
+      refreshCalls: [0, 1, 2, 3, 4, 5],
       anchors: 1,
     } as const;
     const cached = await loadCachedDenoiser(made.runtime, made.work, files);
@@ -365,10 +365,10 @@ describe('the graphs of a cut', () => {
     let most = 0;
     await withSessions(paths, async ([full, cached]) => {
       const denoiser = observingDenoiser(full!, async (call) => {
-        const fresh = await runGraph(lab, full!, call, [lab.output, 'cached_features']);
-        const reused = await runGraph(lab, cached!, call, [lab.output], fresh);
-        most = Math.max(most, largestDifference(fresh[lab.output]!, reused[lab.output]!));
-        return fresh[lab.output]!;
+        const fresh = await runGraph(context, full!, call, [context.output, 'cached_features']);
+        const reused = await runGraph(context, cached!, call, [context.output], fresh);
+        most = Math.max(most, largestDifference(fresh[context.output]!, reused[context.output]!));
+        return fresh[context.output]!;
       });
       return latentsOf(denoiser);
     });
@@ -378,7 +378,7 @@ describe('the graphs of a cut', () => {
   it('are given the features of the last two refreshes, on the device as by hand', async () => {
     const { denoiser, schedule, corrections } = made.summary.manifest;
     expect(corrections).toMatchObject({ cache: 'forecast', anchors: 2 });
-    const { refreshSteps } = schedule;
+    const { refreshCalls } = schedule;
     const byHand = await withSessions(
       [
         [made.out, denoiser.full.file],
@@ -387,16 +387,16 @@ describe('the graphs of a cut', () => {
       async ([full, cached]) => {
         const features: Tensor[] = [];
         const predict = async (call: DenoiserCall) => {
-          if (refreshSteps.includes(call.call)) {
-            const made = await runGraph(lab, full!, call, [lab.output, 'cached_features']);
+          if (refreshCalls.includes(call.call)) {
+            const made = await runGraph(context, full!, call, [context.output, 'cached_features']);
             features.push(made.cached_features!);
-            return made[lab.output]!;
+            return made[context.output]!;
           }
           const anchors = {
             cached_features: features.at(-1)!,
             cached_features_previous: features.at(-2) ?? features.at(-1)!,
           };
-          return (await runGraph(lab, cached!, call, [lab.output], anchors))[lab.output]!;
+          return (await runGraph(context, cached!, call, [context.output], anchors))[context.output]!;
         };
         return latentsOf(observingDenoiser(full!, predict));
       },
@@ -404,12 +404,12 @@ describe('the graphs of a cut', () => {
     const files = {
       full: denoiser.full.file,
       cached: denoiser.cached.file,
-      refreshSteps,
+      refreshCalls,
       anchors: 2,
     } as const;
     const onDevice = await loadCachedDenoiser(made.runtime, made.out, files);
     expect(largestDifference(await latentsOf(onDevice), byHand)).toBeLessThan(1e-5);
-    const reuse = { ...files, refreshSteps: [0] };
+    const reuse = { ...files, refreshCalls: [0] };
     const stale = await loadCachedDenoiser(made.runtime, made.out, reuse);
     expect(largestDifference(await latentsOf(stale), byHand)).toBeGreaterThan(1e-3);
     await Promise.all([onDevice.dispose(), stale.dispose()]);

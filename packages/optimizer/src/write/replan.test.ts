@@ -37,9 +37,9 @@ async function draw(storage = made.out) {
 
 describe('openPlanner', () => {
   it('plans what optimize planned, with its own options', () => {
-    const { refreshSteps, tables } = planner.plan(OWN);
+    const { refreshCalls, tables } = planner.plan(OWN);
     const { chosen } = made.choice;
-    expect(refreshSteps).toEqual(chosen.refreshSteps);
+    expect(refreshCalls).toEqual(chosen.refreshCalls);
     for (const name of ['a0', 'a1', 'b'] as const) {
       const off = tables[name].map((value, at) => Math.abs(value - chosen.tables[name][at]!));
       expect(Math.max(...off), name).toBeLessThan(2e-3);
@@ -47,8 +47,8 @@ describe('openPlanner', () => {
   });
 
   it('fits the correction of the paper as optimize would, on the features of the float model', () => {
-    const { study, choice } = made;
-    const own = finish(fitCacheOn('paper', choice.chosen.refreshSteps, study));
+    const { calibrated, choice } = made;
+    const own = finish(fitCacheOn('paper', choice.chosen.refreshCalls, calibrated));
     const { tables } = planner.plan({ ...OWN, correction: 'paper' });
     for (const name of ['a0', 'a1', 'b'] as const) {
       const off = tables[name].map((value, at) => Math.abs(value - own[name][at]!));
@@ -57,10 +57,10 @@ describe('openPlanner', () => {
   });
 
   it('plans for the forecast as optimize would', async () => {
-    const { refreshSteps } = planner.plan({ ...OWN, schedule: 'forecast-dp' });
-    expect(refreshSteps).toEqual(await planSchedule(made.study, 'forecast-dp', 3));
+    const { refreshCalls } = planner.plan({ ...OWN, schedule: 'forecast-dp' });
+    expect(refreshCalls).toEqual(await planSchedule(made.calibrated, 'forecast-dp', 3));
     const paper = planner.plan({ ...OWN, schedule: 'dp' });
-    expect(paper.refreshSteps).toEqual(await planSchedule(made.study, 'dp', 3));
+    expect(paper.refreshCalls).toEqual(await planSchedule(made.calibrated, 'dp', 3));
   });
 
   it('expects more error from plain reuse than from the forecast', () => {
@@ -78,7 +78,7 @@ describe('openPlanner', () => {
     expect(likeness).toBeGreaterThan(30);
     const rarely = planner.plan({ interval: 3, schedule: 'uniform', correction: 'paper' });
     const storage = await planner.apply(rarely);
-    expect((await openBundle(storage)).manifest.schedule.refreshSteps).toEqual(rarely.refreshSteps);
+    expect((await openBundle(storage)).manifest.schedule.refreshCalls).toEqual(rarely.refreshCalls);
     const other = await draw(storage);
     expect(other.kinds.filter((kind) => kind === 'full')).toHaveLength(2);
     expect(psnr(image, other.image)).toBeLessThan(likeness - 3);

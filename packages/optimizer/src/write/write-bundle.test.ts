@@ -44,7 +44,7 @@ describe('copyComponents', () => {
     expect(new TextDecoder().decode(await out.read('denoiser/config.json'))).toBe('unet');
   });
 
-  it('puts the files of a part that was made anew in the place of its graph, and keeps its configuration', async () => {
+  it('puts the files of a part that was made again in the place of its graph, and keeps its configuration', async () => {
     const out = memoryStorage();
     const work = await folder({ 'parts/d/model.onnx': 'new graph', 'parts/d/weights.bin': 'new' });
     const replaced = new Map([['vae_decoder', 'parts/d']]);

@@ -52,7 +52,7 @@ export interface DenoiserInputNames {
 
 /**
  * Writes everything under denoiser/: both graphs, their weights once, and the numbers per call in a file of
- * their own, so that planning anew never touches the weights.
+ * their own, so that replanning never touches the weights.
  */
 export async function writeDenoiser(
   work: Storage,

@@ -3,9 +3,9 @@ import type { Denoiser } from '../denoise/denoiser.js';
 import { loadCachedDenoiser } from '../denoise/load-cached-denoiser.js';
 import {
   createGenerator,
-  type GenerationPlan,
   type Generator,
   type GeneratorOptions,
+  type ResolvedRequest,
 } from '../generate/generator.js';
 import { type CalibratedSampler, calibratedSampler } from './calibrated-sampler.js';
 import type { BundleManifest, BundleVariant } from './manifest.js';
@@ -78,7 +78,7 @@ interface Serving {
   readonly calibrated: CalibratedSampler | undefined;
 }
 
-/** The denoiser of a bundle, for a sampling loop of one's own; `forTimesteps` serves other calls than calibrated. */
+/** The denoiser of a bundle, for a sampling loop of your own; `forTimesteps` serves other calls than calibrated. */
 export async function loadBundleDenoiser(
   storage: Storage,
   runtime: Runtime,
@@ -101,11 +101,11 @@ function loadServing(
   return loadCachedDenoiser(runtime, storage, {
     full: full.file,
     cached: cached.file,
-    refreshSteps: schedule.refreshSteps,
+    refreshCalls: schedule.refreshCalls,
     calibratedTimesteps: calibrated?.sampler.timesteps,
     anchors: variant?.anchors ?? corrections.anchors,
     guidance: corrections.guidance,
-    guidanceReach: corrections.guidanceReach,
+    guidanceExtrapolation: corrections.guidanceExtrapolation,
     // It was fitted to what integers round.
     smoothing: variant ? undefined : corrections.smoothing,
   });
@@ -114,7 +114,7 @@ function loadServing(
 /** Refuses what the tables cannot serve, and warns of what they were not fitted for. */
 function checkPlan(
   manifest: BundleManifest,
-  plan: GenerationPlan,
+  plan: ResolvedRequest,
   calibrated: CalibratedSampler | undefined,
 ): string[] {
   const { sampler } = manifest;
@@ -124,7 +124,7 @@ function checkPlan(
       where: 'sampler',
       expected: `${sampler.name}, or ${sampler.calls} network calls as in its ${sampler.steps} steps`,
       got: `${plan.sampler.steps} steps of ${plan.sampler.name} (${plan.sampler.calls} network calls)`,
-      hint: 'Leave out the sampler, or optimize the model with it.',
+      hint: 'Omit the sampler, or optimize the model with it.',
     });
   }
   const warnings: string[] = [];

@@ -45,7 +45,7 @@ describe('a bundle of format 1, as versions before the optimizer package wrote i
     const { manifest } = await openBundle(storage);
     const planner = await openPlanner(storage, manifest);
     expect(planner?.corrections).toEqual(['forecast', 'none']);
-    expect(planner?.plan({ interval: 3, schedule: 'uniform', correction: 'forecast' }).refreshSteps).toEqual([
+    expect(planner?.plan({ interval: 3, schedule: 'uniform', correction: 'forecast' }).refreshCalls).toEqual([
       0, 3,
     ]);
   });

@@ -1,5 +1,6 @@
 import { CacheQuantError, parseJson, readText, type Storage } from '@cachequant/tensor';
 import { z } from 'zod';
+import { earlierNames } from './earlier-names.js';
 import { hashText } from './fingerprint.js';
 import { offCalibrationsSchema } from './off-calibration.js';
 
@@ -61,23 +62,29 @@ const manifestSchema = z.object({
   sampler: z.object({ name: z.string(), steps: z.number().int(), calls: z.number().int() }),
   guidanceScale: z.number(),
   latentDims: z.array(z.number().int()).length(3),
-  schedule: z.object({
-    kind: z.string(),
-    interval: z.number().int(),
-    refreshSteps: z.array(z.number().int()).min(1),
-  }),
-  corrections: z.object({
-    cache: z.enum(['none', 'paper', 'forecast']),
-    anchors: z.union([z.literal(1), z.literal(2)]),
-    /** Outputs of layers, per call and channel. */
-    quantization: z.boolean(),
-    /** Weight of the prediction before in that of each call; bundles of earlier versions, and others, have none. */
-    smoothing: z.array(z.number()).optional(),
-    /** Whether cached calls compute the unconditional half; bundles of earlier versions do. */
-    guidance: z.enum(['computed', 'forecast']).default('computed'),
-    /** How much of its last change the forecast adds at each call; left out: half of the line through the last two. */
-    guidanceReach: z.array(z.number()).optional(),
-  }),
+  schedule: z.preprocess(
+    earlierNames({ refreshCalls: 'refreshCalls' }),
+    z.object({
+      kind: z.string(),
+      interval: z.number().int(),
+      refreshCalls: z.array(z.number().int()).min(1),
+    }),
+  ),
+  corrections: z.preprocess(
+    earlierNames({ guidanceExtrapolation: 'guidanceExtrapolation' }),
+    z.object({
+      cache: z.enum(['none', 'paper', 'forecast']),
+      anchors: z.union([z.literal(1), z.literal(2)]),
+      /** Outputs of layers, per call and channel. */
+      quantization: z.boolean(),
+      /** Weight of the prediction before in that of each call; bundles of earlier versions, and others, have none. */
+      smoothing: z.array(z.number()).optional(),
+      /** Whether cached calls compute the unconditional half; bundles of earlier versions do. */
+      guidance: z.enum(['computed', 'forecast']).default('computed'),
+      /** How much of its last change the forecast adds at each call; left out: half of the line through the last two. */
+      guidanceExtrapolation: z.array(z.number()).optional(),
+    }),
+  ),
   bits: z.object({
     weights: z.number(),
     activations: z.number(),

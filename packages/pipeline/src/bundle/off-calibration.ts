@@ -31,7 +31,7 @@ function isKnownOrDamaged(each: unknown): boolean {
 export type OffCalibration = z.output<typeof offCalibrationSchema>;
 
 /** What a warning is about. */
-export interface AskedRequest {
+export interface GenerationSettings {
   readonly sampler: { readonly name: string; readonly steps: number };
   readonly guidanceScale: number;
   readonly negativePrompt: string;
@@ -51,7 +51,7 @@ export interface CalibratedFor {
 const WORTH_SAYING = 1;
 
 /** Warnings of what a request asks that the calibration has not seen, with the loss that was measured. */
-export function offCalibrationWarnings(bundle: CalibratedFor, request: AskedRequest): string[] {
+export function offCalibrationWarnings(bundle: CalibratedFor, request: GenerationSettings): string[] {
   const { sampler, guidanceScale, calibration } = bundle;
   const measured = (kind: OffCalibration['kind']) =>
     bundle.offCalibration.filter((each) => each.kind === kind);

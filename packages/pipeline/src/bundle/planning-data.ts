@@ -4,7 +4,7 @@ import type { Storage } from '@cachequant/tensor';
 import { loadArtifact, saveArtifact } from './artifact.js';
 import type { BundleManifest } from './manifest.js';
 
-/** The folder of a bundle that planning anew reads, and making images does not. */
+/** The folder of a bundle that replanning reads, and making images does not. */
 export const PLANNING_FOLDER = 'planning/';
 const ARTIFACT = `${PLANNING_FOLDER}moments`;
 

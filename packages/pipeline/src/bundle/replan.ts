@@ -26,7 +26,7 @@ export interface ReplanOptions {
 
 /** A schedule with its correction, from what was observed; not yet in a graph. */
 export interface Replan extends ReplanOptions {
-  readonly refreshSteps: readonly number[];
+  readonly refreshCalls: readonly number[];
   readonly tables: ForecastTables;
   /**
    * Root mean square that each call's features are off on the calibration images, relative to the features; at a
@@ -35,7 +35,7 @@ export interface Replan extends ReplanOptions {
   readonly expectedError: readonly number[];
 }
 
-/** Plans a bundle anew, in milliseconds and without its model. */
+/** Replans a bundle, in milliseconds and without its model. */
 export interface BundlePlanner {
   /** The longest interval that was observed far enough. */
   readonly longestInterval: number;
@@ -51,7 +51,7 @@ export interface BundlePlanner {
 }
 
 /**
- * Opens what is needed to plan a bundle anew.
+ * Opens what is needed to replan a bundle.
  * @returns undefined when the bundle holds no moments
  */
 export async function openPlanner(
@@ -84,7 +84,7 @@ function possibleCorrections(cached: OnnxModel, { features }: PlanningData): Cac
 function plan(options: ReplanOptions, data: PlanningData, { sampler }: BundleManifest): Replan {
   const { interval, correction, schedule } = options;
   const { moments, shrinkage } = data;
-  const refreshSteps = finish(
+  const refreshCalls = finish(
     makeSchedule(schedule, {
       calls: sampler.calls,
       interval,
@@ -95,8 +95,8 @@ function plan(options: ReplanOptions, data: PlanningData, { sampler }: BundleMan
     }),
   );
   const features = data.features ?? moments;
-  const tables = fitCache(correction, refreshSteps, { features, anchors: moments, shrinkage: shrinkage.fit });
-  return { ...options, refreshSteps, tables, expectedError: relativeErrors(tables, moments) };
+  const tables = fitCache(correction, refreshCalls, { features, anchors: moments, shrinkage: shrinkage.fit });
+  return { ...options, refreshCalls, tables, expectedError: relativeErrors(tables, moments) };
 }
 
 function relativeErrors(tables: ForecastTables, moments: FeatureMoments): number[] {
@@ -134,7 +134,7 @@ async function apply(made: Replan, { storage, manifest, cached, corrections }: O
   const schedule = {
     kind: made.schedule,
     interval: made.interval,
-    refreshSteps: [...made.refreshSteps],
+    refreshCalls: [...made.refreshCalls],
   };
   const own = {
     ...manifest,
@@ -151,10 +151,10 @@ async function apply(made: Replan, { storage, manifest, cached, corrections }: O
 }
 
 /** What was fitted along the bundle's own schedule is of no use for another. */
-const FITTED_TO_NOTHING = { guidanceReach: undefined, smoothing: undefined };
+const FITTED_TO_NOTHING = { guidanceExtrapolation: undefined, smoothing: undefined };
 
-function isOwn({ refreshSteps, correction }: Replan, { schedule, corrections }: BundleManifest): boolean {
-  return correction === corrections.cache && refreshSteps.join() === schedule.refreshSteps.join();
+function isOwn({ refreshCalls, correction }: Replan, { schedule, corrections }: BundleManifest): boolean {
+  return correction === corrections.cache && refreshCalls.join() === schedule.refreshCalls.join();
 }
 
 /** The graph with its weights where they lie in the files beside it. */

@@ -9,7 +9,7 @@ const SIZES = { calls: 9, window: 9 };
 
 /** What is left on the half that a fit has not seen, both ways. */
 function heldOut([even, odd]: readonly [FeatureMoments, FeatureMoments], shrinkage: number): number {
-  const options = { refreshSteps: STEPS, anchors: 2, prior: 'extrapolation', shrinkage } as const;
+  const options = { refreshCalls: STEPS, anchors: 2, prior: 'extrapolation', shrinkage } as const;
   const left = (fit: FeatureMoments, check: FeatureMoments) =>
     forecastResiduals(fitCacheCorrection(fit, options), check).reduce((sum, value) => sum + value, 0);
   return left(even, odd) + left(odd, even);

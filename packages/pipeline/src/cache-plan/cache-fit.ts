@@ -31,45 +31,45 @@ export interface CacheFitData {
  */
 export function fitCache(
   kind: CacheCorrectionKind,
-  refreshSteps: readonly number[],
+  refreshCalls: readonly number[],
   { features, anchors, shrinkage }: CacheFitData,
 ): ForecastTables {
   switch (kind) {
     case 'none':
-      return pureForecast({ calls: anchors.calls, channels: anchors.channels, refreshSteps, prior: 'reuse' });
+      return pureForecast({ calls: anchors.calls, channels: anchors.channels, refreshCalls, prior: 'reuse' });
     case 'paper':
-      return fitCacheCorrection(features, { refreshSteps, anchors: 1, shrinkage: 0 });
+      return fitCacheCorrection(features, { refreshCalls, anchors: 1, shrinkage: 0 });
     case 'forecast':
-      return fitCacheCorrection(anchors, { refreshSteps, anchors: 2, prior: 'extrapolation', shrinkage });
+      return fitCacheCorrection(anchors, { refreshCalls, anchors: 2, prior: 'extrapolation', shrinkage });
   }
 }
 
 /** `fitCache` on the images of a calibration, whose halves choose the shrinkage. */
 export function* fitCacheOn(
   kind: CacheCorrectionKind,
-  refreshSteps: readonly number[],
+  refreshCalls: readonly number[],
   {
     features,
     anchors,
   }: { readonly features: TwoFold<FeatureMoments>; readonly anchors: TwoFold<FeatureMoments> },
 ): InPieces<ForecastTables> {
-  return fitCache(kind, refreshSteps, {
+  return fitCache(kind, refreshCalls, {
     features: mergedMoments(features),
     anchors: mergedMoments(anchors),
-    shrinkage: kind === 'forecast' ? yield* chooseShrinkage(refreshSteps, anchors) : 0,
+    shrinkage: kind === 'forecast' ? yield* chooseShrinkage(refreshCalls, anchors) : 0,
   });
 }
 
 /** The pull whose fit on one half of the images leaves the least on the other half, both ways. */
 export function* chooseShrinkage(
-  refreshSteps: readonly number[],
+  refreshCalls: readonly number[],
   [even, odd]: TwoFold<FeatureMoments>,
 ): InPieces<number> {
   if (even.trajectories === 0 || odd.trajectories === 0) return 0.1;
   let best = 0.1;
   let bestResidual = Number.POSITIVE_INFINITY;
   for (const shrinkage of SHRINKAGES) {
-    const options = { refreshSteps, anchors: 2, prior: 'extrapolation', shrinkage } as const;
+    const options = { refreshCalls, anchors: 2, prior: 'extrapolation', shrinkage } as const;
     const residual =
       total(forecastResiduals(fitCacheCorrection(even, options), odd)) +
       total(forecastResiduals(fitCacheCorrection(odd, options), even));

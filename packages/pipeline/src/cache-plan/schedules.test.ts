@@ -33,16 +33,16 @@ function longestGroup(steps: readonly number[], calls: number): number {
 
 /** What a fit leaves at the cached calls; a refresh's own rounding is there with any schedule. */
 function leftByFit(fit: ForecastTables, moments: FeatureMoments): number {
-  const refreshes = new Set(fit.refreshSteps);
+  const refreshes = new Set(fit.refreshCalls);
   return forecastResiduals(fit, moments).reduce(
     (sum, value, call) => (refreshes.has(call) ? sum : sum + value),
     0,
   );
 }
 
-function fittedCost(moments: FeatureMoments, refreshSteps: readonly number[], anchors: 1 | 2): number {
+function fittedCost(moments: FeatureMoments, refreshCalls: readonly number[], anchors: 1 | 2): number {
   const prior = anchors === 2 ? 'extrapolation' : 'reuse';
-  return leftByFit(fitCacheCorrection(moments, { refreshSteps, anchors, prior, shrinkage: 0.01 }), moments);
+  return leftByFit(fitCacheCorrection(moments, { refreshCalls, anchors, prior, shrinkage: 0.01 }), moments);
 }
 
 describe('makeSchedule', () => {

@@ -1,8 +1,8 @@
 import { FeatureMoments, forecastResidualTableInPieces } from '@cachequant/correction';
 import {
   type DistanceTable,
-  planForecastStepsInPieces,
-  planRefreshStepsInPieces,
+  planForecastRefreshesInPieces,
+  planRefreshesInPieces,
   quadraticSchedule,
   tabulatedResiduals,
   uniformSchedule,
@@ -21,7 +21,7 @@ export interface ScheduleRequest {
   readonly shrinkage: number;
 }
 
-/** Refresh steps of one kind of schedule; the first is 0. */
+/** Refresh calls of one kind of schedule; the first is 0. */
 export function* makeSchedule(kind: ScheduleKind, request: ScheduleRequest): InPieces<number[]> {
   const { calls, refreshes } = request;
   switch (kind) {
@@ -43,7 +43,7 @@ function* distanceSchedule(request: ScheduleRequest): InPieces<number[]> {
   const maxLength = Math.min(2 * interval, reach);
   const minLength = Math.min(Math.ceil(interval / 2), maxLength);
   const options = { interval, refreshes, minLength, maxLength };
-  return (yield* planRefreshStepsInPieces(distances, options)).refreshSteps;
+  return (yield* planRefreshesInPieces(distances, options)).refreshCalls;
 }
 
 function* forecastSchedule(request: ScheduleRequest): InPieces<number[]> {
@@ -51,12 +51,12 @@ function* forecastSchedule(request: ScheduleRequest): InPieces<number[]> {
   const longest = Math.min(calls, 2 * interval, anchors.window);
   const fit = { window: longest, prior: 'extrapolation', shrinkage } as const;
   const table = yield* forecastResidualTableInPieces(anchors, fit);
-  const { refreshSteps } = yield* planForecastStepsInPieces(tabulatedResiduals(table), {
+  const { refreshCalls } = yield* planForecastRefreshesInPieces(tabulatedResiduals(table), {
     refreshes,
     minLength: 1,
     maxLength: longest,
   });
-  return refreshSteps;
+  return refreshCalls;
 }
 
 /** One set of moments out of two halves. */

@@ -13,7 +13,7 @@ const SAMPLE = input('sample', 'float32', ['B', 1, 1, 1]);
 const FEATURES = input('cached_features', 'float32', ['B', 1]);
 const PREVIOUS = input('cached_features_previous', 'float32', ['B', 1]);
 
-const FORECAST = { refreshSteps: [0, 2], anchors: 2, guidance: 'forecast' } as const;
+const FORECAST = { refreshCalls: [0, 2], anchors: 2, guidance: 'forecast' } as const;
 
 /** The n-th refresh caches the number n + 1 on the device. */
 function fakeGraphs(anchors: 1 | 2) {
@@ -44,7 +44,7 @@ async function fed({ [FEATURES.name]: newest, [PREVIOUS.name]: previous }: Feeds
 describe('cachedDenoiser', () => {
   it('refreshes at the scheduled calls, and feeds the last two refreshes in between', async () => {
     const { full, cached } = fakeGraphs(2);
-    const denoiser = cachedDenoiser({ full, cached, refreshSteps: [0, 2, 5], anchors: 2 });
+    const denoiser = cachedDenoiser({ full, cached, refreshCalls: [0, 2, 5], anchors: 2 });
     for (let call = 0; call < 7; call++) await denoiser.predict(callOf(call));
     expect(await Promise.all(cached.runs.map(fed))).toEqual([
       [1, 1],
@@ -58,7 +58,7 @@ describe('cachedDenoiser', () => {
 
   it('feeds the newest refresh alone with one anchor', async () => {
     const { full, cached } = fakeGraphs(1);
-    const denoiser = cachedDenoiser({ full, cached, refreshSteps: [0, 1], anchors: 1 });
+    const denoiser = cachedDenoiser({ full, cached, refreshCalls: [0, 1], anchors: 1 });
     for (let call = 0; call < 3; call++) await denoiser.predict(callOf(call));
     expect(Object.keys(cached.runs[0]!)).toEqual(['sample', 'cached_features']);
     expect(await fed(cached.runs[0]!)).toEqual([2, undefined]);
@@ -83,7 +83,7 @@ describe('cachedDenoiser', () => {
       [floats([1, 1], 21), floats([1, 1], 20)],
     ]);
     expect([0, 1, 2, 3].map((call) => denoiser.conditionalAlone!(call))).toEqual([false, true, false, true]);
-    expect(cachedDenoiser({ full, cached, refreshSteps: [0], anchors: 2 }).conditionalAlone).toBeUndefined();
+    expect(cachedDenoiser({ full, cached, refreshCalls: [0], anchors: 2 }).conditionalAlone).toBeUndefined();
   });
 
   it('tells what was fitted for its calls; for other timesteps the reach of the nearest call, and no smoothing', () => {
@@ -93,20 +93,20 @@ describe('cachedDenoiser', () => {
       cached,
       ...FORECAST,
       calibratedTimesteps: [900, 700, 500, 300],
-      guidanceReach: [0, 0.1, 0, 0.3],
+      guidanceExtrapolation: [0, 0.1, 0, 0.3],
       smoothing: [0, 0.4, 0.5, 0.6],
     });
     const same = denoiser.forTimesteps!([901, 701, 501, 301]);
-    expect([0, 1, 2, 3].map((call) => same.guidanceReach!(call))).toEqual([0, 0.1, 0, 0.3]);
+    expect([0, 1, 2, 3].map((call) => same.guidanceExtrapolation!(call))).toEqual([0, 0.1, 0, 0.3]);
     expect([0, 1, 2, 3].map((call) => same.smoothing!(call))).toEqual([0, 0.4, 0.5, 0.6]);
     const fewer = denoiser.forTimesteps!([900, 300]);
-    expect([0, 1].map((call) => fewer.guidanceReach!(call))).toEqual([0, 0.3]);
+    expect([0, 1].map((call) => fewer.guidanceExtrapolation!(call))).toEqual([0, 0.3]);
     expect(fewer.smoothing).toBeUndefined();
   });
 
   it('returns what the graph that ran predicts', async () => {
     const { full, cached } = fakeGraphs(1);
-    const denoiser = cachedDenoiser({ full, cached, refreshSteps: [0, 2], anchors: 1 });
+    const denoiser = cachedDenoiser({ full, cached, refreshCalls: [0, 2], anchors: 1 });
     const outputs = [];
     for (let call = 0; call < 4; call++) outputs.push((await denoiser.predict(callOf(call))).data[0]);
     expect(outputs).toEqual([100, 0, 101, 1]);
@@ -114,7 +114,7 @@ describe('cachedDenoiser', () => {
 
   it('frees features once two newer ones are there, and all of them at reset and dispose', async () => {
     const { full, cached, features } = fakeGraphs(2);
-    const denoiser = cachedDenoiser({ full, cached, refreshSteps: [0, 1, 2], anchors: 2 });
+    const denoiser = cachedDenoiser({ full, cached, refreshCalls: [0, 1, 2], anchors: 2 });
     const freed = () => features.map((feature) => feature.disposed);
     for (let call = 0; call < 3; call++) await denoiser.predict(callOf(call));
     expect(freed()).toEqual([true, false, false]);
@@ -128,7 +128,7 @@ describe('cachedDenoiser', () => {
 
   it('forgets the features of the image before at reset', async () => {
     const { full, cached } = fakeGraphs(2);
-    const denoiser = cachedDenoiser({ full, cached, refreshSteps: [0, 2], anchors: 2 });
+    const denoiser = cachedDenoiser({ full, cached, refreshCalls: [0, 2], anchors: 2 });
     for (let call = 0; call < 4; call++) await denoiser.predict(callOf(call));
     denoiser.reset();
     await expect(denoiser.predict(callOf(1))).rejects.toThrow('call 1 reuses features, but none are cached');
@@ -139,7 +139,7 @@ describe('cachedDenoiser', () => {
 
   it('keeps the features of interleaved streams apart', async () => {
     const { full, cached } = fakeGraphs(2);
-    const denoiser = cachedDenoiser({ full, cached, refreshSteps: [0, 1], anchors: 2 });
+    const denoiser = cachedDenoiser({ full, cached, refreshCalls: [0, 1], anchors: 2 });
     for (let call = 0; call < 3; call++) {
       await denoiser.predict(callOf(call, 0));
       await denoiser.predict(callOf(call, 1));
@@ -152,7 +152,7 @@ describe('cachedDenoiser', () => {
 
   it('refuses another batch than the one whose features are cached', async () => {
     const { full, cached } = fakeGraphs(1);
-    const denoiser = cachedDenoiser({ full, cached, refreshSteps: [0], anchors: 1 });
+    const denoiser = cachedDenoiser({ full, cached, refreshCalls: [0], anchors: 1 });
     await denoiser.predict(callOf(0));
     const sample = floats([2, 1, 1, 1], 0, 0);
     await expect(denoiser.predict({ ...callOf(1), sample })).rejects.toThrow('expected 1, got 2');
@@ -171,7 +171,7 @@ describe('cachedDenoiser', () => {
     const denoiser = cachedDenoiser({
       full,
       cached,
-      refreshSteps: [0, 1, 3],
+      refreshCalls: [0, 1, 3],
       calibratedTimesteps,
       anchors: 2,
       guidance: 'forecast',
@@ -230,17 +230,17 @@ describe('cachedDenoiser', () => {
 
   it('serves as many calls as there are tables for, where their timesteps were not given', () => {
     const { full, cached } = fakeGraphs(1);
-    expect(cachedDenoiser({ full, cached, refreshSteps: [0], anchors: 1 }).forTimesteps).toBeUndefined();
+    expect(cachedDenoiser({ full, cached, refreshCalls: [0], anchors: 1 }).forTimesteps).toBeUndefined();
   });
 
-  it.each([[[]], [[1, 2]], [[0, 2, 2]], [[0, 1.5]]])('refuses the schedule %j', (refreshSteps) => {
+  it.each([[[]], [[1, 2]], [[0, 2, 2]], [[0, 1.5]]])('refuses the schedule %j', (refreshCalls) => {
     const { full, cached } = fakeGraphs(1);
-    expect(() => cachedDenoiser({ full, cached, refreshSteps, anchors: 1 })).toThrow('not a schedule');
+    expect(() => cachedDenoiser({ full, cached, refreshCalls, anchors: 1 })).toThrow('not a schedule');
   });
 
   it('refuses graphs between which no features pass', () => {
     const { full, cached } = fakeGraphs(1);
-    const options = { full, cached, refreshSteps: [0], anchors: 2 } as const;
+    const options = { full, cached, refreshCalls: [0], anchors: 2 } as const;
     expect(() => cachedDenoiser(options)).toThrow('got no cached_features_previous');
   });
 });

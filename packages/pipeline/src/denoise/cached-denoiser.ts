@@ -36,15 +36,15 @@ export interface CachedDenoiserOptions {
   /** Computes what remains from cached features. */
   readonly cached: Session;
   /** The network calls at which `full` runs: ascending, the first is 0. */
-  readonly refreshSteps: readonly number[];
-  /** Of the calls that tables and refresh steps were made for; left out: only as many calls can be served. */
+  readonly refreshCalls: readonly number[];
+  /** Of the calls that tables and refresh calls were made for; left out: only as many calls can be served. */
   readonly calibratedTimesteps?: readonly number[] | undefined;
   /** How many refreshes back the cached graph looks. */
   readonly anchors: 1 | 2;
   /** `forecast`: cached calls compute the conditional half alone; `computed`, the default, both halves. */
   readonly guidance?: 'computed' | 'forecast';
   /** Fitted reach of that forecast, by call; left out: half of the line through the last two differences. */
-  readonly guidanceReach?: readonly number[] | undefined;
+  readonly guidanceExtrapolation?: readonly number[] | undefined;
   /** Weight of the prediction before, by call; left out: predictions are taken as they are. */
   readonly smoothing?: readonly number[] | undefined;
   readonly names?: CacheNames;
@@ -55,17 +55,17 @@ export interface CachedDenoiserOptions {
 }
 
 /**
- * A denoiser that computes deep features anew at the refresh steps alone, and reuses them in between.
+ * A denoiser that computes deep features in full at the refresh calls alone, and reuses them in between.
  * With two anchors and a single refresh so far, that one stands for both. It owns the sessions.
  *
  * Source: Ma et al., DeepCache, CVPR 2024, https://arxiv.org/abs/2312.00858. Differs: any schedule, two anchors.
- * @throws CacheQuantError `invalid-argument` when the refresh steps are not ascending from 0, `unsupported`
+ * @throws CacheQuantError `invalid-argument` when the refresh calls are not ascending from 0, `unsupported`
  * when a graph lacks the features
  */
 export function cachedDenoiser(options: CachedDenoiserOptions): Denoiser {
-  const { full, cached, refreshSteps, anchors: capacity, names = DEFAULT_CACHE_NAMES } = options;
+  const { full, cached, refreshCalls, anchors: capacity, names = DEFAULT_CACHE_NAMES } = options;
   const { calibratedTimesteps: timesteps } = options;
-  checkRefreshSteps(refreshSteps);
+  checkRefreshCalls(refreshCalls);
   checkFeatures(full, cached, names, capacity);
   const reserved = [names.features, names.previousFeatures];
   const fullInputs = findDenoiserInputs(full.inputs, reserved);
@@ -76,7 +76,7 @@ export function cachedDenoiser(options: CachedDenoiserOptions): Denoiser {
   const conditioning = placedConditioning(options.runtime);
   const halves = new ConditionalHalves();
   const stats = { fullCalls: 0, cachedCalls: 0 };
-  const { guidanceReach, smoothing, locate } = options;
+  const { guidanceExtrapolation, smoothing, locate } = options;
 
   const fullFeeds = (call: DenoiserCall) => placedFeeds(full, fullInputs, call, conditioning.feed);
 
@@ -106,8 +106,8 @@ export function cachedDenoiser(options: CachedDenoiserOptions): Denoiser {
     return readFloat32(outputs[cachedOutput]!);
   }
 
-  const serving = (served: Pick<ServedCalls, 'refreshSteps'> & Partial<ServedCalls>): Denoiser => {
-    const refreshes = new Set(served.refreshSteps);
+  const serving = (served: Pick<ServedCalls, 'refreshCalls'> & Partial<ServedCalls>): Denoiser => {
+    const refreshes = new Set(served.refreshCalls);
     const calibratedCall = (call: number) => served.calibrated?.[call] ?? call;
     return {
       sampleInput: declared(full, fullInputs.sample),
@@ -117,14 +117,16 @@ export function cachedDenoiser(options: CachedDenoiserOptions): Denoiser {
       },
       kindOf: (call) => (refreshes.has(call) ? 'full' : 'cached'),
       ...(options.guidance === 'forecast' && { conditionalAlone: (call: number) => !refreshes.has(call) }),
-      ...(guidanceReach && { guidanceReach: (call: number) => guidanceReach[calibratedCall(call)] }),
+      ...(guidanceExtrapolation && {
+        guidanceExtrapolation: (call: number) => guidanceExtrapolation[calibratedCall(call)],
+      }),
       // Predictions that lie nearer or further apart want other weights.
       ...(smoothing && !served.calibrated && { smoothing: (call: number) => smoothing[call] ?? 0 }),
       ...(timesteps && {
         forTimesteps: (others: readonly number[]) =>
           others.length === timesteps.length
             ? own
-            : serving(servedCalls(others, { timesteps, refreshSteps })),
+            : serving(servedCalls(others, { timesteps, refreshCalls })),
       }),
       predict(call, { signal } = {}) {
         const run = refreshes.has(call.call) ? refresh : reuse;
@@ -149,7 +151,7 @@ export function cachedDenoiser(options: CachedDenoiserOptions): Denoiser {
       },
     };
   };
-  const own = serving({ refreshSteps });
+  const own = serving({ refreshCalls });
   return own;
 }
 
@@ -177,13 +179,13 @@ function featureFeeds(
   return { [names.features]: newest, ...(capacity === 2 && { [names.previousFeatures]: previous }) };
 }
 
-function checkRefreshSteps(steps: readonly number[]): void {
+function checkRefreshCalls(steps: readonly number[]): void {
   const ascending = steps.every(
     (step, i) => Number.isInteger(step) && (i === 0 ? step === 0 : step > steps[i - 1]!),
   );
   if (ascending && steps.length > 0) return;
-  throw new CacheQuantError('invalid-argument', 'the refresh steps are not a schedule', {
-    where: 'refreshSteps',
+  throw new CacheQuantError('invalid-argument', 'the refresh calls are not a schedule', {
+    where: 'refreshCalls',
     expected: 'ascending whole numbers, the first 0',
     got: `[${steps}]`,
   });

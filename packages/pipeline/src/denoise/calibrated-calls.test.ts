@@ -11,21 +11,21 @@ const UNEVEN = [0, 2, 3, 9, 17, 30, 44];
 describe('servedCalls(timesteps, run)', () => {
   it.each(SAMPLERS)('serves the calibrated steps of %s one by one, with their very schedule', (sampler) => {
     const timesteps = timestepsOf(50, sampler);
-    const served = servedCalls(timestepsOf(50, sampler), { timesteps, refreshSteps: UNEVEN });
-    expect(served).toEqual({ calibrated: timesteps.map((_, call) => call), refreshSteps: UNEVEN });
+    const served = servedCalls(timestepsOf(50, sampler), { timesteps, refreshCalls: UNEVEN });
+    expect(served).toEqual({ calibrated: timesteps.map((_, call) => call), refreshCalls: UNEVEN });
   });
 
   it('goes on in step where a timestep comes twice, as the second one of PLMS does', () => {
     const timesteps = [981, 961, 961, 941, 921, 901, 881];
-    const run = { timesteps, refreshSteps: [0, 2, 5] };
+    const run = { timesteps, refreshCalls: [0, 2, 5] };
     expect(servedCalls([961, 921, 921, 881], run)).toEqual({
       calibrated: [1, 4, 4, 6],
-      refreshSteps: [0, 1, 3],
+      refreshCalls: [0, 1, 3],
     });
     const twice = [991, 981, 981, 971, 961, 951, 941, 931, 921, 911, 901];
     expect(servedCalls(twice, run)).toEqual({
       calibrated: [0, 0, 0, 1, 2, 3, 3, 4, 4, 5, 5],
-      refreshSteps: [0, 4, 9],
+      refreshCalls: [0, 4, 9],
     });
   });
 
@@ -37,7 +37,7 @@ describe('servedCalls(timesteps, run)', () => {
       const timesteps = timestepsOf(50, sampler);
       const other = timestepsOf(steps, sampler);
       for (const refreshes of [everyFifth(timesteps.length), UNEVEN, [0]]) {
-        const { calibrated, refreshSteps } = servedCalls(other, { timesteps, refreshSteps: refreshes });
+        const { calibrated, refreshCalls } = servedCalls(other, { timesteps, refreshCalls: refreshes });
         expect(calibrated).toHaveLength(other.length);
         for (const [call, timestep] of other.entries()) {
           const before = calibrated[call - 1] ?? 0;
@@ -45,7 +45,7 @@ describe('servedCalls(timesteps, run)', () => {
           expect(Math.abs(timesteps[calibrated[call]!]! - timestep)).toBe(Math.min(...distances));
           expect(calibrated[call]).toBeGreaterThanOrEqual(before);
           const passes = refreshes.filter((step) => step > before && step <= calibrated[call]!);
-          expect(refreshSteps.includes(call), `call ${call}`).toBe(call === 0 || passes.length > 0);
+          expect(refreshCalls.includes(call), `call ${call}`).toBe(call === 0 || passes.length > 0);
         }
       }
     },
@@ -55,17 +55,17 @@ describe('servedCalls(timesteps, run)', () => {
     'refreshes no more often with fewer steps, and just as often with more: %i and twice the steps',
     (steps) => {
       const timesteps = timestepsOf(50);
-      const run = { timesteps, refreshSteps: everyFifth(timesteps.length) };
-      expect(servedCalls(timestepsOf(steps), run).refreshSteps.length).toBeLessThanOrEqual(11);
-      expect(servedCalls(timestepsOf(100), run).refreshSteps).toHaveLength(11);
+      const run = { timesteps, refreshCalls: everyFifth(timesteps.length) };
+      expect(servedCalls(timestepsOf(steps), run).refreshCalls.length).toBeLessThanOrEqual(11);
+      expect(servedCalls(timestepsOf(100), run).refreshCalls).toHaveLength(11);
       expect(servedCalls(timestepsOf(100), run).calibrated.at(-1)).toBe(50);
     },
   );
 
   it('refreshes at every call where every calibrated call does', () => {
     const timesteps = timestepsOf(50);
-    const run = { timesteps, refreshSteps: timesteps.map((_, call) => call) };
-    expect(servedCalls(timestepsOf(100), run).refreshSteps).toHaveLength(101);
-    expect(servedCalls(timestepsOf(25), run).refreshSteps).toHaveLength(26);
+    const run = { timesteps, refreshCalls: timesteps.map((_, call) => call) };
+    expect(servedCalls(timestepsOf(100), run).refreshCalls).toHaveLength(101);
+    expect(servedCalls(timestepsOf(25), run).refreshCalls).toHaveLength(26);
   });
 });

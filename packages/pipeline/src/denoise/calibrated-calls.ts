@@ -3,7 +3,7 @@ export interface CalibratedRun {
   /** One for each network call; none is later than the one before it. */
   readonly timesteps: readonly number[];
   /** The calls that refresh, ascending from 0. */
-  readonly refreshSteps: readonly number[];
+  readonly refreshCalls: readonly number[];
 }
 
 /** How the calls of another run are served by the calibrated ones. */
@@ -11,7 +11,7 @@ export interface ServedCalls {
   /** For each call the calibrated call that stands for it; never falls. */
   readonly calibrated: readonly number[];
   /** The calls that refresh, ascending from 0. */
-  readonly refreshSteps: readonly number[];
+  readonly refreshCalls: readonly number[];
 }
 
 /**
@@ -24,19 +24,19 @@ export interface ServedCalls {
 export function servedCalls(timesteps: readonly number[], run: CalibratedRun): ServedCalls {
   const calls = run.timesteps.length;
   if (timesteps.length === calls) {
-    return { calibrated: [...run.timesteps.keys()], refreshSteps: [...run.refreshSteps] };
+    return { calibrated: [...run.timesteps.keys()], refreshCalls: [...run.refreshCalls] };
   }
   const calibrated: number[] = [];
   for (const timestep of timesteps) {
     calibrated.push(nearestCall(timestep, run.timesteps, calibrated.at(-1) ?? -1));
   }
-  const isUncached = run.refreshSteps.length === calls;
-  const refreshSteps = [...timesteps.keys()].filter((call) => {
+  const isUncached = run.refreshCalls.length === calls;
+  const refreshCalls = [...timesteps.keys()].filter((call) => {
     if (call === 0 || isUncached) return true;
     const [before, now] = [calibrated[call - 1]!, calibrated[call]!];
-    return run.refreshSteps.some((step) => step > before && step <= now);
+    return run.refreshCalls.some((step) => step > before && step <= now);
   });
-  return { calibrated, refreshSteps };
+  return { calibrated, refreshCalls };
 }
 
 /** Of calls that are equally near the first one behind `from`, so that a repeated timestep goes on in step. */

@@ -3,7 +3,7 @@ import type { Tensor, TensorInfo } from '@cachequant/tensor';
 /** What a denoiser is conditioned on: tensors with the batch first, by the names of the graph's inputs. */
 export type Conditioning = Readonly<Record<string, Tensor>>;
 
-/** How a call was computed: by a float model without a cache, anew with a cache, or from cached features. */
+/** How a call was computed: by a float model without a cache, in full with a cache, or from cached features. */
 export type CallKind = 'float' | 'full' | 'cached';
 
 /** What one network call is given: sample [B, C, H, W], and conditioning by graph input name, batch first. */
@@ -40,7 +40,7 @@ export interface Denoiser {
   /** Whether, with guidance, a call computes the conditional half alone; left out: none does. */
   conditionalAlone?(call: number): boolean;
   /** How much of its last change the forecast of guidance adds at a call; undefined, or left out: not fitted. */
-  guidanceReach?(call: number): number | undefined;
+  guidanceExtrapolation?(call: number): number | undefined;
   /** Weight of the prediction before in that of a call (see `PredictionSmoothing`); left out: none. */
   smoothing?(call: number): number;
   /**

@@ -14,7 +14,7 @@ const REACH = 0.5;
 /**
  * The guided difference of an image, for calls that compute the conditional half alone.
  *
- * It changes less from call to call than either half, and the error of a half that is computed anew then enters the
+ * It changes less from call to call than either half, and the error of a half that is computed in full then enters the
  * guided prediction once, not times the guidance scale.
  */
 export class GuidanceForecast {

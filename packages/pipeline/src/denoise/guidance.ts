@@ -19,7 +19,7 @@ export interface Guidance {
   readonly scale: number;
   /** `together` runs both halves as one batch, unconditional first; `one-by-one` needs half the memory. */
   readonly halves: 'together' | 'one-by-one';
-  /** What `withJoinedConditioning` made; left out: made anew. */
+  /** What `withJoinedConditioning` made; left out: made again. */
   readonly joined?: Conditioning | undefined;
   /** Of the same batch, call after call; needed for denoisers that compute the conditional half alone. */
   readonly forecast?: GuidanceForecast;

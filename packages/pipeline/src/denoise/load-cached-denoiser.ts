@@ -8,7 +8,7 @@ import type { Denoiser } from './denoiser.js';
 export interface CachedDenoiserFiles
   extends Pick<
     CachedDenoiserOptions,
-    'refreshSteps' | 'calibratedTimesteps' | 'anchors' | 'guidance' | 'guidanceReach' | 'smoothing'
+    'refreshCalls' | 'calibratedTimesteps' | 'anchors' | 'guidance' | 'guidanceExtrapolation' | 'smoothing'
   > {
   readonly full: string;
   readonly cached: string;

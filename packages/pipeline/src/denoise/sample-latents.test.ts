@@ -226,7 +226,7 @@ describe('sampleLatents', () => {
     expect(result.latents).toEqual(expected.latents);
   });
 
-  it('refuses noise that is no batch of images', async () => {
+  it('refuses noise that is not a batch of images', async () => {
     const { denoiser } = fakeDenoiser((value) => value);
     const run = sampleLatents({ denoiser, sampler, noise: floats([2], 0, 0), conditioning: {} });
     await expect(run).rejects.toThrow('expected [B, C, H, W], got [2]');

@@ -71,7 +71,7 @@ export async function sampleLatents(options: SampleLatentsOptions): Promise<Samp
     unconditional: options.unconditional,
     scale: options.guidanceScale ?? 1,
     halves: options.halves ?? 'together',
-    ...(denoiser.conditionalAlone && { forecast: new GuidanceForecast(denoiser.guidanceReach) }),
+    ...(denoiser.conditionalAlone && { forecast: new GuidanceForecast(denoiser.guidanceExtrapolation) }),
   });
   const smoothing = denoiser.smoothing && new PredictionSmoothing(denoiser.smoothing);
   denoiser.reset();
@@ -177,7 +177,7 @@ function dropVariance(output: Tensor<'float32'>, channels: number): Tensor<'floa
 function checkGenerators({ generators, noise, sampler }: SampleLatentsOptions) {
   const [batch] = noise.dims;
   if (noise.dims.length !== 4 || batch === 0) {
-    throw new CacheQuantError('shape', 'noise is no batch of images', {
+    throw new CacheQuantError('shape', 'noise is not a batch of images', {
       where: 'sampleLatents',
       expected: '[B, C, H, W]',
       got: `[${noise.dims}]`,

@@ -3,7 +3,7 @@ import { type Runtime, readText } from '@cachequant/tensor';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { modelCopy, modelStorage } from '../__fixtures__/models.js';
 import type { GenerationRequest } from './generation-request.js';
-import { createGenerator, type GenerationPlan, type Generator } from './generator.js';
+import { createGenerator, type Generator, type ResolvedRequest } from './generator.js';
 import { loadFloatDenoiser } from './generator-parts.js';
 
 const PROMPT = 'a photo of a red sneaker';
@@ -210,7 +210,7 @@ describe('createGenerator(options)', () => {
   });
 
   it('lets another denoiser be loaded, and its owner look at every request', async () => {
-    const plans: GenerationPlan[] = [];
+    const plans: ResolvedRequest[] = [];
     const own = await createGenerator({
       storage: modelStorage('fashion-sd'),
       runtime,
@@ -263,7 +263,7 @@ describe('createGenerator(options)', () => {
     const storage = await modelCopy('tiny/sd-unet-float-timestep');
     await expect(createGenerator({ storage, runtime })).rejects.toMatchObject({
       code: 'unsupported',
-      message: expect.stringContaining('the samples are no pictures, and there is no decoder'),
+      message: expect.stringContaining('the samples are not pictures, and there is no decoder'),
     });
   });
 

@@ -31,7 +31,7 @@ export interface GenerationResult {
 }
 
 /** What a request amounts to before anything runs. */
-export interface GenerationPlan {
+export interface ResolvedRequest {
   readonly sampler: Sampler;
   readonly guidanceScale: number;
   /** Empty for a model that takes no text. */
@@ -60,7 +60,7 @@ export interface GeneratorOptions extends PartOptions {
   /** Whether guidance runs both halves as one batch. */
   readonly halves?: Guidance['halves'];
   /** Looks at every request before it runs: may prepare the denoiser, return warnings, or throw to refuse it. */
-  readonly beforeRun?: (plan: GenerationPlan) => readonly string[] | Promise<readonly string[]>;
+  readonly beforeRun?: (plan: ResolvedRequest) => readonly string[] | Promise<readonly string[]>;
   readonly onWarning?: Warn;
   /** Milliseconds from any origin. */
   readonly now?: () => number;
@@ -145,7 +145,7 @@ async function generate(settings: Settings, request: GenerationRequest): Promise
   parts.folder.warnings.forEach(note);
   if (request.steps === undefined || request.guidanceScale === undefined) settings.notes.forEach(note);
   const [height, width] = [shape[1] * parts.decoder.factor, shape[2] * parts.decoder.factor];
-  const plan: GenerationPlan = {
+  const plan: ResolvedRequest = {
     sampler,
     guidanceScale,
     prompts: [...new Set(jobs.flatMap(({ prompt }) => prompt ?? []))],

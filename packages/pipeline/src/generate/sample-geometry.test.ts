@@ -28,7 +28,7 @@ describe('sampleShape(geometry, width, height)', () => {
     expect(sampleShape(fixed, undefined, undefined)).toEqual([4, 16, 24]);
     expect(sampleShape(fixed, 48, 32)).toEqual([4, 16, 24]);
     expect(() => sampleShape(fixed, 64, 32)).toThrow(
-      'width: the graph has one size alone (expected 48, got 64)',
+      'width: the graph has a fixed size (expected 48, got 64)',
     );
   });
 
@@ -60,13 +60,13 @@ describe('sampleShape(geometry, width, height)', () => {
 
   it('wants a size where no file says one', () => {
     const unknown = sampleGeometry(FREE, {}, 8);
-    expect(() => sampleShape(unknown, undefined, 64)).toThrow('the model does not say its own size');
+    expect(() => sampleShape(unknown, undefined, 64)).toThrow('the model does not state its size');
     expect(sampleShape(unknown, 64, 64)).toEqual([4, 8, 8]);
   });
 });
 
 describe('sampleGeometry', () => {
-  it('refuses a sample that is no picture of known channels', () => {
+  it('refuses a sample whose channels make no picture', () => {
     expect(() => sampleGeometry(input('hidden_states', 'float32', ['B', 'L', 64]), {}, 8)).toThrow(
       '[B, C, H, W]',
     );

@@ -23,7 +23,7 @@ export const LARGEST_PICTURE = 16_384;
  * @param sampleInput the denoiser's input [B, C, H, W]
  * @param factor pixels per latent
  * @param latentChannels that the decoder takes; undefined where samples are pixels
- * @throws CacheQuantError `unsupported` where the sample is no picture of known channels, or holds more than the noise
+ * @throws CacheQuantError `unsupported` where the channels of the sample make no picture, or holds more than the noise
  */
 export function sampleGeometry(
   sampleInput: TensorInfo,
@@ -34,7 +34,7 @@ export function sampleGeometry(
   const [, graphChannels, ...size] = sampleInput.dims;
   const channels = typeof graphChannels === 'number' ? graphChannels : config.in_channels;
   if (sampleInput.dims.length !== 4 || typeof channels !== 'number') {
-    throw new CacheQuantError('unsupported', 'the sample is no picture of known channels', {
+    throw new CacheQuantError('unsupported', 'the channels of the sample make no picture', {
       where: `denoiser input ${sampleInput.name}`,
       expected: '[B, C, H, W]',
       got: `[${sampleInput.dims}]`,
@@ -99,13 +99,13 @@ function checkedLength(
     });
   }
   if (length === undefined) {
-    throw new CacheQuantError('invalid-argument', 'the model does not say its own size', {
+    throw new CacheQuantError('invalid-argument', 'the model does not state its size', {
       where,
       expected: `a multiple of ${factor * granularity}`,
     });
   }
   if (fixed !== undefined && length !== fixed) {
-    throw new CacheQuantError('invalid-argument', 'the graph has one size alone', {
+    throw new CacheQuantError('invalid-argument', 'the graph has a fixed size', {
       where,
       expected: String(fixed * factor),
       got: String(pixels),

@@ -82,7 +82,7 @@ export function pixelDecoder(): LatentDecoder {
     factor: 1,
     requireChannels(channels) {
       if (PICTURE_CHANNELS.includes(channels)) return;
-      throw new CacheQuantError('unsupported', 'the samples are no pictures, and there is no decoder', {
+      throw new CacheQuantError('unsupported', 'the samples are not pictures, and there is no decoder', {
         where: 'model folder',
         expected: 'a decoder in vae_decoder/, or samples of 3 channels or 1',
         got: `${channels} channels`,

@@ -49,13 +49,13 @@ describe('createGenerator on a folder of safetensors', () => {
     expect(await storage.list()).toEqual(files);
   });
 
-  it('draws the same from half precision, up to its rounding', async () => {
+  it('makes the same picture from half precision, up to its rounding', async () => {
     const storage = nodeStorage(join(folder, 'float16'));
     await writeAsCheckpoint(modelStorage('fashion-sd'), storage, 'F16');
     expect(difference(await picture(storage), exported)).toBeLessThanOrEqual(16);
   });
 
-  it('draws the same from memory', async () => {
+  it('makes the same picture from memory', async () => {
     const storage = memoryStorage();
     await writeAsCheckpoint(modelStorage('fashion-sd'), storage);
     expect(difference(await picture(storage), exported)).toBeLessThanOrEqual(1);

@@ -1,4 +1,4 @@
-import { emptySecondMoments, type InputBlock, type SecondMoments } from '../second-order/second-moments.js';
+import { emptySecondMoments, type InputBlock, type SecondMoments } from '../gptq/second-moments.js';
 import { normal } from './models.js';
 
 /** Σ x xᵀ of rows [count, width], by its definition. */

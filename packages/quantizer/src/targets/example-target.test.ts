@@ -7,7 +7,7 @@ import { quantize } from '../__fixtures__/quantize.js';
 import { type IntegerTarget, integerWeight, onnxRuntimeTarget } from '../index.js';
 
 /**
- * A target of one's own, in standard operators: activations are rounded to their grids and back, weights are integers
+ * A target of your own, in standard operators: activations are rounded to their grids and back, weights are integers
  * that become float in the graph, and the layers themselves stay as they were. Runtimes that look for such pairs
  * (OpenVINO, TensorRT, WebNN) compute them in integers; others compute the same numbers in float.
  */

@@ -1,7 +1,7 @@
 import type { CallTableBuilder } from '@cachequant/onnx';
-import type { GridRows } from '../grid-rows.js';
 import type { IntegerGraphPlan } from '../integer-graph-plan.js';
 import type { Layer } from '../layers.js';
+import type { GridRows } from '../scales-per-call.js';
 
 /** Which inputs of an operator are the scales of its activations. */
 export interface KernelScales {

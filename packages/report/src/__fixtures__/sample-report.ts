@@ -5,8 +5,8 @@ import { encodePng } from './png.js';
 // Made-up numbers of realistic size; nothing here was measured.
 const CALLS = 51;
 const WINDOW = 10;
-const REFRESH_STEPS = [0, 3, 7, 12, 18, 24, 30, 36, 41, 46];
-const UNIFORM_STEPS = Array.from({ length: 11 }, (_, group) => group * 5);
+const REFRESH_CALLS = [0, 3, 7, 12, 18, 24, 30, 36, 41, 46];
+const UNIFORM_CALLS = Array.from({ length: 11 }, (_, group) => group * 5);
 
 export function sampleReport(): ReportData {
   return {
@@ -36,16 +36,16 @@ export function sampleReport(): ReportData {
     ],
     sourceDenoiserBytes: 14_212_908,
     distances: sampleDistances(),
-    refreshSteps: REFRESH_STEPS,
+    refreshCalls: REFRESH_CALLS,
     candidates: [
-      { schedule: 'dp', correction: 'forecast', refreshSteps: REFRESH_STEPS, psnr: 33.9, chosen: true },
-      { schedule: 'dp', correction: 'per channel', refreshSteps: REFRESH_STEPS, psnr: 29.4, chosen: false },
-      { schedule: 'dp', correction: 'none', refreshSteps: REFRESH_STEPS, psnr: 28.8, chosen: false },
-      { schedule: 'uniform', correction: 'forecast', refreshSteps: UNIFORM_STEPS, psnr: 31.7, chosen: false },
-      { schedule: 'uniform', correction: 'none', refreshSteps: UNIFORM_STEPS, psnr: 26.2, chosen: false },
+      { schedule: 'dp', correction: 'forecast', refreshCalls: REFRESH_CALLS, psnr: 33.9, chosen: true },
+      { schedule: 'dp', correction: 'per channel', refreshCalls: REFRESH_CALLS, psnr: 29.4, chosen: false },
+      { schedule: 'dp', correction: 'none', refreshCalls: REFRESH_CALLS, psnr: 28.8, chosen: false },
+      { schedule: 'uniform', correction: 'forecast', refreshCalls: UNIFORM_CALLS, psnr: 31.7, chosen: false },
+      { schedule: 'uniform', correction: 'none', refreshCalls: UNIFORM_CALLS, psnr: 26.2, chosen: false },
     ],
     errorPerCall: sampleErrors(),
-    cacheHits: { full: REFRESH_STEPS.length, cached: CALLS - REFRESH_STEPS.length },
+    cacheHits: { full: REFRESH_CALLS.length, cached: CALLS - REFRESH_CALLS.length },
     coverage: {
       integerShare: 0.942,
       plannedShare: 0.951,
@@ -131,7 +131,7 @@ function sampleRows(): ReportRow[] {
 }
 
 function sampleTimes(): ReportData['times'] {
-  const refreshed = new Set(REFRESH_STEPS);
+  const refreshed = new Set(REFRESH_CALLS);
   const calls = Array.from({ length: CALLS }, (_, call) => call);
   return {
     original: { textEncoderMs: 3.2, calls: calls.map(() => ({ kind: 'float', ms: 22.6 })), decoderMs: 28 },
@@ -162,7 +162,7 @@ function sampleErrors(): ReportData['errorPerCall'] {
   const grow = (rate: number) => {
     let error = 0;
     return Array.from({ length: CALLS }, (_, call) => {
-      const since = call - REFRESH_STEPS.findLast((step) => step <= call)!;
+      const since = call - REFRESH_CALLS.findLast((step) => step <= call)!;
       error = error * 0.985 + rate * since;
       return error;
     });

@@ -7,7 +7,7 @@ import { figure, WIDTHS } from './figure.js';
 export function errorCurve(
   description: string,
   errors: ReportData['errorPerCall'],
-  refreshSteps: readonly number[],
+  refreshCalls: readonly number[],
 ): Markup {
   const last = Math.max(errors.corrected.length, errors.uncorrected.length, 2) - 1;
   const finite = [...errors.corrected, ...errors.uncorrected].filter(Number.isFinite);
@@ -38,7 +38,7 @@ export function errorCurve(
     marks: [
       gridY({ stroke: 'var(--line)', strokeOpacity: 1, ticks: 5 }),
       ruleX(
-        refreshSteps.filter((call) => call <= last),
+        refreshCalls.filter((call) => call <= last),
         {
           stroke: 'var(--full)',
           strokeOpacity: 0.35,

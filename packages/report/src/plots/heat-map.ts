@@ -16,11 +16,11 @@ type Distances = ReportData['distances'];
 export function distanceHeatMap(
   description: string,
   distances: Distances,
-  refreshSteps: readonly number[],
+  refreshCalls: readonly number[],
 ): Markup {
   const { calls } = distances;
   const shadePaths = shadedPaths(distances);
-  const groups = refreshSteps.map((start, index) => ({ start, end: refreshSteps[index + 1] ?? calls }));
+  const groups = refreshCalls.map((start, index) => ({ start, end: refreshCalls[index + 1] ?? calls }));
   const options = (side: number) => {
     const ticks = labelledCalls(calls, side / 60).map((call) => call + 0.5);
     const scale = { domain: [0, calls], range: [MARGIN, side - 6] as [number, number] };

@@ -5,11 +5,11 @@ import { figure, plotMarkup, WIDTHS } from './figure.js';
 const MINI_WIDTH = 300;
 const MINI_HEIGHT = 16;
 
-/** The calls of one image from left to right: tall where the network computed anew, low where it used the cache. */
+/** The calls of one image from left to right: tall where the network computed in full, low where it used the cache. */
 export function scheduleTimeline(
   description: string,
   calls: number,
-  refreshSteps: readonly number[],
+  refreshCalls: readonly number[],
 ): Markup {
   return figure(description, (width) => ({
     height: 92,
@@ -20,9 +20,9 @@ export function scheduleTimeline(
     x: { domain: [0, calls], axis: null },
     y: { domain: [0, 1], axis: null },
     marks: [
-      ...timelineMarks(calls, refreshSteps, width),
+      ...timelineMarks(calls, refreshCalls, width),
       axisX(
-        labelledCalls(refreshSteps, calls, width).map((call) => call + 0.5),
+        labelledCalls(refreshCalls, calls, width).map((call) => call + 0.5),
         {
           tickFormat: (position: number) => String(position - 0.5),
           tickSize: 0,
@@ -35,21 +35,21 @@ export function scheduleTimeline(
 }
 
 /** The same without an axis, small enough for a table cell. */
-export function miniTimeline(calls: number, refreshSteps: readonly number[]): Markup {
+export function miniTimeline(calls: number, refreshCalls: readonly number[]): Markup {
   const options = {
     height: MINI_HEIGHT,
     margin: 0,
     x: { domain: [0, calls], axis: null },
     y: { domain: [0, 1], axis: null },
-    marks: timelineMarks(calls, refreshSteps, MINI_WIDTH),
+    marks: timelineMarks(calls, refreshCalls, MINI_WIDTH),
   };
-  const description = `Computed anew at calls ${refreshSteps.join(', ')}`;
+  const description = `Refreshes at calls ${refreshCalls.join(', ')}`;
   return html`<span class="mini" role="img" aria-label="${description}">${plotMarkup(options, MINI_WIDTH, { stretch: true })}</span>`;
 }
 
-function timelineMarks(calls: number, refreshSteps: readonly number[], width: number) {
+function timelineMarks(calls: number, refreshCalls: readonly number[], width: number) {
   const gap = Math.min(2, (width / calls) * 0.2);
-  const refreshed = new Set(refreshSteps);
+  const refreshed = new Set(refreshCalls);
   const cached = Array.from({ length: calls }, (_, call) => call).filter((call) => !refreshed.has(call));
   const cell = (height: number, fill: string) => ({
     x1: (call: number) => call,
@@ -64,10 +64,10 @@ function timelineMarks(calls: number, refreshSteps: readonly number[], width: nu
 }
 
 /** Refreshes whose numbers fit under the axis without touching. */
-function labelledCalls(refreshSteps: readonly number[], calls: number, width: number): number[] {
+function labelledCalls(refreshCalls: readonly number[], calls: number, width: number): number[] {
   const room = width === WIDTHS.wide ? 26 : 22;
   const labelled: number[] = [];
-  for (const call of refreshSteps) {
+  for (const call of refreshCalls) {
     const last = labelled.at(-1);
     if (last === undefined || ((call - last) / calls) * width >= room) labelled.push(call);
   }

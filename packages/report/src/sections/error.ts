@@ -5,7 +5,7 @@ import { errorCurve } from '../plots/error-curve.js';
 import type { ReportData } from '../report-data.js';
 
 /** How far the latents stray from the float trajectory, call by call. */
-export function error({ errorPerCall, refreshSteps }: ReportData): Markup {
+export function error({ errorPerCall, refreshCalls }: ReportData): Markup {
   const { corrected, uncorrected } = errorPerCall;
   if (corrected.length === 0 && uncorrected.length === 0) {
     return section('error', 'How the error grows', 'The error per call was not measured.', html``);
@@ -19,25 +19,25 @@ export function error({ errorPerCall, refreshSteps }: ReportData): Markup {
     'error',
     'How the error grows',
     ends,
-    html`${errorCurve(`Relative error of the latents after each call. ${ends}`, errorPerCall, refreshSteps)}
+    html`${errorCurve(`Relative error of the latents after each call. ${ends}`, errorPerCall, refreshCalls)}
 ${legend([
   ...(corrected.length > 0 ? [{ color: 'full', label: 'with correction' }] : []),
   ...(uncorrected.length > 0 ? [{ color: 'warm', label: 'without correction' }] : []),
-  { color: 'dotted', label: 'call computed anew' },
+  { color: 'dotted', label: 'refresh (full call)' },
 ])}
-${details('Error at every call', errorTable(errorPerCall, refreshSteps))}`,
+${details('Error at every call', errorTable(errorPerCall, refreshCalls))}`,
   );
 }
 
 function errorTable(
   { corrected, uncorrected }: ReportData['errorPerCall'],
-  refreshSteps: readonly number[],
+  refreshCalls: readonly number[],
 ): Markup {
-  const refreshed = new Set(refreshSteps);
+  const refreshed = new Set(refreshCalls);
   const rows = Array.from({ length: Math.max(corrected.length, uncorrected.length) }, (_, call) => ({
     cells: [
       String(call),
-      refreshed.has(call) ? 'anew' : 'cached',
+      refreshed.has(call) ? 'full' : 'cached',
       percent(corrected[call]),
       percent(uncorrected[call]),
     ],

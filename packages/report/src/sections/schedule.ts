@@ -4,31 +4,31 @@ import { legend, section, table } from '../html/section.js';
 import { miniTimeline, scheduleTimeline } from '../plots/timeline.js';
 import type { ReportCandidate, ReportData } from '../report-data.js';
 
-/** When the network computes anew, and what else was considered. */
+/** When the network computes in full, and what else was considered. */
 export function schedule(data: ReportData): Markup {
-  const { refreshSteps, candidates, cacheHits } = data;
+  const { refreshCalls, candidates, cacheHits } = data;
   const calls = callCount(data);
   const share =
     cacheHits.full + cacheHits.cached > 0 ? cacheHits.cached / (cacheHits.full + cacheHits.cached) : 0;
   return section(
     'schedule',
-    'When it computes anew',
+    'When the cache is refreshed',
     `Of ${cacheHits.full + cacheHits.cached} calls per image, ${cacheHits.full} computed everything and ${cacheHits.cached} (${formatShare(share)}) took the deep features from the cache.`,
-    html`${scheduleTimeline(`${calls} calls; computed anew at calls ${refreshSteps.join(', ')}.`, calls, refreshSteps)}
+    html`${scheduleTimeline(`${calls} calls; refreshes at calls ${refreshCalls.join(', ')}.`, calls, refreshCalls)}
 ${legend([
-  { color: 'full', label: 'computed anew (with the number of the call)' },
+  { color: 'full', label: 'refresh (with the number of the call)' },
   { color: 'cached', label: 'from the cache' },
 ])}
 ${candidateTable(candidates, calls)}`,
   );
 }
 
-function callCount({ times, distances, refreshSteps, cacheHits }: ReportData): number {
+function callCount({ times, distances, refreshCalls, cacheHits }: ReportData): number {
   return Math.max(
     times.optimized.calls.length,
     distances.calls,
     cacheHits.full + cacheHits.cached,
-    ...refreshSteps.map((call) => call + 1),
+    ...refreshCalls.map((call) => call + 1),
     1,
   );
 }
@@ -40,7 +40,7 @@ function candidateTable(candidates: readonly ReportCandidate[], calls: number): 
     [
       { heading: 'Schedule' },
       { heading: 'Correction' },
-      { heading: 'Calls computed anew' },
+      { heading: 'Refreshes' },
       { heading: 'PSNR', numeric: true },
     ],
     distinctlyNamed(candidates)
@@ -49,7 +49,7 @@ function candidateTable(candidates: readonly ReportCandidate[], calls: number): 
         cells: [
           html`${candidate.schedule}${candidate.chosen && html` <span class="badge">chosen</span>`}`,
           candidate.correction,
-          miniTimeline(calls, candidate.refreshSteps),
+          miniTimeline(calls, candidate.refreshCalls),
           formatDecibels(candidate.psnr),
         ],
         emphasis: candidate.chosen,
@@ -60,7 +60,7 @@ function candidateTable(candidates: readonly ReportCandidate[], calls: number): 
 
 /** Candidates of one name are told apart by how often they refresh, and where that is alike too, by a number. */
 function distinctlyNamed(candidates: readonly ReportCandidate[]): ReportCandidate[] {
-  const byRefreshes = told(candidates, ({ refreshSteps }) => `${refreshSteps.length} refreshes`);
+  const byRefreshes = told(candidates, ({ refreshCalls }) => `${refreshCalls.length} refreshes`);
   let number = 0;
   return told(byRefreshes, () => `no. ${++number}`);
 }

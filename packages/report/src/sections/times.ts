@@ -8,7 +8,7 @@ type CallKind = StageTimes['calls'][number]['kind'];
 
 const KIND_LABELS: Readonly<Record<CallKind, string>> = {
   float: 'call in float',
-  full: 'call computed anew',
+  full: 'refresh (full call)',
   cached: 'call from the cache',
 };
 const KINDS = ['float', 'full', 'cached'] as const;

@@ -172,7 +172,7 @@ describe('httpStorage', () => {
     expect(requests).toEqual([`GET /unet/large.bin bytes=${PART_BYTES}-`]);
   });
 
-  test('starts anew where the server knows no ranges', async () => {
+  test('starts over where the server knows no ranges', async () => {
     const cache = await createModelCache({ storage: memoryStorage() });
     const { stores } = cache;
     const key = FILES['unet/large.bin'].sha256;

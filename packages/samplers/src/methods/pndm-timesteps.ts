@@ -23,7 +23,7 @@ export function rungeKuttaTimesteps(base: readonly number[], stride: number): nu
       where: 'PNDMScheduler',
       expected: `at least ${RUNGE_KUTTA_STEPS + 1} steps`,
       got: String(base.length),
-      hint: 'Take more steps, or set skip_prk_steps',
+      hint: 'Use more steps, or set skip_prk_steps',
     });
   }
   const half = Math.floor(stride / 2);

@@ -42,6 +42,6 @@ export function alignYourSteps(name: ScheduleName, steps: number, trainSigmas: F
   throw new CacheQuantError('invalid-argument', `${steps} steps are too many for ${name}`, {
     where: 'createSampler timesteps',
     expected: 'a timestep of its own for every step',
-    hint: 'Take fewer steps',
+    hint: 'Use fewer steps',
   });
 }

@@ -18,7 +18,7 @@ export function distilledTimesteps(
       where: name,
       expected: `at most original_inference_steps (${original}), and those at most num_train_timesteps (${trainSteps})`,
       got: String(steps),
-      hint: 'Take fewer steps; models of this kind need 1 to 8',
+      hint: 'Use fewer steps; models of this kind need 1 to 8',
     });
   }
   const stride = Math.floor(trainSteps / original);

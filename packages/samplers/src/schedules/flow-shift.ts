@@ -44,7 +44,7 @@ export function shiftOfRun(name: string, config: ShiftConfig, fixed: number, lay
     throw new CacheQuantError('invalid-argument', `${name} takes mu only with use_dynamic_shifting`, {
       where: 'createSampler',
       got: `mu ${layout.mu}, use_dynamic_shifting false`,
-      hint: 'Leave mu out, or override use_dynamic_shifting',
+      hint: 'Omit mu, or override use_dynamic_shifting',
     });
   }
   const mu = layout.mu ?? muOfTokens(config, layout.imageTokens);

@@ -186,6 +186,6 @@ function checkDescending(sigmas: readonly number[], steps: number, name: string)
   throw new CacheQuantError('invalid-argument', `${steps} steps are too many for this spacing`, {
     where: name,
     expected: 'a noise level of its own for every call',
-    hint: 'Take fewer steps, or another timestep_spacing',
+    hint: 'Use fewer steps, or another timestep_spacing',
   });
 }

@@ -50,7 +50,7 @@ export function respacedSigmas(kind: RespacingKind, max: number, min: number, st
 }
 
 /**
- * Timesteps of one's own and another spacing of the noise levels contradict each other.
+ * Timesteps of your own and another spacing of the noise levels contradict each other.
  * @throws CacheQuantError `unsupported`
  */
 export function checkListed({ timesteps }: Pick<RunLayout, 'timesteps'>, spacing: string | undefined): void {

@@ -1,11 +1,11 @@
 import type { CallTableBuilder } from '@cachequant/onnx';
 import { CacheQuantError } from '@cachequant/tensor';
-import type { GridRows } from '../../grid-rows.js';
 import type { IntegerGraphPlan, OutputCorrection } from '../../integer-graph-plan.js';
 import { integerWeight } from '../../integer-weight.js';
 import type { Layer } from '../../layers.js';
 import type { PackedWeight } from '../../packed-weight.js';
 import { removeNode } from '../../replace-layer.js';
+import type { GridRows } from '../../scales-per-call.js';
 
 /**
  * Turns convolutions into QLinearConv, whose output is rounded to the grid of the layer's output and made

@@ -1,9 +1,9 @@
 import { type CallTableBuilder, GraphIndex } from '@cachequant/onnx';
-import type { GridRows } from '../../grid-rows.js';
 import type { IntegerGraphPlan } from '../../integer-graph-plan.js';
 import { integerWeight } from '../../integer-weight.js';
 import type { Layer } from '../../layers.js';
 import { removeNode } from '../../replace-layer.js';
+import type { GridRows } from '../../scales-per-call.js';
 import { correctedBias, correctedScales } from './integer-convolution.js';
 import { type OutputSlice, type OutputSlices, outputSlices } from './output-slices.js';
 import { wirePointwise } from './pointwise-layout.js';

@@ -1,9 +1,9 @@
 import type { CallTableBuilder } from '@cachequant/onnx';
 import { GraphIndex, getInts, type OnnxNode, type TensorFacts } from '@cachequant/onnx';
 import { CacheQuantError } from '@cachequant/tensor';
-import type { GridRows } from '../../grid-rows.js';
 import type { Layer } from '../../layers.js';
 import { removeNode } from '../../replace-layer.js';
+import type { GridRows } from '../../scales-per-call.js';
 
 /**
  * Lays out a 1×1 convolution on [B, C, H, W] as a matrix product on tokens [B, H·W, C].

@@ -1,9 +1,9 @@
 import path from 'node:path';
 import {
-  type OpenLaboratory,
-  openLaboratory,
-  type Study,
-  studyDenoiser,
+  type CalibratedModel,
+  calibrateModel,
+  type OpenCalibrationContext,
+  openCalibrationContext,
 } from '@cachequant/optimizer/experiments';
 import { nodeStorage } from '@cachequant/runtime-node';
 import type { Runtime } from '@cachequant/tensor';
@@ -13,7 +13,7 @@ import type { RowSpec } from './rows.js';
 export const GUIDANCE_SCALE = 4;
 export const CALIBRATION_IMAGES = 8;
 
-export interface StudyRequest {
+export interface CalibrationRequest {
   readonly runtime: Runtime;
   readonly folder: string;
   readonly prompts: readonly string[];
@@ -30,19 +30,19 @@ export interface StudyRequest {
   readonly log: (line: string) => void;
 }
 
-/** What was observed for one sampler and number of steps, and the laboratory to free when it is done with. */
-export interface OpenStudy {
-  readonly study: Study;
-  readonly opened: OpenLaboratory;
+/** What was observed for one sampler and number of steps, and the calibration context to free when it is done with. */
+export interface OpenedCalibratedModel {
+  readonly calibrated: CalibratedModel;
+  readonly opened: OpenCalibrationContext;
 }
 
 /** Observes the model along one sampler's steps, or reads back what was observed before. */
-export async function openStudy(request: StudyRequest): Promise<OpenStudy> {
+export async function openCalibratedModel(request: CalibrationRequest): Promise<OpenedCalibratedModel> {
   const { runtime, folder, sampler, steps, bits, rounding, keepFloat, signal, log } = request;
   const name = `${sampler}-${steps}${bits === 'w4a8' ? '-w4a8' : ''}${rounding ? `-${rounding}` : ''}`;
-  const opened = await openLaboratory({
+  const opened = await openCalibrationContext({
     source: nodeStorage(folder),
-    work: nodeStorage(path.join(ABLATION, 'studies', name)),
+    work: nodeStorage(path.join(ABLATION, 'models', name)),
     runtime,
     signal,
     onStage: ({ label }, reused) => {
@@ -65,8 +65,11 @@ export async function openStudy(request: StudyRequest): Promise<OpenStudy> {
     },
   });
   try {
-    const { lab, runner, inputDims, prepared } = opened;
-    return { study: await studyDenoiser(lab, runner, { inputDims, model: prepared.model }), opened };
+    const { context, runner, inputDims, prepared } = opened;
+    return {
+      calibrated: await calibrateModel(context, runner, { inputDims, model: prepared.model }),
+      opened,
+    };
   } catch (error) {
     await opened.dispose();
     throw error;

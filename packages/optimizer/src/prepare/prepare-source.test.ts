@@ -4,8 +4,8 @@ import { elementCount, type Storage, tensor, writeFile } from '@cachequant/tenso
 import { describe, expect, it } from 'vitest';
 import { modelCopy, modelStorage } from '../__fixtures__/models.js';
 import { parseRecipe } from '../recipe.js';
-import { prepareSource } from './prepare.js';
 import { prepareImages } from './prepare-images.js';
+import { prepareSource } from './prepare-source.js';
 
 describe('prepareSource(source, recipe)', () => {
   it('takes no latents for pixels', async () => {

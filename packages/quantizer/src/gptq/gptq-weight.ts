@@ -10,7 +10,7 @@ import { blockFactors, roundWithFeedback } from './round-with-feedback.js';
 import { fitRow, judgeRow, type RoundedRow, rowTarget } from './rounded-row.js';
 import { mergeSecondMoments, type SecondMoments } from './second-moments.js';
 
-export interface SecondOrderWeight extends QuantizedWeight {
+export interface GptqWeight extends QuantizedWeight {
   /** The one of `DAMPINGS` that left least on rows that the fit had not seen. */
   readonly damping: number;
   /** What rounding does to the outputs, relative to their power: Σ e H eᵀ / Σ w H wᵀ. */
@@ -32,12 +32,12 @@ export interface SecondOrderWeight extends QuantizedWeight {
  * @throws CacheQuantError `shape` when the moments are those of another layer, `calibration` when they are not
  * finite, and as `quantizeWeight`
  */
-export function* quantizeSecondOrder(
+export function* quantizeWithGptq(
   values: Float32Array,
   channels: number,
   bits: WeightBits,
   halves: TwoFold<SecondMoments>,
-): InPieces<SecondOrderWeight> {
+): InPieces<GptqWeight> {
   const plain = yield* quantizeWeightInPieces(values, channels, bits);
   const inputs = values.length / channels;
   for (const half of halves) requireFit(half, inputs);
@@ -94,7 +94,7 @@ function requireFit({ blocks }: SecondMoments, inputs: number): void {
   const end = blocks.reduce((sum, { size }) => sum + size, 0);
   if (end === inputs) return;
   throw new CacheQuantError('shape', 'second moments do not fit the layer', {
-    where: 'quantizeSecondOrder',
+    where: 'quantizeWithGptq',
     expected: `${inputs} inputs`,
     got: `${end}`,
   });

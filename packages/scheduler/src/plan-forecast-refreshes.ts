@@ -3,24 +3,24 @@ import { requireInteger } from './arguments.js';
 import { forecastCosts } from './forecast-costs.js';
 import type { ForecastResiduals } from './forecast-residuals.js';
 import { type PlanOptions, type ResolvedBounds, resolveBounds } from './plan-bounds.js';
-import type { RefreshPlan } from './plan-refresh-steps.js';
+import type { RefreshPlan } from './plan-refreshes.js';
 
 /**
  * Chooses the calls at which the cache is refreshed when the calls between are forecast from the last *two*
  * refreshes, so that the summed residual is least.
  *
  * Exact dynamic programme over the state (previous refresh p, current refresh s) with group cost
- * C(p, s, n) = Σ_{t=s+1}^{n−1} residual(p, s, t); the first group has no p. Options as for `planRefreshSteps`.
+ * C(p, s, n) = Σ_{t=s+1}^{n−1} residual(p, s, t); the first group has no p. Options as for `planRefreshes`.
  * Complexity, W = maxLength: O(K · calls · W²) time, O(calls · W · (W + K)) memory. Ties: shortest last group.
  * @throws CacheQuantError `infeasible-schedule` when K groups within the bounds cannot cover the calls, or only
  * with forbidden (infinite) residuals; `invalid-argument` for a residual that is NaN or negative
  */
-export function planForecastSteps(residuals: ForecastResiduals, options: PlanOptions): RefreshPlan {
-  return finish(planForecastStepsInPieces(residuals, options));
+export function planForecastRefreshes(residuals: ForecastResiduals, options: PlanOptions): RefreshPlan {
+  return finish(planForecastRefreshesInPieces(residuals, options));
 }
 
-/** `planForecastSteps` for large plans, which take seconds: in pieces of some milliseconds. */
-export function* planForecastStepsInPieces(
+/** `planForecastRefreshes` for large plans, which take seconds: in pieces of some milliseconds. */
+export function* planForecastRefreshesInPieces(
   residuals: ForecastResiduals,
   options: PlanOptions,
 ): InPieces<RefreshPlan> {
@@ -36,7 +36,7 @@ export function* planForecastStepsInPieces(
   }
   const cost = table.best[calls * width + lastLength]!;
   if (cost === Infinity) throw forbiddenEverywhere(bounds);
-  return { refreshSteps: readBack(table, calls, lastLength, bounds), cost, ...bounds };
+  return { refreshCalls: readBack(table, calls, lastLength, bounds), cost, ...bounds };
 }
 
 interface ForecastTable {

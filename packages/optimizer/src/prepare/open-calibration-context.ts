@@ -1,13 +1,13 @@
 import { hashText, type LatentDecoder, latentView, loadDecoder } from '@cachequant/pipeline/internals';
 import { CacheQuantError, type Runtime, type Storage } from '@cachequant/tensor';
-import type { Laboratory } from '../laboratory.js';
-import { type BundlePlan, optionsOfPlan, requirePlanOf } from '../plan-file.js';
+import type { CalibrationContext } from '../calibration-context.js';
+import { type DecisionRecord, optionsOfRecord, requireRecordOf } from '../decision-record.js';
 import { type OpenRecipe, type OptimizeOptions, parseRecipe } from '../recipe.js';
 import { ownWork } from '../work/own-work.js';
 import { openStages, type StageObserver, type StageRunner } from '../work/stage-runner.js';
 import type { GivenConditioning } from './given-conditioning.js';
-import { denoiserDims, type PreparedSource, prepareSource } from './prepare.js';
 import { prepareImages } from './prepare-images.js';
+import { denoiserDims, type PreparedSource, prepareSource } from './prepare-source.js';
 import { promptWarnings } from './prompt-warnings.js';
 import { type SourceWatch, watchSource } from './source-watch.js';
 
@@ -15,7 +15,7 @@ import { type SourceWatch, watchSource } from './source-watch.js';
 const RESULTS_VERSION = 8;
 
 /** What an optimization's stages run on: the model, a folder for their results, a runtime, and options. */
-export interface LaboratoryOptions extends StageObserver {
+export interface CalibrationContextOptions extends StageObserver {
   /** The model folder. */
   readonly source: Storage;
   /** Takes intermediate results, and lets a stopped run go on. */
@@ -25,14 +25,14 @@ export interface LaboratoryOptions extends StageObserver {
   /** For a denoiser whose folder has no text encoder. */
   readonly conditioning?: GivenConditioning;
   /** Its options hold, and its decisions, in place of measurements. */
-  readonly plan?: BundlePlan;
+  readonly plan?: DecisionRecord;
   readonly onWarning?: (warning: string) => void;
   readonly signal?: AbortSignal;
 }
 
-/** An open laboratory, with what was prepared for it. */
-export interface OpenLaboratory {
-  readonly lab: Laboratory;
+/** An open calibration context, with what was prepared for it. */
+export interface OpenCalibrationContext {
+  readonly context: CalibrationContext;
   readonly runner: StageRunner;
   readonly prepared: PreparedSource;
   readonly inputDims: Readonly<Record<string, readonly number[]>>;
@@ -41,7 +41,7 @@ export interface OpenLaboratory {
   readonly sourceFingerprint: string;
   /** Of conditioning that was given. */
   readonly conditioningFingerprint: string | undefined;
-  readonly plan: BundlePlan | undefined;
+  readonly plan: DecisionRecord | undefined;
   /** What the user should know of the folder and of the prompts. */
   readonly warnings: readonly string[];
   /** Frees the networks that are loaded. */
@@ -49,11 +49,13 @@ export interface OpenLaboratory {
 }
 
 /**
- * Reads the source, prepares its images, and opens the work folder, which is this laboratory's alone until it is
+ * Reads the source, prepares its images, and opens the work folder, which is this calibration context's alone until it is
  * disposed.
  * @throws CacheQuantError `storage` while another run works in the folder
  */
-export async function openLaboratory(options: LaboratoryOptions): Promise<OpenLaboratory> {
+export async function openCalibrationContext(
+  options: CalibrationContextOptions,
+): Promise<OpenCalibrationContext> {
   const lock = await options.work.lock(WORK_LOCK);
   try {
     const opened = await openLocked(options);
@@ -71,17 +73,18 @@ export async function openLaboratory(options: LaboratoryOptions): Promise<OpenLa
 /** Held by whoever writes into a work folder. */
 const WORK_LOCK = 'work';
 
-async function openLocked(options: LaboratoryOptions): Promise<OpenLaboratory> {
+async function openLocked(options: CalibrationContextOptions): Promise<OpenCalibrationContext> {
   const { source, runtime, conditioning, plan, signal } = options;
   const work = await ownWork(options.work);
   const given = options.options ?? {};
-  const asked = parseRecipe(plan ? optionsOfPlan(plan, given) : given);
+  const asked = parseRecipe(plan ? optionsOfRecord(plan, given) : given);
   await requireProfile(runtime, asked, plan);
   const prepared = await prepareSource(source, asked, conditioning);
   const { recipe } = prepared;
   const watch = await watchSource(prepared.folder, signal);
   const sourceFingerprint = watch.fingerprint;
-  if (plan) requirePlanOf(plan, { fingerprint: sourceFingerprint, conditioning: conditioning?.fingerprint });
+  if (plan)
+    requireRecordOf(plan, { fingerprint: sourceFingerprint, conditioning: conditioning?.fingerprint });
   const runner = await openStages(
     work,
     hashText(JSON.stringify([RESULTS_VERSION, recipe, sourceFingerprint, conditioning?.fingerprint, plan])),
@@ -100,7 +103,7 @@ async function openLocked(options: LaboratoryOptions): Promise<OpenLaboratory> {
   ];
   for (const warning of warnings) options.onWarning?.(warning);
   const decoder = await openDecoder(prepared, runtime);
-  const lab: Laboratory = {
+  const context: CalibrationContext = {
     runtime,
     work,
     recipe,
@@ -117,7 +120,7 @@ async function openLocked(options: LaboratoryOptions): Promise<OpenLaboratory> {
   };
   const inputDims = denoiserDims(prepared, images.calibration[0]!);
   return {
-    lab,
+    context,
     runner,
     prepared,
     inputDims,
@@ -146,7 +149,11 @@ async function openDecoder({ folder, latentDims }: PreparedSource, runtime: Runt
 }
 
 /** Without a profile no layer can be timed, and to leave them all in integers is not for us to decide. */
-async function requireProfile(runtime: Runtime, { bits, layers }: OpenRecipe, plan: BundlePlan | undefined) {
+async function requireProfile(
+  runtime: Runtime,
+  { bits, layers }: OpenRecipe,
+  plan: DecisionRecord | undefined,
+) {
   if (bits === 'none' || layers === 'all' || plan) return;
   if ((await runtime.capabilities()).profiling) return;
   throw new CacheQuantError('unsupported', 'this runtime cannot measure layers', {

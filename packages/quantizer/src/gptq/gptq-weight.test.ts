@@ -4,9 +4,9 @@ import { describe, expect, test } from 'vitest';
 import { normal } from '../__fixtures__/models.js';
 import { correlatedRows, momentsOf, outputErrorOf } from '../__fixtures__/moments.js';
 import { quantizeWeight, weightRange } from '../weight-quantization.js';
+import { quantizeWithGptq } from './gptq-weight.js';
 import { blockFactors, roundWithFeedback } from './round-with-feedback.js';
 import { inputBlocks } from './second-moments.js';
-import { quantizeSecondOrder } from './second-order-weight.js';
 
 const CHANNELS = 7;
 
@@ -25,7 +25,7 @@ function problem(width: number, seed: number, blockSize = width) {
   };
 }
 
-describe('quantizeSecondOrder', () => {
+describe('quantizeWithGptq', () => {
   test('leaves no more error on the rows it was fitted on than rounding to the nearest level, whatever they are', () => {
     fc.assert(
       fc.property(
@@ -35,7 +35,7 @@ describe('quantizeSecondOrder', () => {
         (width, seed, bits) => {
           const { rows, values, halves } = problem(width, seed);
           const plain = quantizeWeight(values, CHANNELS, bits);
-          const rounded = finish(quantizeSecondOrder(values, CHANNELS, bits, halves));
+          const rounded = finish(quantizeWithGptq(values, CHANNELS, bits, halves));
           const before = outputErrorOf(rows, values, plain.integers, plain.scales);
           const after = outputErrorOf(rows, values, rounded.integers, rounded.scales);
           expect(after).toBeLessThanOrEqual(before * (1 + 1e-4) + 1e-9);
@@ -50,7 +50,7 @@ describe('quantizeSecondOrder', () => {
     const zero = { integers: new Int8Array(values.length), scales: new Float32Array(CHANNELS).fill(1) };
     const power = outputErrorOf(rows, values, zero.integers, zero.scales);
     const plain = quantizeWeight(values, CHANNELS, 4);
-    const rounded = finish(quantizeSecondOrder(values, CHANNELS, 4, halves));
+    const rounded = finish(quantizeWithGptq(values, CHANNELS, 4, halves));
     const relative = ({ integers, scales }: typeof plain) =>
       outputErrorOf(rows, values, integers, scales) / power;
     expect(rounded.plainError).toBeCloseTo(relative(plain), 5);
@@ -67,7 +67,7 @@ describe('quantizeSecondOrder', () => {
       momentsOf(seen.subarray(200 * 48), 48),
     ] as const;
     const plain = quantizeWeight(values, CHANNELS, 4);
-    const rounded = finish(quantizeSecondOrder(values, CHANNELS, 4, moments));
+    const rounded = finish(quantizeWithGptq(values, CHANNELS, 4, moments));
     const unseen = rows.subarray(400 * 48);
     expect(outputErrorOf(unseen, values, rounded.integers, rounded.scales)).toBeLessThan(
       0.5 * outputErrorOf(unseen, values, plain.integers, plain.scales),
@@ -77,7 +77,7 @@ describe('quantizeSecondOrder', () => {
   test('stays within the range of its bits, with finite scales above zero', () => {
     for (const bits of [4, 7, 8] as const) {
       const { values, halves } = problem(40, 9, 16);
-      const { integers, scales } = finish(quantizeSecondOrder(values, CHANNELS, bits, halves));
+      const { integers, scales } = finish(quantizeWithGptq(values, CHANNELS, bits, halves));
       const { min, max } = weightRange(bits);
       expect(integers.every((q) => q >= min && q <= max)).toBe(true);
       expect(scales.every((scale) => scale > 0 && Number.isFinite(scale))).toBe(true);
@@ -90,7 +90,7 @@ describe('quantizeSecondOrder', () => {
   ])('keeps %s', (_, clear) => {
     const { values, halves } = problem(16, 2);
     clear(values);
-    const { integers, scales, error } = finish(quantizeSecondOrder(values, CHANNELS, 4, halves));
+    const { integers, scales, error } = finish(quantizeWithGptq(values, CHANNELS, 4, halves));
     expect(integers.subarray(0, 16).every((q) => q === 0)).toBe(true);
     expect(scales[0]).toBe(1);
     expect(error).toBeGreaterThanOrEqual(0);
@@ -100,7 +100,7 @@ describe('quantizeSecondOrder', () => {
     const { values } = problem(16, 2);
     const none = momentsOf(new Float32Array(32), 16);
     const plain = quantizeWeight(values, CHANNELS, 4);
-    const { integers, scales, error } = finish(quantizeSecondOrder(values, CHANNELS, 4, [none, none]));
+    const { integers, scales, error } = finish(quantizeWithGptq(values, CHANNELS, 4, [none, none]));
     expect({ integers, scales, error }).toEqual({ ...plain, error: 0 });
   });
 
@@ -108,9 +108,7 @@ describe('quantizeSecondOrder', () => {
     const rows = correlatedRows(2, 64, 1);
     const moments = momentsOf(rows, 64);
     const values = normal([CHANNELS, 64], 4).data;
-    const { scales, error, plainError } = finish(
-      quantizeSecondOrder(values, CHANNELS, 4, [moments, moments]),
-    );
+    const { scales, error, plainError } = finish(quantizeWithGptq(values, CHANNELS, 4, [moments, moments]));
     expect(scales.every(Number.isFinite)).toBe(true);
     expect(error).toBeLessThanOrEqual(plainError);
   });
@@ -118,11 +116,11 @@ describe('quantizeSecondOrder', () => {
   test('refuses moments that are not finite, and those of another layer', () => {
     const { values, halves } = problem(16, 2);
     const broken = momentsOf(new Float32Array(16).fill(Number.NaN), 16);
-    expect(() => finish(quantizeSecondOrder(values, CHANNELS, 4, [halves[0], broken]))).toThrowError(
+    expect(() => finish(quantizeWithGptq(values, CHANNELS, 4, [halves[0], broken]))).toThrowError(
       expect.objectContaining({ code: 'calibration' }),
     );
     const other = problem(15, 2).halves;
-    expect(() => finish(quantizeSecondOrder(values, CHANNELS, 4, other))).toThrowError(
+    expect(() => finish(quantizeWithGptq(values, CHANNELS, 4, other))).toThrowError(
       expect.objectContaining({ code: 'shape', expected: '16 inputs', got: '15' }),
     );
   });

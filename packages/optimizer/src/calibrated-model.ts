@@ -3,41 +3,41 @@ import type { RgbImage } from '@cachequant/evaluate';
 import { cloneModel, type OnnxModel } from '@cachequant/onnx';
 import type { ActivationGridTable } from '@cachequant/quantizer';
 import { finishUnlessAborted, type TwoFold } from '@cachequant/tensor';
+import type { CalibrationContext } from './calibration-context.js';
+import type { DecisionRecord } from './decision-record.js';
 import { formatOf, wideBitsOf } from './format.js';
 import { integerForm, sitesOf, withObservers } from './graphs/cached-graphs.js';
 import { type DenoiserGraphs, makeDenoiserGraphs } from './graphs/denoiser-graphs.js';
 import { writeGraph, writeSharedWeights } from './graphs/float-graphs.js';
-import type { Laboratory } from './laboratory.js';
 import type { LayerChoice, LayerDecision } from './layers/decision.js';
+import { experimentWeights, removeExperiment } from './layers/layer-experiment.js';
 import { planLayers, plannedLayers, withFourBits } from './layers/layer-plan.js';
 import { measureLayers } from './layers/measure-layers.js';
 import { packWeights, withPackedFloats } from './layers/pack-weights.js';
 import { type PackedWeights, sortPacked } from './layers/packed-weights.js';
 import { roundedWeights, roundWeights } from './layers/round-weights.js';
-import { removeTrial, trialWeights } from './layers/trial.js';
 import { observeAnchors } from './observe/observe-anchors.js';
 import { type FullObservation, observeFull } from './observe/observe-full.js';
 import type { FloatTrajectory } from './observe/trajectory.js';
-import type { BundlePlan } from './plan-file.js';
 import { FLOAT_CACHED, FLOAT_FULL, FLOAT_OBSERVED, INTEGER_FULL } from './work/graph-files.js';
-import type { StudyView } from './work/stage.js';
+import type { ModelChanges } from './work/stage.js';
 import type { StageRunner } from './work/stage-runner.js';
 
 export { FLOAT_CACHED, FLOAT_FULL, INTEGER_FULL } from './work/graph-files.js';
 
 /** What is known after the model was observed and its weights quantized, before a schedule is chosen. */
-export interface Study {
-  readonly lab: Laboratory;
+export interface CalibratedModel {
+  readonly context: CalibrationContext;
   readonly runner: StageRunner;
-  /** How it differs from what was observed (see `study-views.ts`). */
-  readonly view: StudyView;
+  /** How it differs from what was observed (see `model-variants.ts`). */
+  readonly changes: ModelChanges;
   /** Their large weights are in files of the work folder. */
   readonly graphs: DenoiserGraphs;
   readonly decisions: readonly LayerDecision[];
   /** What led to them; undefined where nothing was measured. */
   readonly layerChoice: LayerChoice | undefined;
   /** The plan that was given. */
-  readonly plan: BundlePlan | undefined;
+  readonly plan: DecisionRecord | undefined;
   /** Undefined without integers. */
   readonly integers: { readonly packed: PackedWeights; readonly grids: ActivationGridTable } | undefined;
   /** Of the float model's cached tensor. */
@@ -51,60 +51,62 @@ export interface Study {
   readonly latents: Float32Array;
 }
 
-/** The graph to study, the input sizes it is studied at, and a plan to repeat. */
-export interface StudyOptions {
+/** The graph to calibrated, the input sizes it is studied at, and a plan to repeat. */
+export interface CalibrationOptions {
   /** By input of the denoiser, at the batch that calibration runs. */
   readonly inputDims: Readonly<Record<string, readonly number[]>>;
   readonly model: OnnxModel;
   /** Decides in place of measurements. */
-  readonly plan?: BundlePlan | undefined;
+  readonly plan?: DecisionRecord | undefined;
 }
 
 /** Cuts, observes and quantizes; every stage is read back if it was finished before. */
-export async function studyDenoiser(
-  lab: Laboratory,
+export async function calibrateModel(
+  context: CalibrationContext,
   runner: StageRunner,
-  { inputDims, model, plan }: StudyOptions,
-): Promise<Study> {
-  const graphs = makeDenoiserGraphs(model, { inputDims }, plan?.cut ?? lab.recipe.cut);
-  const source = await finishUnlessAborted(graphs, lab.signal);
-  const possible = planLayers(source, lab.recipe.keepFloat);
+  { inputDims, model, plan }: CalibrationOptions,
+): Promise<CalibratedModel> {
+  const graphs = makeDenoiserGraphs(model, { inputDims }, plan?.cut ?? context.recipe.cut);
+  const source = await finishUnlessAborted(graphs, context.signal);
+  const possible = planLayers(source, context.recipe.keepFloat);
   const given = plan && plannedLayers(source, plan);
-  const integers = formatOf(lab.recipe) !== undefined;
+  const integers = formatOf(context.recipe) !== undefined;
   const planned = new Set(
     possible.filter(({ compute }) => integers && compute === 'integer').map(({ id }) => id),
   );
   // The same with a plan and without, since the positions that are sampled depend on them.
   const sites = sitesOf(source.full, planned);
   await runner.stage({ kind: 'cut' }, async () => {
-    const [full, cached] = await writeSharedWeights(lab.work, 'float/weights.bin', 'weights.bin', [
+    const [full, cached] = await writeSharedWeights(context.work, 'float/weights.bin', 'weights.bin', [
       source.full.model,
       source.cached.model,
     ]);
-    await writeGraph(lab.work, FLOAT_FULL, full!);
-    await writeGraph(lab.work, FLOAT_CACHED, cached!);
+    await writeGraph(context.work, FLOAT_FULL, full!);
+    await writeGraph(context.work, FLOAT_CACHED, cached!);
     const observed =
-      sites.length > 0 ? withObservers(full!, sites, source.full, lab.calibration.length) : cloneModel(full!);
-    await writeGraph(lab.work, FLOAT_OBSERVED, observed);
+      sites.length > 0
+        ? withObservers(full!, sites, source.full, context.calibration.length)
+        : cloneModel(full!);
+    await writeGraph(context.work, FLOAT_OBSERVED, observed);
     return {};
   });
-  const window = Math.min(lab.sampler.calls, 4 * lab.recipe.interval);
+  const window = Math.min(context.sampler.calls, 4 * context.recipe.interval);
   const observation = await runner.stage({ kind: 'observe' }, () =>
-    observeFull(lab, FLOAT_OBSERVED, sites, window),
+    observeFull(context, FLOAT_OBSERVED, sites, window),
   );
-  const references = await runner.stage({ kind: 'references' }, () => pictures(lab, observation.latents));
+  const references = await runner.stage({ kind: 'references' }, () => pictures(context, observation.latents));
   const quantized = integers
-    ? await quantizeFull(lab, runner, source, { possible, given, observation })
+    ? await quantizeFull(context, runner, source, { possible, given, observation })
     : undefined;
   const anchors = quantized
     ? await runner.stage({ kind: 'anchors' }, () =>
-        observeAnchors(lab, observation.trajectory, INTEGER_FULL, window),
+        observeAnchors(context, observation.trajectory, INTEGER_FULL, window),
       )
     : observation.moments;
   return {
-    lab,
+    context,
     runner,
-    view: [],
+    changes: [],
     graphs: quantized?.graphs ?? source,
     decisions: quantized?.decisions ?? given ?? possible,
     layerChoice: quantized?.choice,
@@ -127,22 +129,24 @@ interface Quantization {
 }
 
 async function quantizeFull(
-  lab: Laboratory,
+  context: CalibrationContext,
   runner: StageRunner,
   graphs: DenoiserGraphs,
   { possible, given, observation }: Quantization,
 ) {
-  const measured = given ? undefined : await measureLayers(lab, runner, graphs, { possible, observation });
-  const decisions = given ?? withFourBits(measured?.decisions ?? possible, formatOf(lab.recipe));
+  const measured = given
+    ? undefined
+    : await measureLayers(context, runner, graphs, { possible, observation });
+  const decisions = given ?? withFourBits(measured?.decisions ?? possible, formatOf(context.recipe));
   const rounded =
-    lab.recipe.rounding === 'second-order'
-      ? await roundWeights({ lab, runner, graphs, trajectory: observation.trajectory }, decisions)
+    context.recipe.rounding === 'second-order'
+      ? await roundWeights({ context, runner, graphs, trajectory: observation.trajectory }, decisions)
       : {};
-  const known = [roundedWeights(lab, rounded), trialWeights(lab, measured?.records ?? {})];
+  const known = [roundedWeights(context, rounded), experimentWeights(context, measured?.records ?? {})];
   const quantized = await runner.stage({ kind: 'quantize' }, async () => {
-    const made = await packWeights(lab, graphs, decisions, {
+    const made = await packWeights(context, graphs, decisions, {
       path: 'int8/weights.bin',
-      bits: wideBitsOf(lab.recipe.target),
+      bits: wideBitsOf(context.recipe.target),
       known: async (decision) => (await known[0]!(decision)) ?? known[1]!(decision),
     });
     const full = withPackedFloats(graphs.full.model, made);
@@ -150,11 +154,11 @@ async function quantizeFull(
       packed: sortPacked(made.records),
       grids: observation.grids!,
     });
-    await writeGraph(lab.work, INTEGER_FULL, form);
+    await writeGraph(context.work, INTEGER_FULL, form);
     return made;
   });
-  await removeTrial(lab);
-  for (const { path } of Object.values(rounded)) await lab.work.remove(path);
+  await removeExperiment(context);
+  for (const { path } of Object.values(rounded)) await context.work.remove(path);
   const withFloats = (graph: DenoiserGraphs['full']) => ({
     ...graph,
     model: withPackedFloats(graph.model, quantized),
@@ -167,12 +171,12 @@ async function quantizeFull(
   };
 }
 
-async function pictures(lab: Laboratory, latents: Float32Array): Promise<RgbImage[]> {
-  const size = lab.latentDims.reduce((product, dim) => product * dim, 1);
+async function pictures(context: CalibrationContext, latents: Float32Array): Promise<RgbImage[]> {
+  const size = context.latentDims.reduce((product, dim) => product * dim, 1);
   const made: RgbImage[] = [];
   for (let at = 0; at < latents.length; at += size) {
     const data = latents.slice(at, at + size);
-    made.push(await lab.toPicture({ dtype: 'float32', dims: [1, ...lab.latentDims], data }));
+    made.push(await context.toPicture({ dtype: 'float32', dims: [1, ...context.latentDims], data }));
   }
   return made;
 }

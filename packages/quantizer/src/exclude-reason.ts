@@ -4,7 +4,7 @@ import type { Layer } from './layers.js';
 import { outerTensors } from './outermost-layers.js';
 
 /** Why a layer should run in float. */
-export type FloatReason = 'first or last layer' | 'too few rows to gain';
+export type ExcludeReason = 'first or last layer' | 'too few rows to gain';
 
 /** Fewer rows than this make a product of a few vectors, where integers cost more than they save. */
 const MIN_ROWS = 9;
@@ -17,11 +17,11 @@ const MIN_ROWS = 9;
  * before the first or the prediction after the last does not hide them.
  * @param shapes static, at the batch the model is used with
  */
-export function floatReason(
+export function excludeReason(
   graph: OnnxGraph,
   shapes: ReadonlyMap<string, TensorFacts>,
   layer: Layer,
-): FloatReason | undefined {
+): ExcludeReason | undefined {
   const { first, last } = outerTensors(graph, shapes);
   if (first.has(layer.input) || last.has(layer.output)) return 'first or last layer';
   const dims = (shapes.get(layer.output)?.dims ?? []).map(Number);

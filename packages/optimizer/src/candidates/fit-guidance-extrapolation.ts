@@ -7,11 +7,11 @@ import {
 } from '@cachequant/pipeline/internals';
 import type { SamplerState } from '@cachequant/samplers';
 import { tensor } from '@cachequant/tensor';
-import type { Laboratory } from '../laboratory.js';
+import type { CalibratedModel } from '../calibrated-model.js';
+import type { CalibrationContext } from '../calibration-context.js';
 import { recordedCall } from '../observe/trajectory.js';
-import type { Study } from '../study.js';
 import { imageGuidance } from './image-guidance.js';
-import { landingError } from './landing-error.js';
+import { predictionCorrection } from './prediction-correction.js';
 import { loadVariant, type Variant } from './variant.js';
 
 /**
@@ -39,51 +39,51 @@ interface Run {
  * @param variant whose cached calls forecast the guidance
  * @returns by call; 0 where nothing is forecast
  */
-export async function fitGuidanceReach(study: FloatRun, variant: Variant): Promise<number[]> {
-  const denoiser = await loadVariant(study.lab, variant);
+export async function fitGuidanceExtrapolation(calibrated: FloatRun, variant: Variant): Promise<number[]> {
+  const denoiser = await loadVariant(calibrated.context, variant);
   try {
-    return await fitReach(study, denoiser);
+    return await fitReach(calibrated, denoiser);
   } finally {
     await denoiser.dispose();
   }
 }
 
 /** Where the float model went, and with what. */
-export type FloatRun = Pick<Study, 'lab' | 'trajectory' | 'latents'>;
+export type FloatRun = Pick<CalibratedModel, 'context' | 'trajectory' | 'latents'>;
 
 /** The fit with a denoiser that is loaded. */
-export async function fitReach(study: FloatRun, denoiser: Denoiser): Promise<number[]> {
-  const { lab } = study;
-  const { calls } = lab.sampler;
+export async function fitReach(calibrated: FloatRun, denoiser: Denoiser): Promise<number[]> {
+  const { context } = calibrated;
+  const { calls } = context.sampler;
   const reach: number[] = [];
-  const runs = startRuns(study, (call) => reach[call]);
+  const runs = startRuns(calibrated, (call) => reach[call]);
   denoiser.reset();
   for (let call = 0; call < calls; call++) {
-    lab.onProgress?.(call, calls);
-    reach.push(await fitCall(study, denoiser, runs, call));
+    context.onProgress?.(call, calls);
+    reach.push(await fitCall(calibrated, denoiser, runs, call));
   }
-  lab.onProgress?.(calls, calls);
+  context.onProgress?.(calls, calls);
   return reach;
 }
 
 /** Makes a call of every image, fits it, and steps all of them on with what was fitted. */
 async function fitCall(
-  study: FloatRun,
+  calibrated: FloatRun,
   denoiser: Denoiser,
   runs: readonly Run[],
   call: number,
 ): Promise<number> {
-  const { lab } = study;
+  const { context } = calibrated;
   const made: { run: Run; prediction: Float32Array; change: Float32Array | undefined; draw: Draw }[] = [];
   let [power, product] = [0, 0];
   for (const [stream, run] of runs.entries()) {
-    const prediction = await predict(lab, denoiser, run, { call, stream });
+    const prediction = await predict(context, denoiser, run, { call, stream });
     const change = denoiser.conditionalAlone?.(call) ? run.forecast.lastChange() : undefined;
     const draw = once(run.draw);
     made.push({ run, prediction, change, draw });
     if (!change) continue;
-    const wanted = await floatSample(study, stream, call + 1);
-    const missing = landingError(lab.sampler, run.state, prediction, wanted, draw);
+    const wanted = await floatSample(calibrated, stream, call + 1);
+    const missing = predictionCorrection(context.sampler, run.state, prediction, wanted, draw);
     for (const [i, lacking] of missing.entries()) {
       power += change[i]! * change[i]!;
       product += change[i]! * lacking;
@@ -92,9 +92,9 @@ async function fitCall(
   const added = power > 0 ? (SHARE * product) / power : 0;
   for (const { run, prediction, change, draw } of made) {
     const corrected = change ? prediction.map((value, i) => value + added * change[i]!) : prediction;
-    run.state = lab.sampler.step(run.state, corrected, draw);
+    run.state = context.sampler.step(run.state, corrected, draw);
   }
-  return made[0]?.change ? made[0].run.forecast.reachAt(call) + added / (lab.guidanceScale - 1) : 0;
+  return made[0]?.change ? made[0].run.forecast.reachAt(call) + added / (context.guidanceScale - 1) : 0;
 }
 
 type Draw = () => Float32Array;
@@ -108,40 +108,45 @@ function once(draw: Draw): Draw {
   };
 }
 
-function startRuns({ lab, trajectory }: FloatRun, fitted: (call: number) => number | undefined): Run[] {
-  return lab.calibration.slice(0, trajectory.images.length).map((image) => {
-    const { noise, generators } = initialNoise([image.seed], lab.latentDims);
+function startRuns({ context, trajectory }: FloatRun, fitted: (call: number) => number | undefined): Run[] {
+  return context.calibration.slice(0, trajectory.images.length).map((image) => {
+    const { noise, generators } = initialNoise([image.seed], context.latentDims);
     const forecast = new GuidanceForecast(fitted);
     return {
-      guidance: imageGuidance(lab, image, forecast),
+      guidance: imageGuidance(context, image, forecast),
       forecast,
       draw: () => generators[0]!.randn(noise.data.length),
-      state: lab.sampler.start(noise.data),
+      state: context.sampler.start(noise.data),
     };
   });
 }
 
 async function predict(
-  lab: Laboratory,
+  context: CalibrationContext,
   denoiser: Denoiser,
   { guidance, state }: Run,
   at: { readonly call: number; readonly stream: number },
 ): Promise<Float32Array> {
-  const sample = tensor('float32', [1, ...lab.latentDims]);
-  sample.data.set(lab.sampler.modelInput(state));
-  const call = { ...at, timestep: lab.sampler.timesteps[at.call]!, sample };
-  const { data } = await guidedPrediction(denoiser, call, guidance, lab.signal && { signal: lab.signal });
+  const sample = tensor('float32', [1, ...context.latentDims]);
+  sample.data.set(context.sampler.modelInput(state));
+  const call = { ...at, timestep: context.sampler.timesteps[at.call]!, sample };
+  const { data } = await guidedPrediction(
+    denoiser,
+    call,
+    guidance,
+    context.signal && { signal: context.signal },
+  );
   // Without the variance, where the network predicts that too.
   return data.subarray(0, sample.data.length);
 }
 
 /** What the float model was given at a call, or its final latents behind the last one. */
 async function floatSample(
-  { lab, trajectory, latents }: FloatRun,
+  { context, trajectory, latents }: FloatRun,
   image: number,
   call: number,
 ): Promise<Float32Array> {
-  if (call < lab.sampler.calls) return (await recordedCall(lab, trajectory, image, call)).sample.data;
-  const size = lab.latentDims.reduce((product, dim) => product * dim, 1);
+  if (call < context.sampler.calls) return (await recordedCall(context, trajectory, image, call)).sample.data;
+  const size = context.latentDims.reduce((product, dim) => product * dim, 1);
   return latents.subarray(image * size, (image + 1) * size);
 }

@@ -2,7 +2,7 @@ import { inferShapes, makeNode, type OnnxNode } from '@cachequant/onnx';
 import { tensor } from '@cachequant/tensor';
 import { describe, expect, test } from 'vitest';
 import { buildModel, normal } from './__fixtures__/models.js';
-import { floatReason } from './float-reason.js';
+import { excludeReason } from './exclude-reason.js';
 import { findLayers } from './layers.js';
 
 const constants = {
@@ -23,7 +23,7 @@ function outermost(nodes: OnnxNode[]): string[] {
   });
   const shapes = inferShapes(model);
   return findLayers(model.graph)
-    .filter((layer) => floatReason(model.graph, shapes, layer) === 'first or last layer')
+    .filter((layer) => excludeReason(model.graph, shapes, layer) === 'first or last layer')
     .map(({ output }) => output);
 }
 
@@ -35,7 +35,7 @@ const body = (from: string, to: string) => [
   conv('r2', to),
 ];
 
-describe('floatReason keeps the first and the last layer in float', () => {
+describe('excludeReason keeps the first and the last layer in float', () => {
   test('where they read the sample and make the output themselves', () => {
     expect(outermost(body('x', 'y'))).toEqual(['h1', 'y']);
   });

@@ -1,7 +1,7 @@
 import { createSampler, SAMPLER_NAMES } from '@cachequant/samplers';
 import { MersenneTwister } from '@cachequant/tensor';
 import { describe, expect, it } from 'vitest';
-import { landingError } from './landing-error.js';
+import { predictionCorrection } from './prediction-correction.js';
 
 const CONFIG = {
   num_train_timesteps: 1000,
@@ -15,7 +15,7 @@ const CONFIG = {
 };
 const SIZE = 6;
 
-describe('landingError', () => {
+describe('predictionCorrection', () => {
   it.each(SAMPLER_NAMES)(
     'finds what was taken away from a prediction, at every call of $name',
     ({ name }) => {
@@ -28,7 +28,7 @@ describe('landingError', () => {
         const right = prediction.map((value, i) => value + missing[i]!);
         const next = sampler.step(state, right, () => noise);
         const wanted = next.call < sampler.calls ? sampler.modelInput(next) : next.sample;
-        const found = landingError(sampler, state, prediction, wanted, () => noise);
+        const found = predictionCorrection(sampler, state, prediction, wanted, () => noise);
         for (const [i, value] of found.entries()) expect(value).toBeCloseTo(missing[i]!, 2);
         state = next;
       }
@@ -40,6 +40,6 @@ describe('landingError', () => {
     const ones = new Float32Array(SIZE).fill(1);
     let state = sampler.start(ones);
     for (let call = 0; call < sampler.calls - 1; call++) state = sampler.step(state, ones);
-    expect(landingError(sampler, state, ones, ones, () => ones)).toEqual(new Float32Array(SIZE));
+    expect(predictionCorrection(sampler, state, ones, ones, () => ones)).toEqual(new Float32Array(SIZE));
   });
 });

@@ -2,9 +2,9 @@ import { type Denoiser, initialNoise, sampleLatents } from '@cachequant/pipeline
 import { createSampler } from '@cachequant/samplers';
 import { memoryStorage, type Tensor, tensor } from '@cachequant/tensor';
 import { describe, expect, it } from 'vitest';
-import type { Laboratory } from '../laboratory.js';
+import type { CalibrationContext } from '../calibration-context.js';
 import { TrajectoryRecorder } from '../observe/trajectory.js';
-import { type FloatRun, fitReach } from './fit-guidance-reach.js';
+import { type FloatRun, fitReach } from './fit-guidance-extrapolation.js';
 
 const CONFIG = { _class_name: 'DDIMScheduler', num_train_timesteps: 1000, clip_sample: false };
 const DIMS = [1, 2, 2] as const;
@@ -37,27 +37,27 @@ function denoiser(
 async function floatRun(): Promise<FloatRun> {
   const sampler = createSampler(CONFIG, { steps: 9 });
   const calibration = [1, 2].map((seed) => ({ prompt: '', seed, conditioning: EMPTY, unconditional: EMPTY }));
-  const lab = {
+  const context = {
     work: memoryStorage(),
     sampler,
     guidanceScale: 3,
     latentDims: DIMS,
     calibration,
-  } as unknown as Laboratory;
-  const recorder = new TrajectoryRecorder(lab);
+  } as unknown as CalibrationContext;
+  const recorder = new TrajectoryRecorder(context);
   const latents: number[] = [];
   for (const [i, { seed }] of calibration.entries()) {
     recorder.begin(i);
     const calls: [Tensor<'float32'>, Tensor<'float32'>][] = [];
     const float = denoiser(false, (...call) => calls.push(call));
-    latents.push(...(await sampled(lab, float, seed)));
+    latents.push(...(await sampled(context, float, seed)));
     for (const [sample, prediction] of calls) await recorder.add(sample, prediction, prediction);
     await recorder.end();
   }
-  return { lab, trajectory: recorder.finish(), latents: Float32Array.from(latents) };
+  return { context, trajectory: recorder.finish(), latents: Float32Array.from(latents) };
 }
 
-async function sampled({ sampler, guidanceScale }: Laboratory, from: Denoiser, seed: number) {
+async function sampled({ sampler, guidanceScale }: CalibrationContext, from: Denoiser, seed: number) {
   const noise = initialNoise([seed], DIMS);
   const guidance = { conditioning: EMPTY, unconditional: EMPTY, guidanceScale };
   return (await sampleLatents({ denoiser: from, sampler, ...noise, ...guidance })).latents.data;
@@ -73,8 +73,8 @@ describe('fitReach', () => {
     const distance = async (fitted: boolean) => {
       const cached = denoiser(true);
       const made = await sampled(
-        run.lab,
-        fitted ? { ...cached, guidanceReach: (call) => reach[call] } : cached,
+        run.context,
+        fitted ? { ...cached, guidanceExtrapolation: (call) => reach[call] } : cached,
         1,
       );
       return made.reduce((sum, value, i) => sum + Math.abs(value - run.latents[i]!), 0);

@@ -1,20 +1,20 @@
 import type { OnnxModel } from '@cachequant/onnx';
 import type { ActivationGridTable, PackedWeight } from '@cachequant/quantizer';
+import type { CalibrationContext } from '../calibration-context.js';
 import { integerForm } from '../graphs/cached-graphs.js';
-import type { StudiedGraph } from '../graphs/denoiser-graphs.js';
-import type { Laboratory } from '../laboratory.js';
+import type { AnalyzedGraph } from '../graphs/denoiser-graphs.js';
 import type { FloatTrajectory } from '../observe/trajectory.js';
 import type { PackOptions } from './pack-weights.js';
 import { type PackedRecord, type PackedWeights, weightIn } from './packed-weights.js';
 
 /** Beside the float graphs, so that graphs made of both need no copies of weights. */
-export const TRIAL_WEIGHTS = 'float/int8.bin';
-const TRIAL_GRAPHS = 'float/trial';
+export const EXPERIMENT_WEIGHTS = 'float/int8.bin';
+const EXPERIMENT_GRAPHS = 'float/experiment';
 
 /** Everything that can be integers as integers, to be measured layer by layer before it is decided. */
-export interface Trial {
-  readonly lab: Laboratory;
-  readonly graph: StudiedGraph;
+export interface LayerExperiment {
+  readonly context: CalibrationContext;
+  readonly graph: AnalyzedGraph;
   /** The float full graph as it lies in the work folder. */
   readonly float: OnnxModel;
   readonly packed: PackedWeights;
@@ -22,9 +22,9 @@ export interface Trial {
   readonly trajectory: FloatTrajectory;
 }
 
-/** Path in the work folder for a graph of the trial. */
-export function trialPath(name: string): string {
-  return `${TRIAL_GRAPHS}-${name}.onnx`;
+/** Path in the work folder for a graph of the experiment. */
+export function experimentPath(name: string): string {
+  return `${EXPERIMENT_GRAPHS}-${name}.onnx`;
 }
 
 /**
@@ -32,8 +32,8 @@ export function trialPath(name: string): string {
  * @param inFloat layers that compute in float
  * @param stored those of them whose weights are integers
  */
-export function trialForm(
-  { graph, float, packed, grids }: Trial,
+export function experimentForm(
+  { graph, float, packed, grids }: LayerExperiment,
   inFloat: ReadonlySet<string> = new Set(),
   stored: ReadonlyMap<string, PackedWeight> = new Map(),
 ): OnnxModel {
@@ -42,23 +42,23 @@ export function trialForm(
   return integerForm(float, graph, { packed: { compute, store }, grids });
 }
 
-/** Removes what the trial left in the work folder. */
-export async function removeTrial({ work }: Pick<Laboratory, 'work'>): Promise<void> {
-  await work.remove(TRIAL_WEIGHTS);
+/** Removes what the experiment left in the work folder. */
+export async function removeExperiment({ work }: Pick<CalibrationContext, 'work'>): Promise<void> {
+  await work.remove(EXPERIMENT_WEIGHTS);
   for (const path of await work.list('float')) {
-    if (path.startsWith(TRIAL_GRAPHS)) await work.remove(path);
+    if (path.startsWith(EXPERIMENT_GRAPHS)) await work.remove(path);
   }
 }
 
-/** The trial's weights for those layers that go on as they were tried. */
-export function trialWeights(
-  { work }: Pick<Laboratory, 'work'>,
+/** The experiment's weights for those layers that go on as they were tried. */
+export function experimentWeights(
+  { work }: Pick<CalibrationContext, 'work'>,
   records: Readonly<Record<string, PackedRecord>>,
 ): NonNullable<PackOptions['known']> {
   return async ({ id, compute, storage }) => {
     const record = records[id];
     const purpose = compute === 'integer' ? 'compute' : 'storage';
     if (storage !== 'int8' || record?.purpose !== purpose) return undefined;
-    return weightIn(work, TRIAL_WEIGHTS, record.packed);
+    return weightIn(work, EXPERIMENT_WEIGHTS, record.packed);
   };
 }

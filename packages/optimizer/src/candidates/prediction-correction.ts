@@ -10,7 +10,7 @@ const LEAST_RESPONSE = 1e-9;
  * @param draw gives the same noise whenever it is called
  * @returns zeros where the step does not depend on the prediction
  */
-export function landingError(
+export function predictionCorrection(
   sampler: Sampler,
   state: SamplerState,
   prediction: Float32Array,

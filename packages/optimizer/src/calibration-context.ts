@@ -38,7 +38,7 @@ export interface PreparedImage {
 }
 
 /** What the stages of an optimization share. */
-export interface Laboratory {
+export interface CalibrationContext {
   readonly runtime: Runtime;
   /** Intermediate results. */
   readonly work: Storage;
@@ -66,26 +66,26 @@ export interface Laboratory {
 
 /** Denoises one image from its seed; the same seed gives the same start as torch on CPU. */
 export function sampleImage(
-  lab: Laboratory,
+  context: CalibrationContext,
   denoiser: Denoiser,
   image: PreparedImage,
-  { sampler = lab.sampler, onStep }: Partial<Pick<SampleLatentsOptions, 'sampler' | 'onStep'>> = {},
+  { sampler = context.sampler, onStep }: Partial<Pick<SampleLatentsOptions, 'sampler' | 'onStep'>> = {},
 ): Promise<SampledLatents> {
   return sampleLatents({
     denoiser,
     sampler,
-    ...initialNoise([image.seed], lab.latentDims),
+    ...initialNoise([image.seed], context.latentDims),
     conditioning: image.conditioning,
     unconditional: image.unconditional,
-    guidanceScale: image.unconditional === undefined ? 1 : lab.guidanceScale,
-    signal: lab.signal,
+    guidanceScale: image.unconditional === undefined ? 1 : context.guidanceScale,
+    signal: context.signal,
     ...(onStep && { onStep }),
   });
 }
 
 /** Runs every calibration image through a denoiser. */
 export async function sampleCalibration(
-  lab: Laboratory,
+  context: CalibrationContext,
   denoiser: Denoiser,
   around: {
     before?: (image: number) => void;
@@ -93,25 +93,25 @@ export async function sampleCalibration(
     after?: (image: number, latents: Tensor<'float32'>) => void | Promise<void>;
   } = {},
 ): Promise<void> {
-  const total = lab.calibration.length;
-  lab.onProgress?.(0, total);
-  for (const [i, image] of lab.calibration.entries()) {
+  const total = context.calibration.length;
+  context.onProgress?.(0, total);
+  for (const [i, image] of context.calibration.entries()) {
     around.before?.(i);
-    const { latents } = await sampleImage(lab, denoiser, image);
+    const { latents } = await sampleImage(context, denoiser, image);
     await around.after?.(i, latents);
-    lab.onProgress?.(i + 1, total);
+    context.onProgress?.(i + 1, total);
   }
 }
 
 /** Runs a denoiser's graph, with further feeds, and returns the outputs asked for in memory. */
 export function runGraph(
-  lab: Laboratory,
+  context: CalibrationContext,
   session: Session,
   call: DenoiserCall,
   outputs: readonly string[],
   extra: Readonly<Record<string, Tensor>> = {},
 ): Promise<Record<string, Tensor<'float32'>>> {
-  return readOutputs(lab, session, callFeeds(session, call, extra), outputs);
+  return readOutputs(context, session, callFeeds(session, call, extra), outputs);
 }
 
 /** What a denoiser's graph is fed at a call, with those further feeds that it takes. */
@@ -128,12 +128,12 @@ export function callFeeds(
 
 /** Runs a graph and returns the outputs asked for in memory. */
 export async function readOutputs(
-  lab: Laboratory,
+  context: CalibrationContext,
   session: Session,
   feeds: Feeds,
   outputs: readonly string[],
 ): Promise<Record<string, Tensor<'float32'>>> {
-  const results = await session.run(feeds, { outputs, ...(lab.signal && { signal: lab.signal }) });
+  const results = await session.run(feeds, { outputs, ...(context.signal && { signal: context.signal }) });
   const read: Record<string, Tensor<'float32'>> = {};
   for (const name of outputs) read[name] = requireFloat(name, await readTensor(results[name]!));
   return read;
@@ -171,19 +171,26 @@ export function observingDenoiser(
 }
 
 /** Loads a graph of the work folder. */
-export async function loadGraph(lab: Laboratory, path: string, profiling = false): Promise<Session> {
-  return loadModel(lab.runtime, lab.work, path, { profiling, ...(lab.signal && { signal: lab.signal }) });
+export async function loadGraph(
+  context: CalibrationContext,
+  path: string,
+  profiling = false,
+): Promise<Session> {
+  return loadModel(context.runtime, context.work, path, {
+    profiling,
+    ...(context.signal && { signal: context.signal }),
+  });
 }
 
 /** Loads graphs of the work folder for as long as `use` takes; those that were loaded are freed in any case. */
 export async function withGraphs<K extends string, T>(
-  lab: Laboratory,
+  context: CalibrationContext,
   paths: Readonly<Record<K, string>>,
   use: (sessions: Readonly<Record<K, Session>>) => Promise<T>,
 ): Promise<T> {
   const sessions = {} as Record<K, Session>;
   try {
-    for (const name of Object.keys(paths) as K[]) sessions[name] = await loadGraph(lab, paths[name]);
+    for (const name of Object.keys(paths) as K[]) sessions[name] = await loadGraph(context, paths[name]);
     return await use(sessions);
   } finally {
     await Promise.all(Object.values<Session>(sessions).map((session) => session.dispose()));

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { allSchedules, bruteForceCost, seededRandom } from './__fixtures__/brute-force.js';
 import { featureDistances } from './distance-table.js';
 import { type ForecastResiduals, forecastScheduleCost, tabulatedResiduals } from './forecast-residuals.js';
-import { planForecastSteps, planForecastStepsInPieces } from './plan-forecast-steps.js';
-import { planRefreshSteps } from './plan-refresh-steps.js';
+import { planForecastRefreshes, planForecastRefreshesInPieces } from './plan-forecast-refreshes.js';
+import { planRefreshes } from './plan-refreshes.js';
 
 /** Residuals that depend on all three calls; a share of them is forbidden. */
 function randomResiduals(calls: number, random: () => number, forbidden = 0): ForecastResiduals {
@@ -20,7 +20,7 @@ function randomResiduals(calls: number, random: () => number, forbidden = 0): Fo
   };
 }
 
-describe('planForecastSteps finds the least cost of all schedules', () => {
+describe('planForecastRefreshes finds the least cost of all schedules', () => {
   const random = seededRandom(21);
   for (const forbidden of [0, 0.2]) {
     for (let calls = 1; calls <= 11; calls++) {
@@ -37,7 +37,7 @@ describe('planForecastSteps finds the least cost of all schedules', () => {
               (schedule) => forecastScheduleCost(residuals, schedule),
             );
             const plan = () =>
-              planForecastSteps(residuals, {
+              planForecastRefreshes(residuals, {
                 refreshes,
                 minLength,
                 maxLength: Math.max(minLength, maxLength),
@@ -46,7 +46,7 @@ describe('planForecastSteps finds the least cost of all schedules', () => {
               expect(plan).toThrowError(expect.objectContaining({ code: 'infeasible-schedule' }));
             } else {
               expect(plan().cost).toBeCloseTo(least, 10);
-              expect(forecastScheduleCost(residuals, plan().refreshSteps)).toBeCloseTo(least, 10);
+              expect(forecastScheduleCost(residuals, plan().refreshCalls)).toBeCloseTo(least, 10);
             }
           }
         }
@@ -55,8 +55,8 @@ describe('planForecastSteps finds the least cost of all schedules', () => {
   }
 });
 
-describe('planForecastSteps', () => {
-  it('agrees with planRefreshSteps when the previous refresh does not matter', () => {
+describe('planForecastRefreshes', () => {
+  it('agrees with planRefreshes when the previous refresh does not matter', () => {
     const random = seededRandom(22);
     const features = Array.from({ length: 30 }, (_, t) => [t * random(), random(), (t / 9) ** 2]);
     const distances = featureDistances(features);
@@ -66,8 +66,8 @@ describe('planForecastSteps', () => {
       residual: (_, current, call) => distances.distance[call * 30 + call - current]!,
     };
     for (const options of [{ interval: 4 }, { refreshes: 5 }, { interval: 3, refreshes: 8 }]) {
-      const expected = planRefreshSteps(distances, options);
-      expect(planForecastSteps(residuals, options).cost).toBeCloseTo(expected.cost, 9);
+      const expected = planRefreshes(distances, options);
+      expect(planForecastRefreshes(residuals, options).cost).toBeCloseTo(expected.cost, 9);
     }
   });
 
@@ -82,7 +82,10 @@ describe('planForecastSteps', () => {
     put(0, 2, 3, 0.5);
     const residuals = tabulatedResiduals({ calls: 4, window, residual });
     expect(forecastScheduleCost(residuals, [0, 2])).toBe(1.5);
-    expect(planForecastSteps(residuals, { refreshes: 2 })).toMatchObject({ refreshSteps: [0, 2], cost: 1.5 });
+    expect(planForecastRefreshes(residuals, { refreshes: 2 })).toMatchObject({
+      refreshCalls: [0, 2],
+      cost: 1.5,
+    });
     expect(() => tabulatedResiduals({ calls: 4, window: 2, residual })).toThrowError(/= 24 values, got 48/);
   });
 
@@ -92,31 +95,31 @@ describe('planForecastSteps', () => {
       window: 5,
       residual: (_: number, s: number, t: number) => (s === 2 && t === 4 ? bad : 1),
     };
-    expect(() => planForecastSteps(residuals, { refreshes: 2 })).toThrowError(
+    expect(() => planForecastRefreshes(residuals, { refreshes: 2 })).toThrowError(
       /call 4 with refreshes 2 and [01].*is not a number ≥ 0/,
     );
   });
 
   it('says which bound cannot be met', () => {
     const residuals = randomResiduals(6, seededRandom(1));
-    expect(() => planForecastSteps(residuals, { refreshes: 2, maxLength: 2 })).toThrowError(
+    expect(() => planForecastRefreshes(residuals, { refreshes: 2, maxLength: 2 })).toThrowError(
       /maxLength is violated.*3 to 6 refreshes are feasible/,
     );
-    expect(() => planForecastSteps({ ...residuals, window: 3 }, { interval: 3 })).toThrowError(
+    expect(() => planForecastRefreshes({ ...residuals, window: 3 }, { interval: 3 })).toThrowError(
       /maxLength.*window, 3/,
     );
   });
 
   it('refuses a table that would not fit into memory', () => {
     const huge = { calls: 4000, window: 4000, residual: () => 0 };
-    expect(() => planForecastSteps(huge, { refreshes: 10 })).toThrowError(/maxLength can be at most 110/);
+    expect(() => planForecastRefreshes(huge, { refreshes: 10 })).toThrowError(/maxLength can be at most 110/);
   });
 });
 
-describe('planForecastStepsInPieces', () => {
+describe('planForecastRefreshesInPieces', () => {
   it('has a piece for each million of comparisons or less', () => {
     const residuals = { calls: 300, window: 40, residual: () => 1 };
-    const computation = planForecastStepsInPieces(residuals, { refreshes: 100, maxLength: 40 });
+    const computation = planForecastRefreshesInPieces(residuals, { refreshes: 100, maxLength: 40 });
     let pieces = 1;
     while (!computation.next().done) pieces += 1;
     // refreshes · calls · 41², less what cannot be reached.

@@ -1,4 +1,4 @@
-import { CACHE_CORRECTIONS, SCHEDULE_KINDS } from '@cachequant/pipeline/internals';
+import { CACHE_CORRECTIONS, earlierNames, SCHEDULE_KINDS } from '@cachequant/pipeline/internals';
 import { CacheQuantError, parseJson } from '@cachequant/tensor';
 import { z } from 'zod';
 import type { OptimizeOptions } from './recipe.js';
@@ -44,15 +44,18 @@ const planSchema = z.object({
     .optional(),
   schedules: z
     .array(
-      z.object({
-        schedule: z.enum(SCHEDULE_KINDS),
-        correction: z.enum(CACHE_CORRECTIONS),
-        /** What cached calls do with the unconditional half; plans of earlier versions do not say. */
-        guidance: z.enum(['computed', 'forecast']).default('computed'),
-        refreshSteps: z.array(z.int()).min(1),
-        calibrationPsnr: z.array(z.number().nullable()),
-        chosen: z.boolean(),
-      }),
+      z.preprocess(
+        earlierNames({ refreshCalls: 'refreshCalls' }),
+        z.object({
+          schedule: z.enum(SCHEDULE_KINDS),
+          correction: z.enum(CACHE_CORRECTIONS),
+          /** What cached calls do with the unconditional half; plans of earlier versions do not say. */
+          guidance: z.enum(['computed', 'forecast']).default('computed'),
+          refreshCalls: z.array(z.int()).min(1),
+          calibrationPsnr: z.array(z.number().nullable()),
+          chosen: z.boolean(),
+        }),
+      ),
     )
     .refine(
       (schedules) => schedules.filter(({ chosen }) => chosen).length === 1,
@@ -64,7 +67,7 @@ const planSchema = z.object({
 });
 
 /** Every decision that a bundle was made by, with the numbers behind it: its `plan.json`. */
-export type BundlePlan = z.output<typeof planSchema>;
+export type DecisionRecord = z.output<typeof planSchema>;
 
 /** Options that change nothing under denoiser/. */
 const FREE_OPTIONS = new Set([
@@ -80,11 +83,11 @@ const FREE_OPTIONS = new Set([
  * @param where its path, for errors
  * @throws CacheQuantError `invalid-argument` when it is none
  */
-export function parsePlan(text: string, where = PLAN): BundlePlan {
+export function parseDecisionRecord(text: string, where = PLAN): DecisionRecord {
   const json = parsePlanText(text, where);
   const version = (json as { formatVersion?: unknown } | null)?.formatVersion;
   if (version !== FORMAT_VERSION) {
-    throw wrongPlan(
+    throw wrongRecord(
       where,
       'the plan has another format',
       `format ${FORMAT_VERSION}`,
@@ -94,14 +97,14 @@ export function parsePlan(text: string, where = PLAN): BundlePlan {
   const parsed = planSchema.safeParse(json);
   if (parsed.success) return parsed.data;
   const { path, message } = parsed.error.issues[0]!;
-  throw wrongPlan(`${where}, ${path.join('.')}`, `the plan is damaged: ${message}`);
+  throw wrongRecord(`${where}, ${path.join('.')}`, `the plan is damaged: ${message}`);
 }
 
 function parsePlanText(text: string, where: string): unknown {
   try {
     return parseJson(text, where);
   } catch (cause) {
-    throw wrongPlan(where, 'the plan is not JSON', undefined, undefined, cause);
+    throw wrongRecord(where, 'the plan is not JSON', undefined, undefined, cause);
   }
 }
 
@@ -109,26 +112,26 @@ function parsePlanText(text: string, where: string): unknown {
  * The options of a plan, with those that were given besides.
  * @throws CacheQuantError `invalid-argument` for an option that contradicts the plan
  */
-export function optionsOfPlan({ recipe }: BundlePlan, given: OptimizeOptions): OptimizeOptions {
+export function optionsOfRecord({ recipe }: DecisionRecord, given: OptimizeOptions): OptimizeOptions {
   const { schedules: _, ...planned } = recipe;
   for (const [name, value] of Object.entries(given)) {
     if (FREE_OPTIONS.has(name) || value === undefined) continue;
     const [expected, got] = [planned[name], value].map((option) => JSON.stringify(option));
     if (expected === got) continue;
-    throw wrongPlan(`option ${name}`, 'the option contradicts the plan', expected ?? 'none', got);
+    throw wrongRecord(`option ${name}`, 'the option contradicts the plan', expected ?? 'none', got);
   }
   return { ...planned, ...given };
 }
 
 /** @throws CacheQuantError `invalid-argument` when the plan is that of another model or other conditioning */
-export function requirePlanOf(
-  { source }: BundlePlan,
+export function requireRecordOf(
+  { source }: DecisionRecord,
   model: { readonly fingerprint: string; readonly conditioning?: string | undefined },
 ): void {
   for (const part of ['fingerprint', 'conditioning'] as const) {
     if (source[part] === model[part]) continue;
     const of = part === 'fingerprint' ? 'model' : 'conditioning';
-    throw wrongPlan('plan', `the plan is of another ${of}`, short(source[part]), short(model[part]));
+    throw wrongRecord('plan', `the plan is of another ${of}`, short(source[part]), short(model[part]));
   }
 }
 
@@ -136,12 +139,15 @@ export function requirePlanOf(
  * The schedule that a plan chose.
  * @throws CacheQuantError `invalid-argument` when it does not fit the number of network calls
  */
-export function plannedSchedule({ schedules }: BundlePlan, calls: number): BundlePlan['schedules'][number] {
+export function recordedSchedule(
+  { schedules }: DecisionRecord,
+  calls: number,
+): DecisionRecord['schedules'][number] {
   const chosen = schedules.find((candidate) => candidate.chosen)!;
-  const steps = chosen.refreshSteps;
+  const steps = chosen.refreshCalls;
   const ascends = steps.every((step, i) => step < calls && step > (steps[i - 1] ?? -1));
   if (steps[0] === 0 && ascends) return chosen;
-  throw wrongPlan(
+  throw wrongRecord(
     'plan, schedules',
     'the refreshes do not fit the sampler',
     `0 and others below ${calls}, ascending`,
@@ -153,7 +159,7 @@ function short(fingerprint: string | undefined): string {
   return fingerprint === undefined ? 'none' : `${fingerprint.slice(0, 12)}…`;
 }
 
-export function wrongPlan(
+export function wrongRecord(
   where: string,
   summary: string,
   expected?: string,

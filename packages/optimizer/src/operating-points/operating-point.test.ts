@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { choosePoint, paretoPoints } from './point.js';
+import { choosePoint, paretoPoints } from './operating-point.js';
 
 const point = (milliseconds: number, psnr: number) => ({ milliseconds, psnr });
 const FRONT = [point(100, 25), point(200, 32), point(300, 38)];

@@ -14,8 +14,8 @@ import {
 } from '@cachequant/pipeline/internals';
 import { createSampler, type Sampler } from '@cachequant/samplers';
 import { CacheQuantError, type Storage, type TensorInfo } from '@cachequant/tensor';
-import { refreshesAt } from '../candidates/study-views.js';
-import type { PreparedImage } from '../laboratory.js';
+import type { PreparedImage } from '../calibration-context.js';
+import { refreshesAt } from '../candidates/model-variants.js';
 import type { OpenRecipe, Recipe } from '../recipe.js';
 import { chooseInterval } from './choose-interval.js';
 import type { GivenConditioning } from './given-conditioning.js';
@@ -134,7 +134,7 @@ function requireFeasible(
         ? `an interval up to ${Math.max(1, Math.floor(calls / 2))} for ${steps} steps (${calls} calls)`
         : `${least} to ${most} refreshes for ${steps} steps (${calls} calls) at interval ${interval}`,
     got: `interval ${interval}, ${refreshes} refreshes`,
-    hint: 'Take more steps, or another interval.',
+    hint: 'Use more steps, or another interval.',
   });
 }
 
@@ -148,7 +148,7 @@ function requireFloatSource({ denoiser, storage }: ModelFolder): void {
 
 function requireBatch({ name, dims }: TensorInfo, batch: number): void {
   if (typeof dims[0] !== 'number' || dims[0] === batch) return;
-  throw new CacheQuantError('unsupported', 'the denoiser takes another number of images at once', {
+  throw new CacheQuantError('unsupported', 'the denoiser has another batch size', {
     where: `denoiser input ${name}`,
     expected: `an open batch, or ${batch}${batch === 2 ? ' for both halves of guidance' : ''}`,
     got: String(dims[0]),

@@ -1,7 +1,7 @@
 import type { RgbImage } from '@cachequant/evaluate';
 import { psnr, ssim } from '@cachequant/evaluate';
 import type { CallKind, Denoiser, SamplingStep } from '@cachequant/pipeline/internals';
-import { type Laboratory, type PreparedImage, sampleImage } from '../laboratory.js';
+import { type CalibrationContext, type PreparedImage, sampleImage } from '../calibration-context.js';
 
 /** One image, made and timed. */
 export interface MeasuredImage {
@@ -15,20 +15,20 @@ export interface MeasuredImage {
 }
 
 export interface MeasureOptions {
-  readonly sampler?: Laboratory['sampler'];
+  readonly sampler?: CalibrationContext['sampler'];
   readonly keepTrajectory?: boolean;
 }
 
 /** Makes one image and takes the time. */
 export async function measureImage(
-  lab: Laboratory,
+  context: CalibrationContext,
   denoiser: Denoiser,
   image: PreparedImage,
-  { sampler = lab.sampler, keepTrajectory = false }: MeasureOptions = {},
+  { sampler = context.sampler, keepTrajectory = false }: MeasureOptions = {},
 ): Promise<MeasuredImage> {
   const trajectory: Float32Array[] = [];
   const start = performance.now();
-  const { latents, calls } = await sampleImage(lab, denoiser, image, {
+  const { latents, calls } = await sampleImage(context, denoiser, image, {
     sampler,
     ...(keepTrajectory && {
       onStep: (step: SamplingStep) => {
@@ -37,7 +37,7 @@ export async function measureImage(
     }),
   });
   const denoised = performance.now();
-  const picture = await lab.toPicture(latents);
+  const picture = await context.toPicture(latents);
   const end = performance.now();
   return { picture, calls, decoderMs: end - denoised, seconds: (end - start) / 1000, trajectory };
 }

@@ -9,10 +9,10 @@ import {
   possibleSampler,
 } from '@cachequant/pipeline/internals';
 import type { Sampler } from '@cachequant/samplers';
+import type { CalibratedModel } from '../calibrated-model.js';
+import { type CalibrationContext, type PreparedImage, sampleImage } from '../calibration-context.js';
 import { loadVariant, type Variant } from '../candidates/variant.js';
-import { type Laboratory, type PreparedImage, sampleImage } from '../laboratory.js';
 import { type ImageEncoder, withImageEncoder } from '../prepare/image-conditioning.js';
-import type { Study } from '../study.js';
 
 /** Requests of one kind that the calibration has not seen. */
 interface Condition extends Pick<OffCalibration, 'kind' | 'value'> {
@@ -33,20 +33,20 @@ const MAX_PSNR = 100;
  * original takes as many steps. It and the bundle are never in memory together.
  */
 export async function measureOffCalibration(
-  { lab }: Study,
+  { context }: CalibratedModel,
   folder: ModelFolder,
   variant: Variant,
 ): Promise<OffCalibration[]> {
-  const images = lab.verification.slice(0, lab.recipe.offCalibrationImages);
+  const images = context.verification.slice(0, context.recipe.offCalibrationImages);
   if (images.length === 0) return [];
-  const { guidanceScale, sampler } = lab;
+  const { guidanceScale, sampler } = context;
   const calibrated = { kind: 'wording', value: '', guidanceScale, sampler, images } as const;
-  const conditions = [calibrated, ...(await conditionsOf(lab, folder, images))];
+  const conditions = [calibrated, ...(await conditionsOf(context, folder, images))];
   if (conditions.length === 1) return [];
   const original = async () =>
-    floatDenoiser(await loadGraph(lab.runtime, folder.storage, folder.denoiser.model));
-  const references = await draw(lab, conditions, original);
-  const pictures = await draw(lab, conditions, () => loadVariant(lab, variant));
+    floatDenoiser(await loadGraph(context.runtime, folder.storage, folder.denoiser.model));
+  const references = await draw(context, conditions, original);
+  const pictures = await draw(context, conditions, () => loadVariant(context, variant));
   const quality = pictures.map((made, i) =>
     made.map((picture, j) => Math.min(psnr(references[i]![j]!, picture), MAX_PSNR)),
   );
@@ -62,14 +62,14 @@ export async function measureOffCalibration(
 }
 
 async function conditionsOf(
-  lab: Laboratory,
+  context: CalibrationContext,
   folder: ModelFolder,
   images: readonly PreparedImage[],
 ): Promise<Condition[]> {
-  const { guidanceScale, sampler } = lab;
+  const { guidanceScale, sampler } = context;
   const asCalibrated = { guidanceScale, sampler, images };
   const guided = isGuided(guidanceScale) && images[0]!.unconditional !== undefined;
-  const conditions: Condition[] = otherSteps(lab, folder).map((other) => ({
+  const conditions: Condition[] = otherSteps(context, folder).map((other) => ({
     ...asCalibrated,
     kind: 'steps',
     value: other.steps,
@@ -78,17 +78,17 @@ async function conditionsOf(
   for (const value of guided ? [guidanceScale / 2, guidanceScale * 2] : []) {
     conditions.push({ ...asCalibrated, kind: 'guidance scale', value, guidanceScale: value });
   }
-  const { family } = lab.conditioning ?? {};
-  if (!lab.conditioning || !(family?.takesText || family?.embedsGuidance)) return conditions;
+  const { family } = context.conditioning ?? {};
+  if (!context.conditioning || !(family?.takesText || family?.embedsGuidance)) return conditions;
   return withImageEncoder(
-    lab.conditioning,
-    lab.runtime,
+    context.conditioning,
+    context.runtime,
     async (encode) => [
       ...conditions,
       ...(family.embedsGuidance ? await otherScales(encode, asCalibrated) : []),
       ...(family.takesText ? await otherTexts(encode, asCalibrated, guided) : []),
     ],
-    { signal: lab.signal },
+    { signal: context.signal },
   );
 }
 
@@ -129,7 +129,7 @@ async function otherTexts(
 }
 
 /** The same sampler at half and at twice the steps, as far as it can take them. */
-function otherSteps({ sampler, recipe }: Laboratory, { scheduler }: ModelFolder): Sampler[] {
+function otherSteps({ sampler, recipe }: CalibrationContext, { scheduler }: ModelFolder): Sampler[] {
   const others = new Set([Math.max(LEAST_STEPS, Math.floor(sampler.steps / 2)), 2 * sampler.steps]);
   return [...others]
     .filter((steps) => steps !== sampler.steps)
@@ -138,7 +138,7 @@ function otherSteps({ sampler, recipe }: Laboratory, { scheduler }: ModelFolder)
 
 /** Pictures of every condition, in their order. */
 async function draw(
-  lab: Laboratory,
+  context: CalibrationContext,
   conditions: readonly Condition[],
   load: () => Promise<Denoiser>,
 ): Promise<RgbImage[][]> {
@@ -150,9 +150,9 @@ async function draw(
     for (const { guidanceScale, sampler, images } of conditions) {
       const pictures: RgbImage[] = [];
       for (const image of images) {
-        const { latents } = await sampleImage({ ...lab, guidanceScale, sampler }, denoiser, image);
-        pictures.push(await lab.toPicture(latents));
-        lab.onProgress?.(++done, total);
+        const { latents } = await sampleImage({ ...context, guidanceScale, sampler }, denoiser, image);
+        pictures.push(await context.toPicture(latents));
+        context.onProgress?.(++done, total);
       }
       all.push(pictures);
     }

@@ -1,20 +1,20 @@
 import { cloneModel, liftOpset } from '@cachequant/onnx';
 import { floatDenoiser, loadGraph } from '@cachequant/pipeline/internals';
 import { CacheQuantError, finishUnlessAborted, type Runtime, type Storage } from '@cachequant/tensor';
+import type { DecisionRecord } from './decision-record.js';
 import { formatOf } from './format.js';
 import { type DenoiserGraphs, makeDenoiserGraphs } from './graphs/denoiser-graphs.js';
 import { planLayers } from './layers/layer-plan.js';
 import { momentWaves, roundingMultiplyAdds } from './observe/moment-waves.js';
 import { MOMENT_CALLS } from './observe/observe-moments.js';
-import type { BundlePlan } from './plan-file.js';
 import type { GivenConditioning } from './prepare/given-conditioning.js';
-import { type OpenLaboratory, openLaboratory } from './prepare/open-laboratory.js';
+import { type OpenCalibrationContext, openCalibrationContext } from './prepare/open-calibration-context.js';
 import type { OptimizeOptions, Recipe } from './recipe.js';
-import { measureImage } from './verify/measure.js';
+import { measureImage } from './verify/measure-image.js';
 import { describeKind } from './work/stage.js';
 
 /** What an optimization will take, before it starts. */
-export interface OptimizationPlan {
+export interface OptimizationEstimate {
   readonly seconds: number;
   readonly diskBytes: number;
   readonly peakMemoryBytes: number;
@@ -37,18 +37,18 @@ const MEASURED = 100;
 const CONDITIONS = 7.5;
 
 /** Estimates time, disk and memory from one timed image and the sizes of the files. */
-export async function planOptimization(request: {
+export async function estimateOptimization(request: {
   readonly source: Storage;
   readonly runtime: Runtime;
   readonly options?: OptimizeOptions;
   readonly conditioning?: GivenConditioning;
-  readonly plan?: BundlePlan;
+  readonly plan?: DecisionRecord;
   readonly signal?: AbortSignal;
-}): Promise<OptimizationPlan> {
-  const opened = await openLaboratory({ ...request, work: nowhere });
+}): Promise<OptimizationEstimate> {
+  const opened = await openCalibrationContext({ ...request, work: nowhere });
   try {
-    const { lab, prepared, inputDims } = opened;
-    const { recipe } = lab;
+    const { context, prepared, inputDims } = opened;
+    const { recipe } = context;
     const making = makeDenoiserGraphs(prepared.model, { inputDims }, recipe.cut);
     const graphs = await finishUnlessAborted(making, request.signal);
     const { cut } = graphs;
@@ -56,9 +56,9 @@ export async function planOptimization(request: {
     if (recipe.bits === 'w4a8') liftOpset(cloneModel(graphs.full.model));
     const rounding = planRounding(graphs, recipe);
     const perCall = await secondsPerCall(opened);
-    const { calls } = lab.sampler;
-    const share = (lab.refreshes + (calls - lab.refreshes) * cut.cachedShare) / calls;
-    const images = lab.calibration.length;
+    const { calls } = context.sampler;
+    const share = (context.refreshes + (calls - context.refreshes) * cut.cachedShare) / calls;
+    const images = context.calibration.length;
     const schedules = request.plan ? 2 : recipe.schedules.length + 1;
     const integers = formatOf(recipe) !== undefined;
     const measures = integers && recipe.layers === 'measured' && !request.plan;
@@ -71,7 +71,7 @@ export async function planOptimization(request: {
         : []),
       { name: describeKind('candidate'), networkCalls: schedules * images * calls * share * (1 + OBSERVED) },
       { name: describeKind('smoothing'), networkCalls: images * calls * (1 + 2 * share) },
-      { name: describeKind('verify'), networkCalls: lab.verification.length * calls * (1 + 2 * share) },
+      { name: describeKind('verify'), networkCalls: context.verification.length * calls * (1 + 2 * share) },
       {
         name: describeKind('off-calibration'),
         networkCalls: CONDITIONS * recipe.offCalibrationImages * calls * (1 + share),
@@ -85,7 +85,7 @@ export async function planOptimization(request: {
       diskBytes: weights * (measures ? 1.9 : 1.6),
       peakMemoryBytes: weights * 2.6 + 400e6,
       calls,
-      refreshes: lab.refreshes,
+      refreshes: context.refreshes,
       cut: { id: cut.id, cachedShare: cut.cachedShare },
       stages,
     };
@@ -128,19 +128,19 @@ const nowhere: Storage = {
   lock: async () => ({ release: async () => {} }),
 };
 
-async function secondsPerCall({ lab, prepared }: OpenLaboratory): Promise<number> {
+async function secondsPerCall({ context, prepared }: OpenCalibrationContext): Promise<number> {
   const denoiser = floatDenoiser(
-    await loadGraph(lab.runtime, prepared.folder.storage, prepared.folder.denoiser.model),
+    await loadGraph(context.runtime, prepared.folder.storage, prepared.folder.denoiser.model),
   );
   try {
-    const { calls } = await measureImage(lab, denoiser, lab.calibration[0]!);
+    const { calls } = await measureImage(context, denoiser, context.calibration[0]!);
     return calls.reduce((sum, { ms }) => sum + ms, 0) / calls.length / 1000;
   } finally {
     await denoiser.dispose();
   }
 }
 
-function weightBytes({ graph }: OpenLaboratory['prepared']['model']): number {
+function weightBytes({ graph }: OpenCalibrationContext['prepared']['model']): number {
   let total = 0;
   for (const { data } of graph.initializers.values()) {
     total += data.kind === 'bytes' ? data.bytes.byteLength : data.length;

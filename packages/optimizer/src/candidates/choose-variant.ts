@@ -1,7 +1,7 @@
 import { meanOf as mean } from '@cachequant/evaluate';
 import type { ScheduleKind } from '@cachequant/pipeline/internals';
-import { type BundlePlan, plannedSchedule } from '../plan-file.js';
-import type { Study } from '../study.js';
+import type { CalibratedModel } from '../calibrated-model.js';
+import { type DecisionRecord, recordedSchedule } from '../decision-record.js';
 import type { Candidate } from './candidate.js';
 import { buildCandidate, buildWithoutCache, withGuidanceForecast } from './candidate.js';
 import { correctOutputs } from './correct-outputs.js';
@@ -32,31 +32,41 @@ export interface QuantizationCorrection {
  * Tries every schedule of the recipe with both halves of guidance computed and with one of them forecast, plain reuse
  * on the best one and on the evenly spaced one, and the quantization correction; with a plan, only what that chose.
  */
-export async function chooseVariant(study: Study): Promise<Choice> {
-  if (study.lab.recipe.interval === 1) return withoutCache(study);
-  return study.plan ? plannedChoice(study, study.plan) : measuredChoice(study);
+export async function chooseVariant(calibrated: CalibratedModel): Promise<Choice> {
+  if (calibrated.context.recipe.interval === 1) return withoutCache(calibrated);
+  return calibrated.plan ? plannedChoice(calibrated, calibrated.plan) : measuredChoice(calibrated);
 }
 
 /** What a plan has chosen, built and measured again; nothing else is tried. */
-async function plannedChoice(study: Study, plan: BundlePlan): Promise<Choice> {
-  const { schedule, correction, refreshSteps, guidance } = plannedSchedule(plan, study.lab.sampler.calls);
-  const computed = await buildCandidate(study, schedule, correction, refreshSteps);
-  const chosen = (guidance === 'forecast' && (await withGuidanceForecast(study, computed))) || computed;
+async function plannedChoice(calibrated: CalibratedModel, plan: DecisionRecord): Promise<Choice> {
+  const { schedule, correction, refreshCalls, guidance } = recordedSchedule(
+    plan,
+    calibrated.context.sampler.calls,
+  );
+  const computed = await buildCandidate(calibrated, schedule, correction, refreshCalls);
+  const chosen = (guidance === 'forecast' && (await withGuidanceForecast(calibrated, computed))) || computed;
   const plain =
-    correction === 'none' ? undefined : await buildCandidate(study, schedule, 'none', refreshSteps);
-  return { candidates: [chosen], chosen, plain, ...(await withQuantizationCorrection(study, chosen, true)) };
+    correction === 'none' ? undefined : await buildCandidate(calibrated, schedule, 'none', refreshCalls);
+  return {
+    candidates: [chosen],
+    chosen,
+    plain,
+    ...(await withQuantizationCorrection(calibrated, chosen, true)),
+  };
 }
 
-async function measuredChoice(study: Study): Promise<Choice> {
-  const { recipe } = study.lab;
+async function measuredChoice(calibrated: CalibratedModel): Promise<Choice> {
+  const { recipe } = calibrated.context;
   const correction = recipe.cacheCorrection === 'auto' ? 'forecast' : recipe.cacheCorrection;
   const candidates: Candidate[] = [];
   for (const schedule of recipe.schedules) {
-    candidates.push(...(await bothGuidances(study, await buildCandidate(study, schedule, correction))));
+    candidates.push(
+      ...(await bothGuidances(calibrated, await buildCandidate(calibrated, schedule, correction))),
+    );
   }
-  const plains = correction === 'none' ? [] : await plainCandidates(study, bestOf(candidates).schedule);
+  const plains = correction === 'none' ? [] : await plainCandidates(calibrated, bestOf(candidates).schedule);
   for (const plain of recipe.cacheCorrection === 'auto' ? plains : []) {
-    candidates.push(...(await bothGuidances(study, plain)));
+    candidates.push(...(await bothGuidances(calibrated, plain)));
   }
   const chosen = bestOf(candidates);
   const plain = plains.find(({ schedule }) => schedule === chosen.schedule);
@@ -64,17 +74,17 @@ async function measuredChoice(study: Study): Promise<Choice> {
     candidates,
     chosen,
     plain: chosen === plain ? undefined : plain,
-    ...(await withQuantizationCorrection(study, chosen, recipe.recipe === 'paper')),
+    ...(await withQuantizationCorrection(calibrated, chosen, recipe.recipe === 'paper')),
   };
 }
 
 /** What becomes of the quantization correction: it is kept where the pictures get better by it, or in any case. */
 async function withQuantizationCorrection(
-  study: Study,
+  calibrated: CalibratedModel,
   chosen: Candidate,
   inAnyCase: boolean,
 ): Promise<Pick<Choice, 'quantization' | 'quantizationKept' | 'variant'>> {
-  const quantization = await correctQuantization(study, chosen);
+  const quantization = await correctQuantization(calibrated, chosen);
   const quantizationKept =
     quantization !== undefined && (inAnyCase || mean(quantization.psnr) > mean(chosen.psnr));
   return {
@@ -86,36 +96,38 @@ async function withQuantizationCorrection(
 
 /** The recipe's correction of what integers cost; undefined in float, without one, or where a plan has dropped it. */
 async function correctQuantization(
-  study: Study,
+  calibrated: CalibratedModel,
   chosen: Candidate,
 ): Promise<QuantizationCorrection | undefined> {
-  const { recipe } = study.lab;
-  if (study.integers === undefined || recipe.cacheCorrection === 'none') return undefined;
-  if (study.plan !== undefined && study.plan.quantizationCorrection?.kept !== true) return undefined;
-  if (recipe.recipe !== 'paper') return { kind: 'smoothing', ...(await smoothPredictions(study, chosen)) };
-  const corrected = await correctOutputs(study, chosen);
+  const { recipe } = calibrated.context;
+  if (calibrated.integers === undefined || recipe.cacheCorrection === 'none') return undefined;
+  if (calibrated.plan !== undefined && calibrated.plan.quantizationCorrection?.kept !== true)
+    return undefined;
+  if (recipe.recipe !== 'paper')
+    return { kind: 'smoothing', ...(await smoothPredictions(calibrated, chosen)) };
+  const corrected = await correctOutputs(calibrated, chosen);
   return corrected && { kind: 'outputs', ...corrected };
 }
 
 /** Plain reuse on the best schedule, and on evenly spaced refreshes, where little can be forecast over long groups. */
-async function plainCandidates(study: Study, best: ScheduleKind): Promise<Candidate[]> {
-  const { schedules, cacheCorrection } = study.lab.recipe;
+async function plainCandidates(calibrated: CalibratedModel, best: ScheduleKind): Promise<Candidate[]> {
+  const { schedules, cacheCorrection } = calibrated.context.recipe;
   const evenly = cacheCorrection === 'auto' && schedules.includes('uniform') ? (['uniform'] as const) : [];
   const plains: Candidate[] = [];
   for (const schedule of new Set<ScheduleKind>([best, ...evenly])) {
-    plains.push(await buildCandidate(study, schedule, 'none'));
+    plains.push(await buildCandidate(calibrated, schedule, 'none'));
   }
   return plains;
 }
 
-async function withoutCache(study: Study): Promise<Choice> {
-  const chosen = await buildWithoutCache(study);
-  const corrected = await withQuantizationCorrection(study, chosen, study.plan !== undefined);
+async function withoutCache(calibrated: CalibratedModel): Promise<Choice> {
+  const chosen = await buildWithoutCache(calibrated);
+  const corrected = await withQuantizationCorrection(calibrated, chosen, calibrated.plan !== undefined);
   return { candidates: [chosen], chosen, plain: undefined, ...corrected };
 }
 
-async function bothGuidances(study: Study, computed: Candidate): Promise<Candidate[]> {
-  const forecast = await withGuidanceForecast(study, computed);
+async function bothGuidances(calibrated: CalibratedModel, computed: Candidate): Promise<Candidate[]> {
+  const forecast = await withGuidanceForecast(calibrated, computed);
   return forecast ? [computed, forecast] : [computed];
 }
 

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { allSchedules, bruteForceCost, seededRandom } from './__fixtures__/brute-force.js';
 import { type DistanceTable, featureDistances, featureDistancesInPieces } from './distance-table.js';
 import { scheduleCost } from './group-costs.js';
-import { planRefreshSteps, planRefreshStepsInPieces } from './plan-refresh-steps.js';
+import { planRefreshes, planRefreshesInPieces } from './plan-refreshes.js';
 
 interface GoldenCase {
   T: number;
@@ -29,14 +29,14 @@ function randomTable(calls: number, random: () => number, window = calls): Dista
   return { calls, window, distance };
 }
 
-describe('planRefreshSteps(distances, { interval }) agrees with the reference implementation', () => {
+describe('planRefreshes(distances, { interval }) agrees with the reference implementation', () => {
   it.each(golden.cases)('T=$T N=$N', ({ T, N, K, features, schedule, cost }) => {
     const distances = featureDistances(features);
-    const plan = planRefreshSteps(distances, { interval: N });
+    const plan = planRefreshes(distances, { interval: N });
     expect(plan.cost).toBe(cost);
-    expect(scheduleCost(distances, plan.refreshSteps)).toBe(cost);
+    expect(scheduleCost(distances, plan.refreshCalls)).toBe(cost);
     expect(scheduleCost(distances, schedule)).toBe(cost);
-    expect(plan.refreshSteps).toHaveLength(K);
+    expect(plan.refreshCalls).toHaveLength(K);
     expect(plan.minLength).toBe(Math.ceil(N / 2));
     expect(plan.maxLength).toBe(Math.min(2 * N, T));
   });
@@ -45,18 +45,18 @@ describe('planRefreshSteps(distances, { interval }) agrees with the reference im
     'T=$T K=$K without length bounds',
     ({ K, features, scheduleUnbounded }) => {
       const distances = featureDistances(features);
-      const plan = planRefreshSteps(distances, { refreshes: K });
+      const plan = planRefreshes(distances, { refreshes: K });
       expect(plan.cost).toBe(scheduleCost(distances, scheduleUnbounded!));
     },
   );
 
   it('plans from a table that holds no more than 2N calls', () => {
     const { features, N, cost } = golden.cases.at(-1)!;
-    expect(planRefreshSteps(featureDistances(features, { window: 2 * N }), { interval: N }).cost).toBe(cost);
+    expect(planRefreshes(featureDistances(features, { window: 2 * N }), { interval: N }).cost).toBe(cost);
   });
 });
 
-describe('planRefreshSteps finds the least cost of all schedules', () => {
+describe('planRefreshes finds the least cost of all schedules', () => {
   const random = seededRandom(1);
   for (let calls = 1; calls <= 12; calls++) {
     it(`${calls} calls, every number of refreshes and pair of bounds`, () => {
@@ -73,7 +73,7 @@ describe('planRefreshSteps finds the least cost of all schedules', () => {
             (schedule) => scheduleCost(distances, schedule),
           );
           const plan = () =>
-            planRefreshSteps(distances, { refreshes, minLength, maxLength: Math.max(maxLength, minLength) });
+            planRefreshes(distances, { refreshes, minLength, maxLength: Math.max(maxLength, minLength) });
           if (least === Infinity) expect(plan).toThrowError(CacheQuantError);
           else expect(plan().cost).toBeCloseTo(least, 10);
         }
@@ -82,28 +82,28 @@ describe('planRefreshSteps finds the least cost of all schedules', () => {
   }
 });
 
-describe('planRefreshSteps', () => {
+describe('planRefreshes', () => {
   const distances = randomTable(11, seededRandom(2));
 
   it('takes bounds from interval and the number from refreshes when both are given', () => {
-    const plan = planRefreshSteps(distances, { interval: 4, refreshes: 5 });
+    const plan = planRefreshes(distances, { interval: 4, refreshes: 5 });
     expect(plan).toMatchObject({ refreshes: 5, minLength: 2, maxLength: 8 });
-    expect(plan.refreshSteps).toHaveLength(5);
+    expect(plan.refreshCalls).toHaveLength(5);
   });
 
   it('refreshes at every call with interval 1', () => {
-    const plan = planRefreshSteps(distances, { interval: 1 });
-    expect(plan.refreshSteps).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    const plan = planRefreshes(distances, { interval: 1 });
+    expect(plan.refreshCalls).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     expect(plan.cost).toBe(0);
   });
 
   it('plans one group when twice the interval exceeds the number of calls', () => {
-    expect(planRefreshSteps(distances, { interval: 11 }).refreshSteps).toEqual([0]);
+    expect(planRefreshes(distances, { interval: 11 }).refreshCalls).toEqual([0]);
   });
 
   it('gives ties to the earliest refresh', () => {
     const flat = { calls: 6, window: 6, distance: new Float64Array(36) };
-    expect(planRefreshSteps(flat, { refreshes: 3 }).refreshSteps).toEqual([0, 1, 2]);
+    expect(planRefreshes(flat, { refreshes: 3 }).refreshCalls).toEqual([0, 1, 2]);
   });
 
   it.each([
@@ -116,7 +116,7 @@ describe('planRefreshSteps', () => {
     ],
     [{ interval: 30 }, /minLength is violated/],
   ])('says which bound %j violates and what is feasible', (options, message) => {
-    const plan = () => planRefreshSteps(distances, options);
+    const plan = () => planRefreshes(distances, options);
     expect(plan).toThrowError(message);
     expect(plan).toThrowError(expect.objectContaining({ code: 'infeasible-schedule' }));
   });
@@ -128,28 +128,26 @@ describe('planRefreshSteps', () => {
     [{ refreshes: 3, minLength: 0 }, /minLength/],
     [{ refreshes: 3, minLength: 4, maxLength: 3 }, /maxLength/],
   ])('rejects %j', (options, message) => {
-    expect(() => planRefreshSteps(distances, options)).toThrowError(message);
+    expect(() => planRefreshes(distances, options)).toThrowError(message);
   });
 
   it('rejects groups longer than the window of the table', () => {
     const narrow = randomTable(11, seededRandom(2), 4);
-    expect(() => planRefreshSteps(narrow, { interval: 3 })).toThrowError(
-      /maxLength.*does not reach.*window, 4/,
-    );
-    expect(planRefreshSteps(narrow, { refreshes: 4 }).maxLength).toBe(4);
+    expect(() => planRefreshes(narrow, { interval: 3 })).toThrowError(/maxLength.*does not reach.*window, 4/);
+    expect(planRefreshes(narrow, { refreshes: 4 }).maxLength).toBe(4);
   });
 
   it('rejects a table with a distance that is not a number', () => {
     const distance = randomTable(5, seededRandom(3)).distance;
     distance[3 * 5 + 1] = Number.NaN;
-    expect(() => planRefreshSteps({ calls: 5, window: 5, distance }, { refreshes: 2 })).toThrowError(
+    expect(() => planRefreshes({ calls: 5, window: 5, distance }, { refreshes: 2 })).toThrowError(
       /call 3 to call 2.*NaN/,
     );
   });
 
   it('rejects a table of the wrong length', () => {
     const table = { calls: 5, window: 5, distance: new Float64Array(24) };
-    expect(() => planRefreshSteps(table, { refreshes: 2 })).toThrowError(/25 values.*got 24/);
+    expect(() => planRefreshes(table, { refreshes: 2 })).toThrowError(/25 values.*got 24/);
   });
 });
 
@@ -159,17 +157,17 @@ describe('tables that would not fit into memory', () => {
   it('featureDistances refuses 20,000 calls without a window, and takes them with one', () => {
     expect(() => featureDistances(rows(20_000))).toThrow(/too much memory.*at most 50000000.*20000 × 20000/);
     const distances = featureDistances(rows(20_000), { window: 40 });
-    expect(planRefreshSteps(distances, { interval: 20 }).refreshSteps).toHaveLength(1000);
+    expect(planRefreshes(distances, { interval: 20 }).refreshCalls).toHaveLength(1000);
   });
 
-  it('planRefreshSteps refuses too many refreshes of too many calls', () => {
+  it('planRefreshes refuses too many refreshes of too many calls', () => {
     const distances = featureDistances(rows(20_000), { window: 4 });
-    expect(() => planRefreshSteps(distances, { interval: 2 })).toThrow(/refreshes × calls.*too much memory/);
+    expect(() => planRefreshes(distances, { interval: 2 })).toThrow(/refreshes × calls.*too much memory/);
   });
 
-  it('planRefreshSteps refuses what would take minutes', () => {
+  it('planRefreshes refuses what would take minutes', () => {
     const distances = featureDistances(rows(7000));
-    expect(() => planRefreshSteps(distances, { refreshes: 3000 })).toThrow(/take too long/);
+    expect(() => planRefreshes(distances, { refreshes: 3000 })).toThrow(/take too long/);
   });
 });
 
@@ -177,8 +175,8 @@ describe('long plans', () => {
   const features = Array.from({ length: 600 }, (_, call) => Float32Array.of(call % 7, call % 11));
   const distances = featureDistances(features);
 
-  it('planRefreshStepsInPieces has a piece for each million of comparisons or less', () => {
-    const pieces = countPieces(planRefreshStepsInPieces(distances, { refreshes: 300 }));
+  it('planRefreshesInPieces has a piece for each million of comparisons or less', () => {
+    const pieces = countPieces(planRefreshesInPieces(distances, { refreshes: 300 }));
     // Σ over k and end of the starts: refreshes · calls² / 2, less what cannot be reached.
     expect(pieces).toBeGreaterThan(15);
   });
@@ -192,15 +190,15 @@ describe('long plans', () => {
 
   it('are stopped by a signal between their pieces', async () => {
     const signal = stoppedAfter(5);
-    const plan = finishUnlessAborted(planRefreshStepsInPieces(distances, { refreshes: 300 }), signal);
+    const plan = finishUnlessAborted(planRefreshesInPieces(distances, { refreshes: 300 }), signal);
     await expect(plan).rejects.toMatchObject({ code: 'aborted' });
     expect(signal.asked).toBe(6);
   });
 
   it('give what they give in one piece', async () => {
     const options = { refreshes: 200 };
-    const plan = await finishUnlessAborted(planRefreshStepsInPieces(distances, options), undefined);
-    expect(plan).toEqual(planRefreshSteps(distances, options));
+    const plan = await finishUnlessAborted(planRefreshesInPieces(distances, options), undefined);
+    expect(plan).toEqual(planRefreshes(distances, options));
   });
 });
 

@@ -7,7 +7,7 @@ import { refreshTable, tableCost, tableSchedule } from './refresh-table.js';
 /** The calls that refresh the cache, and what the plan costs by the distances it was made from. */
 export interface RefreshPlan {
   /** Calls at which the whole network runs: ascending, the first is 0. */
-  readonly refreshSteps: number[];
+  readonly refreshCalls: number[];
   /** Sum over the calls of the distance (or residual) to what the cache gives them. */
   readonly cost: number;
   readonly refreshes: number;
@@ -29,17 +29,17 @@ export interface RefreshPlan {
  * exceed the number of calls; unreachable states are infinite instead of zero.
  * @throws CacheQuantError `infeasible-schedule` when K groups within the bounds cannot cover the calls,
  * `invalid-argument` or `shape` for a malformed table or option
- * @example planRefreshSteps(featureDistances(features), { interval: 5 }).refreshSteps
+ * @example planRefreshes(featureDistances(features), { interval: 5 }).refreshCalls
  */
-export function planRefreshSteps(distances: DistanceTable, options: PlanOptions): RefreshPlan {
-  return finish(planRefreshStepsInPieces(distances, options));
+export function planRefreshes(distances: DistanceTable, options: PlanOptions): RefreshPlan {
+  return finish(planRefreshesInPieces(distances, options));
 }
 
 /**
- * `planRefreshSteps` for large plans, which take seconds: in pieces of some milliseconds.
- * @example await finishUnlessAborted(planRefreshStepsInPieces(distances, { refreshes: 500 }), signal)
+ * `planRefreshes` for large plans, which take seconds: in pieces of some milliseconds.
+ * @example await finishUnlessAborted(planRefreshesInPieces(distances, { refreshes: 500 }), signal)
  */
-export function* planRefreshStepsInPieces(
+export function* planRefreshesInPieces(
   distances: DistanceTable,
   options: PlanOptions,
 ): InPieces<RefreshPlan> {
@@ -47,7 +47,7 @@ export function* planRefreshStepsInPieces(
   const bounds = resolveBounds(costs.calls, costs.window, options);
   const table = yield* refreshTable(costs, bounds);
   return {
-    refreshSteps: tableSchedule(table, bounds.refreshes),
+    refreshCalls: tableSchedule(table, bounds.refreshes),
     cost: tableCost(table, bounds.refreshes),
     ...bounds,
   };

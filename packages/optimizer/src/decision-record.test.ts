@@ -6,18 +6,18 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { modelCopy } from './__fixtures__/models.js';
 import { type OptimizedModel, optimizedModel, SMALL_RUN } from './__fixtures__/optimized-model.js';
 import { rawLabels } from './__fixtures__/raw-labels.js';
-import { type OptimizeRequest, optimize, optimizeStudied } from './optimize.js';
-import { type BundlePlan, parsePlan } from './plan-file.js';
+import { type DecisionRecord, parseDecisionRecord } from './decision-record.js';
+import { type OptimizeRequest, optimize, optimizeKeepingModel } from './optimize.js';
 
 const OPTIONS = { ...SMALL_RUN, layers: 'measured', components: 'keep' } as const;
 
 let made: OptimizedModel;
 let text: string;
-let plan: BundlePlan;
+let plan: DecisionRecord;
 beforeAll(async () => {
   made = await optimizedModel(OPTIONS, slowerInIntegers);
   text = await readText(made.out, 'plan.json');
-  plan = parsePlan(text);
+  plan = parseDecisionRecord(text);
 }, 900_000);
 afterAll(() => made.dispose());
 
@@ -28,7 +28,7 @@ function slowerInIntegers(runtime: Runtime): Runtime {
     capabilities: () => runtime.capabilities(),
     async load(source, options) {
       const session = await runtime.load(source, options);
-      const whole = 'path' in source && source.path.endsWith('trial-whole.onnx');
+      const whole = 'path' in source && source.path.endsWith('experiment-whole.onnx');
       return {
         inputs: session.inputs,
         outputs: session.outputs,
@@ -56,7 +56,9 @@ async function denoiserHashes(out: Storage): Promise<Record<string, string>> {
 
 it('optimize tells in words how it measures layers', () => {
   const kinds = made.stages.map(({ kind }) => kind);
-  expect(kinds).toEqual(expect.arrayContaining(['trial', 'layer-times', 'layer-errors', 'layer-choice']));
+  expect(kinds).toEqual(
+    expect.arrayContaining(['layer-experiment', 'layer-times', 'layer-errors', 'layer-choice']),
+  );
   expect(rawLabels(made.stages)).toEqual([]);
 });
 
@@ -64,7 +66,7 @@ describe('optimize with the plan of an earlier bundle', () => {
   const again = async (request: Partial<OptimizeRequest> = {}) => {
     const stages: string[] = [];
     const out = memoryStorage();
-    const studied = await optimizeStudied({
+    const studied = await optimizeKeepingModel({
       source: made.source,
       runtime: made.runtime,
       work: memoryStorage(),
@@ -89,7 +91,7 @@ describe('optimize with the plan of an earlier bundle', () => {
     expect(stages.filter((name) => name.startsWith('candidate'))).toHaveLength(
       1 + (correction === 'none' ? 0 : 1) + (variant.cached?.guidance === 'forecast' ? 1 : 0),
     );
-    const repeated = parsePlan(await readText(out, 'plan.json'));
+    const repeated = parseDecisionRecord(await readText(out, 'plan.json'));
     expect(repeated.layers).toEqual(plan.layers);
     expect(repeated.layerChoice).toEqual(plan.layerChoice);
     expect(summary.manifest.layers).toEqual(made.summary.manifest.layers);
@@ -98,7 +100,7 @@ describe('optimize with the plan of an earlier bundle', () => {
   it('does as the plan says: a layer in float with its weight as it was, once for both graphs', async () => {
     const [{ id }] = plan.layers
       .filter(({ compute }) => compute === 'integer')
-      .sort((a, b) => b.macs - a.macs) as [BundlePlan['layers'][0]];
+      .sort((a, b) => b.macs - a.macs) as [DecisionRecord['layers'][0]];
     const layers = plan.layers.map((layer) =>
       layer.id === id
         ? {
@@ -109,11 +111,11 @@ describe('optimize with the plan of an earlier bundle', () => {
           }
         : layer,
     );
-    const { out, summary, study } = await again({ plan: { ...plan, layers } });
-    expect(study.integers!.packed.compute.has(id)).toBe(false);
+    const { out, summary, calibrated } = await again({ plan: { ...plan, layers } });
+    expect(calibrated.integers!.packed.compute.has(id)).toBe(false);
     expect(summary.verification.coverage.missed).toEqual([]);
     const bytes = async (storage: Storage) => (await storage.stat('denoiser/weights.bin'))!.size;
-    const layer = study.graphs.full.layers.find((one) => one.id === id)!;
+    const layer = calibrated.graphs.full.layers.find((one) => one.id === id)!;
     const elements = layer.outputChannels * layer.inputs;
     expect((await bytes(out)) - (await bytes(made.out))).toBeGreaterThanOrEqual(3 * elements - 65_536);
     expect((await out.stat('denoiser/full.onnx'))!.size).toBeLessThan(2_000_000);
@@ -162,7 +164,7 @@ describe('optimize with the plan of an earlier bundle', () => {
   });
 });
 
-describe('parsePlan', () => {
+describe('parseDecisionRecord', () => {
   it('gives what was written', () => {
     expect(JSON.parse(JSON.stringify(plan))).toMatchObject(JSON.parse(JSON.stringify({ ...plan })));
     expect(plan.layers.some(({ measured }) => measured !== undefined)).toBe(true);
@@ -174,17 +176,17 @@ describe('parsePlan', () => {
     ['a newer format', '{"formatVersion": 2}', /expected format 1, got format 2/],
     ['a plan without its layers', '{"formatVersion": 1}', /damaged/],
   ])('refuses %s', (_, broken, message) => {
-    expect(() => parsePlan(broken, 'some/plan.json')).toThrow(message);
-    expect(() => parsePlan(broken, 'some/plan.json')).toThrow('some/plan.json');
+    expect(() => parseDecisionRecord(broken, 'some/plan.json')).toThrow(message);
+    expect(() => parseDecisionRecord(broken, 'some/plan.json')).toThrow('some/plan.json');
   });
 
   it('refuses decisions that there are not', () => {
     const changed = text.replace('"compute": "integer"', '"compute": "analog"');
-    expect(() => parsePlan(changed)).toThrow(/layers\.\d+\.compute/);
+    expect(() => parseDecisionRecord(changed)).toThrow(/layers\.\d+\.compute/);
   });
 
   it('refuses a plan that has chosen no schedule', () => {
     const changed = text.replaceAll('"chosen": true', '"chosen": false');
-    expect(() => parsePlan(changed)).toThrow('one schedule is the chosen one');
+    expect(() => parseDecisionRecord(changed)).toThrow('one schedule is the chosen one');
   });
 });
