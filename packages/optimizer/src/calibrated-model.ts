@@ -5,19 +5,16 @@ import type { ActivationGridTable } from '@cachequant/quantizer';
 import { finishUnlessAborted, type TwoFold } from '@cachequant/tensor';
 import type { CalibrationContext } from './calibration-context.js';
 import type { DecisionRecord } from './decision-record.js';
-import { formatOf, wideBitsOf } from './format.js';
-import { integerForm, sitesOf, withObservers } from './graphs/cached-graphs.js';
+import { formatOf } from './format.js';
+import { sitesOf, withObservers } from './graphs/cached-graphs.js';
 import { type DenoiserGraphs, makeDenoiserGraphs } from './graphs/denoiser-graphs.js';
 import { writeGraph, writeSharedWeights } from './graphs/float-graphs.js';
 import type { LayerChoice, LayerDecision } from './layers/decision.js';
-import { experimentWeights, removeExperiment } from './layers/layer-experiment.js';
-import { planLayers, plannedLayers, withFourBits } from './layers/layer-plan.js';
-import { measureLayers } from './layers/measure-layers.js';
-import { packWeights, withPackedFloats } from './layers/pack-weights.js';
-import { type PackedWeights, sortPacked } from './layers/packed-weights.js';
-import { roundedWeights, roundWeights } from './layers/round-weights.js';
+import { planLayers, plannedLayers } from './layers/layer-plan.js';
+import type { PackedWeights } from './layers/packed-weights.js';
+import { quantizeDenoiser } from './layers/quantize-denoiser.js';
 import { observeAnchors } from './observe/observe-anchors.js';
-import { type FullObservation, observeFull } from './observe/observe-full.js';
+import { observeFull } from './observe/observe-full.js';
 import type { FloatTrajectory } from './observe/trajectory.js';
 import { FLOAT_CACHED, FLOAT_FULL, FLOAT_OBSERVED, INTEGER_FULL } from './work/graph-files.js';
 import type { ModelChanges } from './work/stage.js';
@@ -51,7 +48,7 @@ export interface CalibratedModel {
   readonly latents: Float32Array;
 }
 
-/** The graph to calibrated, the input sizes it is studied at, and a plan to repeat. */
+/** The graph to calibrate, its input sizes, and a plan to repeat. */
 export interface CalibrationOptions {
   /** By input of the denoiser, at the batch that calibration runs. */
   readonly inputDims: Readonly<Record<string, readonly number[]>>;
@@ -96,7 +93,7 @@ export async function calibrateModel(
   );
   const references = await runner.stage({ kind: 'references' }, () => pictures(context, observation.latents));
   const quantized = integers
-    ? await quantizeFull(context, runner, source, { possible, given, observation })
+    ? await quantizeDenoiser(context, runner, source, { possible, given, observation })
     : undefined;
   const anchors = quantized
     ? await runner.stage({ kind: 'anchors' }, () =>
@@ -117,57 +114,6 @@ export async function calibrateModel(
     references,
     trajectory: observation.trajectory,
     latents: observation.latents,
-  };
-}
-
-interface Quantization {
-  /** Every layer that can be in integers is. */
-  readonly possible: readonly LayerDecision[];
-  /** Left out: what is measured decides. */
-  readonly given: readonly LayerDecision[] | undefined;
-  readonly observation: FullObservation;
-}
-
-async function quantizeFull(
-  context: CalibrationContext,
-  runner: StageRunner,
-  graphs: DenoiserGraphs,
-  { possible, given, observation }: Quantization,
-) {
-  const measured = given
-    ? undefined
-    : await measureLayers(context, runner, graphs, { possible, observation });
-  const decisions = given ?? withFourBits(measured?.decisions ?? possible, formatOf(context.recipe));
-  const rounded =
-    context.recipe.rounding === 'second-order'
-      ? await roundWeights({ context, runner, graphs, trajectory: observation.trajectory }, decisions)
-      : {};
-  const known = [roundedWeights(context, rounded), experimentWeights(context, measured?.records ?? {})];
-  const quantized = await runner.stage({ kind: 'quantize' }, async () => {
-    const made = await packWeights(context, graphs, decisions, {
-      path: 'int8/weights.bin',
-      bits: wideBitsOf(context.recipe.target),
-      known: async (decision) => (await known[0]!(decision)) ?? known[1]!(decision),
-    });
-    const full = withPackedFloats(graphs.full.model, made);
-    const form = integerForm(full, graphs.full, {
-      packed: sortPacked(made.records),
-      grids: observation.grids!,
-    });
-    await writeGraph(context.work, INTEGER_FULL, form);
-    return made;
-  });
-  await removeExperiment(context);
-  for (const { path } of Object.values(rounded)) await context.work.remove(path);
-  const withFloats = (graph: DenoiserGraphs['full']) => ({
-    ...graph,
-    model: withPackedFloats(graph.model, quantized),
-  });
-  return {
-    graphs: { ...graphs, full: withFloats(graphs.full), cached: withFloats(graphs.cached) },
-    decisions,
-    choice: measured?.choice,
-    packed: sortPacked(quantized.records),
   };
 }
 

@@ -5,7 +5,7 @@ export type { LayerDecision, LayerMeasurement } from './layers/decision.js';
 export { type LayerScales, layerScales } from './layers/layer-scales.js';
 export type { MeasuredPoint, OperatingPoints } from './operating-points/explore.js';
 export type { OperatingPoint, OperatingTarget } from './operating-points/operating-point.js';
-export { type OptimizeRequest, optimize, type SourceOrigin } from './optimize.js';
+export { type OptimizeRequest, optimize } from './optimize.js';
 export type {
   MeasuredCandidate,
   MeasuredCorrection,
@@ -21,5 +21,6 @@ export type { VerifiedPicture } from './verify/verify.js';
 export { ownWork, removeWork, requireWorkPlace } from './work/own-work.js';
 export type { NamedStage, Stage } from './work/stage.js';
 export type { StageObserver, StageProgress } from './work/stage-runner.js';
+export { addToBundle } from './write/bundle-files.js';
 export { removeBundle, requireBundlePlace, startBundle } from './write/bundle-place.js';
-export { addToBundle } from './write/write-bundle.js';
+export type { SourceOrigin } from './write/write-bundle.js';

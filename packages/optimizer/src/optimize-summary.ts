@@ -7,8 +7,8 @@ import {
 } from '@cachequant/pipeline/internals';
 import type { CalibratedModel } from './calibrated-model.js';
 import type { Choice } from './candidates/choose-variant.js';
+import type { FloatGraphs, FloatVariant } from './candidates/float-variants.js';
 import type { ComponentDecision } from './components/component.js';
-import type { FloatGraphs, FloatVariant } from './graphs/float-variants.js';
 import type { LayerDecision } from './layers/decision.js';
 import type { OperatingPoints } from './operating-points/explore.js';
 import type { VerifiedPicture } from './verify/verify.js';

@@ -1,24 +1,11 @@
-import {
-  type BundleManifest,
-  chooseShrinkage,
-  fitLatentPreview,
-  mergedMoments,
-  type OffCalibration,
-  VERIFICATION,
-  wordsOf,
-  writePlanningData,
-} from '@cachequant/pipeline/internals';
 import type { Sampler } from '@cachequant/samplers';
 import type { Runtime, Storage } from '@cachequant/tensor';
-import { finishUnlessAborted, writeFile } from '@cachequant/tensor';
 import { type CalibratedModel, calibrateModel } from './calibrated-model.js';
-import { planSchedule } from './candidates/candidate.js';
 import { type Choice, chooseVariant } from './candidates/choose-variant.js';
+import { chooseFloatVariants, makeFloatVariants } from './candidates/float-variants.js';
 import { atInterval, inFloat } from './candidates/model-variants.js';
-import { componentFolder } from './components/component.js';
 import { optimizeComponents } from './components/optimize-components.js';
-import { type DecisionRecord, PLAN } from './decision-record.js';
-import { chooseFloatVariants, type FloatGraphs, makeFloatVariants } from './graphs/float-variants.js';
+import type { DecisionRecord } from './decision-record.js';
 import {
   exploreOperatingPoints,
   type OperatingPoints,
@@ -35,33 +22,15 @@ import { verificationWarnings } from './verify/verification-warnings.js';
 import { verify } from './verify/verify.js';
 import { ownWork } from './work/own-work.js';
 import type { StageObserver } from './work/stage-runner.js';
-import { bundleCard, CARD, licenseOf } from './write/bundle-card.js';
-import { requireBundlePlace, startBundle } from './write/bundle-place.js';
-import { describeDecisions, describeGraphs, describeRecipe } from './write/describe-bundle.js';
-import {
-  bytesUnder,
-  copyComponents,
-  denoiserBytes,
-  finishBundle,
-  writeDenoiser,
-} from './write/write-bundle.js';
-
-/** Where a model came from: its id and commit on the Hugging Face Hub, its licence, and LoRAs merged into it. */
-export interface SourceOrigin {
-  readonly id?: string;
-  readonly revision?: string;
-  readonly license?: string;
-  readonly adapters?: readonly { readonly name: string; readonly strength: number }[];
-}
+import { requireBundlePlace } from './write/bundle-place.js';
+import { type BundleRequest, writeBundle } from './write/write-bundle.js';
 
 /** What {@link optimize} takes: the model, a work folder, the bundle's folder, a runtime, and options. */
-export interface OptimizeRequest extends StageObserver {
+export interface OptimizeRequest extends StageObserver, BundleRequest {
   /** The model folder. */
   readonly source: Storage;
   /** Intermediate results; a stopped run goes on from what it finds here. */
   readonly work: Storage;
-  /** Takes the bundle; its manifest is written last. */
-  readonly out: Storage;
   readonly runtime: Runtime;
   readonly options?: OptimizeOptions;
   /** For a denoiser whose folder has no text encoder. */
@@ -71,17 +40,8 @@ export interface OptimizeRequest extends StageObserver {
    * measurements, so that everything under denoiser/ comes out the same.
    */
   readonly plan?: DecisionRecord;
-  /** For the manifest: a name for the source, and the version of the program. */
-  readonly sourceName?: string;
-  readonly createdBy?: string;
-  /** Where the model came from, for the manifest and the card. */
-  readonly origin?: SourceOrigin;
-  readonly now?: () => Date;
-  /** Bytes that a file of the denoiser's weights may have, for hosts with a limit; left out: one file. */
-  readonly shardBytes?: number;
   /** Called with what is in the summary's `warnings`, as it comes up. */
   readonly onWarning?: (warning: string) => void;
-  readonly signal?: AbortSignal;
 }
 
 /** An optimization with what it was measured on, for comparisons that go on from there. */
@@ -239,96 +199,4 @@ async function optimizeLocked(
     operatingPoints,
   });
   return { summary, calibrated, choice };
-}
-
-interface Measured extends Pick<OptimizeSummary, 'verification' | 'components' | 'operatingPoints'> {
-  readonly floatGraphs: FloatGraphs;
-  readonly offCalibration: readonly OffCalibration[];
-}
-
-async function writeBundle(
-  request: OptimizeRequest,
-  { context, prepared, watch, sourceFingerprint, conditioningFingerprint }: OpenCalibrationContext,
-  calibrated: CalibratedModel,
-  choice: Choice,
-  { verification, offCalibration, components, floatGraphs, operatingPoints }: Measured,
-): Promise<BundleManifest> {
-  const { out, signal } = request;
-  const source = prepared.folder.storage;
-  const owned = await startBundle(out);
-  const replaced = components.filter(({ form }) => form !== 'as in the source');
-  await copyComponents(source, owned, watch.files, {
-    signal,
-    work: context.work,
-    replaced: new Map(replaced.map(({ name, form }) => [name, componentFolder(name, form)])),
-  });
-  const inputs = await writeDenoiser(context.work, owned, {
-    full: choice.variant.full,
-    cached: choice.variant.cached!.graph,
-    weights: calibrated.integers ? 'int8/weights.bin' : 'float/weights.bin',
-    shardBytes: request.shardBytes,
-    variants: floatGraphs.kept.map(({ precision, variant }) => ({
-      precision,
-      full: variant.full,
-      cached: variant.cached!.graph,
-    })),
-  });
-  const planSource = { fingerprint: sourceFingerprint, conditioning: conditioningFingerprint };
-  const plan = { ...describeDecisions(calibrated, choice, planSource), components, operatingPoints };
-  await writeFile(owned, PLAN, `${JSON.stringify(plan, null, 2)}\n`);
-  const features = mergedMoments(calibrated.features);
-  const shrinkageOf = (refreshCalls: readonly number[]) =>
-    finishUnlessAborted(chooseShrinkage(refreshCalls, calibrated.anchors), signal);
-  await writePlanningData(owned, {
-    moments: calibrated.integers ? mergedMoments(calibrated.anchors) : features,
-    features,
-    distances: features.distanceTable(),
-    shrinkage: {
-      schedule: await shrinkageOf(await planSchedule(calibrated, 'uniform', context.refreshes)),
-      fit: await shrinkageOf(choice.chosen.refreshCalls),
-    },
-  });
-  await writeFile(owned, VERIFICATION, `${JSON.stringify(verification, null, 2)}\n`);
-  // Last: what was copied is what the results were made from.
-  await watch.check(signal);
-  const { id, revision, adapters } = request.origin ?? {};
-  const license = request.origin?.license ?? (await licenseOf(source));
-  const manifest = {
-    createdBy: request.createdBy ?? 'cachequant',
-    createdAt: (request.now ?? (() => new Date()))().toISOString(),
-    source: {
-      name: request.sourceName ?? 'model',
-      fingerprint: sourceFingerprint,
-      denoiserBytes: await denoiserBytes(source, watch.files),
-      ...(id !== undefined && { id }),
-      ...(revision !== undefined && { revision }),
-      ...(license !== undefined && { license }),
-      ...(adapters && { adapters: [...adapters] }),
-    },
-    ...describeGraphs(calibrated, choice, inputs, { floatVariants: floatGraphs.kept, components }),
-    ...describeRecipe(calibrated, choice),
-    preview: fitLatentPreview(calibrated.latents, context.latentDims, calibrated.references).map((row) => [
-      ...row,
-    ]),
-    calibration: {
-      negativePrompt: context.recipe.negativePrompt,
-      words: wordsOf(context.calibration.map(({ prompt }) => prompt)),
-    },
-    offCalibration: [...offCalibration],
-    components: components.map(({ name, form, reason, sourceBytes, bytes }) => ({
-      name,
-      form,
-      reason,
-      sourceBytes,
-      bytes,
-    })),
-  };
-  const card = {
-    manifest,
-    verification,
-    license,
-    denoiserBytes: await bytesUnder(owned, 'denoiser/'),
-  };
-  await writeFile(owned, CARD, bundleCard(card));
-  return finishBundle(owned, manifest);
 }

@@ -17,7 +17,7 @@ import { loadVariant, type Variant } from '../candidates/variant.js';
 import { type BundleParts, openParts } from '../components/bundle-parts.js';
 import type { ComponentDecision } from '../components/component.js';
 import { modelFiles } from '../prepare/model-files.js';
-import { denoiserBytes } from '../write/write-bundle.js';
+import { denoiserBytes } from '../write/bundle-files.js';
 import { measureCoverage } from './coverage.js';
 import { compareWith, type MeasuredImage, measureImage } from './measure-image.js';
 import { type Contestant, verificationOrder } from './verification-order.js';

@@ -3,11 +3,11 @@ import type { BundleManifest } from '@cachequant/pipeline/internals';
 import type { CalibratedModel } from '../calibrated-model.js';
 import { CACHE_NAME, PREVIOUS_CACHE_NAME } from '../calibration-context.js';
 import type { Choice } from '../candidates/choose-variant.js';
+import type { FloatVariant } from '../candidates/float-variants.js';
 import { type ComponentDecision, FLOAT_GRAPH } from '../components/component.js';
 import type { DecisionRecord } from '../decision-record.js';
 import { formatOf } from '../format.js';
-import type { FloatVariant } from '../graphs/float-variants.js';
-import { type DenoiserInputNames, variantPaths } from './write-bundle.js';
+import { type DenoiserInputNames, variantPaths } from './bundle-files.js';
 
 /** The manifest's words on both graphs: where each input comes from, what each output is. */
 export function describeGraphs(

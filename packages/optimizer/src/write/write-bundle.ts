@@ -1,275 +1,140 @@
 import {
-  cloneModel,
-  createWeightFile,
-  type OnnxModel,
-  readModel,
-  TABLE_PREFIX,
-  type WeightData,
-  writeModel,
-} from '@cachequant/onnx';
-import {
   type BundleManifest,
-  FORMAT_VERSION,
-  hashFile,
-  isBuiltGraph,
-  MANIFEST,
-  openBundle,
-  readManifest,
-  sealManifest,
+  chooseShrinkage,
+  fitLatentPreview,
+  mergedMoments,
+  type OffCalibration,
+  VERIFICATION,
+  wordsOf,
+  writePlanningData,
 } from '@cachequant/pipeline/internals';
-import { type OwnedStorage, ownedPaths, type Storage, throwIfAborted, writeFile } from '@cachequant/tensor';
-import { licenceFiles, type ModelFiles } from '../prepare/model-files.js';
-import { weightBytes } from '../weight-bytes.js';
-import { CARD } from './bundle-card.js';
-import { UNFINISHED } from './bundle-place.js';
-import { placeInShards, planShards, type WeightShard, writeShards } from './weight-shards.js';
+import { finishUnlessAborted, type Storage, writeFile } from '@cachequant/tensor';
+import type { CalibratedModel } from '../calibrated-model.js';
+import { planSchedule } from '../candidates/candidate.js';
+import type { Choice } from '../candidates/choose-variant.js';
+import type { FloatGraphs } from '../candidates/float-variants.js';
+import { componentFolder } from '../components/component.js';
+import { PLAN } from '../decision-record.js';
+import type { OptimizeSummary } from '../optimize-summary.js';
+import type { OpenCalibrationContext } from '../prepare/open-calibration-context.js';
+import { bundleCard, CARD, licenseOf } from './bundle-card.js';
+import { bytesUnder, copyComponents, denoiserBytes, finishBundle, writeDenoiser } from './bundle-files.js';
+import { startBundle } from './bundle-place.js';
+import { describeDecisions, describeGraphs, describeRecipe } from './describe-bundle.js';
 
-const CHUNK_BYTES = 4 * 1024 * 1024;
-
-/** Graphs of the work folder that become a bundle's denoiser. */
-export interface DenoiserFiles {
-  readonly full: string;
-  readonly cached: string;
-  readonly weights: string;
-  /** Further graphs over the same weights, for other backends. */
-  readonly variants?: readonly VariantFiles[];
-  /** Bytes that a file of weights may have. */
-  readonly shardBytes?: number | undefined;
+/** Where a model came from: its id and commit on the Hugging Face Hub, its licence, and LoRAs merged into it. */
+export interface SourceOrigin {
+  readonly id?: string;
+  readonly revision?: string;
+  readonly license?: string;
+  readonly adapters?: readonly { readonly name: string; readonly strength: number }[];
 }
 
-export interface VariantFiles {
-  readonly precision: string;
-  readonly full: string;
-  readonly cached: string;
+/** Where a bundle goes, and what its manifest says of its making. */
+export interface BundleRequest {
+  /** Takes the bundle; its manifest is written last. */
+  readonly out: Storage;
+  /** For the manifest: a name for the source, and the version of the program. */
+  readonly sourceName?: string;
+  readonly createdBy?: string;
+  /** Where the model came from, for the manifest and the card. */
+  readonly origin?: SourceOrigin;
+  readonly now?: () => Date;
+  /** Bytes that a file of the denoiser's weights may have, for hosts with a limit; left out: one file. */
+  readonly shardBytes?: number;
+  readonly signal?: AbortSignal;
 }
 
-/** Names of the inputs that each graph of a denoiser takes. */
-export interface DenoiserInputNames {
-  readonly full: readonly string[];
-  readonly cached: readonly string[];
-  readonly variants: readonly { readonly full: readonly string[]; readonly cached: readonly string[] }[];
+/** What was measured of the model and its bundle, to be written beside the graphs. */
+export interface Measured extends Pick<OptimizeSummary, 'verification' | 'components' | 'operatingPoints'> {
+  readonly floatGraphs: FloatGraphs;
+  readonly offCalibration: readonly OffCalibration[];
 }
 
-/**
- * Writes everything under denoiser/: both graphs, their weights once, and the numbers per call in a file of
- * their own, so that replanning never touches the weights.
- */
-export async function writeDenoiser(
-  work: Storage,
-  out: Storage,
-  files: DenoiserFiles,
-): Promise<DenoiserInputNames> {
-  const paths = [
-    [files.full, 'denoiser/full.onnx'],
-    [files.cached, 'denoiser/cached.onnx'],
-    ...(files.variants ?? []).flatMap((variant) => {
-      const { full, cached } = variantPaths(variant.precision);
-      return [
-        [variant.full, full],
-        [variant.cached, cached],
-      ];
-    }),
-  ] as [graph: string, path: string][];
-  const models: OnnxModel[] = [];
-  for (const [graph] of paths) models.push(await readModel(work, graph));
-  const shards = planShards({
-    shardBytes: files.shardBytes,
-    size: (await work.stat(files.weights))!.size,
-    weights: models.flatMap((model) => weightsIn(model, files.weights)).map(([, data]) => data),
-  });
-  await writeShards(work, files.weights, shards, out, 'denoiser');
-  const tables = await createWeightFile(out, 'denoiser/tables.bin', { location: 'tables.bin' });
-  try {
-    const names: (readonly string[])[] = [];
-    for (const [i, [, path]] of paths.entries()) {
-      const model = await moveTables(models[i]!, tables);
-      await writeModel(out, path, referWeights(model, files.weights, shards));
-      names.push(inputNames(model));
-    }
-    await tables.commit();
-    const [full, cached, ...others] = names as [readonly string[], readonly string[], ...string[][]];
-    const variants = (files.variants ?? []).map((_, i) => ({
-      full: others[2 * i]!,
-      cached: others[2 * i + 1]!,
-    }));
-    return { full, cached, variants };
-  } catch (error) {
-    await tables.abort();
-    throw error;
-  }
-}
-
-/** Where the graphs of another precision are in a bundle: beside the weights that they share. */
-export function variantPaths(precision: string): { full: string; cached: string } {
-  return { full: `denoiser/full.${precision}.onnx`, cached: `denoiser/cached.${precision}.onnx` };
-}
-
-function inputNames({ graph }: OnnxModel): string[] {
-  return graph.inputs.map(({ name }) => name);
-}
-
-async function moveTables(
-  model: OnnxModel,
-  tables: Awaited<ReturnType<typeof createWeightFile>>,
-): Promise<OnnxModel> {
-  const moved = cloneModel(model);
-  for (const [name, weight] of moved.graph.initializers) {
-    if (!name.startsWith(TABLE_PREFIX)) continue;
-    moved.graph.initializers.set(name, { ...weight, data: await tables.add(weight) });
-  }
-  return moved;
-}
-
-type RangeData = Extract<WeightData, { kind: 'range' }>;
-
-/** Weights that lie in the work folder's file. */
-function weightsIn({ graph }: OnnxModel, weights: string): [name: string, data: RangeData][] {
-  return [...graph.initializers].flatMap(([name, { data }]) =>
-    data.kind === 'range' && data.source.name.endsWith(weights) ? [[name, data] as [string, RangeData]] : [],
-  );
-}
-
-/** Weights that were read from the work folder's file are those of its parts beside the graph. */
-function referWeights(model: OnnxModel, weights: string, shards: readonly WeightShard[]): OnnxModel {
-  for (const [name, data] of weightsIn(model, weights)) {
-    const weight = model.graph.initializers.get(name)!;
-    model.graph.initializers.set(name, { ...weight, data: placeInShards(shards, data) });
-  }
-  return model;
-}
-
-export interface ComponentFiles {
-  readonly signal?: AbortSignal | undefined;
-  /** By the part's folder: the folder of the work storage whose files stand in for its graph and weights. */
-  readonly replaced: ReadonlyMap<string, string>;
-  readonly work: Storage;
-}
-
-/**
- * Copies what the pipeline needs beside the denoiser: text encoder, decoder, tokenizer, scheduler, configuration, and
- * the terms of the model. Whatever else lies in the folder stays there. Links become the files that they lead to.
- */
-export async function copyComponents(
-  source: Storage,
-  out: Storage,
-  { denoiser, others }: ModelFiles,
-  { signal, replaced, work }: ComponentFiles,
-): Promise<void> {
-  const config = denoiser.find((path) => path.slice(path.lastIndexOf('/') + 1) === 'config.json');
-  if (config !== undefined) await copyFile(source, config, out, 'denoiser/config.json');
-  for (const path of [...others, ...(await licenceFiles(source))]) {
-    throwIfAborted(signal);
-    if (isReplaced(path, replaced)) continue;
-    if (isBuiltGraph(source, path)) await writeBuilt(source, path, out, signal);
-    else if (!besideBuilt(source, path)) await copyFile(source, path, out, path);
-  }
-  for (const [part, folder] of replaced) {
-    for (const path of await work.list(folder)) {
-      throwIfAborted(signal);
-      await copyFile(work, path, out, `${part}${path.slice(folder.length)}`);
-    }
-  }
-}
-
-/** Weights of a part whose graph is written with its own. */
-function besideBuilt(source: Storage, path: string): boolean {
-  return isBuiltGraph(source, `${folderOf(path)}model.onnx`) && !path.endsWith('.json');
-}
-
-/** Weights above this go into a file of their own: protobuf ends at 2 GiB. */
-const INLINE_BYTES = 2 ** 30;
-
-/** Writes a graph that was built of a checkpoint with the weights that it uses, and no others of their files. */
-async function writeBuilt(
-  source: Storage,
-  path: string,
-  out: Storage,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const model = await readModel(source, path);
-  const stop = signal && { signal };
-  if (weightBytes(model) <= INLINE_BYTES) return writeModel(out, path, model, { ...stop });
-  const weightFile = await createWeightFile(out, `${path}_data`, {
-    location: `${path.slice(folderOf(path).length)}_data`,
-  });
-  try {
-    await writeModel(out, path, model, { weightFile, ...stop });
-    await weightFile.commit();
-  } catch (error) {
-    await weightFile.abort();
-    throw error;
-  }
-}
-
-/** A graph, or weights beside it; configuration stays that of the source. */
-function isReplaced(path: string, replaced: ComponentFiles['replaced']): boolean {
-  return [...replaced.keys()].some((part) => path.startsWith(`${part}/`)) && !path.endsWith('.json');
-}
-
-/** Bytes of all files under a prefix. */
-export async function bytesUnder(storage: Storage, prefix: string): Promise<number> {
-  let total = 0;
-  for (const path of await storage.list(prefix)) total += (await storage.stat(path))?.size ?? 0;
-  return total;
-}
-
-/** Bytes of the denoiser's graph, its weights and its configuration. */
-export async function denoiserBytes(source: Storage, { denoiser }: ModelFiles): Promise<number> {
-  // The file of a checkpoint may hold other parts as well.
-  const graph = denoiser.find((path) => isBuiltGraph(source, path));
-  if (graph !== undefined) return weightBytes(await readModel(source, graph));
-  let total = 0;
-  for (const path of denoiser) total += (await source.stat(path))?.size ?? 0;
-  return total;
-}
-
-async function copyFile(from: Storage, path: string, to: Storage, target: string): Promise<void> {
-  const size = (await from.stat(path))?.size ?? 0;
-  const writer = await to.create(target);
-  try {
-    for (let offset = 0; offset < size; offset += CHUNK_BYTES) {
-      await writer.write(await from.read(path, { offset, length: Math.min(CHUNK_BYTES, size - offset) }));
-    }
-    await writer.commit();
-  } catch (error) {
-    await writer.abort();
-    throw error;
-  }
-}
-
-/** Writes the manifest, last of all: a bundle without it is none. */
-export async function finishBundle(
-  out: OwnedStorage,
-  manifest: Omit<BundleManifest, 'files' | 'formatVersion' | 'sha256'>,
+/** Writes a bundle's files, its manifest last. */
+export async function writeBundle(
+  request: BundleRequest,
+  { context, prepared, watch, sourceFingerprint, conditioningFingerprint }: OpenCalibrationContext,
+  calibrated: CalibratedModel,
+  choice: Choice,
+  { verification, offCalibration, components, floatGraphs, operatingPoints }: Measured,
 ): Promise<BundleManifest> {
-  const files: BundleManifest['files'] = {};
-  for (const path of (await ownedPaths(out, UNFINISHED)).sort()) {
-    // People may write more into its card.
-    if (path === CARD) continue;
-    files[path] = { bytes: (await out.stat(path))!.size, sha256: await hashFile(out, path) };
-  }
-  await writeFile(out, MANIFEST, sealManifest({ formatVersion: FORMAT_VERSION, ...manifest, files }));
-  // Read back as everyone will: what cannot be opened is not finished.
-  const bundle = await openBundle(out);
-  await out.remove(UNFINISHED);
-  return bundle.manifest;
-}
-
-/** Adds files to a finished bundle that were made of it, such as its report. */
-export async function addToBundle(
-  out: Storage,
-  added: Readonly<Record<string, string>>,
-): Promise<BundleManifest> {
-  const manifest = await readManifest(out);
-  const files = { ...manifest.files };
-  for (const [path, content] of Object.entries(added)) {
-    await writeFile(out, path, content);
-    files[path] = { bytes: (await out.stat(path))!.size, sha256: await hashFile(out, path) };
-  }
-  await writeFile(out, MANIFEST, sealManifest({ ...manifest, files }));
-  return readManifest(out);
-}
-
-function folderOf(path: string): string {
-  return path.slice(0, path.lastIndexOf('/') + 1);
+  const { out, signal } = request;
+  const source = prepared.folder.storage;
+  const owned = await startBundle(out);
+  const replaced = components.filter(({ form }) => form !== 'as in the source');
+  await copyComponents(source, owned, watch.files, {
+    signal,
+    work: context.work,
+    replaced: new Map(replaced.map(({ name, form }) => [name, componentFolder(name, form)])),
+  });
+  const inputs = await writeDenoiser(context.work, owned, {
+    full: choice.variant.full,
+    cached: choice.variant.cached!.graph,
+    weights: calibrated.integers ? 'int8/weights.bin' : 'float/weights.bin',
+    shardBytes: request.shardBytes,
+    variants: floatGraphs.kept.map(({ precision, variant }) => ({
+      precision,
+      full: variant.full,
+      cached: variant.cached!.graph,
+    })),
+  });
+  const planSource = { fingerprint: sourceFingerprint, conditioning: conditioningFingerprint };
+  const plan = { ...describeDecisions(calibrated, choice, planSource), components, operatingPoints };
+  await writeFile(owned, PLAN, `${JSON.stringify(plan, null, 2)}\n`);
+  const features = mergedMoments(calibrated.features);
+  const shrinkageOf = (refreshCalls: readonly number[]) =>
+    finishUnlessAborted(chooseShrinkage(refreshCalls, calibrated.anchors), signal);
+  await writePlanningData(owned, {
+    moments: calibrated.integers ? mergedMoments(calibrated.anchors) : features,
+    features,
+    distances: features.distanceTable(),
+    shrinkage: {
+      schedule: await shrinkageOf(await planSchedule(calibrated, 'uniform', context.refreshes)),
+      fit: await shrinkageOf(choice.chosen.refreshCalls),
+    },
+  });
+  await writeFile(owned, VERIFICATION, `${JSON.stringify(verification, null, 2)}\n`);
+  // Last: what was copied is what the results were made from.
+  await watch.check(signal);
+  const { id, revision, adapters } = request.origin ?? {};
+  const license = request.origin?.license ?? (await licenseOf(source));
+  const manifest = {
+    createdBy: request.createdBy ?? 'cachequant',
+    createdAt: (request.now ?? (() => new Date()))().toISOString(),
+    source: {
+      name: request.sourceName ?? 'model',
+      fingerprint: sourceFingerprint,
+      denoiserBytes: await denoiserBytes(source, watch.files),
+      ...(id !== undefined && { id }),
+      ...(revision !== undefined && { revision }),
+      ...(license !== undefined && { license }),
+      ...(adapters && { adapters: [...adapters] }),
+    },
+    ...describeGraphs(calibrated, choice, inputs, { floatVariants: floatGraphs.kept, components }),
+    ...describeRecipe(calibrated, choice),
+    preview: fitLatentPreview(calibrated.latents, context.latentDims, calibrated.references).map((row) => [
+      ...row,
+    ]),
+    calibration: {
+      negativePrompt: context.recipe.negativePrompt,
+      words: wordsOf(context.calibration.map(({ prompt }) => prompt)),
+    },
+    offCalibration: [...offCalibration],
+    components: components.map(({ name, form, reason, sourceBytes, bytes }) => ({
+      name,
+      form,
+      reason,
+      sourceBytes,
+      bytes,
+    })),
+  };
+  const card = {
+    manifest,
+    verification,
+    license,
+    denoiserBytes: await bytesUnder(owned, 'denoiser/'),
+  };
+  await writeFile(owned, CARD, bundleCard(card));
+  return finishBundle(owned, manifest);
 }

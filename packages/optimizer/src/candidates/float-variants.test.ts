@@ -5,7 +5,7 @@ import { memoryStorage, writeFile } from '@cachequant/tensor';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OptimizedModel, optimizedModel, SMALL_RUN } from '../__fixtures__/optimized-model.js';
 import type { CalibratedModel } from '../calibrated-model.js';
-import type { Choice } from '../candidates/choose-variant.js';
+import type { Choice } from './choose-variant.js';
 import { chooseFloatVariants, type FloatVariant } from './float-variants.js';
 
 const REQUEST = { prompt: 'a photo of a red sneaker', seed: 7, steps: 5, guidanceScale: 4 };

@@ -2,8 +2,8 @@ import { writeFile } from '@cachequant/tensor';
 import { memoryStorage } from '@cachequant/tensor/testing';
 import { describe, expect, it } from 'vitest';
 import type { ModelFiles } from '../prepare/model-files.js';
+import { copyComponents, denoiserBytes } from './bundle-files.js';
 import { removeBundle, requireBundlePlace, startBundle } from './bundle-place.js';
-import { copyComponents, denoiserBytes } from './write-bundle.js';
 
 async function folder(files: Readonly<Record<string, string>>) {
   const storage = memoryStorage();

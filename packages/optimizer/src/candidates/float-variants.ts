@@ -11,12 +11,12 @@ import { toFloatGraph } from '@cachequant/quantizer';
 import { finishUnlessAborted } from '@cachequant/tensor';
 import type { CalibratedModel } from '../calibrated-model.js';
 import { CACHE_NAME, PREVIOUS_CACHE_NAME } from '../calibration-context.js';
-import type { Choice } from '../candidates/choose-variant.js';
-import { calibrationPsnr, type Variant } from '../candidates/variant.js';
+import { foldCorrection } from '../graphs/cached-graphs.js';
+import type { AnalyzedGraph } from '../graphs/denoiser-graphs.js';
+import { readGraph, writeGraph } from '../graphs/float-graphs.js';
 import { FLOAT_CACHED, FLOAT_FULL } from '../work/graph-files.js';
-import { foldCorrection } from './cached-graphs.js';
-import type { AnalyzedGraph } from './denoiser-graphs.js';
-import { readGraph, writeGraph } from './float-graphs.js';
+import type { Choice } from './choose-variant.js';
+import { calibrationPsnr, type Variant } from './variant.js';
 
 export const FLOAT_PRECISIONS = ['float32', 'float16'] as const;
 export type FloatPrecision = (typeof FLOAT_PRECISIONS)[number];
