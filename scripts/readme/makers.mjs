@@ -1,5 +1,5 @@
 // @ts-check
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { inRoot, readJson } from '../workspace/paths.mjs';
 import { fencesOf } from './blocks.mjs';
 import { runExample } from './run-example.mjs';
@@ -20,6 +20,7 @@ export const makers = new Map(
     ['output', output],
     ['transcript', transcript],
     ['demo-table', demoTable],
+    ['families', families],
     ['sd15-calls', sd15Calls],
     ['parity', parity],
     ['studio-bytes', studioBytes],
@@ -64,6 +65,27 @@ function demoTable() {
         ? '–'
         : `${row.psnr.toFixed(1)} dB (${row.psnrInterval.map((/** @type {number} */ bound) => bound.toFixed(1)).join('–')})`,
     ]),
+  );
+}
+
+/** Rows that the tests of the families wrote. */
+function families() {
+  const folder = inRoot('packages/optimizer/results/families');
+  const rows = readdirSync(folder)
+    .sort()
+    .map((name) => readJson(`${folder}/${name}`));
+  return table(
+    ['family', 'as in diffusers', 'asked for by', 'bundle', 'PSNR to float', 'cached call', 'refused'],
+    rows.map((row) => [
+      row.family,
+      `${row.pipeline}, ${row.golden} ${row.golden === 1 ? 'picture' : 'pictures'}`,
+      row.asks,
+      row.run,
+      `${row.psnr} dB`,
+      row.cachedShare === null ? '–' : row.cachedShare,
+      row.refused.join('; '),
+    ]),
+    7,
   );
 }
 

@@ -6,9 +6,9 @@ import { inRoot, root } from '../workspace/paths.mjs';
 import { blocksOf } from './blocks.mjs';
 import { makers } from './makers.mjs';
 
-/** Every README of the repository that a script has a part in: its path, and the folder that it describes. */
+/** Every README, and what else of the documentation a script has a part in: its path, and the folder that it describes. */
 export function readmes() {
-  const files = ['README.md', ...members().map(({ folder }) => `${folder}/README.md`)];
+  const files = ['README.md', 'docs/models.md', ...members().map(({ folder }) => `${folder}/README.md`)];
   return files
     .filter((file) => existsSync(inRoot(file)))
     .map((file) => ({
