@@ -1,5 +1,5 @@
 import { psnr, ssim } from '@cachequant/evaluate';
-import { loadGraph } from '@cachequant/pipeline/internals';
+import { loadGraph, openBundle } from '@cachequant/pipeline/internals';
 import { type ProfiledNode, type Runtime, readText, type Session } from '@cachequant/tensor';
 import { memoryStorage } from '@cachequant/tensor/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -168,10 +168,11 @@ describe('optimize, stopped', () => {
     expect(reused).toEqual(name === 'observe' ? ['cut'] : ['cut', 'observe', 'references']);
   });
 
-  it('leaves no manifest of a bundle that was not finished, nor of the one before it', async () => {
+  it('leaves the bundle before it whole, and nothing of the one that was not finished', async () => {
     const out = memoryStorage();
     await optimize({ ...made, out, options: SMALL_RUN });
-    expect(await out.list()).toContain('cachequant.json');
+    const before = await out.list();
+    const { manifest } = await openBundle(out);
     const controller = new AbortController();
     const stopped = optimize({
       ...made,
@@ -186,9 +187,11 @@ describe('optimize, stopped', () => {
       signal: controller.signal,
     });
     await expect(stopped).rejects.toMatchObject({ code: 'aborted' });
-    expect(await out.list()).not.toContain('cachequant.json');
-    await optimize({ ...made, out, options: SMALL_RUN });
-    expect(await out.list()).not.toContain('unfinished-bundle');
+    expect(await out.list()).toEqual(before);
+    expect((await openBundle(out)).manifest).toEqual(manifest);
+    const again = await optimize({ ...made, out, options: SMALL_RUN, createdBy: 'again' });
+    expect(again.manifest.createdBy).toBe('again');
+    expect(await out.list()).toEqual(before);
   });
 });
 
@@ -205,6 +208,24 @@ describe('optimize on a full disk', () => {
     out.setFaults({});
     const { manifest } = await optimize({ ...made, out, options: SMALL_RUN });
     expect(manifest.files).toEqual(files);
+  });
+
+  it.each([
+    [0.6, 'before'],
+    // The new one is whole, and its copy is not.
+    [1.6, 'new'],
+  ])('after %d of its size keeps the bundle that is whole, and works later', async (share, whole) => {
+    const out = memoryStorage();
+    await optimize({ ...made, out, options: SMALL_RUN, createdBy: 'before' });
+    const before = await out.list();
+    out.setFaults({ failAfterBytes: share * out.usedBytes });
+    const failing = optimize({ ...made, out, options: SMALL_RUN, createdBy: 'new' });
+    await expect(failing).rejects.toMatchObject({ code: 'storage' });
+    expect((await openBundle(out)).manifest.createdBy).toBe(whole);
+    out.setFaults({});
+    const { manifest } = await optimize({ ...made, out, options: SMALL_RUN, createdBy: 'after' });
+    expect((await openBundle(out)).manifest).toEqual(manifest);
+    expect(await out.list()).toEqual(before);
   });
 
   it('keeps finished stages when there is no room for results, and works later', async () => {

@@ -1,10 +1,11 @@
 export type { RgbImage } from '@cachequant/evaluate';
+export { MANIFEST } from './bundle/bundle-folder.js';
 export {
   type BundleGeneratorOptions,
   createBundleGenerator,
   loadBundleDenoiser,
 } from './bundle/bundle-generator.js';
-export { type BundleManifest, type BundleVariant, MANIFEST, readManifest } from './bundle/manifest.js';
+export { type BundleManifest, type BundleVariant, readManifest } from './bundle/manifest.js';
 export { type Bundle, isBundle, type OpenBundleOptions, openBundle } from './bundle/open-bundle.js';
 export { type BundlePlanner, openPlanner, type Replan, type ReplanOptions } from './bundle/replan.js';
 export type { Coverage, ImageTimes, Verification } from './bundle/verification.js';

@@ -1,6 +1,7 @@
 // What the other packages of CacheQuant build on. Not part of the public interface: it may change in any version.
 
 export { loadArtifact, saveArtifact } from './bundle/artifact.js';
+export { bundleFolder, MANIFEST, NEXT_BUNDLE } from './bundle/bundle-folder.js';
 export { createBundleGenerator, variantOf } from './bundle/bundle-generator.js';
 export { possibleSampler } from './bundle/calibrated-sampler.js';
 export { earlierNames } from './bundle/earlier-names.js';
@@ -8,7 +9,6 @@ export { hashFile, hashText } from './bundle/fingerprint.js';
 export {
   type BundleManifest,
   FORMAT_VERSION,
-  MANIFEST,
   readManifest,
   sealManifest,
   VERIFICATION,

@@ -3,7 +3,6 @@ import { memoryStorage } from '@cachequant/tensor/testing';
 import { describe, expect, it } from 'vitest';
 import type { ModelFiles } from '../prepare/model-files.js';
 import { copyComponents, denoiserBytes } from './bundle-files.js';
-import { removeBundle, requireBundlePlace, startBundle } from './bundle-place.js';
 
 async function folder(files: Readonly<Record<string, string>>) {
   const storage = memoryStorage();
@@ -69,44 +68,5 @@ describe('copyComponents', () => {
 describe('denoiserBytes', () => {
   it('counts the graph with its weights and its configuration', async () => {
     expect(await denoiserBytes(await folder(PIPELINE), FILES)).toBe(4 + 5 + 10);
-  });
-});
-
-const BUNDLE = {
-  'cachequant.json': JSON.stringify({ formatVersion: 1, files: { 'denoiser/full.onnx': {} } }),
-  'denoiser/full.onnx': 'x',
-  'report.html': 'x',
-};
-
-describe('the place of a bundle', () => {
-  it('is emptied of a bundle, and of one that was not finished', async () => {
-    const out = await folder(BUNDLE);
-    const owned = await startBundle(out);
-    expect(await out.list()).toEqual(['unfinished-bundle']);
-    await writeFile(owned, 'vae_decoder/model.onnx', 'half');
-    await startBundle(out);
-    expect(await out.list()).toEqual(['unfinished-bundle']);
-    expect(await removeBundle(out)).toEqual([]);
-    expect(await out.list()).toEqual([]);
-  });
-
-  it.each<[string, Readonly<Record<string, string>>]>([
-    ['a folder with other files', {}],
-    ['a bundle that somebody has put a file into', BUNDLE],
-    ['an unfinished bundle that somebody has put a file into', { 'unfinished-bundle': '"x"\n' }],
-    ['a manifest that is none', { 'cachequant.json': '{"files":{"thesis.txt":{}}}' }],
-  ])('is refused where there is %s, which stays', async (_, files) => {
-    const out = await folder({ ...files, 'thesis.txt': 'years of work' });
-    const before = await out.list();
-    for (const taking of [requireBundlePlace, startBundle]) {
-      await expect(taking(out)).rejects.toMatchObject({ code: 'storage' });
-      expect(await out.list()).toEqual(before);
-    }
-  });
-
-  it('loses nothing but the bundle when that is removed', async () => {
-    const out = await folder({ ...BUNDLE, 'thesis.txt': 'years of work' });
-    expect(await removeBundle(out)).toEqual(['thesis.txt']);
-    expect(await out.list()).toEqual(['thesis.txt']);
   });
 });

@@ -9,6 +9,7 @@ import {
 } from '@cachequant/onnx';
 import {
   type BundleManifest,
+  bundleFolder,
   FORMAT_VERSION,
   hashFile,
   isBuiltGraph,
@@ -22,9 +23,8 @@ import { licenceFiles, type ModelFiles } from '../prepare/model-files.js';
 import { weightBytes } from '../weight-bytes.js';
 import { CARD } from './bundle-card.js';
 import { UNFINISHED } from './bundle-place.js';
+import { copyFile } from './copy-file.js';
 import { placeInShards, planShards, type WeightShard, writeShards } from './weight-shards.js';
-
-const CHUNK_BYTES = 4 * 1024 * 1024;
 
 /** Graphs of the work folder that become a bundle's denoiser. */
 export interface DenoiserFiles {
@@ -223,20 +223,6 @@ export async function denoiserBytes(source: Storage, { denoiser }: ModelFiles): 
   return total;
 }
 
-async function copyFile(from: Storage, path: string, to: Storage, target: string): Promise<void> {
-  const size = (await from.stat(path))?.size ?? 0;
-  const writer = await to.create(target);
-  try {
-    for (let offset = 0; offset < size; offset += CHUNK_BYTES) {
-      await writer.write(await from.read(path, { offset, length: Math.min(CHUNK_BYTES, size - offset) }));
-    }
-    await writer.commit();
-  } catch (error) {
-    await writer.abort();
-    throw error;
-  }
-}
-
 /** Writes the manifest, last of all: a bundle without it is none. */
 export async function finishBundle(
   out: OwnedStorage,
@@ -261,12 +247,13 @@ export async function addToBundle(
   added: Readonly<Record<string, string>>,
 ): Promise<BundleManifest> {
   const manifest = await readManifest(out);
+  const folder = await bundleFolder(out);
   const files = { ...manifest.files };
   for (const [path, content] of Object.entries(added)) {
-    await writeFile(out, path, content);
-    files[path] = { bytes: (await out.stat(path))!.size, sha256: await hashFile(out, path) };
+    await writeFile(folder, path, content);
+    files[path] = { bytes: (await folder.stat(path))!.size, sha256: await hashFile(folder, path) };
   }
-  await writeFile(out, MANIFEST, sealManifest({ ...manifest, files }));
+  await writeFile(folder, MANIFEST, sealManifest({ ...manifest, files }));
   return readManifest(out);
 }
 

@@ -1,4 +1,10 @@
-import { MANIFEST, VERIFICATION } from '@cachequant/pipeline/internals';
+import {
+  type BundleManifest,
+  MANIFEST,
+  NEXT_BUNDLE,
+  openBundle,
+  VERIFICATION,
+} from '@cachequant/pipeline/internals';
 import {
   CacheQuantError,
   type OwnedStorage,
@@ -7,8 +13,10 @@ import {
   parseJson,
   readText,
   type Storage,
+  storageFolder,
 } from '@cachequant/tensor';
 import { CARD } from './bundle-card.js';
+import { copyFile } from './copy-file.js';
 
 /** Marks a folder whose bundle is being written, and lists what was written of it. */
 export const UNFINISHED = 'unfinished-bundle';
@@ -21,7 +29,8 @@ const UNLISTED = [MANIFEST, CARD, VERIFICATION, 'report.html', 'report.json'];
  * @throws CacheQuantError `storage` unless it is empty, or holds nothing but a bundle or one that was not finished
  */
 export async function requireBundlePlace(out: Storage): Promise<void> {
-  const own = new Set(await ownFiles(out));
+  const next = await ownFiles(storageFolder(out, NEXT_BUNDLE));
+  const own = new Set([...(await ownFiles(out)), ...next.map((path) => `${NEXT_BUNDLE}/${path}`)]);
   for (const path of await out.list()) {
     const isLinked = (await out.stat(path))?.outside === true;
     if (own.has(path) && !isLinked) continue;
@@ -39,8 +48,14 @@ export async function requireBundlePlace(out: Storage): Promise<void> {
  * @returns what else is there, which stays
  */
 export async function removeBundle(out: Storage): Promise<string[]> {
-  const stays = await (await takeOver(out)).empty();
-  await out.remove(UNFINISHED);
+  await removeIn(storageFolder(out, NEXT_BUNDLE));
+  return removeIn(out);
+}
+
+async function removeIn(folder: Storage): Promise<string[]> {
+  if ((await ownFiles(folder)).length === 0) return folder.list();
+  const stays = await (await takeOver(folder)).empty();
+  await folder.remove(UNFINISHED);
   return stays;
 }
 
@@ -54,6 +69,68 @@ export async function startBundle(out: Storage): Promise<OwnedStorage> {
   const owned = await takeOver(out);
   await owned.empty();
   return owned;
+}
+
+/**
+ * Writes a bundle into a folder, in place of an older one. At every moment the folder has one whole bundle: the older one
+ * until its manifest is removed, then the new one under `next-bundle/`, then the copy of that. A folder without one gets
+ * it at once; one under `next-bundle/`, of a replacement that was cut short, counts until then.
+ *
+ * @param write writes the bundle and its manifest, last of all, and checks it
+ * @throws CacheQuantError `storage` where something else is, or where there is no room; the folder has a bundle then, if
+ * it had one before
+ */
+export async function replaceBundle(
+  out: Storage,
+  write: (place: OwnedStorage) => Promise<BundleManifest>,
+): Promise<BundleManifest> {
+  await requireBundlePlace(out);
+  const next = storageFolder(out, NEXT_BUNDLE);
+  if (!(await out.stat(MANIFEST))) {
+    const manifest = await writeOrAbandon(out, write);
+    await removeIn(next);
+    return manifest;
+  }
+  const { files } = await writeOrAbandon(next, write);
+  try {
+    await copyUp(next, [...Object.keys(files), CARD], out);
+  } catch (error) {
+    if (await out.stat(MANIFEST)) await abandon(await takeOver(next));
+    throw error;
+  }
+  await removeIn(next);
+  return (await openBundle(out)).manifest;
+}
+
+async function writeOrAbandon(
+  folder: Storage,
+  write: (place: OwnedStorage) => Promise<BundleManifest>,
+): Promise<BundleManifest> {
+  const place = await startBundle(folder);
+  try {
+    return await write(place);
+  } catch (error) {
+    await abandon(place);
+    throw error;
+  }
+}
+
+/** Where this fails, the next attempt does it: what is left is on its list. */
+async function abandon(place: OwnedStorage): Promise<void> {
+  try {
+    await place.remove(MANIFEST);
+    await place.empty();
+    await place.remove(UNFINISHED);
+  } catch {}
+}
+
+/** From the removal of the older manifest until the last copy, the bundle is the one that is copied. */
+async function copyUp(next: Storage, paths: readonly string[], out: Storage): Promise<void> {
+  const owned = await takeOver(out);
+  await owned.empty();
+  for (const path of paths) await copyFile(next, path, owned, path);
+  await copyFile(next, MANIFEST, owned, MANIFEST);
+  await out.remove(UNFINISHED);
 }
 
 async function takeOver(out: Storage): Promise<OwnedStorage> {

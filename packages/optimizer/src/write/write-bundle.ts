@@ -8,7 +8,7 @@ import {
   wordsOf,
   writePlanningData,
 } from '@cachequant/pipeline/internals';
-import { finishUnlessAborted, type Storage, writeFile } from '@cachequant/tensor';
+import { finishUnlessAborted, type OwnedStorage, type Storage, writeFile } from '@cachequant/tensor';
 import type { CalibratedModel } from '../calibrated-model.js';
 import { planSchedule } from '../candidates/candidate.js';
 import type { Choice } from '../candidates/choose-variant.js';
@@ -19,7 +19,7 @@ import type { OptimizeSummary } from '../optimize-summary.js';
 import type { OpenCalibrationContext } from '../prepare/open-calibration-context.js';
 import { bundleCard, CARD, licenseOf } from './bundle-card.js';
 import { bytesUnder, copyComponents, denoiserBytes, finishBundle, writeDenoiser } from './bundle-files.js';
-import { startBundle } from './bundle-place.js';
+import { replaceBundle } from './bundle-place.js';
 import { describeDecisions, describeGraphs, describeRecipe } from './describe-bundle.js';
 
 /** Where a model came from: its id and commit on the Hugging Face Hub, its licence, and LoRAs merged into it. */
@@ -32,7 +32,10 @@ export interface SourceOrigin {
 
 /** Where a bundle goes, and what its manifest says of its making. */
 export interface BundleRequest {
-  /** Takes the bundle; its manifest is written last. */
+  /**
+   * Takes the bundle; its manifest is written last. A bundle that is there stays whole until the new one is, so that both
+   * need room for a moment.
+   */
   readonly out: Storage;
   /** For the manifest: a name for the source, and the version of the program. */
   readonly sourceName?: string;
@@ -51,17 +54,29 @@ export interface Measured extends Pick<OptimizeSummary, 'verification' | 'compon
   readonly offCalibration: readonly OffCalibration[];
 }
 
-/** Writes a bundle's files, its manifest last. */
-export async function writeBundle(
+/** Writes a bundle, in place of the one that is there. */
+export function writeBundle(
   request: BundleRequest,
+  opened: OpenCalibrationContext,
+  calibrated: CalibratedModel,
+  choice: Choice,
+  measured: Measured,
+): Promise<BundleManifest> {
+  return replaceBundle(request.out, (place) =>
+    writeFiles({ ...request, out: place }, opened, calibrated, choice, measured),
+  );
+}
+
+/** Writes a bundle's files, its manifest last. */
+async function writeFiles(
+  { out: owned, ...request }: Omit<BundleRequest, 'out'> & { readonly out: OwnedStorage },
   { context, prepared, watch, sourceFingerprint, conditioningFingerprint }: OpenCalibrationContext,
   calibrated: CalibratedModel,
   choice: Choice,
   { verification, offCalibration, components, floatGraphs, operatingPoints }: Measured,
 ): Promise<BundleManifest> {
-  const { out, signal } = request;
+  const { signal } = request;
   const source = prepared.folder.storage;
-  const owned = await startBundle(out);
   const replaced = components.filter(({ form }) => form !== 'as in the source');
   await copyComponents(source, owned, watch.files, {
     signal,

@@ -1,7 +1,8 @@
 import { externalLocations } from '@cachequant/onnx';
 import { CacheQuantError, type Storage } from '@cachequant/tensor';
+import { MANIFEST } from './bundle-folder.js';
 import { hashFile } from './fingerprint.js';
-import { type BundleManifest, MANIFEST, VERIFICATION } from './manifest.js';
+import { type BundleManifest, VERIFICATION } from './manifest.js';
 
 /** Files that were compared with a manifest, in the versions that were compared. */
 export interface CheckedFiles {

@@ -1,11 +1,10 @@
 import { CacheQuantError, parseJson, readText, type Storage } from '@cachequant/tensor';
 import { z } from 'zod';
+import { bundleFolder, MANIFEST } from './bundle-folder.js';
 import { earlierNames } from './earlier-names.js';
 import { hashText } from './fingerprint.js';
 import { offCalibrationsSchema } from './off-calibration.js';
 
-/** The name of a bundle's manifest. */
-export const MANIFEST = 'cachequant.json';
 /** The name of a bundle's measurements. */
 export const VERIFICATION = 'verification.json';
 /** The version of the manifest that this code writes, and the newest that it reads. */
@@ -132,6 +131,10 @@ export type BundleManifest = z.output<typeof manifestSchema>;
 
 /** Reads and checks a manifest; the files it lists are not looked at. */
 export async function readManifest(storage: Storage): Promise<BundleManifest> {
+  return readManifestIn(await bundleFolder(storage));
+}
+
+async function readManifestIn(storage: Storage): Promise<BundleManifest> {
   const where = storage.locate?.(MANIFEST) ?? MANIFEST;
   if (!(await storage.stat(MANIFEST))) {
     throw new CacheQuantError('bundle', 'the folder holds no bundle', {

@@ -1,7 +1,8 @@
 import { readText, type Storage } from '@cachequant/tensor';
+import { bundleFolder, MANIFEST } from './bundle-folder.js';
 import { type CheckedFiles, checkFiles, requireListed } from './check-files.js';
 import { listedStorage } from './listed-storage.js';
-import { type BundleManifest, MANIFEST, readManifest, VERIFICATION } from './manifest.js';
+import { type BundleManifest, readManifest, VERIFICATION } from './manifest.js';
 import type { Verification } from './verification.js';
 import { parseVerification } from './verification-schema.js';
 
@@ -22,7 +23,7 @@ export interface OpenBundleOptions {
 
 /** Whether a folder looks like a bundle. */
 export async function isBundle(storage: Storage): Promise<boolean> {
-  return (await storage.stat(MANIFEST)) !== undefined;
+  return (await (await bundleFolder(storage)).stat(MANIFEST)) !== undefined;
 }
 
 /**
@@ -30,8 +31,9 @@ export async function isBundle(storage: Storage): Promise<boolean> {
  * @throws CacheQuantError `bundle` naming the file that is missing, was altered, or is not listed
  */
 export async function openBundle(storage: Storage, options: OpenBundleOptions = {}): Promise<Bundle> {
-  const { requireUnchanged, ...checked } = await openChecked(storage, options);
-  const verification = await readVerification(storage, checked.manifest);
+  const folder = await bundleFolder(storage);
+  const { requireUnchanged, ...checked } = await openChecked(folder, options);
+  const verification = await readVerification(folder, checked.manifest);
   await requireUnchanged();
   return { ...checked, verification };
 }
@@ -41,9 +43,10 @@ export async function openChecked(
   storage: Storage,
   options: OpenBundleOptions,
 ): Promise<Omit<Bundle, 'verification'> & CheckedFiles> {
-  const manifest = await readManifest(storage);
-  const { requireUnchanged } = await checkFiles(storage, manifest, (options.check ?? 'hashes') === 'hashes');
-  return { storage: listedStorage(storage, manifest), manifest, requireUnchanged };
+  const folder = await bundleFolder(storage);
+  const manifest = await readManifest(folder);
+  const { requireUnchanged } = await checkFiles(folder, manifest, (options.check ?? 'hashes') === 'hashes');
+  return { storage: listedStorage(folder, manifest), manifest, requireUnchanged };
 }
 
 async function readVerification(

@@ -11,8 +11,9 @@ import { CacheQuantError, finish, memoryStorage, type Storage, writeFile } from 
 import { fitCache } from '../cache-plan/cache-fit.js';
 import type { CacheCorrectionKind, ScheduleKind } from '../cache-plan/kinds.js';
 import { makeSchedule } from '../cache-plan/schedules.js';
+import { MANIFEST } from './bundle-folder.js';
 import { hashFile } from './fingerprint.js';
-import { type BundleManifest, MANIFEST, sealManifest } from './manifest.js';
+import { type BundleManifest, sealManifest } from './manifest.js';
 import { overlayStorage } from './overlay-storage.js';
 import { type PlanningData, readPlanningData } from './planning-data.js';
 
