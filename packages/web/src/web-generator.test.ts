@@ -1,4 +1,7 @@
 import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { psnr } from '@cachequant/evaluate';
@@ -9,6 +12,7 @@ import {
   type Generator,
 } from '@cachequant/pipeline';
 import { nodeStorage } from '@cachequant/runtime-node';
+import { writeFile } from '@cachequant/tensor';
 import type { Browser, BrowserContext } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { buildPages } from '../../../scripts/browser/build-pages.mjs';
@@ -24,6 +28,7 @@ import {
   optimizedModel,
   SMALL_RUN,
 } from '../../optimizer/src/__fixtures__/optimized-model.js';
+import { damagedModel } from '../../pipeline/src/__fixtures__/damaged-model.js';
 import type {} from './__fixtures__/vite/main.js';
 import type {} from './__fixtures__/vite/optimize.js';
 import type { PreflightOptions } from './preflight.js';
@@ -70,6 +75,7 @@ function inChromium() {
   let browser: Browser;
   let made: OptimizedModel;
   let bundle: string;
+  let damaged: string;
   let site: string;
   let visitor: BrowserContext;
   let ordinary: Serving;
@@ -78,6 +84,7 @@ function inChromium() {
     '/': site,
     '/model/': MODEL,
     '/bundle/': bundle,
+    '/damaged/': damaged,
     '/plain/': here('__fixtures__/plain'),
     '/node_modules/@cachequant/web/': here('..'),
     '/node_modules/onnxruntime-web/': here('../node_modules/onnxruntime-web'),
@@ -91,6 +98,7 @@ function inChromium() {
       buildPages(here('__fixtures__/vite'), ['index.html', 'optimize.html']),
     ]);
     bundle = made.out.locate!('cachequant.json')!.replace(/.cachequant\.json$/, '');
+    damaged = await damagedFolder();
     visitor = await browser.newContext();
     ordinary = await serveFolders({ folders: folders() });
     isolated = await serveFolders({ folders: folders(), isolated: true });
@@ -98,9 +106,19 @@ function inChromium() {
   afterAll(async () => {
     await browser?.close();
     await made?.dispose();
+    if (damaged !== undefined) await rm(damaged, { recursive: true });
     await ordinary?.close();
     await isolated?.close();
   });
+
+  /** The model with one weight that is not a number. */
+  async function damagedFolder(): Promise<string> {
+    const isWeight = (name: string) => /mid_block\.resnets\.1\.conv1\.weight/.test(name);
+    const model = await damagedModel('unet/model.onnx', isWeight, Number.NaN);
+    const folder = await mkdtemp(join(tmpdir(), 'cachequant-'));
+    for (const path of await model.list()) await writeFile(nodeStorage(folder), path, await model.read(path));
+    return folder;
+  }
 
   /** A page of the same visitor, who keeps what an earlier one stored. */
   async function open(server: Serving, path = '') {
@@ -191,6 +209,18 @@ function inChromium() {
     expect(outcome).toMatchObject({ backend: 'web-wasm', threads: 2 });
     const inNode = createGenerator({ storage: nodeStorage(MODEL), runtime: made.runtime });
     expect(await agreement(inNode, request, outcome.rgb)).toBeGreaterThan(60);
+  });
+
+  test('stops at the first call that is not finite, with an error that names it and the layer', async () => {
+    const page = await open(ordinary);
+    const failure = await page.evaluate((given) => globalThis.failureOf('/damaged/', given), {
+      ...REQUEST,
+      steps: 2,
+    });
+    expect(failure).toEqual({
+      code: 'non-finite',
+      where: expect.stringMatching(/^call 0 \(timestep \d+\), layer Conv .*mid_block\/resnets\.1\/conv1/),
+    });
   });
 
   test('takes the files of a folder that the visitor chose', async () => {

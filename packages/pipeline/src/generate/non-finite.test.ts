@@ -1,25 +1,11 @@
-import { readModel, readWeight, weightOf, writeModel } from '@cachequant/onnx';
 import { createNodeRuntime } from '@cachequant/runtime-node';
-import { type Runtime, type Storage, tensor } from '@cachequant/tensor';
+import type { Runtime, Storage } from '@cachequant/tensor';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { modelCopy, modelStorage } from '../__fixtures__/models.js';
+import { damagedModel as damaged } from '../__fixtures__/damaged-model.js';
+import { modelStorage } from '../__fixtures__/models.js';
 import { createGenerator } from './generator.js';
 
 const REQUEST = { prompt: 'a red shoe', steps: 2 };
-
-/** The model with one value of one weight changed. */
-async function damaged(path: string, isWeight: (name: string) => boolean, value: number): Promise<Storage> {
-  const storage = await modelCopy('fashion-sd');
-  const model = await readModel(storage, path);
-  const { initializers } = model.graph;
-  const name = [...initializers.keys()].find(isWeight)!;
-  const { dims, data } = await readWeight(initializers.get(name)!);
-  const values = Float32Array.from(data as Float32Array);
-  values[0] = value;
-  initializers.set(name, weightOf(tensor('float32', dims, values), name));
-  await writeModel(storage, path, model);
-  return storage;
-}
 
 describe('createGenerator(options).generate', () => {
   let runtime: Runtime;

@@ -1,3 +1,4 @@
+import { CacheQuantError } from '@cachequant/tensor';
 import {
   createGenerator,
   createModelCache,
@@ -29,6 +30,10 @@ declare global {
     options: WebGeneratorOptions,
     request: { prompt: string; seed: number; steps?: number; guidanceScale?: number },
   ) => Promise<Outcome>;
+  var failureOf: (
+    model: string,
+    request: { prompt: string; seed: number; steps: number },
+  ) => Promise<{ code: string; where: string | undefined } | undefined>;
   var generateFromFiles: (files: Record<string, string>, prompt: string) => Promise<number[]>;
   var lookAhead: (model: string, options: PreflightOptions) => Promise<Preflight>;
   var stored: () => Promise<{ persistent: boolean; files: number; bytes: number }>;
@@ -61,6 +66,19 @@ globalThis.generate = async (model, options, { prompt, ...request }) => {
     loadMs: loaded - started,
     generateMs: ended - loaded,
   };
+};
+
+globalThis.failureOf = async (model, { prompt, ...request }) => {
+  const generator = await createGenerator(model, { device: 'wasm' });
+  try {
+    await generator.generate(prompt, request);
+    return undefined;
+  } catch (error) {
+    if (!CacheQuantError.is(error)) throw error;
+    return { code: error.code, where: error.where };
+  } finally {
+    await generator.dispose();
+  }
 };
 
 globalThis.generateFromFiles = async (addresses, prompt) => {
