@@ -33,6 +33,16 @@ export class FileWriter implements StorageWriter {
     }
   }
 
+  async flush(): Promise<void> {
+    this.#requireOpen('flush');
+    try {
+      await this.#handle.sync();
+    } catch (error) {
+      this.#state = 'failed';
+      throw storageError(error, 'flush', this.#place);
+    }
+  }
+
   async commit(): Promise<void> {
     this.#requireOpen('commit');
     try {

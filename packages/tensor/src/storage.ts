@@ -4,6 +4,8 @@ import { CacheQuantError } from './errors.js';
 export interface StorageWriter {
   /** Appends bytes. */
   write(chunk: Uint8Array): Promise<void>;
+  /** Resolves when everything so far has its place on the disk, where only that tells whether there is room. */
+  flush?(): Promise<void>;
   /** Makes the file visible, whole and at once, replacing an older one. */
   commit(): Promise<void>;
   /** Forgets what was written. Harmless after `commit`. */

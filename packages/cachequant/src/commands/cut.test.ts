@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createNodeRuntime } from '@cachequant/runtime-node';
 import { MersenneTwister, type Runtime, readTensor, type Tensor, tensor } from '@cachequant/tensor';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { cachequant, inRepository, temporaryFolder } from '../__fixtures__/command-line.js';
 import { fusedModel } from '../__fixtures__/fused-model.js';
 
@@ -126,6 +128,23 @@ describe('cut leaves nothing behind when it fails', () => {
     expect(readdirSync(join(folder, 'model'))).toEqual(['model.onnx']);
   });
 
+  test.each<[string, 'write' | 'sync', number]>([
+    ['the first bytes', 'write', 0],
+    ['the weights', 'write', 1_000_000],
+    ['the last file, when it is flushed', 'sync', 2],
+  ])('a disk that is full at %s, in a folder with an earlier cut, which stays', async (_, at, after) => {
+    const out = join(temporaryFolder(), 'cut');
+    await cachequant(['cut', MODEL, '--out', out, '--cut', 'up-concat-3']);
+    const contents = () => readdirSync(out).map((name) => [name, hashOf(join(out, name))]);
+    const before = contents();
+    const full = await fullDisk(at, after);
+    const { exitCode, stderr } = await cachequant(['cut', MODEL, '--out', out, '--cut', 'up-concat-1']);
+    expect(full()).toBe(true);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/no space left on the disk.*nothing was changed/s);
+    expect(contents()).toEqual(before);
+  });
+
   test('a stop on request', async () => {
     const out = join(temporaryFolder(), 'cut');
     const { exitCode } = await cachequant(['cut', MODEL, '--out', out], { signal: AbortSignal.abort() });
@@ -146,4 +165,32 @@ function largestDifference(a: Tensor, b: Tensor): number {
     (most, value, at) => Math.max(most, Math.abs(value - (b.data as Float32Array)[at]!)),
     0,
   );
+}
+
+function hashOf(path: string): string {
+  return createHash('sha256').update(readFileSync(path)).digest('hex');
+}
+
+/**
+ * Lets files take no more, from so many bytes or flushes on, until the end of the test.
+ * @returns whether that has come about
+ */
+async function fullDisk(at: 'write' | 'sync', after: number): Promise<() => boolean> {
+  const handle = await open(inRepository('package.json'));
+  const files = Object.getPrototypeOf(handle) as FileHandle;
+  await handle.close();
+  const real = files[at] as (...args: unknown[]) => Promise<{ bytesWritten: number } | undefined>;
+  let done = 0;
+  let isFull = false;
+  const spy = vi.spyOn(files, at).mockImplementation(async function (this: FileHandle, ...args: unknown[]) {
+    if (done >= after) {
+      isFull = true;
+      throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+    }
+    const result = await real.apply(this, args);
+    done += result?.bytesWritten ?? 1;
+    return result as never;
+  } as never);
+  onTestFinished(() => spy.mockRestore());
+  return () => isFull;
 }
