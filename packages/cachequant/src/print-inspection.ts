@@ -2,6 +2,7 @@ import type { GraphInspection } from './analysis/inspection.js';
 import type { PlannedLayer } from './analysis/planned-layers.js';
 import { formatBytes, formatCount, formatDims, formatShare } from './format.js';
 import { tableLines } from './print-table.js';
+import { printable } from './printable.js';
 
 /** Cuts that are shown; the rest are as many worse ones. */
 const SHOWN_CUTS = 6;
@@ -32,12 +33,16 @@ export function graphLines(graph: GraphInspection): string[] {
   ];
 }
 
-function cutLines({ cuts, multiplyAdds, problem }: GraphInspection): string[] {
+function cutLines(graph: GraphInspection): string[] {
+  const { cuts, multiplyAdds, problem } = graph;
+  const missing = notCountedLines(graph);
   const head = `Cuts, best first (a full call takes ${formatCount(multiplyAdds)} multiply-adds)`;
   if (cuts.length === 0)
     return [
       'Cuts',
       `  none found: ${problem ?? 'this is neither a U-Net nor a transformer with a residual stream'}`,
+      `  a call takes ${formatCount(multiplyAdds)} multiply-adds`,
+      ...missing,
     ];
   const rows = cuts
     .slice(0, SHOWN_CUTS)
@@ -47,7 +52,17 @@ function cutLines({ cuts, multiplyAdds, problem }: GraphInspection): string[] {
       `caches ${dtype} ${formatDims(cacheDims)}`,
     ]);
   const more = cuts.length - SHOWN_CUTS;
-  return [head, ...tableLines(rows), ...(more > 0 ? [`  and ${more} more (--json shows all)`] : [])];
+  return [
+    head,
+    ...missing,
+    ...tableLines(rows),
+    ...(more > 0 ? [`  and ${more} more (--json shows all)`] : []),
+  ];
+}
+
+function notCountedLines({ notCounted }: GraphInspection): string[] {
+  const kinds = Object.entries(notCounted).map(([name, count]) => `${count} ${printable(name)}`);
+  return kinds.length === 0 ? [] : [`  not counted: ${kinds.join(', ')}`];
 }
 
 function layerSummary({ layers, multiplyAdds }: GraphInspection): string[] {

@@ -16,6 +16,8 @@ interface Case {
   readonly weights?: Record<string, number[]>;
   /** Loop lengths: output positions × output channels × what is summed. */
   readonly loops: number[];
+  /** Where there is no second operand: whether there is a weight; left out: there is. */
+  readonly constant?: boolean;
 }
 
 const CASES: Case[] = [
@@ -76,11 +78,76 @@ const CASES: Case[] = [
     y: [2, 3, 6, 5],
     loops: [2, 3, 4, 6, 5],
   },
+  {
+    op: 'com.microsoft.NhwcConv',
+    inputs: ['x', 'w'],
+    attributes: { group: 2, kernel_shape: [3, 3], pads: [1, 1, 1, 1], strides: [2, 2] },
+    x: [2, 8, 6, 4],
+    weights: { w: [6, 3, 3, 2] },
+    loops: [2, 4, 3, 6, 2, 3, 3],
+  },
+  {
+    op: 'com.microsoft.NhwcFusedConv',
+    inputs: ['x', 'w'],
+    attributes: { kernel_shape: [3, 3] },
+    x: [2, 8, 6, 4],
+    weights: { w: [5, 4, 3, 3] },
+    loops: [2, 6, 4, 5, 4, 3, 3],
+  },
+  {
+    op: 'com.microsoft.FusedConv',
+    inputs: ['x', 'w'],
+    x: [2, 4, 8, 6],
+    weights: { w: [5, 4, 3, 3] },
+    loops: [2, 6, 4, 5, 4, 3, 3],
+  },
+  {
+    op: 'com.microsoft.FusedMatMul',
+    inputs: ['x', 'y'],
+    attributes: { transB: 1 },
+    x: [2, 7, 5],
+    y: [2, 3, 5],
+    loops: [2, 7, 3, 5],
+  },
+  // Batch, queries, keys, heads, and both products of a head.
+  {
+    op: 'com.microsoft.MultiHeadAttention',
+    inputs: ['x'],
+    attributes: { num_heads: 2 },
+    x: [2, 7, 2, 3, 5],
+    loops: [2, 7, 7, 2, 5 + 5],
+    constant: false,
+  },
+  {
+    op: 'com.microsoft.MultiHeadAttention',
+    inputs: ['x', 'y'],
+    attributes: { num_heads: 2 },
+    x: [2, 7, 10],
+    y: [2, 4, 2, 2, 5],
+    loops: [2, 7, 4, 2, 5 + 5],
+  },
+  // Tokens, and for each the columns of its projection and of the two products with as many keys.
+  {
+    op: 'com.microsoft.Attention',
+    inputs: ['x', 'w', 'b'],
+    attributes: { num_heads: 2, qkv_hidden_sizes: [8, 8, 6] },
+    x: [2, 7, 5],
+    weights: { w: [5, 22], b: [22] },
+    loops: [2, 7, 5 * 22 + 7 * (8 + 6)],
+  },
+  {
+    op: 'com.microsoft.QAttention',
+    inputs: ['x', 'w', 'b', 's', 's'],
+    attributes: { num_heads: 2 },
+    x: [2, 7, 6],
+    weights: { w: [6, 18], b: [18], s: [] },
+    loops: [2, 7, 6 * 18 + 7 * (6 + 6)],
+  },
 ];
 
 test.each(CASES)(
   'countMultiplyAdds $op $inputs: the product of its loops',
-  ({ op, inputs, attributes, x, y, weights = {}, loops }) => {
+  ({ op, inputs, attributes, x, y, weights = {}, loops, constant = y === undefined }) => {
     const at = op.lastIndexOf('.');
     const node = makeNode(op.slice(at + 1), inputs, ['out'], attributes, {
       domain: op.slice(0, Math.max(at, 0)),
@@ -91,12 +158,14 @@ test.each(CASES)(
         Object.entries(weights).map(([name, dims]) => [name, tensor('float32', dims)]),
       ),
     });
-    const { total, byNode, unknown } = countMultiplyAdds(model, inferShapes(model));
+    const counted = countMultiplyAdds(model, inferShapes(model, { fused: true }));
+    const { total, byNode, unknown, notCounted } = counted;
     const macs = loops.reduce((product, length) => product * length, 1);
-    expect({ total, node: byNode.get(node), unknown }).toEqual({
+    expect({ total, node: byNode.get(node), unknown, notCounted }).toEqual({
       total: macs,
-      node: { macs, constantWeight: y === undefined },
+      node: { macs, constantWeight: constant },
       unknown: [],
+      notCounted: new Map(),
     });
   },
 );
@@ -114,13 +183,18 @@ describe('countMultiplyAdds', () => {
     });
   });
 
-  test('lists what it cannot count', () => {
+  test('lists what it cannot count, and what it does not know', () => {
     const node = makeNode('MatMul', ['x', 'x'], ['out']);
-    const model = buildModel([node], { inputs: { x: ['float32', ['n', 'n']] } });
+    const others = ['u', 'v'].map((name) => makeNode('Mystery', ['x'], [name], {}, { domain: 'some.where' }));
+    const model = buildModel([node, ...others], { inputs: { x: ['float32', ['n', 'n']] } });
     expect(countMultiplyAdds(model, inferShapes(model))).toEqual({
       total: 0,
       byNode: new Map(),
       unknown: [node],
+      notCounted: new Map([
+        ['Mystery', 2],
+        ['MatMul', 1],
+      ]),
     });
   });
 

@@ -6,8 +6,9 @@ import { CONVOLUTIONS } from './shapes/convolution.js';
 import { product } from './shapes/dims.js';
 import { labelLengths, parseEquation } from './shapes/einsum.js';
 import type { TensorFacts } from './shapes/facts.js';
+import { NHWC_CONVOLUTIONS, PROJECTED_ATTENTION, projectedWidths } from './shapes/fused-operators.js';
 import { PRODUCTS, productOperands } from './shapes/matrix-product.js';
-import { operatorKey } from './shapes/registry.js';
+import { operatorKey, SHAPED_OPERATORS } from './shapes/registry.js';
 
 /** The arithmetic of one node. */
 export interface NodeMultiplyAdds {
@@ -22,6 +23,11 @@ export interface MultiplyAdds {
   readonly byNode: Map<OnnxNode, NodeMultiplyAdds>;
   /** Convolutions and products that are not counted, because their shapes are not fixed. */
   readonly unknown: OnnxNode[];
+  /**
+   * Operators whose arithmetic is not in the total, with how often each comes, the commonest first: those of which nothing
+   * is known, and convolutions and products of unknown shapes.
+   */
+  readonly notCounted: ReadonlyMap<string, number>;
 }
 
 type Shapes = ReadonlyMap<string, Pick<TensorFacts, 'dims'>>;
@@ -84,11 +90,37 @@ const countEinsum: Counter = (node, dimsOf) => {
 const countAttention: Counter = (node, dimsOf) => {
   const [query, key, value] = node.inputs.slice(0, 3).map(dimsOf);
   const operands = node.inputs.slice(0, 2);
+  if (query?.length === 5 || key?.length === 5) return { macs: packedMacs(query, key), operands };
   if (!query || !key || !value) return { macs: null, operands };
   const depth = product([query.at(-1) ?? null]);
   const valueDepth = product([value.at(-1) ?? null]);
   if (depth === null || valueDepth === null) return { macs: null, operands };
   return { macs: product([...query.slice(0, 2), key[1] ?? null, depth + valueDepth]), operands };
+};
+
+/** The same of [B, S, N, 3, H], or of [B, S, D] and [B, L, N, 2, H]. */
+function packedMacs(query: Dim[] | undefined, key: Dim[] | undefined): number | null {
+  if (query?.length === 5) return product([query[0]!, query[1]!, query[1]!, query[2]!, query[4]!, 2]);
+  if (query?.length !== 3 || key?.length !== 5) return null;
+  return product([...query, key[1]!, 2]);
+}
+
+/** Queries, keys and values of one input, and the attention between them; what was computed before counts with it. */
+const countProjectedAttention: Counter = (node, dimsOf) => {
+  const [input, weight] = node.inputs.slice(0, 2).map(dimsOf);
+  const operands = node.inputs.slice(0, 2);
+  const widths = projectedWidths(node, weight);
+  const tokens = product(input?.slice(0, 2) ?? [null]);
+  const past = dimsOf(node.inputs[node.opType === 'QAttention' ? 8 : 4]);
+  const length = product([input?.[1] ?? null]);
+  const before = past === undefined ? 0 : product([past[3] ?? null]);
+  const depth = product([input?.[2] ?? null]);
+  if (widths === undefined || tokens === null || length === null || before === null || depth === null) {
+    return { macs: null, operands };
+  }
+  const [query, key, value] = widths as [number, number, number];
+  const macs = tokens * (depth * (query + key + value) + (length + before) * (query + value));
+  return { macs, operands };
 };
 
 const COUNTERS: ReadonlyMap<string, Counter> = new Map<string, Counter>([
@@ -99,6 +131,8 @@ const COUNTERS: ReadonlyMap<string, Counter> = new Map<string, Counter>([
   ['ConvTranspose', countTransposed],
   ['com.microsoft.MatMulNBits', countPacked],
   ['com.microsoft.MultiHeadAttention', countAttention],
+  ...NHWC_CONVOLUTIONS.map((key) => [key, convolutionCounter(0, 1)] as const),
+  ...PROJECTED_ATTENTION.map((key) => [key, countProjectedAttention] as const),
   ['Einsum', countEinsum],
 ]);
 
@@ -107,7 +141,7 @@ const COUNTERS: ReadonlyMap<string, Counter> = new Map<string, Counter>([
  *
  * A convolution takes (output elements) × (input channels per group) × (kernel elements), a product
  * (output elements) × (inner length); biases are not counted.
- * @param shapes of `inferShapes` with fixed input shapes
+ * @param shapes of `inferShapes` with fixed input shapes; with `fused`, graphs of ONNX Runtime's fusions are counted too
  */
 export function countMultiplyAdds(model: OnnxModel, shapes: Shapes): MultiplyAdds {
   const constants = constantTensors(model.graph, dependenciesOf(model.graph));
@@ -115,8 +149,11 @@ export function countMultiplyAdds(model: OnnxModel, shapes: Shapes): MultiplyAdd
   const byNode = new Map<OnnxNode, NodeMultiplyAdds>();
   const unknown: OnnxNode[] = [];
   let total = 0;
+  const unshaped: OnnxNode[] = [];
   for (const node of model.graph.nodes) {
-    const multiplication = COUNTERS.get(operatorKey(node))?.(node, dimsOf);
+    const key = operatorKey(node);
+    const multiplication = COUNTERS.get(key)?.(node, dimsOf);
+    if (!SHAPED_OPERATORS.has(key) && !COUNTERS.has(key)) unshaped.push(node);
     if (multiplication === undefined) continue;
     const { macs, operands } = multiplication;
     if (macs === null) {
@@ -126,5 +163,11 @@ export function countMultiplyAdds(model: OnnxModel, shapes: Shapes): MultiplyAdd
     total += macs;
     byNode.set(node, { macs, constantWeight: operands.some((name) => constants.has(name)) });
   }
-  return { total, byNode, unknown };
+  return { total, byNode, unknown, notCounted: countKinds([...unknown, ...unshaped]) };
+}
+
+function countKinds(nodes: readonly OnnxNode[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { opType } of nodes) counts.set(opType, (counts.get(opType) ?? 0) + 1);
+  return new Map([...counts].sort((a, b) => b[1] - a[1]));
 }

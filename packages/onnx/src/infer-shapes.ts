@@ -10,6 +10,11 @@ import { weightFacts } from './shapes/weight-facts.js';
 export interface InferShapesOptions {
   /** Shapes for graph inputs by name; symbols they fix hold for all other inputs too. */
   inputDims?: Readonly<Record<string, readonly number[]>>;
+  /**
+   * Whether to go through operators that ONNX Runtime's fusions write for one kind of device, for `countMultiplyAdds`.
+   * Left out: no; what comes after them is unknown then.
+   */
+  fused?: boolean;
 }
 
 /**
@@ -24,7 +29,14 @@ export interface InferShapesOptions {
 export function inferShapes(model: OnnxModel, options: InferShapesOptions = {}): Map<string, TensorFacts> {
   const symbols = new Map<string, number>();
   const inputs = inputFacts(model.graph, options.inputDims ?? {}, symbols);
-  return inferGraph(model.graph, { opsets: model.opsetImports, symbols, outer: () => undefined, inputs });
+  const { fused = false } = options;
+  return inferGraph(model.graph, {
+    opsets: model.opsetImports,
+    symbols,
+    outer: () => undefined,
+    inputs,
+    fused,
+  });
 }
 
 interface Scope {
@@ -33,6 +45,7 @@ interface Scope {
   /** Facts of the tensors around a subgraph. */
   readonly outer: (name: string) => TensorFacts | undefined;
   readonly inputs: ReadonlyMap<string, TensorFacts>;
+  readonly fused: boolean;
 }
 
 function inferGraph(graph: OnnxGraph, scope: Scope): Map<string, TensorFacts> {
@@ -67,7 +80,7 @@ function inferNode(
     return graph.outputs.map(({ name }) => inner.get(name) ?? outer(name) ?? UNKNOWN);
   };
   const opset = scope.opsets.get(node.domain === 'ai.onnx' ? '' : node.domain) ?? 1;
-  return inferOutputs({ node, opset, inputs: node.inputs.map(find), inferBranch });
+  return inferOutputs({ node, opset, inputs: node.inputs.map(find), inferBranch }, scope.fused);
 }
 
 /** Fills what inference left open with what the model declares. */

@@ -27,6 +27,8 @@ export interface InspectedGraph {
   readonly cuts: readonly CutCandidate[];
   /** At these sizes. */
   readonly multiplyAdds: number;
+  /** Operators whose arithmetic is not among them, with how often each comes. */
+  readonly notCounted: ReadonlyMap<string, number>;
   readonly multiplyAddsOf: (node: OnnxModel['graph']['nodes'][number]) => number;
 }
 
@@ -48,7 +50,8 @@ export async function analyseGraph(
   await takeTurns(signal);
   const shapes = inferShapes(model, { inputDims });
   await takeTurns(signal);
-  const arithmetic = countMultiplyAdds(model, shapes);
+  // Cuts and plans are for graphs that are looked through; what a graph of fusions computes is counted all the same.
+  const arithmetic = countMultiplyAdds(model, inferShapes(model, { inputDims, fused: true }));
   return {
     model,
     size: graphSize(stored),
@@ -57,6 +60,7 @@ export async function analyseGraph(
     shapes,
     cuts: await finishUnlessAborted(findCutsInPieces(model, { inputDims }), signal),
     multiplyAdds: arithmetic.total,
+    notCounted: arithmetic.notCounted,
     multiplyAddsOf: (node) => arithmetic.byNode.get(node)?.macs ?? 0,
   };
 }

@@ -14,6 +14,8 @@ export interface GraphInspection extends GraphSize {
   readonly outputs: readonly DeclaredTensor[];
   /** At those sizes. */
   readonly multiplyAdds: number;
+  /** Operators whose arithmetic is not among them, with how often each comes. */
+  readonly notCounted: Readonly<Record<string, number>>;
   readonly cuts: readonly CutCandidate[];
   readonly layers: readonly PlannedLayer[];
   /** Why the graph cannot be looked through; null where it can. */
@@ -27,7 +29,7 @@ interface DeclaredTensor {
 }
 
 export function inspectGraph(analysed: InspectedGraph): GraphInspection {
-  const { model, size, inputs, inputDims, cuts, multiplyAdds } = analysed;
+  const { model, size, inputs, inputDims, cuts, multiplyAdds, notCounted } = analysed;
   const unknown = describeUnknownOperators(model);
   const declared = ({ name, dtype, dims }: (typeof inputs)[number]) => ({ name, dtype, dims: dims ?? null });
   return {
@@ -36,6 +38,7 @@ export function inspectGraph(analysed: InspectedGraph): GraphInspection {
     inputs: inputs.map((input) => ({ ...declared(input), analysedDims: inputDims[input.name] ?? null })),
     outputs: model.graph.outputs.map(declared),
     multiplyAdds,
+    notCounted: Object.fromEntries(notCounted),
     cuts,
     layers: planLayers(analysed),
     problem: unknown ? `${unknown.got}. ${unknown.hint}` : null,

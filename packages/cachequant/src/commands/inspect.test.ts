@@ -23,6 +23,7 @@ interface InspectionJson {
       readonly analysedDims: readonly number[];
     }[];
     readonly multiplyAdds: number;
+    readonly notCounted: Readonly<Record<string, number>>;
     readonly cuts: readonly { readonly id: string; readonly cachedShare: number }[];
     readonly layers: readonly {
       readonly id: string;
@@ -116,6 +117,17 @@ test('inspect names the operators of a graphics card that hide the cuts, and say
   );
   const { stdout: json } = await cachequant(['inspect', path, '--json']);
   expect(JSON.parse(json).graph).toMatchObject({ cuts: [], problem: expect.stringContaining('NhwcConv') });
+});
+
+test('inspect counts the arithmetic of fused operators, and says what it has not counted', async () => {
+  const at = ['--dim', 'sample=1,3,16,16'];
+  const plain = await inspectJson('models/tiny/ddpm-unet/model.onnx', ...at);
+  const fused = await inspectJson(await fusedModel(), ...at);
+  expect(fused.graph.multiplyAdds).toBe(plain.graph.multiplyAdds);
+  expect([plain.graph.notCounted, fused.graph.notCounted]).toEqual([{}, {}]);
+
+  const { stdout } = await cachequant(['inspect', await fusedModel({ Softmax: 'Mystery' })]);
+  expect(stdout).toMatch(/a call takes [\d.]+ \w? ?multiply-adds\n {2}not counted: .*\d+ Mystery/);
 });
 
 describe('inspect of what is no model fails and says why', () => {

@@ -36,7 +36,7 @@ export async function expectAsComputed({
     domain: op.slice(0, Math.max(at, 0)),
   });
   const model = buildModel([node], parts);
-  const inferred = inferShapes(model);
+  const inferred = inferShapes(model, { fused: true });
   const inputDims = Object.fromEntries(
     Object.entries(parts.inputs ?? {}).map(([name, [, dims]]) => [name, dims as number[]]),
   );

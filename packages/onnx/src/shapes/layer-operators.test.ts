@@ -116,6 +116,23 @@ const NODES: SingleNode[] = [
     },
   },
   {
+    op: 'com.microsoft.Attention',
+    inputs: ['x', 'w', 'b'],
+    attributes: { num_heads: 2, qkv_hidden_sizes: [8, 8, 6] },
+    parts: {
+      inputs: { x: ['float32', [2, 7, 5]] },
+      constants: { w: tensor('float32', [5, 22]), b: tensor('float32', [22]) },
+    },
+  },
+  {
+    op: 'com.microsoft.SkipLayerNormalization',
+    inputs: ['x', 'y', 's'],
+    parts: {
+      inputs: { x: ['float32', [2, 7, 5]], y: ['float32', [2, 7, 5]] },
+      constants: { s: tensor('float32', [5]) },
+    },
+  },
+  {
     op: 'com.microsoft.MatMulIntegerToFloat',
     inputs: ['a', 'w', 's', 't', 'z', 'v', 'b'],
     parts: {

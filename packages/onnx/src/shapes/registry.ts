@@ -5,6 +5,7 @@ import { CREATION_RULES } from './creation.js';
 import { EINSUM_RULES } from './einsum.js';
 import { ELEMENTWISE_RULES } from './elementwise.js';
 import type { TensorFacts } from './facts.js';
+import { FUSED_RULES } from './fused-operators.js';
 import { GATHERING_RULES } from './gathering.js';
 import { GROWING_RULES } from './growing.js';
 import { JOINING_RULES } from './joining.js';
@@ -40,6 +41,11 @@ const RULES: ReadonlyMap<string, ShapeRule> = new Map(
 /** Every operator that inference knows, as `operatorKey` names it. */
 export const KNOWN_OPERATORS: readonly string[] = [...RULES.keys()];
 
+const WITH_FUSED: ReadonlyMap<string, ShapeRule> = new Map([...RULES, ...Object.entries(FUSED_RULES)]);
+
+/** Every operator whose shape is known: those that inference knows, and those of fusions. */
+export const SHAPED_OPERATORS: ReadonlySet<string> = new Set(WITH_FUSED.keys());
+
 /** 'Type' for standard operators, 'domain.Type' for others. */
 export function operatorKey(node: OnnxNode): string {
   return node.domain === '' || node.domain === 'ai.onnx' ? node.opType : `${node.domain}.${node.opType}`;
@@ -47,10 +53,11 @@ export function operatorKey(node: OnnxNode): string {
 
 /**
  * What is known of a node's outputs; nothing for operators that inference does not know.
+ * @param fused also for operators that fusions write for one kind of device
  * @throws CacheQuantError `shape` when the node cannot run on its inputs
  */
-export function inferOutputs(context: RuleContext): readonly TensorFacts[] {
-  const outputs = RULES.get(operatorKey(context.node))?.(context) ?? [];
+export function inferOutputs(context: RuleContext, fused = false): readonly TensorFacts[] {
+  const outputs = (fused ? WITH_FUSED : RULES).get(operatorKey(context.node))?.(context) ?? [];
   for (const { dims } of outputs) {
     if (dims?.some((dim) => typeof dim === 'number' && !(Number.isSafeInteger(dim) && dim >= 0))) {
       throw shapeError(
