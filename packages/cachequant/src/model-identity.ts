@@ -1,5 +1,7 @@
 import { modelFingerprint } from '@cachequant/optimizer';
 import { isBundle, MANIFEST, openModelFolder, readManifest } from '@cachequant/pipeline';
+import { hashFile } from '@cachequant/pipeline/internals';
+import { openHashCache } from './hash-cache.js';
 import type { OpenedModelSource } from './model-sources/open-model-source.js';
 import type { PictureMetadata } from './picture-metadata.js';
 
@@ -10,7 +12,10 @@ export interface ModelIdentity {
   readonly sampler: string | undefined;
 }
 
-/** Reads every byte of a model folder; a bundle's manifest stands for all of its files. */
+/**
+ * Reads every byte of a model folder, but for large files that an earlier run has read; a bundle's manifest stands for
+ * all of its files.
+ */
 export async function modelIdentity(
   { storage, origin }: OpenedModelSource,
   signal?: AbortSignal,
@@ -24,7 +29,12 @@ export async function modelIdentity(
     };
   }
   const opened = await openModelFolder(storage);
-  const fingerprint = await modelFingerprint(opened, signal);
+  const hashes = await openHashCache();
+  const fingerprint = await modelFingerprint(opened, {
+    signal,
+    hash: (of, path) => hashes.hash(of, path, () => hashFile(of, path)),
+  });
+  await hashes.save();
   return {
     model: { kind: 'folder', name: origin.name, fingerprint },
     sampler: opened.scheduler?._class_name,

@@ -15,14 +15,21 @@ export interface SourceWatch {
   check(signal?: AbortSignal): Promise<void>;
 }
 
+/** Hashes a file, and may know the hash already. */
+export type HashFile = (storage: Storage, path: string) => Promise<string>;
+
 /** Reads every file of a model once. */
-export async function watchSource(folder: ModelFolder, signal?: AbortSignal): Promise<SourceWatch> {
+export async function watchSource(
+  folder: ModelFolder,
+  signal?: AbortSignal,
+  hash: HashFile = hashFile,
+): Promise<SourceWatch> {
   const { storage } = folder;
   const files = await modelFiles(folder);
   const known = new Map<string, WatchedFile>();
   for (const path of [...files.denoiser, ...files.others].sort()) {
     throwIfAborted(signal);
-    known.set(path, await readWhole(storage, path));
+    known.set(path, await readWhole(storage, path, hash));
   }
   return {
     files,
@@ -33,7 +40,7 @@ export async function watchSource(folder: ModelFolder, signal?: AbortSignal): Pr
         const now = await storage.stat(path);
         if (now?.size !== before.stat.size) throw changed(storage, path);
         if (now.version !== undefined && now.version === before.stat.version) continue;
-        const again = await readWhole(storage, path);
+        const again = await readWhole(storage, path, hash);
         if (again.sha256 !== before.sha256) throw changed(storage, path);
         known.set(path, again);
       }
@@ -41,9 +48,15 @@ export async function watchSource(folder: ModelFolder, signal?: AbortSignal): Pr
   };
 }
 
-/** Of path and content of every file of a model that pictures depend on, as bundles name their source. */
-export async function modelFingerprint(folder: ModelFolder, signal?: AbortSignal): Promise<string> {
-  return (await watchSource(folder, signal)).fingerprint;
+/**
+ * Of path and content of every file of a model that pictures depend on, as bundles name their source.
+ * @param hash in place of reading each file whole
+ */
+export async function modelFingerprint(
+  folder: ModelFolder,
+  { signal, hash }: { readonly signal?: AbortSignal | undefined; readonly hash?: HashFile } = {},
+): Promise<string> {
+  return (await watchSource(folder, signal, hash)).fingerprint;
 }
 
 interface WatchedFile {
@@ -52,9 +65,9 @@ interface WatchedFile {
 }
 
 /** A hash, and the version that it belongs to. */
-async function readWhole(storage: Storage, path: string): Promise<WatchedFile> {
+async function readWhole(storage: Storage, path: string, hash: HashFile): Promise<WatchedFile> {
   const stat = await storage.stat(path);
-  const sha256 = await hashFile(storage, path);
+  const sha256 = await hash(storage, path);
   const after = await storage.stat(path);
   if (stat === undefined || stat.size !== after?.size || stat.version !== after.version) {
     throw changed(storage, path);
