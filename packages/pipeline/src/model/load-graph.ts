@@ -1,4 +1,4 @@
-import { encodeModel, type OnnxModel, parseModel } from '@cachequant/onnx';
+import { encodeModel, externalLocations, type OnnxModel, parseModel } from '@cachequant/onnx';
 import type { LoadOptions, ModelSource, Runtime, Session, Storage } from '@cachequant/tensor';
 
 /**
@@ -7,9 +7,7 @@ import type { LoadOptions, ModelSource, Runtime, Session, Storage } from '@cache
  */
 export async function modelSource(storage: Storage, path: string): Promise<ModelSource> {
   const located = storage.locate?.(path);
-  // Beside what a link leads to lie other files than beside the link.
-  const isLink = located !== undefined && (await storage.stat(path))?.target !== undefined;
-  if (located !== undefined && !isLink) return { path: located };
+  if (located !== undefined && !(await hasLinkedData(storage, path))) return { path: located };
   const folder = path.slice(0, path.lastIndexOf('/') + 1);
   const bytes = await storage.read(path);
   const model = parseModel(bytes, { name: path });
@@ -25,6 +23,17 @@ export async function modelSource(storage: Storage, path: string): Promise<Model
     ...((externalData.size > 0 || place === undefined) && { externalData }),
     ...(place && { externalFolder: place.folder }),
   };
+}
+
+/** Whether a graph has external data that a runtime would not find, or not take: beside a link, or links themselves. */
+async function hasLinkedData(storage: Storage, path: string): Promise<boolean> {
+  const names = await externalLocations(storage, path);
+  if (names.length === 0) return false;
+  const folder = path.slice(0, path.lastIndexOf('/') + 1);
+  for (const file of [path, ...names.map((name) => folder + name)]) {
+    if ((await storage.stat(file))?.target !== undefined) return true;
+  }
+  return false;
 }
 
 /** Loads a graph of a model folder. */
