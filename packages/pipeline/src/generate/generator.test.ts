@@ -132,6 +132,21 @@ describe('createGenerator(options)', () => {
     expect(explicit.warnings).toEqual([]);
   });
 
+  it('checks a request without running anything: refuses what generate refuses, gives its warnings', async () => {
+    const check = (request: GenerationRequest) => generator.check(request);
+    await expect(check({ prompt: PROMPT, width: 33 })).rejects.toMatchObject({
+      code: 'invalid-argument',
+      where: 'width',
+    });
+    await expect(check({ prompt: PROMPT, steps: 5000 })).rejects.toMatchObject({ code: 'invalid-argument' });
+    await expect(check({ prompt: PROMPT, sampler: 'none' })).rejects.toThrow('there is no sampler "none"');
+    await expect(check({})).rejects.toMatchObject({ where: 'prompt' });
+    expect(await check({ prompt: PROMPT, negativePrompt: 'blurry', guidanceScale: 1 })).toEqual([
+      expect.stringContaining('The negative prompt has no effect'),
+    ]);
+    expect(await check({ prompt: PROMPT, onStep: () => expect.unreachable() })).toEqual([]);
+  });
+
   it('warns of a prompt that is cut, and refuses it when strict', async () => {
     const seen: string[] = [];
     const warning = 'the prompt is too long; left out: red sneaker';

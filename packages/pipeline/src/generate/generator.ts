@@ -76,6 +76,12 @@ export interface Generator {
    * @throws CacheQuantError `invalid-argument`, `unsupported` (no such sampler), `runtime`, `aborted`
    */
   generate(request: GenerationRequest): Promise<GenerationResult>;
+  /**
+   * Looks at a request as `generate` does, and runs nothing.
+   * @returns what it warns of before it runs
+   * @throws CacheQuantError `invalid-argument`, `unsupported`, `bundle`
+   */
+  check(request: GenerationRequest): Promise<readonly string[]>;
   /** Frees everything, once running requests are done. A later `generate` is refused. */
   dispose(): Promise<void>;
 }
@@ -109,6 +115,7 @@ export async function createGenerator(options: GeneratorOptions): Promise<Genera
       queue = result.catch(() => {});
       return result;
     },
+    check: async (request) => (await planned(settings, request)).warnings,
     dispose() {
       const result = queue.then(() => {
         const first = !disposed;
@@ -130,11 +137,18 @@ interface Settings extends GeneratorOptions {
   readonly now: () => number;
 }
 
-async function generate(settings: Settings, request: GenerationRequest): Promise<GenerationResult> {
-  const { parts, now, batch } = settings;
+/** A request that can be run. */
+interface PlannedRequest {
+  readonly jobs: readonly ImageJob[];
+  readonly run: ImageRun;
+  /** Grows while it runs. */
+  readonly warnings: readonly string[];
+}
+
+async function planned(settings: Settings, request: GenerationRequest): Promise<PlannedRequest> {
+  const { parts, batch } = settings;
   checkRequest(request);
   throwIfAborted(request.signal);
-  const startMs = now();
   const jobs = imageJobs(request, parts.family.takesText);
   const shape = sampleShape(geometryOf(parts), request.width, request.height);
   const sampler = requestedSampler(settings, request);
@@ -171,6 +185,13 @@ async function generate(settings: Settings, request: GenerationRequest): Promise
     height,
     warn,
   };
+  return { jobs, run, warnings };
+}
+
+async function generate(settings: Settings, request: GenerationRequest): Promise<GenerationResult> {
+  const { now, batch } = settings;
+  const startMs = now();
+  const { jobs, run, warnings } = await planned(settings, request);
   const textEncoderMs = await encodeBefore(run, jobs);
   const images: GeneratedImage[] = [];
   const runs: RunTiming[] = [];
