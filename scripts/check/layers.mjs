@@ -36,6 +36,7 @@ export const allowedImports = new Map([
   ],
   ['@cachequant/optimizer', ['@cachequant/tensor', ...algorithms, '@cachequant/pipeline']],
   ['@cachequant/server', ['@cachequant/tensor', '@cachequant/pipeline']],
+  ['@cachequant/queue', ['@cachequant/tensor', '@cachequant/pipeline', '@cachequant/server']],
   ['@cachequant/web', ['@cachequant/tensor', '@cachequant/pipeline', '@cachequant/runtime-web']],
 ]);
 
@@ -55,5 +56,6 @@ export const nodePackages = new Set([
   '@cachequant/runtime-node',
   '@cachequant/hub',
   '@cachequant/server',
+  '@cachequant/queue',
   'cachequant',
 ]);

@@ -14,6 +14,8 @@ export interface Backend {
   readonly studio: Studio;
   /** Resolves when pictures can be drawn. */
   warmUp(): Promise<void>;
+  /** Whether they can be drawn now, after that; left out: they can. */
+  isReady?(): boolean;
   /** Called when nothing is drawn any more. */
   dispose(): Promise<void>;
 }

@@ -88,7 +88,7 @@ export function createFrontServer(options: FrontServerOptions): PictureServer {
   const { studio, models: shelf } = backend;
   const store = new PictureStore({ bytes: limits.keptBytes, seconds: limits.keptSeconds });
   let isWarm = false;
-  const isReady = () => isWarm && !studio.isDraining;
+  const isReady = () => isWarm && !studio.isDraining && (backend.isReady?.() ?? true);
   metrics.watch({
     cachequant_queue_waiting: () => studio.waiting.length,
     cachequant_queue_running: () => studio.running.length,
