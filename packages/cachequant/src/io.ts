@@ -14,6 +14,8 @@ export interface CliIo {
   readonly stdout: OutputStream;
   /** Progress, warnings and errors. */
   readonly stderr: OutputStream;
+  /** What is piped in. */
+  readonly stdin?: AsyncIterable<Uint8Array | string>;
   /** The folder that relative paths start from. */
   readonly cwd: string;
   /** Stops a long command within one network call. */

@@ -17,7 +17,7 @@ export interface ModelIdentity {
  * all of its files.
  */
 export async function modelIdentity(
-  { storage, origin }: OpenedModelSource,
+  { storage, origin }: Pick<OpenedModelSource, 'storage' | 'origin'>,
   signal?: AbortSignal,
 ): Promise<ModelIdentity> {
   if (await isBundle(storage)) {

@@ -46,3 +46,13 @@ export function shapeByName(
   }
   return { ...earlier, [name]: sizes === '' ? [] : sizes.split(',').map(Number) };
 }
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9 };
+
+/** `6GB`, `500MB`, in bytes. */
+export function byteSize(text: string): number {
+  const [, number, unit] = /^(\d+(?:\.\d+)?) ?([kmg]?)b?$/i.exec(text.trim()) ?? [];
+  const value = Math.round(Number(number) * (UNITS[unit?.toLowerCase() ?? ''] ?? Number.NaN));
+  if (value > 0) return value;
+  throw new InvalidArgumentError('Expected a size such as 6GB or 500MB.');
+}

@@ -9,6 +9,7 @@ import { addOptimize } from './commands/optimize.js';
 import { addReport } from './commands/report.js';
 import { addSchedule } from './commands/schedule.js';
 import { addServe } from './commands/serve.js';
+import { addWorker } from './commands/worker.js';
 import type { CliIo } from './io.js';
 import { printable } from './printable.js';
 import { packageVersion } from './version.js';
@@ -18,6 +19,7 @@ const COMMANDS: readonly AddCommand[] = [
   addOptimize,
   addGenerate,
   addServe,
+  addWorker,
   addCompare,
   addEvaluate,
   addReport,

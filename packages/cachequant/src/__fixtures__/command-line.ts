@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import type { CliIo } from '../io.js';
@@ -37,6 +37,8 @@ export function recordedIo(
 export interface CliSurroundings {
   readonly cwd?: string;
   readonly signal?: AbortSignal;
+  /** What is piped in. */
+  readonly stdin?: string;
   /** Called with everything that was printed so far. */
   readonly onStderr?: (text: string) => void;
 }
@@ -50,10 +52,14 @@ export interface CliResult {
 /** Runs the command line in this process; paths start from the repository if nothing else is said. */
 export async function cachequant(
   argv: readonly string[],
-  { cwd = repository, signal, onStderr }: CliSurroundings = {},
+  { cwd = repository, signal, stdin, onStderr }: CliSurroundings = {},
 ): Promise<CliResult> {
   const { io, stdout, stderr } = recordedIo(cwd, onStderr);
-  const exitCode = await run(argv, { ...io, ...(signal && { signal }) });
+  const exitCode = await run(argv, {
+    ...io,
+    ...(signal && { signal }),
+    ...(stdin !== undefined && { stdin: Readable.from([stdin]) }),
+  });
   return { exitCode, stdout: stdout(), stderr: stderr() };
 }
 

@@ -27,8 +27,11 @@ import {
   readPictureMetadata,
 } from '../picture-metadata.js';
 import { createProgress, type Progress } from '../progress.js';
+import { picturesOption, queueOption } from '../queue-options.js';
 import { savePicture } from '../save-picture.js';
+import { UsageError } from '../usage-error.js';
 import { withRuntime } from '../with-runtime.js';
+import { type BatchCommandOptions, generateBatch } from './generate-batch.js';
 
 interface GenerateOptions extends GenerationOptions {
   readonly out: string;
@@ -65,6 +68,13 @@ export function addGenerate(program: Command, io: CliIo): void {
         '--like <picture.png>',
         'as a picture was made that this command wrote; other options change that',
       )
+      .option(
+        '--prompts <file>',
+        'a JSON object a line, with prompt, negativePrompt, seed, steps, guidanceScale, sampler, width, height and id; - for the standard input',
+      )
+      .option('--retry-errors', 'with --prompts: draw lines again that failed')
+      .addOption(queueOption())
+      .addOption(picturesOption())
       .option('--no-metadata', 'keep prompt, seed and settings out of the files'),
   )
     .addHelpText(
@@ -76,6 +86,14 @@ export function addGenerate(program: Command, io: CliIo): void {
           'two prompts',
         ],
         ['generate ./my-model --prompt "a bag" --sampler dpm-solver++ --steps 20', 'another sampler'],
+        [
+          'generate ./my-bundle --prompts prompts.jsonl --out ./pictures',
+          'a picture a line; stopped or killed, the same command goes on',
+        ],
+        [
+          'generate my-bundle --prompts prompts.jsonl --out ./pictures --queue redis://queue:6379 --pictures /shared/pictures',
+          'the same by workers that draw by my-bundle',
+        ],
         ['generate ./my-bundle --like a-bag-0.png --count 8', 'that picture and seven more of its kind'],
         ['generate stabilityai/sd-turbo --prompt "a fox" --steps 1 --guidance-scale 0', 'a model of the Hub'],
         ['generate ./model.safetensors --lora ./style.safetensors:0.8 --prompt "a fox"', 'a file and a LoRA'],
@@ -85,6 +103,10 @@ export function addGenerate(program: Command, io: CliIo): void {
 }
 
 async function generate(given: string, command: Command, io: CliIo): Promise<void> {
+  const asked = command.optsWithGlobals<GenerateOptions & Partial<BatchCommandOptions>>();
+  const { prompts } = asked;
+  if (prompts !== undefined) return generateBatch(given, { ...asked, prompts }, io);
+  if (asked.queue !== undefined) throw new UsageError('--queue goes with --prompts');
   const { options, like } = await withLike(command, io.cwd);
   const out = resolve(io.cwd, options.out);
   await requireWritableFolder(out, `--out ${options.out}`);

@@ -2,20 +2,31 @@ import { basename, resolve } from 'node:path';
 import { createNodeRuntime } from '@cachequant/runtime-node';
 import {
   ApiError,
+  createFrontServer,
   createPictureServer,
   DEFAULT_LIMITS,
+  type PictureServer,
   type ServedModel,
+  type ServerOptions,
   serveModel,
 } from '@cachequant/server';
 import { CacheQuantError } from '@cachequant/tensor';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { examples, type GlobalOptions } from '../command-context.js';
 import { type CliIo, writeLines } from '../io.js';
 import { locateFolder } from '../model-location.js';
-import { decimal, integer } from '../parse-arguments.js';
+import { byteSize, decimal, integer } from '../parse-arguments.js';
+import {
+  openArchive,
+  type QueueOptions,
+  queueOptionsOfEnvironment,
+  requireQueueOptions,
+} from '../queue-options.js';
 import { readTextFile } from '../read-file.js';
+import { stopOf } from '../stop-of.js';
+import { UsageError } from '../usage-error.js';
 
-interface ServeOptions extends GlobalOptions {
+interface ServeOptions extends GlobalOptions, QueueOptions {
   readonly host: string;
   readonly port: number;
   readonly threads?: number;
@@ -35,6 +46,7 @@ const LOOPBACK = new Set(['localhost', '127.0.0.1', '::1']);
 
 export function addServe(program: Command, io: CliIo): void {
   const { queue, deadlineSeconds, steps, pixels } = DEFAULT_LIMITS;
+  const [queueUrl, pictures] = queueOptionsOfEnvironment();
   program
     .command('serve')
     .summary('serve bundles over HTTP')
@@ -44,16 +56,18 @@ export function addServe(program: Command, io: CliIo): void {
         'Ctrl-C and SIGTERM let the picture in progress finish. The log goes to stdout, a line of JSON for each answer.',
     )
     .argument(
-      '<models...>',
+      '[models...]',
       'bundles or model folders, each as <folder> or <name>=<folder>; the first is the default',
     )
+    .addOption(queueUrl.helpGroup('Workers on other machines, in place of models:'))
+    .addOption(pictures.helpGroup('Workers on other machines, in place of models:'))
     .option('--host <address>', 'where to listen; 0.0.0.0 for every address of this machine', '127.0.0.1')
     .option('--port <number>', '0 takes any that is free', integer(0), 8080)
     .option('--threads <number>', 'processor threads to use', integer(1))
     .option(
       '--memory <size>',
       'what loaded models may take together, as in 6GB; the one used last stays',
-      bytes,
+      byteSize,
     )
     .option('--queue-length <number>', 'requests that may wait; one more gets 429', integer(1), queue)
     .option(
@@ -76,6 +90,10 @@ export function addServe(program: Command, io: CliIo): void {
           'serve fashion=./fashion-bundle shoes=./shoe-bundle --memory 4GB --host 0.0.0.0 --api-keys ./keys.txt',
           'two models for a network, loaded when they are asked for',
         ],
+        [
+          'serve --queue redis://queue:6379 --pictures /shared/pictures',
+          'a front to `cachequant worker` processes, which have the models',
+        ],
       ]),
     )
     .action((given: readonly string[], _: unknown, command: Command) =>
@@ -84,24 +102,12 @@ export function addServe(program: Command, io: CliIo): void {
 }
 
 async function serve(given: readonly string[], options: ServeOptions, io: CliIo): Promise<void> {
-  const models = await Promise.all(given.map((place) => servedModel(place, options, io)));
-  const server = createPictureServer({
-    models,
-    memoryBytes: options.memory,
-    apiKeys: options.apiKeys === undefined ? [] : await readKeys(resolve(io.cwd, options.apiKeys)),
-    logPrompts: options.logPrompts ?? false,
-    logTo: io.stdout,
-    warmUpSteps: options.warmUpSteps,
-    limits: {
-      queue: options.queueLength,
-      deadlineSeconds: options.deadline,
-      steps: options.maxSteps,
-      pixels: options.maxPixels,
-    },
-  });
+  const { server, what } = await (options.queue === undefined
+    ? localServer(given, options, io)
+    : frontServer(given, options, io));
   try {
     const { address, ready } = await server.listen(options).catch(refuseAddress(options));
-    writeLines(io.stderr, [`${address} serves ${models.map(({ id }) => id).join(', ')}`]);
+    writeLines(io.stderr, [`${address} serves ${what}`]);
     if (!LOOPBACK.has(options.host) && options.apiKeys === undefined) {
       writeLines(io.stderr, [
         'warning: whoever reaches this address can generate pictures; --api-keys closes it',
@@ -115,19 +121,54 @@ async function serve(given: readonly string[], options: ServeOptions, io: CliIo)
   }
 }
 
+interface Served {
+  readonly server: PictureServer;
+  readonly what: string;
+}
+
+async function localServer(given: readonly string[], options: ServeOptions, io: CliIo): Promise<Served> {
+  if (given.length === 0) throw new UsageError("missing required argument 'models', or --queue");
+  const models = await Promise.all(given.map((place) => servedModel(place, options, io)));
+  const server = createPictureServer({
+    ...(await serverOptions(options, io)),
+    models,
+    memoryBytes: options.memory,
+    warmUpSteps: options.warmUpSteps,
+  });
+  return { server, what: models.map(({ id }) => id).join(', ') };
+}
+
+async function frontServer(given: readonly string[], options: ServeOptions, io: CliIo): Promise<Served> {
+  if (given.length > 0) throw new UsageError('with --queue, the workers have the models: give none');
+  const place = requireQueueOptions(options);
+  const { queueBackend } = await import('@cachequant/queue');
+  const archive = await openArchive(place.pictures, io.cwd);
+  const server = createFrontServer({
+    ...(await serverOptions(options, io)),
+    openBackend: (context) => queueBackend({ address: place.queue, archive }, context),
+  });
+  return { server, what: 'what workers draw' };
+}
+
+async function serverOptions(options: ServeOptions, io: CliIo): Promise<ServerOptions> {
+  return {
+    apiKeys: options.apiKeys === undefined ? [] : await readKeys(resolve(io.cwd, options.apiKeys)),
+    logPrompts: options.logPrompts ?? false,
+    logTo: io.stdout,
+    limits: {
+      queue: options.queueLength,
+      deadlineSeconds: options.deadline,
+      steps: options.maxSteps,
+      pixels: options.maxPixels,
+    },
+  };
+}
+
 async function servedModel(given: string, { threads }: ServeOptions, io: CliIo): Promise<ServedModel> {
   const [, name, place = given] = /^([\w.-]+)=(.+)$/.exec(given) ?? [];
   const { storage, folder } = await locateFolder(io.cwd, place);
   const openRuntime = () => createNodeRuntime(threads === undefined ? {} : { threads });
   return serveModel({ id: name ?? basename(folder), storage, openRuntime });
-}
-
-/** Resolves when the signal says so; without one, never. */
-function stopOf(signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal?.aborted) resolve();
-    signal?.addEventListener('abort', () => resolve(), { once: true });
-  });
 }
 
 /** What a client must not know of a model that cannot be loaded is what its owner needs. */
@@ -160,14 +201,4 @@ async function readKeys(path: string): Promise<string[]> {
     where: path,
     expected: 'a key on each line',
   });
-}
-
-const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9 };
-
-/** `6GB`, `500MB`. */
-function bytes(text: string): number {
-  const [, number, unit] = /^(\d+(?:\.\d+)?) ?([kmg]?)b?$/i.exec(text.trim()) ?? [];
-  const value = Math.round(Number(number) * (UNITS[unit?.toLowerCase() ?? ''] ?? Number.NaN));
-  if (value > 0) return value;
-  throw new InvalidArgumentError('Expected a size such as 6GB or 500MB.');
 }

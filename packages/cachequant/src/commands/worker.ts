@@ -1,0 +1,101 @@
+import { basename } from 'node:path';
+import type { WorkerModel } from '@cachequant/queue';
+import { createNodeRuntime } from '@cachequant/runtime-node';
+import { serveModel } from '@cachequant/server';
+import type { Command } from 'commander';
+import { examples, type GlobalOptions } from '../command-context.js';
+import { type CliIo, writeLines } from '../io.js';
+import { modelIdentity } from '../model-identity.js';
+import { locateFolder } from '../model-location.js';
+import { byteSize, decimal, integer } from '../parse-arguments.js';
+import {
+  openArchive,
+  type QueueOptions,
+  queueOptionsOfEnvironment,
+  requireQueueOptions,
+} from '../queue-options.js';
+import { stopOf } from '../stop-of.js';
+
+interface WorkerOptions extends GlobalOptions, QueueOptions {
+  readonly threads?: number;
+  /** Bytes. */
+  readonly memory?: number;
+  readonly grace: number;
+  readonly takeover: number;
+  readonly logPrompts?: boolean;
+  readonly warmUpSteps?: number;
+}
+
+export function addWorker(program: Command, io: CliIo): void {
+  const [queue, pictures] = queueOptionsOfEnvironment();
+  program
+    .command('worker')
+    .summary('draw for servers and batches on other machines')
+    .description(
+      'Draws pictures that `serve --queue` and `generate --prompts --queue` ask for, one at a time. Run as many as ' +
+        'there are machines: a picture is drawn by one of them, and by another if that one ends. Ctrl-C and SIGTERM ' +
+        'let the picture in progress finish. The log goes to stdout, as JSON.',
+    )
+    .argument('<models...>', 'bundles or model folders, each as <folder> or <name>=<folder>')
+    .addOption(queue)
+    .addOption(pictures)
+    .option('--threads <number>', 'processor threads to use', integer(1))
+    .option('--memory <size>', 'what loaded models may take together, as in 6GB', byteSize)
+    .option('--grace <seconds>', 'for the picture that is drawn when the worker ends', decimal(0), 25)
+    .option(
+      '--takeover <seconds>',
+      'after which the picture of a worker that is gone goes to another',
+      decimal(1),
+      30,
+    )
+    .option('--log-prompts', 'write prompts to the log')
+    .option('--warm-up-steps <number>', 'steps of the warm-up picture', integer(1))
+    .addHelpText(
+      'after',
+      examples([
+        [
+          'worker ./my-bundle --queue redis://queue:6379 --pictures /shared/pictures',
+          'pictures to a folder that all machines have',
+        ],
+        [
+          'worker fashion=./fashion-bundle --queue rediss://queue:6379 --pictures s3://pictures/fashion',
+          'to a store that speaks S3',
+        ],
+      ]),
+    )
+    .action((given: readonly string[], _: unknown, command: Command) =>
+      work(given, command.optsWithGlobals<WorkerOptions>(), io),
+    );
+}
+
+async function work(given: readonly string[], options: WorkerOptions, io: CliIo): Promise<void> {
+  const place = requireQueueOptions(options);
+  const models = await Promise.all(given.map((model) => workerModel(model, options, io)));
+  const { startQueueWorker } = await import('@cachequant/queue');
+  const worker = await startQueueWorker({
+    address: place.queue,
+    archive: await openArchive(place.pictures, io.cwd),
+    models,
+    memoryBytes: options.memory,
+    warmUpSteps: options.warmUpSteps,
+    takeoverSeconds: options.takeover,
+    logPrompts: options.logPrompts ?? false,
+    logTo: io.stdout,
+    signal: io.signal,
+  });
+  try {
+    writeLines(io.stderr, [`draws by ${models.map(({ served }) => served.id).join(', ')}`]);
+    await stopOf(io.signal);
+  } finally {
+    await worker.close({ graceSeconds: options.grace });
+  }
+}
+
+async function workerModel(given: string, { threads }: WorkerOptions, io: CliIo): Promise<WorkerModel> {
+  const [, name, place = given] = /^([\w.-]+)=(.+)$/.exec(given) ?? [];
+  const { storage, folder } = await locateFolder(io.cwd, place);
+  const id = name ?? basename(folder);
+  const { model, sampler } = await modelIdentity({ storage, origin: { name: id } }, io.signal);
+  const openRuntime = () => createNodeRuntime(threads === undefined ? {} : { threads });
+  return { served: await serveModel({ id, storage, openRuntime }), identity: model, sampler };
+}
