@@ -85,6 +85,13 @@ export async function prepareSource(
   const factor = folder.vaeDecoder ? vaeFactor(folder.vaeDecoder.config) : 1;
   const latentChannels = folder.vaeDecoder?.config.latent_channels;
   const geometry = sampleGeometry(sample, folder.denoiser.config, factor, latentChannels);
+  if (geometry.further > 0) {
+    throw new CacheQuantError('unsupported', 'models for inpainting cannot be optimized yet', {
+      where: `denoiser input ${sample.name}`,
+      expected: `${geometry.channels} channels`,
+      got: `${geometry.channels + geometry.further} channels`,
+    });
+  }
   const latentDims = sampleShape(geometry, recipe.width, recipe.height);
   const [, height, width] = latentDims.map((dim) => dim * factor) as [number, number, number];
   return {

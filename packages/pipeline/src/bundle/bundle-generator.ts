@@ -43,7 +43,8 @@ export function variantOf(
  * other guidance scales are warned about
  */
 export async function createBundleGenerator(
-  options: Omit<GeneratorOptions, 'loadDenoiser' | 'decoderGraph' | 'beforeRun'> & BundleGeneratorOptions,
+  options: Omit<GeneratorOptions, 'loadDenoiser' | 'decoderGraph' | 'afterLoad' | 'beforeRun'> &
+    BundleGeneratorOptions,
 ): Promise<Generator> {
   const { storage, manifest, requireUnchanged } = await openChecked(options.storage, options);
   const { sampler, guidanceScale } = manifest;
@@ -61,6 +62,7 @@ export async function createBundleGenerator(
     beforeRun: (plan) => checkPlan(manifest, plan, calibrated),
     loadDenoiser: ({ storage }, runtime) => loadServing(storage, runtime, manifest, { variant, calibrated }),
     decoderGraph: variant?.vaeDecoder,
+    afterLoad: requireUnchanged,
   });
   try {
     // What was loaded is what was checked: nothing has been put in its place in between.

@@ -36,6 +36,8 @@ export interface GenerationSettings {
   readonly guidanceScale: number;
   readonly negativePrompt: string;
   readonly prompts: readonly string[];
+  /** The first call that is made; above 0 where a picture is changed. */
+  readonly firstCall?: number;
 }
 
 /** What a bundle was calibrated with, and what was measured beyond that. */
@@ -69,6 +71,11 @@ export function offCalibrationWarnings(bundle: CalibratedFor, request: Generatio
     }));
     warnings.push(
       `The bundle was calibrated at guidance scale ${guidanceScale}; ${lossAt(asked, nearestValue(applied, asked))}.`,
+    );
+  }
+  if (request.firstCall) {
+    warnings.push(
+      'The bundle was calibrated on runs from noise; runs that begin with a picture were not measured.',
     );
   }
   if (calibration === undefined) return warnings;

@@ -230,7 +230,30 @@ describe('cachedDenoiser', () => {
 
   it('serves as many calls as there are tables for, where their timesteps were not given', () => {
     const { full, cached } = fakeGraphs(1);
-    expect(cachedDenoiser({ full, cached, refreshCalls: [0], anchors: 1 }).forTimesteps).toBeUndefined();
+    const denoiser = cachedDenoiser({ full, cached, refreshCalls: [0, 2], anchors: 1 });
+    expect(denoiser.forTimesteps!([9, 8, 7])).toBe(denoiser);
+  });
+
+  it('refreshes with the first call of a run that begins in the middle, and after it as planned', async () => {
+    const { full, cached } = fakeGraphs(2);
+    const timesteps = [90, 70, 50, 30, 10];
+    const options = { full, cached, refreshCalls: [0, 1, 3], anchors: 2 } as const;
+    for (const calibratedTimesteps of [undefined, timesteps]) {
+      const denoiser = cachedDenoiser({ ...options, calibratedTimesteps }).forTimesteps!(timesteps, 2);
+      denoiser.reset();
+      for (const call of [2, 3, 4]) await denoiser.predict(callOf(call));
+      expect([2, 3, 4].map((call) => denoiser.kindOf(call))).toEqual(['full', 'full', 'cached']);
+    }
+    expect(await Promise.all(cached.runs.map(fed))).toEqual([
+      [2, 1],
+      [4, 3],
+    ]);
+    // In other steps, too.
+    const other = cachedDenoiser({ ...options, calibratedTimesteps: timesteps }).forTimesteps!(
+      [92, 88, 68, 52, 48, 29, 9],
+      4,
+    );
+    expect([4, 5, 6].map((call) => other.kindOf(call))).toEqual(['full', 'full', 'cached']);
   });
 
   it.each([[[]], [[1, 2]], [[0, 2, 2]], [[0, 1.5]]])('refuses the schedule %j', (refreshCalls) => {

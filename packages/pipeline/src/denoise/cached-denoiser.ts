@@ -112,6 +112,7 @@ export function cachedDenoiser(options: CachedDenoiserOptions): Denoiser {
     return {
       sampleInput: declared(full, fullInputs.sample),
       conditioningInputs: fullInputs.conditioning.map((name) => declared(full, name)),
+      ...(fullInputs.further && { furtherInput: declared(full, fullInputs.further) }),
       get stats() {
         return { ...stats };
       },
@@ -122,12 +123,12 @@ export function cachedDenoiser(options: CachedDenoiserOptions): Denoiser {
       }),
       // Predictions that lie nearer or further apart want other weights.
       ...(smoothing && !served.calibrated && { smoothing: (call: number) => smoothing[call] ?? 0 }),
-      ...(timesteps && {
-        forTimesteps: (others: readonly number[]) =>
-          others.length === timesteps.length
-            ? own
-            : serving(servedCalls(others, { timesteps, refreshCalls })),
-      }),
+      forTimesteps(others: readonly number[], firstCall = 0) {
+        const isOwn = timesteps === undefined || others.length === timesteps.length;
+        if (isOwn && firstCall === 0) return own;
+        const served = isOwn ? { refreshCalls } : servedCalls(others, { timesteps, refreshCalls });
+        return serving({ ...served, refreshCalls: refreshesFrom(firstCall, served.refreshCalls) });
+      },
       predict(call, { signal } = {}) {
         const run = refreshes.has(call.call) ? refresh : reuse;
         return run({ ...call, call: calibratedCall(call.call) }, signal);
@@ -153,6 +154,11 @@ export function cachedDenoiser(options: CachedDenoiserOptions): Denoiser {
   };
   const own = serving({ refreshCalls });
   return own;
+}
+
+/** Of a run that begins with a call: there is nothing to reuse at it. */
+function refreshesFrom(firstCall: number, refreshCalls: readonly number[]): number[] {
+  return [firstCall, ...refreshCalls.filter((call) => call > firstCall)];
 }
 
 function featureFeeds(

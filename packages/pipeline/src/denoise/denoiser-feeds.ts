@@ -8,8 +8,9 @@ import {
 } from '@cachequant/tensor';
 import type { FeedConversion } from '../conditioning/placed-conditioning.js';
 import { convertTensor } from '../model/convert-tensor.js';
-import type { DenoiserCall } from './denoiser.js';
+import type { Conditioning, DenoiserCall } from './denoiser.js';
 import type { DenoiserInputs } from './denoiser-inputs.js';
+import { FURTHER_CHANNELS, withChannels } from './further-channels.js';
 
 /** The feeds of one call, in the element types and shapes that the session declares. */
 export function denoiserFeeds(
@@ -18,7 +19,10 @@ export function denoiserFeeds(
   { call, timestep, sample, conditioning }: DenoiserCall,
 ): Record<string, Tensor> {
   const feeds: Record<string, Tensor> = {
-    [inputs.sample]: convertTensor(sample, declared(session, inputs.sample).dtype),
+    [inputs.sample]: convertTensor(
+      wholeSample(inputs, sample, conditioning),
+      declared(session, inputs.sample).dtype,
+    ),
   };
   if (inputs.timestep !== undefined) {
     feeds[inputs.timestep] = repeated(timestep, declared(session, inputs.timestep), sample.dims[0]!);
@@ -26,10 +30,24 @@ export function denoiserFeeds(
   if (inputs.callIndex !== undefined) {
     feeds[inputs.callIndex] = repeated(call, declared(session, inputs.callIndex), 1);
   }
-  for (const name of inputs.conditioning) {
+  for (const name of conditionedOn(inputs)) {
     feeds[name] = convertTensor(conditioningFor(conditioning, name), declared(session, name).dtype);
   }
   return feeds;
+}
+
+function conditionedOn({ conditioning, further }: DenoiserInputs): readonly string[] {
+  return further === undefined ? conditioning : [...conditioning, further];
+}
+
+/** With what a model for inpainting takes behind the noisy channels, where its graph has one input for both. */
+function wholeSample(
+  { further }: DenoiserInputs,
+  sample: Tensor<'float32'>,
+  { [FURTHER_CHANNELS]: channels }: Conditioning,
+): Tensor<'float32'> {
+  if (further !== undefined || channels === undefined) return sample;
+  return withChannels(sample, channels as Tensor<'float32'>);
 }
 
 /** The session's declaration of an input. */
@@ -54,7 +72,7 @@ export async function placedFeeds(
     { ...inputs, conditioning: [] },
     call,
   );
-  for (const name of inputs.conditioning) {
+  for (const name of conditionedOn(inputs)) {
     feeds[name] = await feed(conditioningFor(call.conditioning, name), declared(session, name).dtype);
   }
   return feeds;

@@ -1,4 +1,5 @@
 import { CacheQuantError, type TensorInfo } from '@cachequant/tensor';
+import { FURTHER_CHANNELS } from './further-channels.js';
 
 /** Where a denoiser's graph takes each of its inputs. */
 export interface DenoiserInputs {
@@ -7,6 +8,8 @@ export interface DenoiserInputs {
   readonly timestep?: string;
   /** Inputs that come with the request: `encoder_hidden_states`, `text_embeds`, `time_ids`, `class_labels`, … */
   readonly conditioning: readonly string[];
+  /** Takes what a model for inpainting is given, where that is apart from the sample; see `FURTHER_CHANNELS`. */
+  readonly further?: string;
   /** Takes the index of the network call, where the graph has per-call tables. */
   readonly callIndex?: string;
 }
@@ -35,11 +38,13 @@ export function findDenoiserInputs(
   }
   const timestep = TIMESTEP_NAMES.find((name) => names.includes(name));
   const callIndex = names.find((name) => name === CALL_INDEX);
-  const taken = [sample, timestep, callIndex];
+  const further = names.find((name) => name === FURTHER_CHANNELS);
+  const taken = [sample, timestep, callIndex, further];
   return {
     sample,
     ...(timestep !== undefined && { timestep }),
     conditioning: names.filter((name) => !taken.includes(name)),
     ...(callIndex !== undefined && { callIndex }),
+    ...(further !== undefined && { further }),
   };
 }

@@ -33,6 +33,8 @@ export interface Denoiser {
   readonly sampleInput: TensorInfo;
   /** The graph's inputs for the conditioning, which tell the model's family. */
   readonly conditioningInputs: readonly TensorInfo[];
+  /** The graph's input for what a model for inpainting takes, where that is apart from the sample. */
+  readonly furtherInput?: TensorInfo | undefined;
   /** Calls so far by how they were computed; a float model's calls count as full. */
   readonly stats: { readonly fullCalls: number; readonly cachedCalls: number };
   /** Whether a call runs the full network or starts from the cache. */
@@ -47,8 +49,9 @@ export interface Denoiser {
    * This denoiser for a run of other calls than its tables were made for, counted as that run counts them; sessions
    * and cached features are shared. Left out: it serves every run.
    * @param timesteps one for each network call
+   * @param firstCall that is made, of a run that begins in the middle; it refreshes. 0 when left out
    */
-  forTimesteps?(timesteps: readonly number[]): Denoiser;
+  forTimesteps?(timesteps: readonly number[], firstCall?: number): Denoiser;
   /**
    * The network's output [B, C', H, W] as float32; C' is C, or 2·C where the variance is learned.
    * @throws CacheQuantError `invalid-argument` when conditioning is missing, `runtime`, `aborted`

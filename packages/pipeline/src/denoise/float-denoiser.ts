@@ -25,6 +25,7 @@ export function floatDenoiser(
   return {
     sampleInput: declared(session, inputs.sample),
     conditioningInputs: inputs.conditioning.map((name) => declared(session, name)),
+    ...(inputs.further && { furtherInput: declared(session, inputs.further) }),
     get stats() {
       return { fullCalls: calls, cachedCalls: 0 };
     },

@@ -5,6 +5,7 @@ import type { CallKind, Conditioning, Denoiser } from './denoiser.js';
 import { type Guidance, guidedPrediction, withJoinedConditioning } from './guidance.js';
 import { GuidanceForecast } from './guidance-forecast.js';
 import type { NoiseSource } from './initial-noise.js';
+import { type PictureStart, startState, withPictureBack } from './picture-start.js';
 import { PredictionSmoothing } from './prediction-smoothing.js';
 
 /** One network call that is done; with guidance run in halves, both halves. */
@@ -15,9 +16,9 @@ export interface CallTiming {
 
 /** Where sampling stands after a network call. */
 export interface SamplingStep extends CallTiming {
-  /** Index of the call that was just made, from 0. */
+  /** How many calls of the run were made before the one that was just made. */
   readonly call: number;
-  /** How many calls there are in all. */
+  /** How many calls the run makes; a run that changes a picture makes the last ones of the sampler. */
   readonly calls: number;
   readonly timestep: number;
   /** [B, C, H, W], the sampler's state after the call. */
@@ -41,6 +42,8 @@ export interface SampleLatentsOptions {
   readonly halves?: Guidance['halves'];
   /** Passes a learned variance on to the sampler; otherwise the output's second half of channels is dropped. */
   readonly learnedVariance?: boolean;
+  /** For a run that changes pictures; left out: it begins with noise alone. */
+  readonly picture?: PictureStart | undefined;
   /** Called after each network call, and waited for. */
   readonly onStep?: (step: SamplingStep) => void | Promise<void>;
   /** Looked at before each network call. */
@@ -64,7 +67,9 @@ export interface SampledLatents {
  */
 export async function sampleLatents(options: SampleLatentsOptions): Promise<SampledLatents> {
   const { sampler, noise, signal, onStep, now = () => performance.now() } = options;
-  const denoiser = options.denoiser.forTimesteps?.(sampler.timesteps) ?? options.denoiser;
+  const { picture } = options;
+  const first = picture?.firstCall ?? 0;
+  const denoiser = options.denoiser.forTimesteps?.(sampler.timesteps, first) ?? options.denoiser;
   const generators = checkGenerators(options);
   const guidance = withJoinedConditioning({
     conditional: options.conditioning,
@@ -75,9 +80,12 @@ export async function sampleLatents(options: SampleLatentsOptions): Promise<Samp
   });
   const smoothing = denoiser.smoothing && new PredictionSmoothing(denoiser.smoothing);
   denoiser.reset();
-  let states = splitImages(noise).map((image) => sampler.start(image));
+  const noises = splitImages(noise);
+  const clean = picture && splitImages(picture.clean);
+  let states = noises.map((image, i) => startState(sampler, image, clean?.[i], picture));
   const calls: CallTiming[] = [];
   for (const [call, timestep] of sampler.timesteps.entries()) {
+    if (call < first) continue;
     throwIfAborted(signal);
     const startMs = now();
     const sample = stack(
@@ -97,10 +105,13 @@ export async function sampleLatents(options: SampleLatentsOptions): Promise<Samp
     const timing = { kind: denoiser.kindOf(call), ms: now() - startMs };
     calls.push(timing);
     const predictions = splitImages(options.learnedVariance ? output : dropVariance(output, noise.dims[1]!));
-    states = states.map((state, i) => advance(sampler, state, predictions[i]!, generators?.[i]));
+    states = states.map((state, i) => {
+      const next = advance(sampler, state, predictions[i]!, generators?.[i]);
+      return picture?.mask ? withPictureBack(sampler, next, clean![i]!, noises[i]!, picture.mask.data) : next;
+    });
     const latents = samplesOf(states, noise.dims);
     requireFiniteCall(latents.data, call, timestep, `${sampler.name} gives`);
-    const step = { ...timing, call, calls: sampler.calls, timestep, latents };
+    const step = { ...timing, call: call - first, calls: sampler.calls - first, timestep, latents };
     await unlessStopped(onStep?.(step), signal);
   }
   return { latents: samplesOf(states, noise.dims), calls };

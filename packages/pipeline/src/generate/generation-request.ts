@@ -40,6 +40,12 @@ export interface GenerationRequest {
   /** Pixels. */
   readonly height?: number;
   readonly steps?: number;
+  /** A picture to change; its size is that of the pictures that are made. */
+  readonly image?: RgbImage;
+  /** White where `image` is to be painted, black where it stays; of the same size. */
+  readonly mask?: RgbImage;
+  /** How much of `image` is changed: the share of the steps that are made, above 0. 0.8 when left out, 1 with a mask. */
+  readonly strength?: number;
   /** A sampler's name in place of the folder's own. */
   readonly sampler?: string;
   /** Fields to set in the sampler's configuration. */
@@ -66,6 +72,17 @@ const SEED_LIMIT = 2 ** 53 - 1;
 /** Images of one request; each is kept until all are done. */
 const MOST_IMAGES = 100_000;
 
+const pictureSchema = z
+  .looseObject({
+    width: z.number().int().positive(),
+    height: z.number().int().positive(),
+    rgb: z.custom((value) => value instanceof Uint8Array || value instanceof Uint8ClampedArray),
+  })
+  .refine(
+    ({ width, height, rgb }) => (rgb as Uint8Array).length === 3 * width * height,
+    'expected width · height · 3 bytes',
+  );
+
 const requestSchema = z.strictObject({
   prompt: z.string().optional(),
   prompts: z.array(z.string()).min(1).optional(),
@@ -75,6 +92,9 @@ const requestSchema = z.strictObject({
   width: z.number().int().positive().optional(),
   height: z.number().int().positive().optional(),
   steps: z.number().int().positive().optional(),
+  image: pictureSchema.optional(),
+  mask: pictureSchema.optional(),
+  strength: z.number().positive().max(1).optional(),
   sampler: z.string().optional(),
   samplerOverrides: z.record(z.string(), z.unknown()).optional(),
   count: z.number().int().positive().max(MOST_IMAGES).optional(),
@@ -108,7 +128,9 @@ export function checkRequest(request: GenerationRequest): void {
   throw new CacheQuantError('invalid-argument', 'the value is invalid', {
     where: String(field),
     expected: expectation(issue.message),
-    got: describe(request[field as keyof GenerationRequest]),
+    got: PICTURES.some((each) => each === field)
+      ? describePicture(request[field as 'image'])
+      : describe(request[field as keyof GenerationRequest]),
   });
 }
 
@@ -143,6 +165,13 @@ function expectation(message: string): string {
     .replace(/^.*expected /, '')
     .replace(/, received.*$/, '')
     .replace(/^.* to be (<=|>=)/, (_, sign: string) => (sign === '<=' ? 'at most ' : 'at least '));
+}
+
+const PICTURES = ['image', 'mask'] as const;
+
+/** Without its pixels. */
+function describePicture(value: Partial<RgbImage> | undefined): string {
+  return value?.rgb ? `${value.width}x${value.height}, ${value.rgb.length} bytes` : typeof value;
 }
 
 function describe(value: unknown): string {

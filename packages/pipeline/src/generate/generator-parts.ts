@@ -1,10 +1,11 @@
-import type { Runtime, Storage } from '@cachequant/tensor';
+import { CacheQuantError, type Runtime, type Storage } from '@cachequant/tensor';
 import type { ConditioningEncoder, ConditioningFamily } from '../conditioning/conditioning-encoder.js';
 import { conditioningFamily, openConditioning } from '../conditioning/open-conditioning.js';
 import type { Denoiser } from '../denoise/denoiser.js';
 import { floatDenoiser } from '../denoise/float-denoiser.js';
-import { refuseFurtherChannels } from '../denoise/further-channels.js';
+import { sampleChannels } from '../denoise/further-channels.js';
 import { type LatentDecoder, pixelDecoder, vaeDecoder } from '../images/latent-decoder.js';
+import { type LatentEncoder, pixelEncoder, vaeEncoder } from '../images/latent-encoder.js';
 import { layerLocator } from '../model/lazy-locator.js';
 import { loadGraph } from '../model/load-graph.js';
 import { type ModelFolder, openModelFolder } from '../model/model-folder.js';
@@ -20,6 +21,11 @@ export interface GeneratorParts {
   readonly decoder: LatentDecoder;
   readonly family: ConditioningFamily;
   readonly conditioning: ConditioningEncoder;
+  /**
+   * Loads what makes latents of pictures, when it is first asked for.
+   * @throws CacheQuantError `unsupported` for a model without it
+   */
+  encoder(): Promise<LatentEncoder>;
   dispose(): Promise<void>;
 }
 
@@ -31,6 +37,8 @@ export interface PartOptions {
   readonly loadDenoiser?: DenoiserLoader | undefined;
   /** Path of the decoder's graph, where it is not the usual one. */
   readonly decoderGraph?: string | undefined;
+  /** Called when a part was loaded after all others. */
+  readonly afterLoad?: (() => Promise<void>) | undefined;
   /** Families of models beyond those that are known. */
   readonly families?: readonly ConditioningFamily[] | undefined;
 }
@@ -39,7 +47,7 @@ export interface PartOptions {
 export async function loadParts(
   storage: Storage,
   runtime: Runtime,
-  { loadDenoiser = loadFloatDenoiser, decoderGraph, families }: PartOptions = {},
+  { loadDenoiser = loadFloatDenoiser, decoderGraph, families, afterLoad }: PartOptions = {},
 ): Promise<GeneratorParts> {
   const loaded: Disposable[] = [];
   const dispose = async () => {
@@ -58,7 +66,23 @@ export async function loadParts(
     const model = { folder, inputs: denoiser.conditioningInputs };
     const family = conditioningFamily(model, families);
     const conditioning = keep(await openConditioning({ ...model, family }, runtime));
-    return { folder, family, conditioning, decoder, denoiser, dispose };
+    let encoder: Promise<LatentEncoder> | undefined;
+    return {
+      folder,
+      family,
+      conditioning,
+      decoder,
+      denoiser,
+      encoder() {
+        encoder ??= loadEncoder(folder, runtime).then(async (loaded) => {
+          keep(loaded);
+          await afterLoad?.();
+          return loaded;
+        });
+        return encoder;
+      },
+      dispose,
+    };
   } catch (error) {
     await dispose();
     throw error;
@@ -74,8 +98,7 @@ function requireChannels(
   const known = typeof channels === 'number' ? channels : config.in_channels;
   if (typeof known !== 'number') return;
   const latents = vaeDecoder?.config.latent_channels ?? config.out_channels ?? undefined;
-  refuseFurtherChannels(known, latents, `denoiser input ${sampleInput.name}`);
-  decoder.requireChannels(known);
+  decoder.requireChannels(sampleChannels(known, latents, `denoiser input ${sampleInput.name}`).noisy);
 }
 
 function withDecoder(folder: ModelFolder, model: string | undefined): ModelFolder {
@@ -103,4 +126,26 @@ export async function loadDecoder(
   if (decoder === undefined) return pixelDecoder();
   const locate = layerLocator(runtime, storage, decoder.model);
   return vaeDecoder(await loadGraph(runtime, storage, decoder.model), decoder.config, locate);
+}
+
+/**
+ * The folder's encoder; for a model whose samples are pixels, those.
+ * @throws CacheQuantError `unsupported` for a model that has a decoder alone
+ */
+async function loadEncoder(
+  { storage, vaeDecoder: decoder, vaeEncoder: encoder }: ModelFolder,
+  runtime: Runtime,
+): Promise<LatentEncoder> {
+  if (encoder === undefined && decoder === undefined) return pixelEncoder();
+  if (encoder === undefined) throw encoderMissing(storage);
+  const locate = layerLocator(runtime, storage, encoder.model);
+  return vaeEncoder(await loadGraph(runtime, storage, encoder.model), encoder.config, locate);
+}
+
+function encoderMissing(storage: Storage): CacheQuantError {
+  return new CacheQuantError('unsupported', 'the model has nothing that makes latents of pictures', {
+    where: storage.locate?.('vae_encoder') ?? 'vae_encoder/',
+    expected: 'vae_encoder/model.onnx, or a vae/ with its encoder',
+    hint: 'Export the model with its VAE encoder; a bundle has what its source had',
+  });
 }

@@ -14,6 +14,7 @@ import {
 } from './generation-request.js';
 import { type GeneratorParts, loadParts, type PartOptions } from './generator-parts.js';
 import { conditioningOf, type ImageRun } from './job-conditioning.js';
+import { askedChange, encodeChange } from './picture-change.js';
 import { type GeneratedImage, type RunTiming, runImages } from './run-images.js';
 import { type SampleGeometry, sampleGeometry, sampleShape } from './sample-geometry.js';
 
@@ -44,6 +45,8 @@ export interface ResolvedRequest {
   readonly height: number;
   /** Images that go through the denoiser together, without counting the halves of guidance. */
   readonly batch: number;
+  /** The first call of the sampler that is made; above 0 where a picture is changed. */
+  readonly firstCall: number;
 }
 
 /** The model, the runtime that runs it, and what {@link createGenerator} does otherwise than by default. */
@@ -150,11 +153,15 @@ async function planned(settings: Settings, request: GenerationRequest): Promise<
   checkRequest(request);
   throwIfAborted(request.signal);
   const jobs = imageJobs(request, parts.family.takesText);
-  const shape = sampleShape(geometryOf(parts), request.width, request.height);
+  const geometry = geometryOf(parts);
+  const asked = askedChange(request, geometry);
+  const { width: givenWidth, height: givenHeight } = { ...request, ...asked?.image };
+  const shape = sampleShape(geometry, givenWidth, givenHeight);
   const sampler = requestedSampler(settings, request);
   const { guided, embedsGuidance = false } = parts.family;
-  const asked = request.guidanceScale ?? settings.defaults.guidanceScale;
-  const guidanceScale = guided || embedsGuidance ? asked : 1;
+  const askedScale = request.guidanceScale ?? settings.defaults.guidanceScale;
+  const guidanceScale = guided || embedsGuidance ? askedScale : 1;
+  const firstCall = asked && sampler.firstCall(asked.strength);
   const { warn, note, warnings } = warningCollector(request.strict ?? false, settings.onWarning);
   parts.folder.warnings.forEach(note);
   if (request.steps === undefined || request.guidanceScale === undefined) settings.notes.forEach(note);
@@ -167,6 +174,7 @@ async function planned(settings: Settings, request: GenerationRequest): Promise<
     width,
     height,
     batch,
+    firstCall: firstCall ?? 0,
   };
   const halvesScale = guided ? guidanceScale : 1;
   if (request.negativePrompt && !isGuided(halvesScale)) {
@@ -174,6 +182,8 @@ async function planned(settings: Settings, request: GenerationRequest): Promise<
     warn(`The negative prompt has no effect: ${why}.`);
   }
   for (const warning of (await settings.beforeRun?.(plan)) ?? []) warn(warning);
+  const change =
+    asked && (await encodeChange(asked, firstCall!, geometry, await parts.encoder(), request.signal));
   const run: ImageRun = {
     ...settings,
     request,
@@ -183,6 +193,8 @@ async function planned(settings: Settings, request: GenerationRequest): Promise<
     shape,
     width,
     height,
+    geometry,
+    change,
     warn,
   };
   return { jobs, run, warnings };
@@ -211,8 +223,11 @@ async function encodeBefore(run: ImageRun, jobs: readonly ImageJob[]): Promise<n
 }
 
 function geometryOf({ denoiser, folder, decoder }: GeneratorParts): SampleGeometry {
+  const { sampleInput, furtherInput } = denoiser;
   const latentChannels = folder.vaeDecoder?.config.latent_channels;
-  return sampleGeometry(denoiser.sampleInput, folder.denoiser.config, decoder.factor, latentChannels);
+  const geometry = sampleGeometry(sampleInput, folder.denoiser.config, decoder.factor, latentChannels);
+  const apart = furtherInput?.dims[1];
+  return typeof apart === 'number' ? { ...geometry, further: apart } : geometry;
 }
 
 function requestedSampler({ parts, defaults, samplers }: Settings, request: GenerationRequest): Sampler {

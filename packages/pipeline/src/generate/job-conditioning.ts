@@ -5,6 +5,8 @@ import type { Conditioning } from '../denoise/denoiser.js';
 import { type Guidance, isGuided } from '../denoise/guidance.js';
 import type { GenerationRequest, ImageJob } from './generation-request.js';
 import type { GeneratorParts } from './generator-parts.js';
+import type { PictureChange } from './picture-change.js';
+import type { SampleGeometry } from './sample-geometry.js';
 
 /** What all images of a request have in common. */
 export interface ImageRun {
@@ -21,6 +23,9 @@ export interface ImageRun {
   readonly width: number;
   /** Pixels. */
   readonly height: number;
+  readonly geometry: SampleGeometry;
+  /** The picture that is changed. */
+  readonly change: PictureChange | undefined;
   readonly halves?: Guidance['halves'];
   readonly warn: Warn;
   readonly now: () => number;

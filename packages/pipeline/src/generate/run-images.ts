@@ -1,10 +1,10 @@
 import type { RgbImage } from '@cachequant/evaluate';
 import { type Tensor, tensor } from '@cachequant/tensor';
 import type { Guidance } from '../denoise/guidance.js';
-import { initialNoise } from '../denoise/initial-noise.js';
 import { type CallTiming, type SamplingStep, sampleLatents } from '../denoise/sample-latents.js';
 import type { ImageJob } from './generation-request.js';
 import { conditioningOf, type ImageRun } from './job-conditioning.js';
+import { startingPoint } from './picture-change.js';
 
 /** A picture with the prompt and the seed that it was made from, and its latents. */
 export interface GeneratedImage extends RgbImage {
@@ -29,20 +29,18 @@ export async function runImages(
   first: number,
   total: number,
 ): Promise<{ images: GeneratedImage[]; timing: RunTiming }> {
-  const { parts, request, sampler, shape, now } = run;
+  const { parts, request, sampler, shape, geometry, change, now } = run;
   const { signal, onStep } = request;
   const startMs = now();
-  const { noise, generators } = initialNoise(
-    jobs.map((job) => job.seed),
-    shape,
-  );
+  const { further, ...start } = startingPoint(jobs, shape, geometry, change);
+  const { conditioning, unconditional } = await conditioningOf(run, jobs);
   const { latents, calls } = await sampleLatents({
     denoiser: parts.denoiser,
     sampler,
-    noise,
-    generators,
+    ...start,
     guidanceScale: run.halvesScale,
-    ...(await conditioningOf(run, jobs)),
+    conditioning: { ...conditioning, ...further },
+    unconditional: unconditional && { ...unconditional, ...further },
     halves: halvesFor(run),
     learnedVariance: isLearned(parts.folder.scheduler?.variance_type),
     signal,

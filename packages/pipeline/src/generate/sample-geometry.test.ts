@@ -33,7 +33,6 @@ describe('sampleShape(geometry, width, height)', () => {
   });
 
   it.each([
-    [9, 4, 'a model for inpainting'],
     [8, 4, 'a picture to edit'],
     [5, 4, 'a depth map'],
     [7, 4, 'a small picture to enlarge'],
@@ -45,6 +44,13 @@ describe('sampleShape(geometry, width, height)', () => {
     }
     const unsaid = input('sample', 'float32', ['B', 'C', 'H', 'W']);
     expect(() => sampleGeometry(unsaid, config, 8)).toThrow(what);
+  });
+
+  it('tells a model for inpainting by a mask and a second picture behind the noisy one', () => {
+    const sample = input('sample', 'float32', ['B', 9, 'H', 'W']);
+    const geometry = sampleGeometry(sample, { ...UNET, in_channels: 9, out_channels: 4 }, 8, 4);
+    expect(geometry).toMatchObject({ channels: 4, further: 5 });
+    expect(sampleShape(geometry, 512, 512)).toEqual([4, 64, 64]);
   });
 
   it('takes a denoiser that predicts variances too', () => {

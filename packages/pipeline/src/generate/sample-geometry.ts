@@ -1,10 +1,13 @@
 import { CacheQuantError, type TensorInfo } from '@cachequant/tensor';
-import { refuseFurtherChannels } from '../denoise/further-channels.js';
+import { sampleChannels } from '../denoise/further-channels.js';
 import type { DenoiserConfig } from '../model/component-configs.js';
 
 /** Which picture sizes a model can make. */
 export interface SampleGeometry {
+  /** Of the noisy sample. */
   readonly channels: number;
+  /** Channels that the network takes behind those: a mask and the latents of the masked picture, or none. */
+  readonly further: number;
   /** Pixels per element of the sample in each direction. */
   readonly factor: number;
   /** Elements by which the sample's height and width must be divisible. */
@@ -23,7 +26,8 @@ export const LARGEST_PICTURE = 16_384;
  * @param sampleInput the denoiser's input [B, C, H, W]
  * @param factor pixels per latent
  * @param latentChannels that the decoder takes; undefined where samples are pixels
- * @throws CacheQuantError `unsupported` where the channels of the sample make no picture, or holds more than the noise
+ * @throws CacheQuantError `unsupported` where the channels of the sample make no picture, or holds what nothing here
+ * fills
  */
 export function sampleGeometry(
   sampleInput: TensorInfo,
@@ -41,10 +45,15 @@ export function sampleGeometry(
     });
   }
   const where = `denoiser input ${sampleInput.name}`;
-  refuseFurtherChannels(channels, latentChannels ?? config.out_channels ?? undefined, where);
+  const { noisy, further } = sampleChannels(
+    channels,
+    latentChannels ?? config.out_channels ?? undefined,
+    where,
+  );
   const [height, width] = size.map((dim) => (typeof dim === 'number' ? dim : undefined));
   return {
-    channels,
+    channels: noisy,
+    further,
     factor,
     granularity:
       config.patch_size ??

@@ -35,6 +35,8 @@ export interface ModelFolder {
   readonly denoiser: ModelComponent<DenoiserConfig>;
   /** Undefined where samples are pixels. */
   readonly vaeDecoder: ModelComponent<VaeConfig> | undefined;
+  /** Makes latents of pictures; undefined where there is none, or where samples are pixels. */
+  readonly vaeEncoder: ModelComponent<VaeConfig> | undefined;
   /** A part that turns samples into pictures and that nothing here runs; undefined where there is none. */
   readonly unreadDecoder: string | undefined;
   /** Undefined where there is no text to condition on. */
@@ -70,6 +72,7 @@ export async function openModelFolder(given: Storage): Promise<ModelFolder> {
     index,
     denoiser: { model: denoiser, config: await denoiserConfig(storage, denoiser, index) },
     vaeDecoder,
+    vaeEncoder: vaeDecoder && (await openEncoder(storage, vaeDecoder)),
     unreadDecoder: vaeDecoder ? undefined : await unreadDecoder(storage, index),
     textEncoder: await openTextEncoder(storage),
     tokenizer: (await storage.list('tokenizer')).length > 0 ? 'tokenizer' : undefined,
@@ -164,6 +167,16 @@ async function openDecoder(
   const { pixelsPerLatent } = await import('./graph-facts.js');
   const pixels = await pixelsPerLatent(storage, model, told.latent_channels);
   return { model, config: { ...told, pixels_per_latent: pixels } };
+}
+
+/** The two halves of an autoencoder have one configuration; where the encoder has none beside it, the decoder's. */
+async function openEncoder(
+  storage: Storage,
+  decoder: ModelComponent<VaeConfig>,
+): Promise<ModelComponent<VaeConfig> | undefined> {
+  const model = await findPart(storage, 'vae_encoder');
+  if (model === undefined) return undefined;
+  return { model, config: (await readConfig(storage, model, vaeConfigSchema)) ?? decoder.config };
 }
 
 async function openTextEncoder(storage: Storage): Promise<ModelComponent<TextEncoderConfig> | undefined> {
