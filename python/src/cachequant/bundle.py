@@ -1,0 +1,277 @@
+"""A bundle that draws pictures."""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable
+
+import numpy as np
+
+from .conditioning import open_conditioning
+from .denoiser import CachedDenoiser, Graph, Served, serve
+from .errors import BundleError, InvalidArgumentError, UnsupportedError
+from .guidance import Guidance, GuidanceForecast, PredictionSmoothing, is_guided
+from .manifest import CheckedFiles, read_manifest, unknown_fields
+from .off_calibration import off_calibration_warnings
+from .pictures import Decoder, Picture
+from .samplers import Sampler, create_sampler
+from .scheduler import calibrated_sampler, scheduler_config
+from .session import Session, require_finite
+from .torch_random import TorchGenerator
+
+_LARGEST_SEED = 2**53 - 1
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where a picture stands after a network call."""
+
+    #: Index of the call that was just made, from 0.
+    call: int
+    calls: int
+    timestep: float
+    #: ``full`` at a refresh, ``cached`` in between.
+    kind: str
+    #: [1, C, h, w], float32.
+    latents: np.ndarray
+
+
+def load(
+    path: str | Path,
+    *,
+    threads: int | None = None,
+    precision: str | None = None,
+    check: str = "hashes",
+) -> Bundle:
+    """Loads the folder that ``cachequant optimize`` wrote.
+
+    ``threads`` that one operator may use, as many as the process has processors when left out; ``precision``
+    (``float32`` or ``float16``) takes the graphs that compute in float, where the bundle has them; ``check`` compares
+    files by their ``hashes`` or by their ``sizes`` alone.
+
+    Raises `BundleError` naming the file that is missing, was altered, or is not listed, and `UnsupportedError` for a
+    model or a correction that this version does not know.
+    """
+    return Bundle(Path(path), threads, precision, check)
+
+
+class Bundle:
+    """A loaded bundle; see `load`. Requests run one after another, from whatever thread they come."""
+
+    def __init__(self, folder: Path, threads: int | None, precision: str | None, check: str):
+        if check not in ("hashes", "sizes"):
+            raise InvalidArgumentError("the check is unknown", where="check", expected="hashes or sizes", got=check)
+        if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
+            raise InvalidArgumentError("the number of threads is wrong", where="threads", got=repr(threads))
+        count = threads or _processors()
+        self.manifest = read_manifest(folder)
+        files = CheckedFiles(folder, self.manifest, check)
+        variant = _variant(self.manifest, precision)
+        graphs, corrections = variant or self.manifest["denoiser"], self.manifest["corrections"]
+        self._scheduler = scheduler_config(files)
+        self._calibrated = calibrated_sampler(self._scheduler, self.manifest["sampler"])
+        self._decoder = Decoder(files, _decoder_graph(files, variant), count)
+        self._denoiser = CachedDenoiser(
+            Graph(Session(files.path(graphs["full"]["file"]), count), graphs["full"]),
+            Graph(Session(files.path(graphs["cached"]["file"]), count), graphs["cached"]),
+            (variant or corrections)["anchors"],
+        )
+        self._conditioning = open_conditioning(files, self._denoiser.full.conditioning, count)
+        # It was fitted to what integers round.
+        self._smoothing = None if variant else corrections.get("smoothing")
+        self._lock = threading.Lock()
+        self._require_sample()
+        # What was loaded is what was checked: nothing has been put in its place in between.
+        files.require_unchanged()
+
+    @property
+    def takes_text(self) -> bool:
+        """Whether pictures are made of a prompt."""
+        return self._conditioning.takes_text
+
+    @property
+    def width(self) -> int:
+        """Pixels; a bundle makes pictures of one size."""
+        return self.manifest["latentDims"][2] * self._decoder.factor
+
+    @property
+    def height(self) -> int:
+        """Pixels; a bundle makes pictures of one size."""
+        return self.manifest["latentDims"][1] * self._decoder.factor
+
+    def generate(
+        self,
+        prompt: str | None = None,
+        *,
+        seed: int = 0,
+        negative_prompt: str = "",
+        guidance_scale: float | None = None,
+        steps: int | None = None,
+        sampler: str | None = None,
+        strict: bool = False,
+        on_step: Callable[[Step], None] | None = None,
+    ) -> Picture:
+        """Draws one picture: the same, to 1/255, that the Node packages draw on the same processor.
+
+        What is left out is as the bundle was calibrated. ``strict`` refuses what would otherwise be a warning;
+        ``on_step`` is called after each network call, and what it raises stops the picture.
+
+        Raises `InvalidArgumentError` for a request that cannot be, `UnsupportedError` for an unknown sampler,
+        `NonFiniteError` when a network gives NaN.
+        """
+        self._check_request(prompt, seed, negative_prompt, guidance_scale)
+        run = self._sampler(steps, sampler)
+        scale = self.manifest["guidanceScale"] if guidance_scale is None else guidance_scale
+        scale = scale if self._conditioning.guided else 1
+        warnings = self._warnings(run, scale, prompt, negative_prompt)
+
+        def warn(message: str) -> None:
+            if strict:
+                raise InvalidArgumentError(message, where="generate, strict")
+            if message not in warnings:
+                warnings.append(message)
+
+        for message in warnings if strict else ():
+            warn(message)
+        with self._lock:
+            size = self.height, self.width
+            conditional = self._conditioning.encode(prompt or "", "conditional", size, warn)
+            unconditional = None
+            if is_guided(scale):
+                unconditional = self._conditioning.encode(negative_prompt, "unconditional", size, warn)
+            latents = self._sample(run, seed, conditional, unconditional, scale, on_step)
+            pixels = self._decoder.decode(latents)
+        return Picture(pixels, prompt, seed, latents, tuple(warnings))
+
+    def _sample(self, sampler: Sampler, seed: int, conditional, unconditional, scale: float, on_step) -> np.ndarray:
+        """Denoises one image from the noise of its seed."""
+        shape = (1, *self.manifest["latentDims"])
+        served = self._serve(sampler)
+        generator = TorchGenerator(seed)
+        state = sampler.start(generator.randn(int(np.prod(shape))))
+        self._denoiser.reset()
+        guidance = Guidance(self._denoiser, conditional, unconditional, scale, self._forecast(served))
+        # Predictions that lie nearer or further apart want other weights.
+        smoothing = self._smoothing if served.calibrated is None else None
+        smooth = PredictionSmoothing(smoothing) if smoothing else None
+        learned = str(self._scheduler.get("variance_type") or "").startswith("learned")
+        for call, timestep in enumerate(sampler.timesteps):
+            where = f"call {call} (timestep {timestep})"
+            sample = sampler.model_input(state).reshape(shape)
+            output = require_finite(guidance.predict(served, call, timestep, sample), where, "guidance gives")
+            output = smooth.apply(call, output) if smooth else output
+            if not learned and output.shape[1] == 2 * shape[1]:
+                output = output[:, : shape[1]]
+            state = sampler.step(state, output.reshape(-1), lambda: generator.randn(state.sample.size))
+            latents = require_finite(state.sample, where, f"{sampler.name} gives").reshape(shape)
+            if on_step is not None:
+                kind = "full" if call in served.refreshes else "cached"
+                on_step(Step(call, sampler.calls, timestep, kind, latents.copy()))
+        self._denoiser.reset()
+        return latents
+
+    def _serve(self, sampler: Sampler) -> Served:
+        timesteps = self._calibrated[1].timesteps if self._calibrated else None
+        return serve(sampler.timesteps, timesteps, self.manifest["schedule"]["refreshSteps"])
+
+    def _forecast(self, served: Served) -> GuidanceForecast | None:
+        corrections = self.manifest["corrections"]
+        if corrections.get("guidance", "computed") != "forecast":
+            return None
+        reach = corrections.get("guidanceReach")
+
+        def fitted(call: int) -> float | None:
+            own = served.call(call)
+            return reach[own] if reach is not None and own < len(reach) else None
+
+        return GuidanceForecast(fitted)
+
+    def _sampler(self, steps: int | None, sampler: str | None) -> Sampler:
+        made = self.manifest["sampler"]
+        own = self._calibrated[0] if self._calibrated else made["name"]
+        run = create_sampler(self._scheduler, made["steps"] if steps is None else steps, sampler or own)
+        other_steps = run.name == made["name"] and run.steps != made["steps"]
+        if run.calls != made["calls"] and not (other_steps and self._calibrated):
+            raise BundleError(
+                "the bundle was made for another sampler",
+                where="sampler",
+                expected=f"{made['name']}, or {made['calls']} network calls as in its {made['steps']} steps",
+                got=f"{run.steps} steps of {run.name} ({run.calls} network calls)",
+                hint="Leave out the sampler, or optimize the model with it",
+            )
+        return run
+
+    def _warnings(self, run: Sampler, scale: float, prompt: str | None, negative_prompt: str) -> list[str]:
+        warnings = [
+            f"The bundle says {name}, which this version does not know." for name in unknown_fields(self.manifest)
+        ]
+        if negative_prompt and not is_guided(scale):
+            warnings.append("The negative prompt has no effect: there is guidance at scales above 1 alone.")
+        return warnings + off_calibration_warnings(
+            self.manifest, run.name, run.steps, scale, prompt, negative_prompt
+        )
+
+    def _check_request(self, prompt, seed, negative_prompt, guidance_scale) -> None:
+        if self.takes_text != (prompt is not None):
+            summary = "the prompt is missing" if self.takes_text else "the model takes no text"
+            raise InvalidArgumentError(summary, where="prompt")
+        for where, text in (("prompt", prompt), ("negative_prompt", negative_prompt)):
+            if text is not None and not isinstance(text, str):
+                raise InvalidArgumentError("the text is no text", where=where, got=repr(text))
+        whole = isinstance(seed, (int, np.integer)) and not isinstance(seed, bool)
+        if not whole or abs(int(seed)) > _LARGEST_SEED:
+            raise InvalidArgumentError(
+                "the seed is no whole number", where="seed", expected="within ±(2^53 − 1)", got=repr(seed)
+            )
+        number = isinstance(guidance_scale, (int, float)) and not isinstance(guidance_scale, bool)
+        if guidance_scale is not None and not (number and 0 <= guidance_scale < float("inf")):
+            raise InvalidArgumentError(
+                "the value is invalid", where="guidance_scale", expected="a number from 0", got=repr(guidance_scale)
+            )
+
+    def _require_sample(self) -> None:
+        graph = self._denoiser.full
+        declared = graph.session.inputs[graph.sample].shape[1:]
+        wanted = self.manifest["latentDims"]
+        if len(declared) != 3 or any(isinstance(a, int) and a != b for a, b in zip(declared, wanted)):
+            raise BundleError(
+                "the graph takes another sample than the manifest says",
+                where=graph.where,
+                expected=wanted,
+                got=list(declared),
+            )
+
+
+def _processors() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _variant(manifest: dict[str, Any], precision: str | None) -> dict[str, Any] | None:
+    if precision is None:
+        return None
+    variants = manifest["denoiser"].get("variants") or []
+    for variant in variants:
+        if variant["precision"] == precision:
+            return variant
+    raise UnsupportedError(
+        "the bundle has no graphs in this precision",
+        where="precision",
+        expected=" or ".join(variant["precision"] for variant in variants) or "none: leave it out",
+        got=precision,
+        hint="Optimize the model again with --float-graphs always",
+    )
+
+
+def _decoder_graph(files: CheckedFiles, variant: dict[str, Any] | None) -> str | None:
+    if variant is not None and variant.get("vaeDecoder"):
+        return variant["vaeDecoder"]
+    if not files.lists("vae_decoder/"):
+        return None
+    for path in ("vae_decoder/model.onnx", "vae_decoder/onnx/model.onnx"):
+        if files.has(path):
+            return path
+    raise BundleError("the file is missing", where=str(files.path("vae_decoder/model.onnx")))

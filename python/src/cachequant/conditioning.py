@@ -1,0 +1,187 @@
+"""What a denoiser is conditioned on: the families of models, each with its text encoders."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Callable
+
+import numpy as np
+
+from .errors import BundleError, UnsupportedError
+from .manifest import CheckedFiles
+from .session import Session, require_finite
+from .tokenizer import Tokenizer
+
+#: Tensors with the batch first, by the names of the denoiser's inputs.
+Conditioning = dict[str, np.ndarray]
+Warn = Callable[[str], None]
+
+_CACHED_PROMPTS = 64
+
+_KNOWN_EXTENSIONS = (
+    (r"^(down_block|mid_block).*additional_residual|^controlnet_cond$", "the residuals of a ControlNet"),
+    (r"^timestep_cond$", "the guidance scale of a latent consistency model"),
+    (r"^(image_embeds|ip_adapter.*)$", "an image prompt"),
+    (r"^class_labels$", "a class"),
+)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Hidden states [1, S, D], and one vector [1, D] for the whole prompt where it was asked for."""
+
+    hidden: np.ndarray
+    pooled: np.ndarray | None
+    dropped: list[str]
+
+
+class TextEncoder:
+    """A text encoder of a bundle with its tokenizer; remembers the latest prompts."""
+
+    def __init__(
+        self,
+        files: CheckedFiles,
+        encoder: str,
+        tokenizer: str,
+        threads: int,
+        choose: Callable[[list[str]], tuple[str, str | None]] | None = None,
+    ):
+        graph = _graph_of(files, encoder)
+        if graph is None or not files.lists(f"{tokenizer}/"):
+            raise BundleError("the bundle lacks a part", where=str(files.path(encoder if graph is None else tokenizer)))
+        config = files.json(f"{encoder}/config.json") or {}
+        self._tokenizer = Tokenizer(files, tokenizer, config.get("max_position_embeddings"))
+        self._session = Session(files.path(graph), threads)
+        self._where = encoder
+        self._hidden, self._pooled = (choose or self._last_hidden)(list(self._session.outputs))
+        missing = [name for name in (self._hidden, self._pooled) if name and name not in self._session.outputs]
+        if missing:
+            raise UnsupportedError(
+                f"the text encoder does not give {missing[0]}", where=encoder, got=", ".join(self._session.outputs)
+            )
+        self._cache: dict[str, Encoded] = {}
+
+    def encode(self, prompt: str) -> Encoded:
+        known = self._cache.get(prompt)
+        if known is not None:
+            return known
+        tokens = self._tokenizer.encode(prompt)
+        given = {"input_ids": tokens.ids, "attention_mask": tokens.mask}
+        feeds = {}
+        for name in self._session.inputs:
+            if name not in given:
+                raise UnsupportedError(f"the text encoder wants {name}", where=self._where)
+            feeds[name] = self._session.convert(name, np.array([given[name]], dtype=np.int64))
+        asked = [name for name in (self._hidden, self._pooled) if name]
+        values = [value.astype(np.float32) for value in self._session.run(feeds, asked)]
+        for value in values:
+            require_finite(value, self._where, "the text encoder gives")
+        encoded = Encoded(values[0], values[1] if self._pooled else None, tokens.dropped)
+        self._cache[prompt] = encoded
+        if len(self._cache) > _CACHED_PROMPTS:
+            del self._cache[next(iter(self._cache))]
+        return encoded
+
+    def _last_hidden(self, outputs: list[str]) -> tuple[str, None]:
+        if "last_hidden_state" in outputs:
+            return "last_hidden_state", None
+        found = [name for name in outputs if len(self._session.outputs[name].shape) == 3]
+        if not found:
+            raise UnsupportedError("the text encoder gives no hidden states", where=self._where)
+        return found[0], None
+
+
+class Unconditional:
+    """Models that are conditioned on nothing."""
+
+    takes_text = False
+    guided = False
+
+    def encode(self, text: str, half: str, size: tuple[int, int], warn: Warn) -> Conditioning:
+        return {}
+
+
+class OneTextEncoder:
+    """Stable Diffusion 1.x and 2.x, and others that take the hidden states of one text encoder."""
+
+    takes_text = True
+    guided = True
+
+    def __init__(self, files: CheckedFiles, inputs: list[str], threads: int):
+        self._name = inputs[0]
+        self._encoder = TextEncoder(files, "text_encoder", "tokenizer", threads)
+
+    def encode(self, text: str, half: str, size: tuple[int, int], warn: Warn) -> Conditioning:
+        encoded = self._encoder.encode(text)
+        _warn_of_dropped(encoded, warn)
+        return {self._name: encoded.hidden}
+
+
+class StableDiffusionXL:
+    """Hidden states before the last layer of two text encoders, the pooled vector of the second, and the size.
+
+    Source: Podell et al., SDXL, 2023, https://arxiv.org/abs/2307.01952, as diffusers' StableDiffusionXLPipeline does
+    it.
+    """
+
+    takes_text = True
+    guided = True
+
+    def __init__(self, files: CheckedFiles, inputs: list[str], threads: int):
+        self._first = TextEncoder(files, "text_encoder", "tokenizer", threads, _penultimate)
+        self._second = TextEncoder(
+            files,
+            "text_encoder_2",
+            "tokenizer_2",
+            threads,
+            lambda outputs: (_penultimate(outputs)[0], "text_embeds"),
+        )
+        self._zeros = bool((files.json("model_index.json") or {}).get("force_zeros_for_empty_prompt"))
+
+    def encode(self, text: str, half: str, size: tuple[int, int], warn: Warn) -> Conditioning:
+        first, second = self._first.encode(text), self._second.encode(text)
+        # Both tokenizers have the same words; what one leaves out, the other does too.
+        _warn_of_dropped(first, warn)
+        height, width = size
+        hidden, pooled = np.concatenate([first.hidden, second.hidden], axis=2), second.pooled
+        if half == "unconditional" and text == "" and self._zeros:
+            hidden, pooled = np.zeros_like(hidden), np.zeros_like(pooled)
+        return {
+            "encoder_hidden_states": hidden,
+            "text_embeds": pooled,
+            "time_ids": np.array([[height, width, 0, 0, height, width]], dtype=np.float32),
+        }
+
+
+def open_conditioning(files: CheckedFiles, inputs: list[str], threads: int) -> Any:
+    """The family of a model, by what the denoiser takes beside the sample and the timestep."""
+    has_text = files.lists("text_encoder/")
+    if sorted(inputs) == ["encoder_hidden_states", "text_embeds", "time_ids"]:
+        return StableDiffusionXL(files, inputs, threads)
+    if not inputs and not has_text:
+        return Unconditional()
+    known = [what for pattern, what in _KNOWN_EXTENSIONS if any(re.match(pattern, name) for name in inputs)]
+    if len(inputs) == 1 and has_text and not known:
+        return OneTextEncoder(files, inputs, threads)
+    raise UnsupportedError(
+        f"the denoiser wants {known[0]}" if known else "no model family of this version feeds these inputs",
+        where="denoiser inputs",
+        got=", ".join(inputs) or "none",
+        hint="This package knows models without text, with one text encoder, and Stable Diffusion XL",
+    )
+
+
+def _graph_of(files: CheckedFiles, folder: str) -> str | None:
+    return next((path for path in (f"{folder}/model.onnx", f"{folder}/onnx/model.onnx") if files.has(path)), None)
+
+
+def _penultimate(outputs: list[str]) -> tuple[str, None]:
+    """Outputs `hidden_states.0` to `hidden_states.L`: the embeddings, and what each of L layers gives."""
+    layers = sum(bool(re.fullmatch(r"hidden_states\.\d+", name)) for name in outputs) - 1
+    return f"hidden_states.{max(0, layers - 1)}", None
+
+
+def _warn_of_dropped(encoded: Encoded, warn: Warn) -> None:
+    if encoded.dropped:
+        warn(f"the prompt is too long; left out: {' '.join(encoded.dropped)}")
