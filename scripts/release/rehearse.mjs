@@ -19,6 +19,7 @@ import {
   useFromTypeScript,
 } from './consumers.mjs';
 import { commonVersion, inspectPublished, publishAll, registryUser } from './publish.mjs';
+import { buildWheel, findPython, pythonUser, useWheel } from './python.mjs';
 import { startRegistry } from './registry.mjs';
 import { copyRepository, raiseVersions } from './repository-copy.mjs';
 import { Steps } from './steps.mjs';
@@ -63,6 +64,17 @@ await steps.check('npx cachequant --help', () => runCommandLine(application, ['-
 await steps.check('npx cachequant inspect', () =>
   runCommandLine(application, ['inspect', inRoot('models/tiny/dit')]),
 );
+
+const python = await findPython(env);
+if ('reason' in python) steps.skip('python: build and use the wheel', python.reason);
+else {
+  const person = await steps.check('python -m venv', () =>
+    pythonUser(python.command, path.join(workFolder, 'python-user'), env),
+  );
+  const wheel =
+    person && (await steps.check('build the wheel', () => buildWheel(person, copy, commonVersion(copy))));
+  if (wheel) await steps.check('pip install it, draw a picture', () => useWheel(person, wheel));
+}
 
 registry?.stop();
 console.log(steps.table());

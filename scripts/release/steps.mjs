@@ -5,7 +5,7 @@ import { seconds } from '../workspace/phase.mjs';
 /**
  * @typedef {object} Row
  * @property {string} name
- * @property {'✓' | '✗' | '-'} mark
+ * @property {'✓' | '✗' | '-' | '○'} mark `-` was not run after a failure, `○` was skipped on purpose
  * @property {string} time
  * @property {string} note
  */
@@ -17,7 +17,7 @@ export class Steps {
   #stopped = false;
 
   get failed() {
-    return this.#rows.some(({ mark }) => mark !== '✓');
+    return this.#rows.some(({ mark }) => mark === '✗' || mark === '-');
   }
 
   /**
@@ -32,6 +32,17 @@ export class Steps {
     const result = await this.check(name, work);
     if (this.#rows.at(-1)?.mark !== '✓') this.#stopped = true;
     return result;
+  }
+
+  /**
+   * Says that a step cannot be run here, which is no failure.
+   *
+   * @param {string} name
+   * @param {string} reason
+   */
+  skip(name, reason) {
+    process.stderr.write(`${name}: skipped, ${reason}\n`);
+    this.#rows.push({ name, mark: '○', time: '', note: `skipped: ${reason}` });
   }
 
   /**
