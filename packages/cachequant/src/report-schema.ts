@@ -2,7 +2,7 @@ import { earlierNames } from '@cachequant/pipeline/internals';
 import { z } from 'zod';
 
 /** Earlier bundles call the calls that refresh the cache steps. */
-const REFRESHES = earlierNames({ refreshCalls: 'refreshCalls' });
+const REFRESHES = earlierNames({ refreshSteps: 'refreshCalls' });
 
 const number = z.union([
   z.number(),

@@ -45,7 +45,7 @@ const planSchema = z.object({
   schedules: z
     .array(
       z.preprocess(
-        earlierNames({ refreshCalls: 'refreshCalls' }),
+        earlierNames({ refreshSteps: 'refreshCalls' }),
         z.object({
           schedule: z.enum(SCHEDULE_KINDS),
           correction: z.enum(CACHE_CORRECTIONS),

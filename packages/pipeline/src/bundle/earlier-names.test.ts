@@ -3,12 +3,12 @@ import { z } from 'zod';
 import { earlierNames } from './earlier-names.js';
 
 const schema = z.preprocess(
-  earlierNames({ refreshCalls: 'refreshCalls' }),
+  earlierNames({ refreshSteps: 'refreshCalls' }),
   z.object({ kind: z.string(), refreshCalls: z.array(z.int()) }),
 );
 
 describe('earlierNames(names)', () => {
-  it.each(['refreshCalls', 'refreshCalls'])('reads the field as %s', (name) => {
+  it.each(['refreshSteps', 'refreshCalls'])('reads the field as %s', (name) => {
     expect(schema.parse({ kind: 'dp', [name]: [0, 3] })).toEqual({ kind: 'dp', refreshCalls: [0, 3] });
   });
 
@@ -17,7 +17,7 @@ describe('earlierNames(names)', () => {
   });
 
   it('takes names of Object.prototype for names like others', () => {
-    const read = earlierNames({ refreshCalls: 'refreshCalls' });
+    const read = earlierNames({ refreshSteps: 'refreshCalls' });
     expect(read({ constructor: 1, toString: 2 })).toEqual({ constructor: 1, toString: 2 });
   });
 });

@@ -62,7 +62,7 @@ const manifestSchema = z.object({
   guidanceScale: z.number(),
   latentDims: z.array(z.number().int()).length(3),
   schedule: z.preprocess(
-    earlierNames({ refreshCalls: 'refreshCalls' }),
+    earlierNames({ refreshSteps: 'refreshCalls' }),
     z.object({
       kind: z.string(),
       interval: z.number().int(),
@@ -70,7 +70,7 @@ const manifestSchema = z.object({
     }),
   ),
   corrections: z.preprocess(
-    earlierNames({ guidanceExtrapolation: 'guidanceExtrapolation' }),
+    earlierNames({ guidanceReach: 'guidanceExtrapolation' }),
     z.object({
       cache: z.enum(['none', 'paper', 'forecast']),
       anchors: z.union([z.literal(1), z.literal(2)]),
