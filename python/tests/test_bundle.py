@@ -71,8 +71,8 @@ def test_a_manifest_that_was_altered_is_refused(tmp_path):
     ("field", "value"),
     [
         ("latentDims", [3, 16]),
-        ("schedule", {"kind": "dp", "interval": 2, "refreshSteps": [1, 2]}),
-        ("schedule", {"kind": "dp", "interval": 2, "refreshSteps": [0, 4, 2]}),
+        ("schedule", {"kind": "dp", "interval": 2, "refreshCalls": [1, 2]}),
+        ("schedule", {"kind": "dp", "interval": 2, "refreshCalls": [0, 4, 2]}),
         ("files", {"../outside.onnx": {"bytes": 1, "sha256": "0"}}),
         ("guidanceScale", "4"),
         ("sampler", {"name": "DDIMScheduler", "steps": 0, "calls": 6}),

@@ -23,12 +23,11 @@ function runtimeVersions(): { readonly python: string; readonly node: string } {
   return { python: python.toString().trim(), node: node.toString().trim() };
 }
 
-/** The model of the examples with as little measuring as there can be: one text encoder, PLMS, trained weights. */
-async function trainedBundle(folder: string): Promise<string> {
+/** A model's bundle with as little measuring as there can be. */
+async function bundleOf(model: string, folder: string, options: readonly string[]): Promise<string> {
   const { exitCode, stderr } = await cachequant([
-    ...['optimize', 'models/fashion-sd', '--out', folder, '--steps', '8', '--interval', '3'],
-    ...['--guidance-scale', '4', '--layers', 'all', '--effort', 'fast', '--schedule', 'forecast-dp'],
-    ...['--calibration-images', '2', '--verification-images', '1'],
+    ...['optimize', model, '--out', folder, '--layers', 'all', '--effort', 'fast'],
+    ...['--calibration-images', '2', '--verification-images', '1', ...options],
   ]);
   expect(stderr.slice(-2000), stderr).not.toMatch(/Error/);
   expect(exitCode).toBe(0);
@@ -40,14 +39,19 @@ it('draws pictures in Python that are those of Node', { timeout: 600_000 }, asyn
   if (missing !== undefined)
     return context.skip(`no Python with onnxruntime, tokenizers and pytest: ${missing}`);
   const folder = temporaryFolder();
-  const bundle = await trainedBundle(join(folder, 'fashion'));
-  const trained: PictureCase[] = [
+  const bundle = await bundleOf('models/fashion-sd', join(folder, 'fashion'), [
+    ...['--steps', '8', '--interval', '3', '--guidance-scale', '4', '--schedule', 'forecast-dp'],
+  ]);
+  const distilled = await bundleOf('models/tiny/lcm', join(folder, 'lcm'), ['--steps', '4']);
+  // Trained weights with PLMS and one text encoder, and a model that takes its guidance scale as an input.
+  const made: PictureCase[] = [
+    { name: 'lcm', bundle: distilled, request: { prompt: 'a red shoe!', seed: 5, guidanceScale: 6 } },
     { name: 'fashion', bundle, request: { prompt: 'a photo of a red sneaker', seed: 7 } },
     { name: 'fashion-steps', bundle, request: { prompt: 'a blue dress', seed: 8, steps: 12 } },
     { name: 'fashion-ddim', bundle, request: { prompt: 'a blue dress', seed: 9, sampler: 'ddim', steps: 9 } },
   ];
   const pictures = join(folder, 'pictures');
-  await drawPictures(pictures, [...PICTURE_CASES, ...trained]);
+  await drawPictures(pictures, [...PICTURE_CASES, ...made]);
   if (process.env.UPDATE_PICTURES) await drawPictures(inRepository('python/tests/pictures'), PICTURE_CASES);
   const { python, node } = runtimeVersions();
   const result = spawnSync(PYTHON, ['-m', 'pytest', '-q', '-p', 'no:cacheprovider', 'tests'], {

@@ -10,7 +10,7 @@ from typing import Any, Callable
 
 import numpy as np
 
-from .conditioning import open_conditioning
+from .conditioning import Request, open_conditioning
 from .denoiser import CachedDenoiser, Graph, Served, serve
 from .errors import BundleError, InvalidArgumentError, UnsupportedError
 from .guidance import Guidance, GuidanceForecast, PredictionSmoothing, is_guided
@@ -79,7 +79,12 @@ class Bundle:
             Graph(Session(files.path(graphs["cached"]["file"]), count), graphs["cached"]),
             (variant or corrections)["anchors"],
         )
-        self._conditioning = open_conditioning(files, self._denoiser.full.conditioning, count)
+        full = self._denoiser.full
+        self._conditioning = open_conditioning(
+            files,
+            {name: full.session.inputs[name].shape for name in full.conditioning},
+            count,
+        )
         # It was fitted to what integers round.
         self._smoothing = None if variant else corrections.get("smoothing")
         self._lock = threading.Lock()
@@ -125,8 +130,11 @@ class Bundle:
         self._check_request(prompt, seed, negative_prompt, guidance_scale)
         run = self._sampler(steps, sampler)
         scale = self.manifest["guidanceScale"] if guidance_scale is None else guidance_scale
-        scale = scale if self._conditioning.guided else 1
-        warnings = self._warnings(run, scale, prompt, negative_prompt)
+        guided, embeds = self._conditioning.guided, self._conditioning.embeds_guidance
+        scale = scale if guided or embeds else 1
+        # By which the two halves are joined; 1 where there is one half alone.
+        halves = scale if guided else 1
+        warnings = self._warnings(run, scale, halves, prompt, negative_prompt)
 
         def warn(message: str) -> None:
             if strict:
@@ -138,11 +146,12 @@ class Bundle:
             warn(message)
         with self._lock:
             size = self.height, self.width
-            conditional = self._conditioning.encode(prompt or "", "conditional", size, warn)
+            request = Request(size, scale)
+            conditional = self._conditioning.encode(prompt or "", "conditional", request, warn)
             unconditional = None
-            if is_guided(scale):
-                unconditional = self._conditioning.encode(negative_prompt, "unconditional", size, warn)
-            latents = self._sample(run, seed, conditional, unconditional, scale, on_step)
+            if is_guided(halves):
+                unconditional = self._conditioning.encode(negative_prompt, "unconditional", request, warn)
+            latents = self._sample(run, seed, conditional, unconditional, halves, on_step)
             pixels = self._decoder.decode(latents)
         return Picture(pixels, prompt, seed, latents, tuple(warnings))
 
@@ -175,13 +184,13 @@ class Bundle:
 
     def _serve(self, sampler: Sampler) -> Served:
         timesteps = self._calibrated[1].timesteps if self._calibrated else None
-        return serve(sampler.timesteps, timesteps, self.manifest["schedule"]["refreshSteps"])
+        return serve(sampler.timesteps, timesteps, self.manifest["schedule"]["refreshCalls"])
 
     def _forecast(self, served: Served) -> GuidanceForecast | None:
         corrections = self.manifest["corrections"]
         if corrections.get("guidance", "computed") != "forecast":
             return None
-        reach = corrections.get("guidanceReach")
+        reach = corrections.get("guidanceExtrapolation")
 
         def fitted(call: int) -> float | None:
             own = served.call(call)
@@ -204,12 +213,16 @@ class Bundle:
             )
         return run
 
-    def _warnings(self, run: Sampler, scale: float, prompt: str | None, negative_prompt: str) -> list[str]:
+    def _warnings(
+        self, run: Sampler, scale: float, halves: float, prompt: str | None, negative_prompt: str
+    ) -> list[str]:
         warnings = [
             f"The bundle says {name}, which this version does not know." for name in unknown_fields(self.manifest)
         ]
-        if negative_prompt and not is_guided(scale):
-            warnings.append("The negative prompt has no effect: there is guidance at scales above 1 alone.")
+        if negative_prompt and not is_guided(halves):
+            guided = self._conditioning.guided
+            why = "there is guidance at scales above 1 alone" if guided else "the model takes none"
+            warnings.append(f"The negative prompt has no effect: {why}.")
         return warnings + off_calibration_warnings(
             self.manifest, run.name, run.steps, scale, prompt, negative_prompt
         )

@@ -8,6 +8,7 @@ from typing import Any, Callable
 
 import numpy as np
 
+from .arithmetic import fround
 from .errors import BundleError, UnsupportedError
 from .manifest import CheckedFiles
 from .session import Session, require_finite
@@ -19,12 +20,23 @@ Warn = Callable[[str], None]
 
 _CACHED_PROMPTS = 64
 
+#: Of latent consistency models: takes the guidance scale.
+_GUIDANCE_INPUT = "timestep_cond"
+
 _KNOWN_EXTENSIONS = (
     (r"^(down_block|mid_block).*additional_residual|^controlnet_cond$", "the residuals of a ControlNet"),
-    (r"^timestep_cond$", "the guidance scale of a latent consistency model"),
     (r"^(image_embeds|ip_adapter.*)$", "an image prompt"),
     (r"^class_labels$", "a class"),
 )
+
+
+@dataclass(frozen=True)
+class Request:
+    """What conditioning depends on beside the text."""
+
+    #: Height and width in pixels.
+    size: tuple[int, int]
+    guidance_scale: float
 
 
 @dataclass(frozen=True)
@@ -97,8 +109,9 @@ class Unconditional:
 
     takes_text = False
     guided = False
+    embeds_guidance = False
 
-    def encode(self, text: str, half: str, size: tuple[int, int], warn: Warn) -> Conditioning:
+    def encode(self, text: str, half: str, request: Request, warn: Warn) -> Conditioning:
         return {}
 
 
@@ -107,12 +120,13 @@ class OneTextEncoder:
 
     takes_text = True
     guided = True
+    embeds_guidance = False
 
     def __init__(self, files: CheckedFiles, inputs: list[str], threads: int):
         self._name = inputs[0]
         self._encoder = TextEncoder(files, "text_encoder", "tokenizer", threads)
 
-    def encode(self, text: str, half: str, size: tuple[int, int], warn: Warn) -> Conditioning:
+    def encode(self, text: str, half: str, request: Request, warn: Warn) -> Conditioning:
         encoded = self._encoder.encode(text)
         _warn_of_dropped(encoded, warn)
         return {self._name: encoded.hidden}
@@ -127,6 +141,7 @@ class StableDiffusionXL:
 
     takes_text = True
     guided = True
+    embeds_guidance = False
 
     def __init__(self, files: CheckedFiles, inputs: list[str], threads: int):
         self._first = TextEncoder(files, "text_encoder", "tokenizer", threads, _penultimate)
@@ -139,11 +154,11 @@ class StableDiffusionXL:
         )
         self._zeros = bool((files.json("model_index.json") or {}).get("force_zeros_for_empty_prompt"))
 
-    def encode(self, text: str, half: str, size: tuple[int, int], warn: Warn) -> Conditioning:
+    def encode(self, text: str, half: str, request: Request, warn: Warn) -> Conditioning:
         first, second = self._first.encode(text), self._second.encode(text)
         # Both tokenizers have the same words; what one leaves out, the other does too.
         _warn_of_dropped(first, warn)
-        height, width = size
+        height, width = request.size
         hidden, pooled = np.concatenate([first.hidden, second.hidden], axis=2), second.pooled
         if half == "unconditional" and text == "" and self._zeros:
             hidden, pooled = np.zeros_like(hidden), np.zeros_like(pooled)
@@ -154,8 +169,56 @@ class StableDiffusionXL:
         }
 
 
-def open_conditioning(files: CheckedFiles, inputs: list[str], threads: int) -> Any:
-    """The family of a model, by what the denoiser takes beside the sample and the timestep."""
+class LatentConsistency:
+    """What another family is conditioned on, and the guidance scale as a vector; there is no unconditional half.
+
+    Source: Luo et al., Latent Consistency Models, 2023, https://arxiv.org/abs/2310.04378, as diffusers'
+    LatentConsistencyModelPipeline does it: the scale that enters is the one of the request less 1.
+    """
+
+    takes_text = True
+    guided = False
+    embeds_guidance = True
+
+    def __init__(self, base: Any, channels: int):
+        self._base, self._channels = base, channels
+
+    def encode(self, text: str, half: str, request: Request, warn: Warn) -> Conditioning:
+        conditioning = self._base.encode(text, half, request, warn)
+        return {**conditioning, _GUIDANCE_INPUT: guidance_embedding(request.guidance_scale, self._channels)}
+
+
+def guidance_embedding(scale: float, channels: int) -> np.ndarray:
+    """[1, channels]: sines, then cosines, of 1000 · (scale − 1) at falling frequencies.
+
+    Source: ``get_guidance_scale_embedding`` of diffusers.
+    """
+    half = channels // 2
+    weight = fround(1000 * fround(scale - 1))
+    angles = np.array([fround(weight * fround(10_000 ** (-i / max(1, half - 1)))) for i in range(half)])
+    embedding = np.zeros((1, channels), dtype=np.float32)
+    embedding[0, :half], embedding[0, half : 2 * half] = np.sin(angles), np.cos(angles)
+    return embedding
+
+
+def open_conditioning(files: CheckedFiles, inputs: dict[str, Any], threads: int) -> Any:
+    """The family of a model, by what the denoiser takes beside the sample and the timestep.
+
+    ``inputs`` are their declared dimensions by name.
+    """
+    if _GUIDANCE_INPUT in inputs:
+        rest = {name: dims for name, dims in inputs.items() if name != _GUIDANCE_INPUT}
+        channels = inputs[_GUIDANCE_INPUT][1]
+        if not isinstance(channels, int):
+            channels = (files.json("denoiser/config.json") or {}).get("time_cond_proj_dim")
+        base = _open_family(files, list(rest), threads)
+        if not isinstance(channels, int) or not base.takes_text:
+            raise UnsupportedError("the model does not say how guidance enters", where=f"input {_GUIDANCE_INPUT}")
+        return LatentConsistency(base, channels)
+    return _open_family(files, list(inputs), threads)
+
+
+def _open_family(files: CheckedFiles, inputs: list[str], threads: int) -> Any:
     has_text = files.lists("text_encoder/")
     if sorted(inputs) == ["encoder_hidden_states", "text_embeds", "time_ids"]:
         return StableDiffusionXL(files, inputs, threads)
@@ -168,7 +231,7 @@ def open_conditioning(files: CheckedFiles, inputs: list[str], threads: int) -> A
         f"the denoiser wants {known[0]}" if known else "no model family of this version feeds these inputs",
         where="denoiser inputs",
         got=", ".join(inputs) or "none",
-        hint="This package knows models without text, with one text encoder, and Stable Diffusion XL",
+        hint="This package knows models without text, with one text encoder, Stable Diffusion XL, and latent consistency",
     )
 
 

@@ -31,8 +31,13 @@ _TARGETS = ("prediction", "cache")
 _KNOWN = {
     "denoiser": {"full", "cached", "batch", "variants"},
     "sampler": {"name", "steps", "calls"},
-    "schedule": {"kind", "interval", "refreshSteps"},
-    "corrections": {"cache", "anchors", "quantization", "smoothing", "guidance", "guidanceReach"},
+    "schedule": {"kind", "interval", "refreshCalls"},
+    "corrections": {"cache", "anchors", "quantization", "smoothing", "guidance", "guidanceExtrapolation"},
+}
+#: What bundles of earlier versions call some of them.
+_EARLIER = {
+    "schedule": {"refreshSteps": "refreshCalls"},
+    "corrections": {"guidanceReach": "guidanceExtrapolation"},
 }
 _TOP = {
     *("formatVersion", "createdBy", "createdAt", "source", "cut", "denoiser", "sampler", "guidanceScale"),
@@ -64,6 +69,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise BundleError("the manifest is not an object", where=str(path), hint=_AGAIN)
     _require_version(manifest, str(path))
     _require_seal(manifest, text, str(path))
+    _take_earlier_names(manifest)
     _require_form(manifest, str(path))
     _require_known(manifest, str(path))
     return manifest
@@ -106,6 +112,14 @@ def _require_seal(manifest: dict[str, Any], text: str, where: str) -> None:
         )
 
 
+def _take_earlier_names(manifest: dict[str, Any]) -> None:
+    for part, names in _EARLIER.items():
+        fields = manifest.get(part)
+        for earlier, today in names.items():
+            if isinstance(fields, dict) and earlier in fields:
+                fields[today] = fields.pop(earlier)
+
+
 def _require_form(manifest: dict[str, Any], where: str) -> None:
     """The types of what is read; `BundleError` names the field that is wrong."""
 
@@ -125,10 +139,10 @@ def _require_form(manifest: dict[str, Any], where: str) -> None:
     field("sampler.calls", _is_count, "a whole number")
     field("guidanceScale", _is_number, "a number")
     field("latentDims", lambda value: _is_list(value, _is_count) and len(value) == 3, "three whole numbers")
-    field("schedule.refreshSteps", _is_schedule, "ascending whole numbers, the first 0")
+    field("schedule.refreshCalls", _is_schedule, "ascending whole numbers, the first 0")
     field("corrections.anchors", lambda value: value in (1, 2), "1 or 2")
     field("corrections.smoothing", optional(lambda value: _is_list(value, _is_number)), "numbers")
-    field("corrections.guidanceReach", optional(lambda value: _is_list(value, _is_number)), "numbers")
+    field("corrections.guidanceExtrapolation", optional(lambda value: _is_list(value, _is_number)), "numbers")
     field("denoiser.variants", optional(lambda value: _is_list(value, _is_variant)), "variants")
     graphs = [manifest["denoiser"]["full"], manifest["denoiser"]["cached"]]
     for variant in manifest["denoiser"].get("variants") or []:
