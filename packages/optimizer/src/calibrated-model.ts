@@ -9,6 +9,7 @@ import { formatOf } from './format.js';
 import { sitesOf, withObservers } from './graphs/cached-graphs.js';
 import { type DenoiserGraphs, makeDenoiserGraphs } from './graphs/denoiser-graphs.js';
 import { writeGraph, writeSharedWeights } from './graphs/float-graphs.js';
+import { outlierInputs } from './graphs/outlier-inputs.js';
 import type { LayerChoice, LayerDecision } from './layers/decision.js';
 import { planLayers, plannedLayers } from './layers/layer-plan.js';
 import type { PackedWeights } from './layers/packed-weights.js';
@@ -63,7 +64,8 @@ export async function calibrateModel(
   runner: StageRunner,
   { inputDims, model, plan }: CalibrationOptions,
 ): Promise<CalibratedModel> {
-  const graphs = makeDenoiserGraphs(model, { inputDims }, plan?.cut ?? context.recipe.cut);
+  const outliers = outlierInputs(context.calibration);
+  const graphs = makeDenoiserGraphs(model, { inputDims, outliers }, plan?.cut ?? context.recipe.cut);
   const source = await finishUnlessAborted(graphs, context.signal);
   const possible = planLayers(source, context.recipe.keepFloat);
   const given = plan && plannedLayers(source, plan);

@@ -4,6 +4,7 @@ import { CacheQuantError, finishUnlessAborted, type Runtime, type Storage } from
 import type { DecisionRecord } from './decision-record.js';
 import { formatOf } from './format.js';
 import { type DenoiserGraphs, makeDenoiserGraphs } from './graphs/denoiser-graphs.js';
+import { outlierInputs } from './graphs/outlier-inputs.js';
 import { planLayers } from './layers/layer-plan.js';
 import { momentWaves, roundingMultiplyAdds } from './observe/moment-waves.js';
 import { MOMENT_CALLS } from './observe/observe-moments.js';
@@ -49,7 +50,11 @@ export async function estimateOptimization(request: {
   try {
     const { context, prepared, inputDims } = opened;
     const { recipe } = context;
-    const making = makeDenoiserGraphs(prepared.model, { inputDims }, recipe.cut);
+    const making = makeDenoiserGraphs(
+      prepared.model,
+      { inputDims, outliers: outlierInputs(context.calibration) },
+      recipe.cut,
+    );
     const graphs = await finishUnlessAborted(making, request.signal);
     const { cut } = graphs;
     // Refuses what packing four bits would refuse.

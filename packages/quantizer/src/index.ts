@@ -28,6 +28,7 @@ export {
 } from './packed-weight.js';
 export { GridRows } from './scales-per-call.js';
 export { shareZeroPoints } from './shared-zero-point.js';
+export { splitFirstToken } from './split-first-token.js';
 export { storeEmbeddings } from './stored-embedding.js';
 export type { IntegerTarget, KernelScales } from './targets/integer-target.js';
 export { onnxRuntimeTarget } from './targets/onnxruntime/onnxruntime-target.js';

@@ -13,6 +13,8 @@ export interface PackedWeight {
   readonly scales: Float32Array;
   /** [O]; undefined for a layer without bias. */
   readonly bias: Float32Array | undefined;
+  /** `compute` for integers in the layout of integer kernels that a float layer shares with one that computes in them. */
+  readonly layout?: 'compute';
   /** How second-order rounding went, where it was used. */
   readonly rounding?: Rounding;
 }

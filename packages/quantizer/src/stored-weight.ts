@@ -16,7 +16,8 @@ export function storeAsIntegers(
   purpose: 'compute' | 'storage' = 'storage',
 ): void {
   builder.model.graph.initializers.set(packed.integers.name, packed.integers);
-  const turned = purpose === 'compute' && layer.kind !== 'convolution' && !layer.inputsFirst;
+  const layout = packed.layout ?? purpose;
+  const turned = layout === 'compute' && layer.kind !== 'convolution' && !layer.inputsFirst;
   const axis = layer.inputsFirst || turned ? 1 : 0;
   const scaleDims = packed.integers.dims.map((_, at) => (at === axis ? layer.outputChannels : 1));
   const scales = builder.constant(`${layer.id}/scales`, 'float32', scaleDims, packed.scales);

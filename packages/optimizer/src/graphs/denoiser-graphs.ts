@@ -10,7 +10,7 @@ import {
   type OnnxModel,
   type TensorFacts,
 } from '@cachequant/onnx';
-import { detachBiases, excludeReason, findLayers, type Layer } from '@cachequant/quantizer';
+import { detachBiases, excludeReason, findLayers, type Layer, splitFirstToken } from '@cachequant/quantizer';
 import { CacheQuantError, type InPieces } from '@cachequant/tensor';
 import { CACHE_NAME } from '../calibration-context.js';
 
@@ -37,6 +37,8 @@ export interface DenoiserGraphs {
 export interface GraphSizes {
   /** By graph input, at the batch that calibration runs. */
   readonly inputDims: Readonly<Record<string, readonly number[]>>;
+  /** Inputs [B, S, D] by name, with their S, whose first token is computed apart (see `outlierInputs`); left out: none. */
+  readonly outliers?: ReadonlyMap<string, number>;
 }
 
 /**
@@ -48,7 +50,7 @@ export function* makeDenoiserGraphs(
   sizes: GraphSizes,
   cutId?: string,
 ): InPieces<DenoiserGraphs> {
-  const model = leanModel(source);
+  const model = splitFirstToken(leanModel(source), sizes.outliers ?? new Map());
   const cuts = yield* findCutsInPieces(model, { inputDims: sizes.inputDims });
   const cut = cutId === undefined ? cuts[0] : cuts.find((candidate) => candidate.id === cutId);
   if (!cut) {

@@ -1,5 +1,6 @@
 import { type PackedWeight, packWeight } from '@cachequant/quantizer';
 import type { LayerChoice, LayerTimes } from './decision.js';
+import { type DominanceQuestion, dominantLayers } from './dominant-layers.js';
 import { keepForQuality } from './keep-for-quality.js';
 import type { LayerExperiment } from './layer-experiment.js';
 import { type NetworkErrors, networkErrors } from './network-errors.js';
@@ -12,8 +13,13 @@ import { wholeTimes } from './whole-times.js';
  */
 const CONFIRMED = 10;
 const CONFIRM_MS = 120_000;
+/** Measurements that find one layer of hundreds, and those that are made however long they take. */
+const DOMINANT_RUNS = 20;
+const LEAST_DOMINANT_RUNS = 6;
 /** Storing weights as integers may cost the network this many decibels. */
 const HARMLESS_DB = 0.1;
+/** Share of the multiply-adds up to which a layer is kept in float for what it alone costs. */
+const SMALL_SHARE = 0.1;
 /** Times of the whole network that differ by less are the same. */
 const NOISE = 1.01;
 
@@ -35,12 +41,17 @@ export async function chooseLayers(
   const ranked = Object.keys(errors)
     .filter((id) => !slow.includes(id))
     .sort((a, b) => errors[a]! - errors[b]!);
-  const confirmed = await confirm(experiment, network, { ranked, slow, reached: base >= floor });
+  const measure = (ids: readonly string[]) => network.of(new Set([...slow, ...ids]));
+  const inexact = await confirm(experiment, network, { ranked, slow, reached: base >= floor });
+  const unseen = ranked.slice(inexact.length);
+  const confirmed = [...inexact, ...(await findDominant(experiment, { ids: unseen, base, measure }))];
+  const { layerMacs, totalMacs } = experiment.graph;
   const { kept, networkDb } = await keepForQuality({
     floor,
     base,
     confirmed,
-    measure: (ids) => network.of(new Set([...slow, ...ids])),
+    isSmall: (id) => (layerMacs.get(id) ?? 0) <= SMALL_SHARE * totalMacs,
+    measure,
   });
   const stored = await storedErrors(experiment, network, slow, kept);
   const sensitiveStored = stored !== undefined && stored >= networkDb - HARMLESS_DB;
@@ -74,6 +85,21 @@ async function confirm(
     confirmed.push({ id, networkDb: await network.of(new Set([...slow, id])) });
   }
   return confirmed;
+}
+
+/** Looks for layers among those that seem exact by themselves and yet harm the network. */
+function findDominant(
+  { context }: LayerExperiment,
+  question: Omit<DominanceQuestion, 'goOn'>,
+): Promise<LayerChoice['confirmed']> {
+  const start = performance.now();
+  return dominantLayers({
+    ...question,
+    goOn: (measured) => {
+      context.onProgress?.(Math.min(measured, DOMINANT_RUNS), DOMINANT_RUNS);
+      return measured < LEAST_DOMINANT_RUNS || performance.now() - start <= CONFIRM_MS;
+    },
+  });
 }
 
 /** Takes layers back to float unless the whole network gets slower by it, whatever single layers measured. */

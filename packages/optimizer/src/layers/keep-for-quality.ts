@@ -1,3 +1,5 @@
+import { FATAL_DB } from './dominant-layers.js';
+
 /** The layers to try, and how to find out what a choice of them gives. */
 export interface QualityQuestion {
   /** Decibels that the network is to reach. */
@@ -6,6 +8,8 @@ export interface QualityQuestion {
   readonly base: number;
   /** Decibels with only this one in float. */
   readonly confirmed: readonly { readonly id: string; readonly networkDb: number }[];
+  /** Whether a layer is so small a part of the network that float costs next to nothing. */
+  readonly isSmall: (id: string) => boolean;
   /** Decibels with these in float. */
   readonly measure: (ids: readonly string[]) => Promise<number>;
 }
@@ -15,16 +19,19 @@ const LEAST_GAIN_DB = 0.1;
 
 /**
  * Takes layers into float, the one with the largest gain first, until the network reaches its floor. One that adds
- * nothing to those before it is left in integers.
+ * nothing to those before it is left in integers. Beyond the floor go small layers that alone cost a decibel.
  */
-export async function keepForQuality({ floor, base, confirmed, measure }: QualityQuestion) {
+export async function keepForQuality({ floor, base, confirmed, isSmall, measure }: QualityQuestion) {
   const kept: string[] = [];
   let networkDb = base;
   const byGain = [...confirmed].sort((a, b) => b.networkDb - a.networkDb);
   for (const { id, networkDb: alone } of byGain) {
-    if (networkDb >= floor || alone - base < LEAST_GAIN_DB) break;
+    const enough = networkDb >= floor;
+    const least = enough ? FATAL_DB : LEAST_GAIN_DB;
+    if (alone - base < least) break;
+    if (enough && !isSmall(id)) continue;
     const reached = kept.length === 0 ? alone : await measure([...kept, id]);
-    if (reached - networkDb < LEAST_GAIN_DB) continue;
+    if (reached - networkDb < least) continue;
     kept.push(id);
     networkDb = reached;
   }

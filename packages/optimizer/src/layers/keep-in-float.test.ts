@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { dominantLayers } from './dominant-layers.js';
 import { keepForQuality } from './keep-for-quality.js';
 import { SignalToNoise } from './signal-to-noise.js';
 import { slowerLayers } from './slower-layers.js';
@@ -28,6 +29,7 @@ describe('keepForQuality', () => {
         measured.push([...ids]);
         return decibels(ids);
       },
+      isSmall: () => false,
       measured,
     };
   };
@@ -59,6 +61,14 @@ describe('keepForQuality', () => {
     expect(kept).toEqual(['a', 'c']);
   });
 
+  it('keeps a small layer that alone costs a decibel also where the floor is reached', async () => {
+    const question = network({ a: 0.002, shortcut: 0.004, b: 0.002, large: 0.004 });
+    const isSmall = (id: string) => id !== 'large';
+    const { kept, networkDb } = await keepForQuality({ ...question, isSmall, floor: 15 });
+    expect(kept).toEqual(['shortcut']);
+    expect(networkDb).toBeCloseTo(-10 * Math.log10(0.008), 9);
+  });
+
   it('says what was reached where the floor is out of reach', async () => {
     const { networkDb } = await keepForQuality({
       ...network({ a: 0.01, b: 0.01, elsewhere: 0.1 }),
@@ -66,6 +76,55 @@ describe('keepForQuality', () => {
       floor: 90,
     });
     expect(networkDb).toBeCloseTo(10, 1);
+  });
+});
+
+describe('dominantLayers', () => {
+  /** Layers of equal noise, but for those planted. */
+  const question = (count: number, planted: Readonly<Record<string, number>>) => {
+    const noise = Array.from({ length: count }, (_, i) => planted[`layer ${i}`] ?? 1);
+    let runs = 0;
+    const decibels = (ids: readonly string[]) =>
+      -10 * Math.log10(noise.reduce((sum, n, i) => sum + (ids.includes(`layer ${i}`) ? 0 : n), 0));
+    return {
+      ids: noise.map((_, i) => `layer ${i}`),
+      base: decibels([]),
+      measure: async (ids: readonly string[]) => {
+        runs++;
+        return decibels(ids);
+      },
+      runs: () => runs,
+    };
+  };
+
+  it.each([0, 1, 137, 298, 299])(
+    'finds one layer of 300, at %d, that costs half of the noise',
+    async (at) => {
+      const asked = question(300, { [`layer ${at}`]: 299 });
+      const found = await dominantLayers(asked);
+      expect(found.map(({ id }) => id)).toEqual([`layer ${at}`]);
+      expect(found[0]!.networkDb).toBeCloseTo(-10 * Math.log10(299), 9);
+      expect(asked.runs()).toBeLessThanOrEqual(20);
+    },
+  );
+
+  it('finds several, the worst first, and no layer that costs less than a decibel', async () => {
+    const asked = question(100, { 'layer 3': 60, 'layer 60': 90, 'layer 61': 10 });
+    expect((await dominantLayers(asked)).map(({ id }) => id)).toEqual(['layer 60', 'layer 3']);
+  });
+
+  it('finds nothing, soon, where the noise is even', async () => {
+    const asked = question(256, {});
+    expect(await dominantLayers(asked)).toEqual([]);
+    expect(asked.runs()).toBeLessThanOrEqual(14);
+  });
+
+  it('finds nothing among one or no layers that are fine, and ends when it is told to', async () => {
+    expect(await dominantLayers({ ...question(1, {}), base: -0.5, measure: async () => 0 })).toEqual([]);
+    expect(await dominantLayers(question(0, {}))).toEqual([]);
+    const asked = question(300, { 'layer 9': 299 });
+    expect(await dominantLayers({ ...asked, goOn: (measured) => measured < 4 })).toEqual([]);
+    expect(asked.runs()).toBe(4);
   });
 });
 

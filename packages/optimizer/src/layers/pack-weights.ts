@@ -1,5 +1,5 @@
 import { createWeightFile, type OnnxModel, type WeightData } from '@cachequant/onnx';
-import { type PackedWeight, packWeight, type WeightBits } from '@cachequant/quantizer';
+import { type Layer, type PackedWeight, packWeight, type WeightBits } from '@cachequant/quantizer';
 import { throwIfAborted } from '@cachequant/tensor';
 import type { CalibrationContext } from '../calibration-context.js';
 import type { DenoiserGraphs } from '../graphs/denoiser-graphs.js';
@@ -43,6 +43,11 @@ export async function packWeights(
         continue;
       }
       const purpose = decision.compute === 'integer' ? 'compute' : 'storage';
+      const shared = purpose === 'storage' && packedOfOthers(graphs.full.layers, records, layer);
+      if (shared) {
+        records[decision.id] = { purpose, packed: shared };
+        continue;
+      }
       const before = await known?.(decision);
       const packed = before
         ? { ...before, integers: { ...before.integers, data: await file.add(before.integers) } }
@@ -61,6 +66,19 @@ export async function packWeights(
     await file.abort();
     throw error;
   }
+}
+
+/** The integers of another layer with the same weight, which stand for it where a product only stores its own. */
+function packedOfOthers(
+  layers: readonly Layer[],
+  records: Readonly<Record<string, PackedRecord>>,
+  { id, kind, weight }: Layer,
+): PackedWeight | undefined {
+  const other = layers.find((candidate) => candidate.weight.name === weight.name && records[candidate.id]);
+  const { purpose, packed } = (other && records[other.id]) ?? {};
+  if (kind !== 'linear' || packed?.integers.dtype !== 'int8') return undefined;
+  const named = { ...packed, integers: { ...packed.integers, name: `${id}/int8` } };
+  return purpose === 'compute' ? { ...named, layout: 'compute' } : named;
 }
 
 /** The model with the weights that stay in float where they lie in the file. */
