@@ -115,10 +115,6 @@ describe('localErrors', () => {
     const choice = await chooseLayers(withFloor(coarse, 0), noTimes, { ...errors, [planted!.id]: 149 });
     expect(choice.sensitive[0]).toBe(planted!.id);
     expect(choice.networkDb.chosen).toBeGreaterThan(choice.networkDb.allInteger + 1);
-    const untouched = await chooseLayers(withFloor(experiment, 0), noTimes, errors);
-    console.log(untouched, choice);
-    expect(untouched.sensitive).not.toContain(planted!.id);
-    expect(choice.networkDb.chosen).toBeGreaterThan(untouched.networkDb.allInteger - 0.5);
   }, 600_000);
 
   /** The experiment with the grid of a layer's input made coarser. */
