@@ -21,6 +21,7 @@ from diffusers import (
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
+from safetensors.torch import save_file
 from transformers import CLIPTextModel, CLIPTokenizer
 
 HERE = Path(__file__).parent
@@ -129,6 +130,23 @@ def sd_turbo():
     write("sd-turbo", "golden.json", pipeline, cases)
 
 
+def prompts():
+    """CLIP without its last layers, and a word of two vectors; with the weights of `sd-turbo` and `sdxl`."""
+    # transformers 5 has no inner model any more, which diffusers looks for the final norm in.
+    CLIPTextModel.text_model = property(lambda self: self)
+    pipeline = StableDiffusionPipeline.from_pretrained(HERE / "sd-turbo", torch_dtype=torch.float32)
+    asked = {"prompt": "a red shoe!", "guidanceScale": 0.0, "seed": 7, "steps": 2}
+    write("sd-turbo", "golden-clip-skip.json", pipeline, [{**asked, "clipSkip": 1}, {**asked, "clipSkip": 2}])
+    torch.manual_seed(5)
+    vectors = torch.randn(2, 16)
+    save_file({"<toy>": vectors}, HERE / "sd-turbo" / "toy.safetensors")
+    pipeline.load_textual_inversion({"<toy>": vectors})
+    case = {"prompt": "a red <toy>, blue", "guidanceScale": 0.0, "seed": 7, "steps": 2}
+    write("sd-turbo", "golden-embedding.json", pipeline, [case])
+    pipeline = StableDiffusionXLPipeline.from_pretrained(HERE / "sdxl", add_watermarker=False, torch_dtype=torch.float32)
+    write("sdxl", "golden-clip-skip.json", pipeline, [{**asked, "clipSkip": 1}])
+
+
 def sdxl_turbo():
     """The weights of `sdxl` with the schedulers of SDXL-Turbo and of SDXL-Lightning."""
     pipeline = StableDiffusionXLPipeline.from_pretrained(
@@ -147,3 +165,4 @@ if __name__ == "__main__":
     lcm()
     sd_turbo()
     sdxl_turbo()
+    prompts()

@@ -105,6 +105,7 @@ def golden(pipeline, case):
         "guidance_scale": case["guidanceScale"],
         "num_inference_steps": case.get("steps", 4),
         **({"negative_prompt": case["negativePrompt"]} if "negativePrompt" in case else {}),
+        **({"clip_skip": case["clipSkip"]} if "clipSkip" in case else {}),
     }
     seeded = lambda: torch.Generator().manual_seed(case["seed"])
     with torch.no_grad():

@@ -1,4 +1,4 @@
-import { type GenerationRequest, openModelFolder } from '@cachequant/pipeline';
+import { type GenerationRequest, openModelFolder, type PromptOptions } from '@cachequant/pipeline';
 import { LARGEST_PICTURE } from '@cachequant/pipeline/internals';
 import type { Storage } from '@cachequant/tensor';
 import type { Command } from 'commander';
@@ -14,6 +14,9 @@ export interface GenerationOptions extends GlobalOptions, SourceOptions {
   readonly seed: number;
   readonly count: number;
   readonly guidanceScale?: number;
+  readonly clipSkip?: number;
+  readonly promptWeights?: boolean;
+  readonly promptChunks?: number;
   readonly steps?: number;
   readonly sampler?: string;
   readonly width?: number;
@@ -40,6 +43,17 @@ export function addGenerationOptions(command: Command): Command {
       '--steps <number>',
       'steps of the sampler; a bundle takes others than its own with a warning',
       integer(1),
+    )
+    .option(
+      '--clip-skip <layers>',
+      "last layers of CLIP's text encoders to leave out, as diffusers counts them (default: as the bundle was made)",
+      integer(0, 48),
+    )
+    .option('--prompt-weights', 'read (word:1.2), (word) and [word] in prompts as weights')
+    .option(
+      '--prompt-chunks <number>',
+      "windows of the text encoder's length that a long prompt may take; a bundle has its own number",
+      integer(1, 8),
     )
     .option('--sampler <name>', 'for example ddim, plms, dpm-solver++, euler')
     .option('--width <pixels>', 'width of the pictures', integer(1, LARGEST_PICTURE))
@@ -86,6 +100,19 @@ export function requestFor(
   const { negativePrompt, guidanceScale, steps, sampler, width, height, strict } = options;
   const fields = { prompt, seed, negativePrompt, guidanceScale, steps, sampler, width, height, strict };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
+
+/** How prompts are read, as far as the options say. */
+export function promptOptionsOf({
+  clipSkip,
+  promptWeights,
+  promptChunks,
+}: Pick<GenerationOptions, 'clipSkip' | 'promptWeights' | 'promptChunks'>): PromptOptions {
+  return {
+    ...(clipSkip !== undefined && { clipSkip }),
+    ...(promptWeights !== undefined && { weights: promptWeights }),
+    ...(promptChunks !== undefined && { chunks: promptChunks }),
+  };
 }
 
 const LONGEST_NAME = 48;

@@ -3,13 +3,13 @@ import { CacheQuantError } from '@cachequant/tensor';
 import { formatBytes } from './format.js';
 import type { CliIo } from './io.js';
 import { type OpenedModelSource, openModelSource } from './model-sources/open-model-source.js';
-import { parseLora, type SourceOptions } from './model-sources/source-options.js';
+import { parseEmbedding, parseLora, type SourceOptions } from './model-sources/source-options.js';
 import type { Progress } from './progress.js';
 
 /** Opens the model that a command was given, showing downloads and warnings. */
 export async function openModel(
   given: string,
-  { revision, lora = [], config, tokenizer, prediction }: SourceOptions,
+  { revision, lora = [], embedding = [], config, tokenizer, prediction }: SourceOptions,
   io: CliIo,
   progress: Progress,
 ): Promise<OpenedModelSource> {
@@ -18,6 +18,7 @@ export async function openModel(
       cwd: io.cwd,
       revision,
       loras: lora.map(parseLora),
+      embeddings: embedding.map(parseEmbedding),
       config,
       tokenizer,
       prediction,

@@ -21,6 +21,9 @@ const pictureSchema = z.object({
   steps: z.number().int().positive(),
   /** Left out where there is no prompt to be guided by. */
   guidanceScale: z.number().nonnegative().optional(),
+  clipSkip: z.number().int().nonnegative().optional(),
+  promptWeights: z.boolean().optional(),
+  promptChunks: z.number().int().positive().optional(),
   width: z.number().int().positive(),
   height: z.number().int().positive(),
   model: z.object({ kind: z.enum(['bundle', 'folder']), name: z.string(), fingerprint: z.string() }),
@@ -30,7 +33,11 @@ const pictureSchema = z.object({
 export type PictureMetadata = z.output<typeof pictureSchema>;
 
 /** What made all pictures of a run. */
-export interface RunMetadata extends Pick<PictureMetadata, 'sampler' | 'steps' | 'guidanceScale' | 'model'> {
+export interface RunMetadata
+  extends Pick<
+    PictureMetadata,
+    'sampler' | 'steps' | 'guidanceScale' | 'model' | 'clipSkip' | 'promptWeights' | 'promptChunks'
+  > {
   readonly negativePrompt?: string | undefined;
 }
 
@@ -105,11 +112,10 @@ function parse(text: string): unknown {
 
 /** The options of a run that repeats a picture; what was given on the command line holds. */
 export function optionsLike<T extends GenerationOptions>(
-  { prompt, negativePrompt, seed, sampler, steps, guidanceScale, width, height }: PictureMetadata,
+  { prompt, version: _, model: __, ...like }: PictureMetadata,
   given: T,
   isGiven: (name: string) => boolean,
 ): T {
-  const like = { negativePrompt, seed, sampler, steps, guidanceScale, width, height };
   const missing = Object.entries({ ...like, prompt: prompt === undefined ? undefined : [prompt] }).filter(
     ([name, value]) => value !== undefined && !isGiven(name),
   );

@@ -20,7 +20,7 @@ export {
 export type { Prediction, PredictionType } from './single-file/prediction-type.js';
 export { blobSource } from './sources/blob-source.js';
 export { type UrlSourceOptions, urlSource } from './sources/url-source.js';
-export { addTokens, openTextualInversion, type TextualInversion } from './textual-inversion.js';
+export { addTokens, openTextualInversion, type TextualInversion, tokenCount } from './textual-inversion.js';
 export type { ElementRange, WeightDType, WeightLocation, WeightSource } from './weight-source.js';
 export { bytesPerElement } from './weight-types.js';
 export { type ViewedWeight, WeightView } from './weight-view.js';

@@ -51,7 +51,25 @@ export async function openTextualInversion(
   return { tokens: Array.from({ length: count }, (_, i) => (i === 0 ? word : `${word}_${i}`)), vectors };
 }
 
-const EMBEDDING = 'text_model.embeddings.token_embedding.weight';
+/** As files of all versions of transformers have it, and as the fifth version saves it. */
+const EMBEDDINGS = ['text_model.embeddings.token_embedding.weight', 'embeddings.token_embedding.weight'];
+
+/**
+ * Rows of a text encoder's token embedding: the number of its tokens.
+ * @throws CacheQuantError `checkpoint-format` for weights that are not those of CLIP's text encoder
+ */
+export function tokenCount(source: WeightSource): number {
+  return source.shapeOf(embeddingOf(source))[0]!;
+}
+
+function embeddingOf(source: WeightSource): string {
+  const found = EMBEDDINGS.find((name) => source.has(name));
+  if (found !== undefined) return found;
+  throw new CacheQuantError('checkpoint-format', "the text encoder is not CLIP's", {
+    where: 'textual inversion',
+    expected: EMBEDDINGS.join(' or '),
+  });
+}
 
 /**
  * The weights of a text encoder with more rows in its token embedding. The new tokens have the next numbers:
@@ -61,7 +79,8 @@ const EMBEDDING = 'text_model.embeddings.token_embedding.weight';
  * @throws CacheQuantError `shape` where the width is another: the inversion was trained for another model
  */
 export function addTokens(source: WeightSource, vectors: Float32Array): WeightSource {
-  const [rows, width] = source.shapeOf(EMBEDDING) as [number, number];
+  const name = embeddingOf(source);
+  const [rows, width] = source.shapeOf(name) as [number, number];
   if (vectors.length === 0 || vectors.length % width !== 0) {
     throw new CacheQuantError('shape', 'the vectors do not fit the text encoder', {
       where: 'textual inversion',
@@ -70,16 +89,25 @@ export function addTokens(source: WeightSource, vectors: Float32Array): WeightSo
       hint: 'It was trained for another model; its page says for which',
     });
   }
-  return new ExtendedEmbedding(source, [rows + vectors.length / width, width], vectors);
+  return new ExtendedEmbedding(source, { name, dims: [rows + vectors.length / width, width], vectors });
 }
 
 class ExtendedEmbedding implements WeightSource {
   readonly #source: WeightSource;
+  readonly #name: string;
   readonly #dims: readonly number[];
   readonly #vectors: Float32Array;
 
-  constructor(source: WeightSource, dims: readonly number[], vectors: Float32Array) {
+  constructor(
+    source: WeightSource,
+    {
+      name,
+      dims,
+      vectors,
+    }: { readonly name: string; readonly dims: readonly number[]; readonly vectors: Float32Array },
+  ) {
     this.#source = source;
+    this.#name = name;
     this.#dims = dims;
     this.#vectors = vectors;
   }
@@ -93,19 +121,19 @@ class ExtendedEmbedding implements WeightSource {
   }
 
   shapeOf(name: string): readonly number[] {
-    return name === EMBEDDING ? this.#dims : this.#source.shapeOf(name);
+    return name === this.#name ? this.#dims : this.#source.shapeOf(name);
   }
 
   dtypeOf(name: string): WeightDType {
-    return name === EMBEDDING ? 'float32' : this.#source.dtypeOf(name);
+    return name === this.#name ? 'float32' : this.#source.dtypeOf(name);
   }
 
   location(name: string): WeightLocation | undefined {
-    return name === EMBEDDING ? undefined : this.#source.location(name);
+    return name === this.#name ? undefined : this.#source.location(name);
   }
 
   async read(name: string, range?: ElementRange): Promise<Uint8Array> {
-    if (name !== EMBEDDING) return this.#source.read(name, range);
+    if (name !== this.#name) return this.#source.read(name, range);
     const { start, count } = checkRange(name, this.#dims, range);
     const known = countOf(this.#dims) - this.#vectors.length;
     const old = Math.max(0, Math.min(count, known - start));

@@ -20,6 +20,7 @@ export type {
 } from './conditioning/conditioning-encoder.js';
 export { conditioningFamily, openConditioning } from './conditioning/open-conditioning.js';
 export { type EncodedPrompt, PromptEncoder } from './conditioning/prompt-encoder.js';
+export type { PromptOptions } from './conditioning/prompt-options.js';
 export { readTokenizer } from './conditioning/read-tokenizer.js';
 export type { TokenizedPrompt, Tokenizer } from './conditioning/tokenizer.js';
 export { type CachedDenoiserOptions, type CacheNames, cachedDenoiser } from './denoise/cached-denoiser.js';

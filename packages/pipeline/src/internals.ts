@@ -38,6 +38,7 @@ export {
   openConditioning,
 } from './conditioning/open-conditioning.js';
 export { promptFeeds } from './conditioning/prompt-encoder.js';
+export type { PromptOptions } from './conditioning/prompt-options.js';
 export { readTokenizer } from './conditioning/read-tokenizer.js';
 export type { CallKind, Conditioning, Denoiser, DenoiserCall } from './denoise/denoiser.js';
 export { denoiserFeeds } from './denoise/denoiser-feeds.js';
@@ -71,7 +72,7 @@ export { toRgbImages } from './images/rgb-image.js';
 export { builtGraphSources, isBuiltGraph } from './model/checkpoint-storage.js';
 export { findGraph } from './model/find-graph.js';
 export { layerLocator } from './model/lazy-locator.js';
-export { loadGraph } from './model/load-graph.js';
+export { type ChangeGraph, loadGraph } from './model/load-graph.js';
 export { type ModelFolder, openModelFolder } from './model/model-folder.js';
 export { allFinite, type LocateLayer } from './model/non-finite.js';
 export { requireReadDecoder } from './model/unread-decoder.js';

@@ -16,6 +16,7 @@ import {
   addGenerationOptions,
   type GenerationOptions,
   imageJobs,
+  promptOptionsOf,
   requestFor,
   requirePrompt,
 } from '../generation-options.js';
@@ -24,7 +25,7 @@ import { type CliIo, writeJson, writeLines } from '../io.js';
 import { locateFolder, type ModelLocation } from '../model-location.js';
 import type { OpenedModelSource } from '../model-sources/open-model-source.js';
 import { MODEL_KINDS } from '../model-sources/source-options.js';
-import { openGenerator } from '../open-generator.js';
+import { openGenerator, promptsOfBundle } from '../open-generator.js';
 import { openWholeModel } from '../open-model.js';
 import { requireWritableFolder } from '../output-folder.js';
 import { type ComparedImage, type Comparison, comparisonLines } from '../print-comparison.js';
@@ -104,9 +105,11 @@ async function compareWith(
   io: CliIo,
   progress: Progress,
 ): Promise<Comparison> {
-  const fast = await openGenerator(optimized, runtime);
+  const prompts = promptOptionsOf(options);
+  const fast = await openGenerator(optimized, runtime, prompts);
   try {
-    const float = await openGenerator(source, runtime);
+    const like = { ...(await promptsOfBundle(optimized)), ...prompts };
+    const float = await openGenerator(source, runtime, like);
     try {
       return await comparePairs(float, fast, options, io, progress);
     } finally {

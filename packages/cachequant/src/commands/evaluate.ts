@@ -9,11 +9,11 @@ import { examples } from '../command-context.js';
 import { evaluateImages } from '../evaluate-images.js';
 import { type EvaluateOptions, type KnownScorer, NO_SCORER } from '../evaluate-options.js';
 import { evaluationState } from '../evaluation-state.js';
-import { addGenerationOptions, requirePrompt } from '../generation-options.js';
+import { addGenerationOptions, promptOptionsOf, requirePrompt } from '../generation-options.js';
 import { type CliIo, writeJson, writeLines } from '../io.js';
 import { locateGraph } from '../model-location.js';
 import { MODEL_KINDS, type SourceOptions } from '../model-sources/source-options.js';
-import { openGenerator } from '../open-generator.js';
+import { openGenerator, promptsOfBundle } from '../open-generator.js';
 import { openWholeModel } from '../open-model.js';
 import { requireWritableFile } from '../output-folder.js';
 import { integer } from '../parse-arguments.js';
@@ -98,8 +98,10 @@ async function evaluate(given: string, options: EvaluateOptions, io: CliIo): Pro
       return part;
     };
     try {
-      const generator = keep(await openGenerator(model, runtime));
-      const compared = reference && keep(await openGenerator(reference, runtime));
+      const own = promptOptionsOf(options);
+      const generator = keep(await openGenerator(model, runtime, own));
+      const like = { ...(await promptsOfBundle(model)), ...own };
+      const compared = reference && keep(await openGenerator(reference, runtime, like));
       const known =
         options.scorer === undefined ? NO_SCORER : await openScorer(options.scorer, runtime, io.cwd);
       if (known.scorer) keep(known.scorer);

@@ -13,7 +13,7 @@ import { queueArtist } from '../batch/queue-artist.js';
 import { openResults, RESULTS } from '../batch/results-file.js';
 import { type Artist, runBatch } from '../batch/run-batch.js';
 import { formatSeconds } from '../format.js';
-import type { GenerationOptions } from '../generation-options.js';
+import { type GenerationOptions, promptOptionsOf } from '../generation-options.js';
 import { type CliIo, writeJson, writeLines } from '../io.js';
 import { modelIdentity } from '../model-identity.js';
 import { openGenerator } from '../open-generator.js';
@@ -57,6 +57,7 @@ export async function generateBatch(given: string, options: BatchCommandOptions,
   const defaults = { negativePrompt, seed, steps, guidanceScale, sampler, width, height };
   const lines = readPromptLines(await readText(options.prompts, io), name, defaults);
   const out = resolve(io.cwd, options.out);
+  refusePromptOptions(options);
   await requireWritableFolder(out, `--out ${options.out}`);
   const progress = createProgress(io.stderr);
   const batch = { lines, name, out, options, io, progress };
@@ -65,6 +66,14 @@ export async function generateBatch(given: string, options: BatchCommandOptions,
   } finally {
     progress.stop();
   }
+}
+
+/** Results that were drawn with other ones would be taken up, and workers do not know of them. */
+function refusePromptOptions(options: BatchCommandOptions): void {
+  if (Object.keys(promptOptionsOf(options)).length === 0) return;
+  throw new UsageError(
+    "options '--clip-skip', '--prompt-weights' and '--prompt-chunks' are not for --prompts: a bundle that was optimized with them reads prompts so",
+  );
 }
 
 async function drawHere(given: string, batch: Batch): Promise<void> {

@@ -8,6 +8,7 @@ import {
   type GenerationOptions,
   imageFileName,
   imageJobs,
+  promptOptionsOf,
   requestFor,
   requirePrompt,
 } from '../generation-options.js';
@@ -120,7 +121,7 @@ async function generate(given: string, command: Command, io: CliIo): Promise<voi
     );
   }
   const generated = await withRuntime(options.threads, async (runtime) => {
-    const generator = await openGenerator(location, runtime);
+    const generator = await openGenerator(location, runtime, promptOptionsOf(options));
     try {
       const run = options.metadata && identity ? runMetadata(generator, identity, options) : undefined;
       return await generateAll({ generator, out, options, run, io, progress });
@@ -160,6 +161,9 @@ function runMetadata(
     steps: options.steps ?? defaults.steps,
     guidanceScale: options.guidanceScale ?? defaults.guidanceScale,
     negativePrompt: options.negativePrompt,
+    clipSkip: options.clipSkip,
+    promptWeights: options.promptWeights,
+    promptChunks: options.promptChunks,
   };
 }
 

@@ -1,5 +1,4 @@
-import { stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname } from 'node:path';
 import {
   mergeLoras,
   openLora,
@@ -8,8 +7,8 @@ import {
   type WeightSource,
 } from '@cachequant/checkpoint';
 import { nodeStorage } from '@cachequant/runtime-node';
-import { CacheQuantError, openSource } from '@cachequant/tensor';
-import { fetchModel, isModelId } from './hub-model.js';
+import { openSource } from '@cachequant/tensor';
+import { findWeightFile } from './find-weight-file.js';
 import type { ModelOrigin } from './model-origin.js';
 import type { SourceContext } from './source-context.js';
 import type { NamedLora } from './source-options.js';
@@ -36,7 +35,7 @@ export async function openAdapters(
   const opened: WeightedLora[] = [];
   const described: { name: string; strength: number; sha256: string }[] = [];
   for (const { file, strength } of loras) {
-    const path = await findFile(file, context);
+    const path = await findWeightFile(file, { ...context, option: '--lora', holds: 'a LoRA' });
     const storage = nodeStorage(dirname(path));
     const weights = await openWeightFile(await openSource(storage, basename(path)));
     opened.push({ lora: await openLora(weights, weights.metadata), strength, name: file });
@@ -59,21 +58,4 @@ function describeUnknown(file: string, applied: number, unknown: readonly string
   const shown = unknown.slice(0, MOST_NAMES).join(', ');
   const more = unknown.length > MOST_NAMES ? ` and ${unknown.length - MOST_NAMES} more` : '';
   return `${file}: added to ${applied} layers; the model has no layer for ${shown}${more}`;
-}
-
-async function findFile(file: string, context: SourceContext): Promise<string> {
-  const path = resolve(context.cwd, file);
-  const found = await stat(path).catch(() => undefined);
-  if (found?.isFile()) return path;
-  if (found === undefined && isModelId(file)) {
-    const { revision: _, ...ofModel } = context;
-    const { folder, files } = await fetchModel(file, path, ofModel);
-    const weights = files.filter((name) => name.endsWith('.safetensors'));
-    if (weights.length === 1) return join(folder, weights[0]!);
-  }
-  throw new CacheQuantError('storage', found ? 'this is a folder' : 'there is no such file', {
-    where: `--lora ${file}`,
-    expected: 'a .safetensors file with a LoRA, or the id of one on the Hugging Face Hub',
-    ...(path !== file && { got: path }),
-  });
 }

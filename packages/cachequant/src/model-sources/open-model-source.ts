@@ -1,20 +1,23 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { PredictionType } from '@cachequant/checkpoint';
-import { checkpointFolder, isBundle } from '@cachequant/pipeline';
+import { checkpointFolder, isBundle, type VirtualFile } from '@cachequant/pipeline';
 import { nodeStorage } from '@cachequant/runtime-node';
 import { CacheQuantError, type Storage } from '@cachequant/tensor';
-import { type OpenedAdapters, openAdapters } from './adapters.js';
+import { openAdapters } from './adapters.js';
+import { embeddingTokenizers, openEmbeddings, withEmbeddings, withVocabulary } from './embeddings.js';
 import { fetchModel, isModelId } from './hub-model.js';
 import type { ModelOrigin } from './model-origin.js';
 import { openCheckpointFile } from './single-file.js';
 import type { SourceContext } from './source-context.js';
-import type { NamedLora } from './source-options.js';
+import type { NamedEmbedding, NamedLora } from './source-options.js';
 
 /** How a model is opened; everything but `cwd` may be left out. */
 export interface ModelSourceRequest extends SourceContext {
   /** Merged into the weights when these are read. */
   readonly loras?: readonly NamedLora[];
+  /** Words to add to the text encoders and their tokenizers. */
+  readonly embeddings?: readonly NamedEmbedding[];
   /** Of a single file: a folder with its configurations, in place of the usual ones of its kind. */
   readonly config?: string | undefined;
   /** Of a single file: the folder of its tokenizer. */
@@ -87,35 +90,54 @@ async function openFolder(opened: Place, request: ModelSourceRequest): Promise<O
   const license = opened.origin.license ?? (await licenseOfFolder(place));
   const origin = { ...opened.origin, ...(license !== undefined && { license }) };
   const whole = { ...opened, origin, storage, graph: undefined };
-  if ((request.loras ?? []).length === 0) return whole;
+  const { loras = [], embeddings = [] } = request;
+  if (loras.length + embeddings.length === 0) return whole;
+  const what = loras.length > 0 ? 'a LoRA' : 'an embedding';
   if (await isBundle(storage)) {
     throw new CacheQuantError(
       'invalid-argument',
-      'a LoRA cannot be added to a bundle, whose weights are rounded',
+      `${what} cannot be added to a bundle, whose weights are rounded`,
       {
         where: given,
-        hint: 'Optimize the model with --lora: the bundle then has it merged',
+        hint: `Optimize the model with ${loras.length > 0 ? '--lora' : '--embedding'}: the bundle then has it`,
       },
     );
   }
-  const adapters = await openAdapters(request.loras!, request);
-  const files = new Map(
-    ['unet', 'transformer'].map((part) => [`${part}/adapters.json`, descriptionOf(adapters)]),
-  );
-  const parts = await storage.list();
-  for (const name of [...files.keys()])
-    if (!parts.some((file) => file.startsWith(dirname(name)))) files.delete(name);
-  const merged = await checkpointFolder(storage, { adapt: adapters.adapt, files });
-  if (merged !== undefined)
-    return { ...whole, storage: merged, origin: { ...origin, adapters: adapters.origin } };
-  throw new CacheQuantError('unsupported', 'a LoRA is merged into safetensors, and this folder holds none', {
+  const changed = await changedFolder(storage, request);
+  if (changed !== undefined) return { ...whole, ...changed, origin: { ...origin, ...changed.origin } };
+  throw new CacheQuantError('unsupported', `${what} is merged into safetensors, and this folder holds none`, {
     where: given,
     hint: 'Give the safetensors that the ONNX graphs were exported from',
   });
 }
 
-function descriptionOf({ description }: OpenedAdapters) {
-  return { make: async () => new TextEncoder().encode(description) };
+/** A folder of safetensors with LoRAs and embeddings; undefined for one without safetensors. */
+async function changedFolder(
+  storage: Storage,
+  request: ModelSourceRequest,
+): Promise<{ readonly storage: Storage; readonly origin: Pick<ModelOrigin, 'adapters'> } | undefined> {
+  const adapters = await openAdapters(request.loras ?? [], request);
+  const embeddings = await openEmbeddings(request.embeddings ?? [], request);
+  const parts = new Set((await storage.list()).map((file) => file.slice(0, file.indexOf('/'))));
+  const described = (names: readonly string[], description: string): [string, VirtualFile][] =>
+    names.filter((part) => parts.has(part)).map((part) => [`${part}/adapters.json`, textFile(description)]);
+  const files = new Map<string, VirtualFile>([
+    ...(request.loras?.length ? described(['unet', 'transformer'], adapters.description) : []),
+    ...(request.embeddings?.length
+      ? described(['text_encoder', 'text_encoder_2'], embeddings.description)
+      : []),
+    ...(await embeddingTokenizers(storage, embeddings)),
+  ]);
+  const merged = await checkpointFolder(storage, {
+    adapt: (weights) => withEmbeddings(adapters.adapt(weights), embeddings),
+    configure: (part, config) => withVocabulary(part, config, embeddings),
+    files,
+  });
+  return merged && { storage: merged, origin: { adapters: [...adapters.origin, ...embeddings.origin] } };
+}
+
+function textFile(content: string): VirtualFile {
+  return { make: async () => new TextEncoder().encode(content) };
 }
 
 async function openFile(opened: Place, request: ModelSourceRequest): Promise<OpenedModelSource> {
@@ -123,6 +145,7 @@ async function openFile(opened: Place, request: ModelSourceRequest): Promise<Ope
   if (!/\.(safetensors|gguf)$/i.test(place)) {
     refuseOptionsOfFiles(given, request);
     requireGraphName(given);
+    refuseEmbeddings(given, request);
     if (request.loras?.length) {
       throw new CacheQuantError('unsupported', 'a LoRA is merged into safetensors, not into an ONNX graph', {
         where: given,
@@ -130,6 +153,7 @@ async function openFile(opened: Place, request: ModelSourceRequest): Promise<Ope
     }
     return { ...opened, storage: nodeStorage(dirname(place)), graph: basename(place) };
   }
+  refuseEmbeddings(given, request);
   const adapters = request.loras?.length ? await openAdapters(request.loras, request) : undefined;
   const inCwd = (path: string | undefined) => (path === undefined ? undefined : resolve(request.cwd, path));
   const { storage, license } = await openCheckpointFile({
@@ -151,6 +175,15 @@ async function openFile(opened: Place, request: ModelSourceRequest): Promise<Ope
       ...(adapters && { adapters: adapters.origin }),
     },
   };
+}
+
+/** A single file has no tokenizer of its own that words could be added to. */
+function refuseEmbeddings(given: string, { embeddings }: ModelSourceRequest): void {
+  if (!embeddings?.length) return;
+  throw new CacheQuantError('unsupported', 'an embedding is added to a folder of safetensors', {
+    where: given,
+    hint: 'Give the model as diffusers saves it',
+  });
 }
 
 async function existingFolder(where: string, path: string | undefined): Promise<string | undefined> {

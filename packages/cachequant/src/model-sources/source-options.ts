@@ -5,6 +5,7 @@ import { repeated } from '../parse-arguments.js';
 export interface SourceOptions {
   readonly revision?: string;
   readonly lora?: readonly string[];
+  readonly embedding?: readonly string[];
   readonly tokenizer?: string;
   readonly config?: string;
   readonly prediction?: 'epsilon' | 'v_prediction';
@@ -23,6 +24,11 @@ export function addSourceOptions(command: Command): Command {
       'a LoRA to merge into the model, at this weight (default: 1); may be given several times',
       repeatedLora,
     )
+    .option(
+      '--embedding <file[:word]>',
+      'a textual inversion, and what stands for it in prompts (default: as the file says, else its name); may be given several times',
+      repeated,
+    )
     .option('--config <folder>', 'configurations for a single file, in place of the usual ones of its kind')
     .option('--tokenizer <folder>', 'the tokenizer for a single file, which has none')
     .addOption(
@@ -37,6 +43,19 @@ export function addSourceOptions(command: Command): Command {
 export interface NamedLora {
   readonly file: string;
   readonly strength: number;
+}
+
+/** A textual inversion as the command line names it. */
+export interface NamedEmbedding {
+  readonly file: string;
+  /** Left out: the file's own, or else its name. */
+  readonly word: string | undefined;
+}
+
+/** `file.safetensors`, `file.safetensors:word`, `owner/name` or `owner/name:word`. */
+export function parseEmbedding(text: string): NamedEmbedding {
+  const [, file = text, word] = /^(.+\.safetensors|[^:/\\]+\/[^:/\\]+)(?::(.+))?$/i.exec(text) ?? [];
+  return { file, word };
 }
 
 function repeatedLora(text: string, earlier?: readonly string[]): string[] {

@@ -1,4 +1,10 @@
-import { loadGraph, type ModelFolder, openConditioning, vaeDecoder } from '@cachequant/pipeline/internals';
+import {
+  type ChangeGraph,
+  loadGraph,
+  type ModelFolder,
+  openConditioning,
+  vaeDecoder,
+} from '@cachequant/pipeline/internals';
 import type { CalibrationContext, PreparedImage } from '../calibration-context.js';
 import { imageEncoder } from '../prepare/image-conditioning.js';
 import { type ComponentDecision, type ComponentName, componentFolder } from './component.js';
@@ -19,8 +25,13 @@ export async function openParts(
 ): Promise<BundleParts> {
   const replaced = (name: ComponentName) =>
     components.find((each) => each.name === name && each.form !== 'as in the source');
-  const load = ({ name, form }: ComponentDecision) =>
-    loadGraph(context.runtime, context.work, `${componentFolder(name, form)}/model.onnx`);
+  const load = ({ name, form }: ComponentDecision, change?: ChangeGraph) =>
+    loadGraph(
+      context.runtime,
+      context.work,
+      `${componentFolder(name, form)}/model.onnx`,
+      change && { change },
+    );
   const newDecoder = replaced('vae_decoder');
   const decoder = newDecoder && vaeDecoder(await load(newDecoder), folder.vaeDecoder!.config);
   const newEncoder = replaced('text_encoder');
@@ -29,10 +40,10 @@ export async function openParts(
   const encoder =
     newEncoder &&
     conditioning &&
-    (await openConditioning(conditioning, context.runtime, (path) =>
+    (await openConditioning(conditioning, context.runtime, (path, change) =>
       path === folder.textEncoder?.model
-        ? load(newEncoder)
-        : loadGraph(context.runtime, folder.storage, path),
+        ? load(newEncoder, change)
+        : loadGraph(context.runtime, folder.storage, path, change && { change }),
     ));
   const encode = encoder && imageEncoder(conditioning!, encoder, context.signal);
   return {

@@ -40,6 +40,26 @@ export const OPTIMIZE_OPTIONS = {
     help: 'as the bundle will be used',
     otherwise: 'empty',
   },
+  /** As `PromptOptions` of the pipeline has it. */
+  clipSkip: {
+    schema: z.int().min(0).max(48).default(0),
+    group: 'everyday',
+    value: 'layers',
+    help: "last layers of CLIP's text encoders to leave out, as diffusers counts them",
+  },
+  promptWeights: {
+    schema: z.enum(['read', 'text']).default('text'),
+    group: 'everyday',
+    value: 'how',
+    help: 'what (word:1.2) in prompts is: read as a weight, or text',
+  },
+  /** Every prompt takes so many, and so does every prompt of the bundle. */
+  promptChunks: {
+    schema: z.int().min(1).max(8).default(1),
+    group: 'everyday',
+    value: 'number',
+    help: "windows of the text encoder's length that prompts of the bundle take, for long ones",
+  },
   width: {
     schema: z.int().min(8).optional(),
     group: 'everyday',

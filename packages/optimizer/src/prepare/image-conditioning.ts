@@ -5,6 +5,7 @@ import {
   type ConditioningFamily,
   type OpenConditioningContext,
   openConditioning,
+  type PromptOptions,
 } from '@cachequant/pipeline/internals';
 import type { Runtime } from '@cachequant/tensor';
 
@@ -19,6 +20,7 @@ export interface ImageConditioning extends ConditionedModel {
   /** Whether there is an unconditional half to compute. */
   readonly guided: boolean;
   readonly negativePrompt: string;
+  readonly prompts: PromptOptions;
 }
 
 /** Both halves of what an image is conditioned on. */

@@ -7,6 +7,7 @@ import {
   isGuided,
   type ModelFolder,
   openModelFolder,
+  type PromptOptions,
   requireReadDecoder,
   sampleGeometry,
   sampleShape,
@@ -110,11 +111,17 @@ export async function prepareSource(
       guidanceScale,
       guided: hasHalves,
       negativePrompt: recipe.negativePrompt,
+      prompts: promptsOf(recipe),
     },
     refreshes,
     inputs,
     batch,
   };
+}
+
+/** All prompts of a bundle have one length, which its graphs are made for. */
+function promptsOf({ clipSkip, promptWeights, promptChunks }: OpenRecipe): PromptOptions {
+  return { clipSkip, weights: promptWeights === 'read', chunks: promptChunks, padChunks: true };
 }
 
 /** On steps and guidance that the model's folder was guessed to have, where they hold. */

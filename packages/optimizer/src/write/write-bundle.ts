@@ -17,6 +17,7 @@ import { componentFolder } from '../components/component.js';
 import { PLAN } from '../decision-record.js';
 import type { OptimizeSummary } from '../optimize-summary.js';
 import type { OpenCalibrationContext } from '../prepare/open-calibration-context.js';
+import type { Recipe } from '../recipe.js';
 import { bundleCard, CARD, licenseOf } from './bundle-card.js';
 import { bytesUnder, copyComponents, denoiserBytes, finishBundle, writeDenoiser } from './bundle-files.js';
 import { replaceBundle } from './bundle-place.js';
@@ -135,6 +136,7 @@ async function writeFiles(
       negativePrompt: context.recipe.negativePrompt,
       words: wordsOf(context.calibration.map(({ prompt }) => prompt)),
     },
+    ...promptsIn(context.recipe),
     offCalibration: [...offCalibration],
     components: components.map(({ name, form, reason, sourceBytes, bytes }) => ({
       name,
@@ -152,4 +154,18 @@ async function writeFiles(
   };
   await writeFile(owned, CARD, bundleCard(card));
   return finishBundle(owned, manifest);
+}
+
+/** How the bundle's prompts are read, where that is not as the model's own pipeline does it. */
+function promptsIn({
+  clipSkip,
+  promptWeights,
+  promptChunks: chunks,
+}: Recipe): Pick<BundleManifest, 'prompts'> {
+  const prompts = {
+    ...(clipSkip > 0 && { clipSkip }),
+    ...(promptWeights === 'read' && { weights: true }),
+    ...(chunks > 1 && { chunks, padChunks: true }),
+  };
+  return Object.keys(prompts).length > 0 ? { prompts } : {};
 }

@@ -53,6 +53,7 @@ export async function createBundleGenerator(
   const generator = await createGenerator({
     ...options,
     storage,
+    prompts: { ...manifest.prompts, ...options.prompts },
     defaults: {
       steps: sampler.steps,
       guidanceScale,

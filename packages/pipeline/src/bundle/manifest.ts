@@ -115,6 +115,15 @@ const manifestSchema = z.object({
   preview: z.array(z.array(z.number())).length(3).optional(),
   /** What it was calibrated with, beside sampler and guidance scale; bundles of earlier versions do not say. */
   calibration: z.object({ negativePrompt: z.string(), words: z.array(z.string()) }).optional(),
+  /** How prompts are read, where that is not as the model's own pipeline does it. */
+  prompts: z
+    .object({
+      clipSkip: z.number().int().optional(),
+      weights: z.boolean().optional(),
+      chunks: z.number().int().optional(),
+      padChunks: z.boolean().optional(),
+    })
+    .optional(),
   /** What was measured away from that. */
   offCalibration: offCalibrationsSchema.default([]),
   /** Every file of the bundle but the manifest; bundles of earlier versions do not list verification and report. */

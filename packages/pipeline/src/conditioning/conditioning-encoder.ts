@@ -1,6 +1,8 @@
 import type { Session, TensorInfo } from '@cachequant/tensor';
 import type { Conditioning } from '../denoise/denoiser.js';
+import type { ChangeGraph } from '../model/load-graph.js';
 import type { ModelFolder } from '../model/model-folder.js';
+import type { PromptOptions } from './prompt-options.js';
 import type { Warn } from './warnings.js';
 
 /** What a picture is asked to be, as far as a denoiser can be conditioned on it. */
@@ -15,6 +17,8 @@ export interface ConditioningRequest {
   readonly height: number;
   /** For models that take it as an input; left out: the family's own. */
   readonly guidanceScale?: number | undefined;
+  /** Other prompts of the same batch, whose conditioning has to have the same shape. */
+  readonly companions?: readonly string[];
 }
 
 export interface EncodeOptions {
@@ -46,8 +50,10 @@ export interface ConditionedModel {
 
 /** What a family of conditioning opens its encoder with. */
 export interface OpenConditioningContext extends ConditionedModel {
-  /** Loads the graph at a path of the folder, or what takes its place; the encoder disposes it. */
-  readonly load: (path: string) => Promise<Session>;
+  /** Loads the graph at a path of the folder, or what takes its place, with a change; the encoder disposes it. */
+  readonly load: (path: string, change?: ChangeGraph) => Promise<Session>;
+  /** Left out: as the model's own pipeline reads prompts. */
+  readonly prompts?: PromptOptions | undefined;
 }
 
 /**

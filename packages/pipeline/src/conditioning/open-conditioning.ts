@@ -61,9 +61,11 @@ export function conditioningFamily(
  * @param load in place of the runtime's own, for parts that lie elsewhere
  */
 export async function openConditioning(
-  model: ConditionedModel & { readonly family: ConditioningFamily },
+  model: ConditionedModel &
+    Pick<OpenConditioningContext, 'prompts'> & { readonly family: ConditioningFamily },
   runtime: Runtime,
-  load: OpenConditioningContext['load'] = (path) => loadGraph(runtime, model.folder.storage, path),
+  load: OpenConditioningContext['load'] = (path, change) =>
+    loadGraph(runtime, model.folder.storage, path, change && { change }),
 ): Promise<ConditioningEncoder> {
   return model.family.open({ ...model, load });
 }

@@ -1,16 +1,24 @@
 import { CacheQuantError, type Session } from '@cachequant/tensor';
 import { textEncoderConfigSchema } from '../model/component-configs.js';
 import { findGraph } from '../model/find-graph.js';
+import type { ChangeGraph } from '../model/load-graph.js';
 import type { ModelFolder } from '../model/model-folder.js';
 import { readOptionalJson } from '../model/read-json.js';
 import type { OpenConditioningContext } from './conditioning-encoder.js';
 import { PromptEncoder, type TextOutputs } from './prompt-encoder.js';
+import type { PromptOptions } from './prompt-options.js';
 import { readTokenizer } from './read-tokenizer.js';
 
 /** A text encoder of a folder and its tokenizer. */
 export interface TextEncoderPart {
   readonly encoder: string;
   readonly tokenizer: string;
+}
+
+/** How a text encoder reads prompts, and what is changed in its graph. */
+export interface TextEncoderOptions {
+  readonly prompts?: PromptOptions | undefined;
+  readonly change?: ChangeGraph | undefined;
 }
 
 /**
@@ -23,6 +31,7 @@ export async function openTextEncoder(
   load: OpenConditioningContext['load'],
   { encoder, tokenizer }: TextEncoderPart,
   choose?: (outputs: readonly string[]) => TextOutputs,
+  { prompts = {}, change }: TextEncoderOptions = {},
 ): Promise<PromptEncoder> {
   const graph = await findGraph(storage, encoder);
   for (const [folder, there] of [
@@ -33,11 +42,11 @@ export async function openTextEncoder(
   }
   const config = await readOptionalJson(storage, `${encoder}/config.json`, textEncoderConfigSchema);
   const words = await readTokenizer(storage, tokenizer, config?.max_position_embeddings ?? undefined);
-  const session = await load(graph!);
+  const session = await load(graph!, change);
   try {
     const outputs = choose?.(session.outputs.map(({ name }) => name));
     requireOutputs(session, outputs, encoder);
-    return new PromptEncoder(session, words, outputs, encoder);
+    return new PromptEncoder(session, words, { outputs, weighted: prompts.weights, where: encoder });
   } catch (error) {
     await session.dispose();
     throw error;

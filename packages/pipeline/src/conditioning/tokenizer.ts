@@ -17,6 +17,17 @@ export interface Tokenizer {
   readonly length: number;
   /** The token ids of a prompt, padded to the model's length, and the words that did not fit. */
   encode(prompt: string): TokenizedPrompt;
+  /** Ids of a text of any length, without special tokens and padding. */
+  tokens(text: string): readonly number[];
+  /**
+   * Ids of `tokens` between special tokens, padded to the model's length.
+   * @param ids at most `room`
+   */
+  window(ids: readonly number[]): Pick<TokenizedPrompt, 'ids' | 'attentionMask'>;
+  /** Tokens of a text that have room in one window. */
+  readonly room: number;
+  /** Special tokens before a text. */
+  readonly leading: number;
   /**
    * Words of a prompt that are not in the vocabulary: they become the unknown token, or, of four letters or more, are
    * spelled in pieces of less than two letters on average. In lower case, each once.
@@ -78,19 +89,29 @@ export function createTokenizer(definition: object, options: TokenizerOptions): 
     );
   };
 
+  const window: Tokenizer['window'] = (ids) => {
+    const used = [...prefix, ...ids, ...suffix];
+    const padding = new Array<number>(length - used.length);
+    return {
+      ids: [...used, ...padding.fill(padId)],
+      attentionMask: [...used.map(() => 1), ...padding.fill(0)],
+    };
+  };
+
   return {
     length,
+    room,
+    leading: prefix.length,
+    tokens: content,
+    window,
     unknownWords(prompt) {
       const words = prompt.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
       return [...new Set(words)].filter(isUnknown);
     },
     encode(prompt) {
       const ids = content(prompt);
-      const used = [...prefix, ...ids.slice(0, room), ...suffix];
-      const padding = new Array<number>(length - used.length);
       return {
-        ids: [...used, ...padding.fill(padId)],
-        attentionMask: [...used.map(() => 1), ...padding.fill(0)],
+        ...window(ids.slice(0, room)),
         droppedWords: ids.length > room ? wordsBeyond(prompt, room, content) : [],
       };
     },
@@ -108,12 +129,38 @@ function splitting(
   const normalized = added
     .filter((token) => token.normalized)
     .map((token) => ({ ...token, content: normalize(token.content) }));
+  const whole = wordsOfSeveralTokens(added);
+  const idsOf = (id: number) => whole.get(id) ?? [id];
   const inNormalized = (text: string): number[] =>
     splitAtTokens(normalize(text), normalized).flatMap((piece) =>
-      typeof piece === 'number' ? [piece] : plain(piece),
+      typeof piece === 'number' ? idsOf(piece) : plain(piece),
     );
   return (text) =>
-    splitAtTokens(text, raw).flatMap((piece) => (typeof piece === 'number' ? [piece] : inNormalized(piece)));
+    splitAtTokens(text, raw).flatMap((piece) =>
+      typeof piece === 'number' ? idsOf(piece) : inNormalized(piece),
+    );
+}
+
+/**
+ * Words that textual inversion gave several vectors: `<toy>` is read as `<toy>`, `<toy>_1`, `<toy>_2`, as far as there are.
+ *
+ * Source: `maybe_convert_prompt` of diffusers' TextualInversionLoaderMixin.
+ */
+function wordsOfSeveralTokens(added: readonly AddedToken[]): ReadonlyMap<number, readonly number[]> {
+  const idOf = new Map(added.map(({ content, id }) => [content, id]));
+  const whole = new Map<number, readonly number[]>();
+  for (const { content, id } of added) {
+    const ids = [id];
+    for (
+      let next = idOf.get(`${content}_1`);
+      next !== undefined;
+      next = idOf.get(`${content}_${ids.length}`)
+    ) {
+      ids.push(next);
+    }
+    if (ids.length > 1) whole.set(id, ids);
+  }
+  return whole;
 }
 
 function buildModel(definition: object, config: object, where: string): TokenizerModel {
@@ -152,7 +199,11 @@ function specialTokens(model: TokenizerModel, where: string): [number[], number[
 }
 
 /** The words from the first on that does not fit whole. */
-function wordsBeyond(prompt: string, room: number, content: (text: string) => number[]): string[] {
+export function wordsBeyond(
+  prompt: string,
+  room: number,
+  content: (text: string) => readonly number[],
+): string[] {
   const words = prompt.trim().split(/\s+/);
   const first = words.findIndex((_, i) => content(words.slice(0, i + 1).join(' ')).length > room);
   return words.slice(first);

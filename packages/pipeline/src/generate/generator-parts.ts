@@ -1,6 +1,7 @@
 import { CacheQuantError, type Runtime, type Storage } from '@cachequant/tensor';
 import type { ConditioningEncoder, ConditioningFamily } from '../conditioning/conditioning-encoder.js';
 import { conditioningFamily, openConditioning } from '../conditioning/open-conditioning.js';
+import type { PromptOptions } from '../conditioning/prompt-options.js';
 import type { Denoiser } from '../denoise/denoiser.js';
 import { floatDenoiser } from '../denoise/float-denoiser.js';
 import { sampleChannels } from '../denoise/further-channels.js';
@@ -41,13 +42,15 @@ export interface PartOptions {
   readonly afterLoad?: (() => Promise<void>) | undefined;
   /** Families of models beyond those that are known. */
   readonly families?: readonly ConditioningFamily[] | undefined;
+  /** How prompts are read; left out: as the model's own pipeline does it. */
+  readonly prompts?: PromptOptions | undefined;
 }
 
 /** Loads every part of a model folder, or none: what was loaded before a failure is freed. */
 export async function loadParts(
   storage: Storage,
   runtime: Runtime,
-  { loadDenoiser = loadFloatDenoiser, decoderGraph, families, afterLoad }: PartOptions = {},
+  { loadDenoiser = loadFloatDenoiser, decoderGraph, families, prompts, afterLoad }: PartOptions = {},
 ): Promise<GeneratorParts> {
   const loaded: Disposable[] = [];
   const dispose = async () => {
@@ -65,7 +68,7 @@ export async function loadParts(
     requireChannels(folder, denoiser, decoder);
     const model = { folder, inputs: denoiser.conditioningInputs };
     const family = conditioningFamily(model, families);
-    const conditioning = keep(await openConditioning({ ...model, family }, runtime));
+    const conditioning = keep(await openConditioning({ ...model, family, prompts }, runtime));
     let encoder: Promise<LatentEncoder> | undefined;
     return {
       folder,

@@ -204,7 +204,7 @@ async function generate(settings: Settings, request: GenerationRequest): Promise
   const { now, batch } = settings;
   const startMs = now();
   const { jobs, run, warnings } = await planned(settings, request);
-  const textEncoderMs = await encodeBefore(run, jobs);
+  const textEncoderMs = await encodeBefore(run, jobs, batch);
   const images: GeneratedImage[] = [];
   const runs: RunTiming[] = [];
   for (let start = 0; start < jobs.length; start += batch) {
@@ -216,9 +216,11 @@ async function generate(settings: Settings, request: GenerationRequest): Promise
 }
 
 /** Encodes a request's prompts, so that runs find them; warns before anything slow begins. */
-async function encodeBefore(run: ImageRun, jobs: readonly ImageJob[]): Promise<number> {
+async function encodeBefore(run: ImageRun, jobs: readonly ImageJob[], batch: number): Promise<number> {
   const startMs = run.now();
-  await conditioningOf(run, jobs);
+  for (let start = 0; start < jobs.length; start += batch) {
+    await conditioningOf(run, jobs.slice(start, start + batch));
+  }
   return run.now() - startMs;
 }
 

@@ -48,8 +48,9 @@ async function encodeHalf(
 ): Promise<Conditioning> {
   const { negativePrompt, signal } = request;
   const each: Conditioning[] = [];
+  const companions = jobs.flatMap(({ prompt }) => prompt ?? []);
   for (const { prompt } of jobs) {
-    const asked = { prompt, negativePrompt, width, height, guidanceScale };
+    const asked = { prompt, companions, negativePrompt, width, height, guidanceScale };
     each.push(await parts.conditioning.encode(asked, half, { warn, signal }));
   }
   return batchConditioning(each);

@@ -7,6 +7,8 @@ import type { CheckpointStorageOptions, PlacedComponent } from './checkpoint-sto
 export interface CheckpointFolderOptions extends Pick<CheckpointStorageOptions, 'files'> {
   /** Gives other weights in place of those of the folder, by part, such as those with a LoRA. */
   readonly adapt?: (weights: ReadonlyMap<string, WeightSource>) => ReadonlyMap<string, WeightSource>;
+  /** Gives the configuration of a part that goes with its adapted weights. */
+  readonly configure?: (part: string, config: PlacedComponent['config']) => PlacedComponent['config'];
 }
 
 /**
@@ -17,13 +19,16 @@ export interface CheckpointFolderOptions extends Pick<CheckpointStorageOptions, 
  */
 export async function checkpointFolder(
   storage: Storage,
-  { adapt = (weights) => weights, files }: CheckpointFolderOptions = {},
+  { adapt = (weights) => weights, configure = (_, config) => config, files }: CheckpointFolderOptions = {},
 ): Promise<Storage | undefined> {
   const opened = await openParts(storage);
   if (opened.size === 0) return undefined;
   const adapted = adapt(new Map([...opened].map(([name, { weights }]) => [name, weights])));
   const components = new Map(
-    [...opened].map(([name, component]) => [name, { ...component, weights: adapted.get(name)! }]),
+    [...opened].map(([name, component]) => [
+      name,
+      { ...component, config: configure(name, component.config), weights: adapted.get(name)! },
+    ]),
   );
   const hidden = [...opened.keys()].filter((name) =>
     CHECKPOINT_PARTS.get(name)!.every(({ folder }) => folder !== name),

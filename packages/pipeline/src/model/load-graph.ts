@@ -5,12 +5,17 @@ import type { LoadOptions, ModelSource, Runtime, Session, Storage } from '@cache
  * How a runtime gets at a graph: by its path where the storage has one, else by its bytes, with the files of
  * external data that it names. Those that lie in a folder of this machine stay there.
  */
-export async function modelSource(storage: Storage, path: string): Promise<ModelSource> {
-  const located = storage.locate?.(path);
+export async function modelSource(
+  storage: Storage,
+  path: string,
+  change?: ChangeGraph,
+): Promise<ModelSource> {
+  const located = change ? undefined : storage.locate?.(path);
   if (located !== undefined && !(await hasLinkedData(storage, path))) return { path: located };
   const folder = path.slice(0, path.lastIndexOf('/') + 1);
-  const bytes = await storage.read(path);
-  const model = parseModel(bytes, { name: path });
+  const read = await storage.read(path);
+  const model = change ? change(parseModel(read, { name: path })) : parseModel(read, { name: path });
+  const bytes = change ? encodeModel(model) : read;
   const names = externalFiles(model);
   const places = await placesOnMachine(storage, folder, names);
   const externalData = new Map<string, Uint8Array>();
@@ -36,14 +41,17 @@ async function hasLinkedData(storage: Storage, path: string): Promise<boolean> {
   return false;
 }
 
-/** Loads a graph of a model folder. */
+/** Gives another graph in place of one, over the same weights. */
+export type ChangeGraph = (model: OnnxModel) => OnnxModel;
+
+/** Loads a graph of a model folder, as it is or with a change. */
 export async function loadGraph(
   runtime: Runtime,
   storage: Storage,
   path: string,
-  options?: LoadOptions,
+  { change, ...options }: LoadOptions & { readonly change?: ChangeGraph } = {},
 ): Promise<Session> {
-  return runtime.load(await modelSource(storage, path), options);
+  return runtime.load(await modelSource(storage, path, change), options);
 }
 
 function externalFiles({ graph }: OnnxModel): string[] {

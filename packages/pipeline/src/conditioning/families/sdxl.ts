@@ -1,7 +1,8 @@
-import { type Tensor, tensor } from '@cachequant/tensor';
+import { CacheQuantError, type Tensor, tensor } from '@cachequant/tensor';
 import type { Conditioning } from '../../denoise/denoiser.js';
 import type { ConditioningFamily, ConditioningRequest } from '../conditioning-encoder.js';
 import type { EncodedPrompt, TextOutputs } from '../prompt-encoder.js';
+import { windowsOf } from '../prompt-windows.js';
 import { openTextEncoder } from '../text-encoder-part.js';
 
 const INPUTS = ['encoder_hidden_states', 'text_embeds', 'time_ids'];
@@ -21,20 +22,26 @@ export const sdxlFamily: ConditioningFamily = {
   defaults: { guidanceScale: 5 },
   accepts: ({ inputs }) =>
     inputs.length === INPUTS.length && inputs.every(({ name }) => INPUTS.includes(name)),
-  async open({ folder, load }) {
-    const first = await openTextEncoder(folder, load, FIRST, penultimate);
-    const second = await openTextEncoder(folder, load, SECOND, (outputs) => ({
-      ...penultimate(outputs),
-      pooled: 'text_embeds',
-    })).catch(async (error: unknown) => {
-      await first.dispose();
-      throw error;
-    });
+  async open({ folder, inputs, load, prompts }) {
+    const states = penultimate(prompts?.clipSkip);
+    const first = await openTextEncoder(folder, load, FIRST, states, { prompts });
+    const withPooled = (outputs: readonly string[]) => ({ ...states(outputs), pooled: 'text_embeds' });
+    const second = await openTextEncoder(folder, load, SECOND, withPooled, { prompts }).catch(
+      async (error: unknown) => {
+        await first.dispose();
+        throw error;
+      },
+    );
+    const input = inputs.find(({ name }) => name === 'encoder_hidden_states')!;
     const zeros = folder.index?.force_zeros_for_empty_prompt ?? false;
     return {
       async encode(request, half, { warn, signal } = {}) {
         const text = (half === 'conditional' ? request.prompt : request.negativePrompt) ?? '';
-        const both = [await first.encode(text, signal), await second.encode(text, signal)] as const;
+        const count = windowsOf([first, second], request, { input, prompts });
+        const both = [
+          await first.encode(text, signal, count),
+          await second.encode(text, signal, count),
+        ] as const;
         // Both tokenizers have the same words; what one leaves out, the other does too.
         const { droppedWords } = both[0];
         if (droppedWords.length > 0) warn?.(`the prompt is too long; left out: ${droppedWords.join(' ')}`);
@@ -51,10 +58,29 @@ export const sdxlFamily: ConditioningFamily = {
 const FIRST = { encoder: 'text_encoder', tokenizer: 'tokenizer' };
 const SECOND = { encoder: 'text_encoder_2', tokenizer: 'tokenizer_2' };
 
-/** Outputs `hidden_states.0` to `hidden_states.L`: the embeddings, and what each of L layers gives. */
-function penultimate(outputs: readonly string[]): TextOutputs {
-  const layers = outputs.filter((name) => /^hidden_states\.\d+$/.test(name)).length - 1;
-  return { hiddenStates: `hidden_states.${Math.max(0, layers - 1)}` };
+/**
+ * Outputs `hidden_states.0` to `hidden_states.L`: the embeddings, and what each of L layers gives.
+ * @param skipped further layers to leave out
+ */
+function penultimate(skipped = 0): (outputs: readonly string[]) => TextOutputs {
+  return (outputs) => {
+    const layers = outputs.filter((name) => /^hidden_states\.\d+$/.test(name)).length - 1;
+    if (skipped > 0) requireLayers(layers, skipped);
+    return { hiddenStates: `hidden_states.${Math.max(0, layers - 1 - skipped)}` };
+  };
+}
+
+function requireLayers(layers: number, skipped: number): void {
+  if (skipped < layers) return;
+  throw new CacheQuantError(
+    'invalid-argument',
+    'the text encoder has no more layers than are to be skipped',
+    {
+      where: 'clipSkip',
+      expected: `0 to ${Math.max(0, layers - 1)}`,
+      got: String(skipped),
+    },
+  );
 }
 
 function conditioningOf(

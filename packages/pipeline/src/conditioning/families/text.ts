@@ -1,4 +1,8 @@
+import type { TensorInfo } from '@cachequant/tensor';
+import type { ChangeGraph } from '../../model/load-graph.js';
 import type { ConditioningFamily } from '../conditioning-encoder.js';
+import { hiddenStatesOutput } from '../prompt-encoder.js';
+import { windowsOf } from '../prompt-windows.js';
 import { openTextEncoder } from '../text-encoder-part.js';
 
 /**
@@ -10,13 +14,17 @@ export const textFamily: ConditioningFamily = {
   takesText: true,
   guided: true,
   accepts: ({ folder, inputs }) => folder.textEncoder !== undefined && inputs.length === 1,
-  async open({ folder, inputs, load }) {
-    const encoder = await openTextEncoder(folder, load, { encoder: 'text_encoder', tokenizer: 'tokenizer' });
-    const { name } = inputs[0]!;
+  async open({ folder, inputs, load, prompts }) {
+    const part = { encoder: 'text_encoder', tokenizer: 'tokenizer' };
+    const change = await withoutLastLayers(prompts?.clipSkip);
+    const encoder = await openTextEncoder(folder, load, part, undefined, { prompts, change });
+    const [input] = inputs as [TensorInfo];
+    const { name } = input;
     return {
-      async encode({ prompt, negativePrompt }, half, { warn, signal } = {}) {
-        const text = (half === 'conditional' ? prompt : negativePrompt) ?? '';
-        const { hiddenStates, droppedWords } = await encoder.encode(text, signal);
+      async encode(request, half, { warn, signal } = {}) {
+        const text = (half === 'conditional' ? request.prompt : request.negativePrompt) ?? '';
+        const count = windowsOf([encoder], request, { input, prompts });
+        const { hiddenStates, droppedWords } = await encoder.encode(text, signal, count);
         if (droppedWords.length > 0) warn?.(`the prompt is too long; left out: ${droppedWords.join(' ')}`);
         return { [name]: hiddenStates };
       },
@@ -24,3 +32,11 @@ export const textFamily: ConditioningFamily = {
     };
   },
 };
+
+/** The last hidden states of CLIP's encoders lie behind a norm, which those before it have to go through as well. */
+async function withoutLastLayers(count = 0): Promise<ChangeGraph | undefined> {
+  if (count === 0) return undefined;
+  // Pages that skip nothing need not fetch it.
+  const { skipLastLayers } = await import('../clip-skip.js');
+  return (model) => skipLastLayers(model, hiddenStatesOutput(model.graph), count);
+}
