@@ -22,6 +22,7 @@ export function buildSampler(method: Method): Sampler {
     sigmas: method.sigmas,
     initNoiseSigma,
     predictionType: method.predictionType,
+    takesVariance: method.predictsVariance ?? false,
     stochastic: method.stochastic ?? false,
     callsPerStep: method.callsPerStep ?? timesteps.map(() => 1),
     lookback: Math.min(method.lookback, timesteps.length - 1),

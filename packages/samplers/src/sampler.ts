@@ -58,6 +58,8 @@ export interface Sampler extends SamplerProperties {
   /** What unit normal noise is multiplied by to start. */
   readonly initNoiseSigma: number;
   readonly predictionType: PredictionType;
+  /** Whether a step takes the variance that the network predicts behind each image's prediction; others leave it out. */
+  readonly takesVariance?: boolean;
   /**
    * The state before the first call.
    * @param noise unit normal, of the sample's size

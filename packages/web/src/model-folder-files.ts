@@ -13,6 +13,7 @@ const FILES: Readonly<Record<string, readonly string[]>> = {
     'tokenizer_config.json',
     'special_tokens_map.json',
     'vocab.json',
+    'vocab.txt',
     'merges.txt',
   ],
   scheduler: ['scheduler_config.json'],

@@ -16,6 +16,7 @@ const TOKENIZER_FILES = [
   'special_tokens_map.json',
   'added_tokens.json',
   'vocab.json',
+  'vocab.txt',
   'merges.txt',
 ];
 

@@ -9,8 +9,8 @@ import { prepareSource } from './prepare-source.js';
 
 describe('prepareSource(source, recipe)', () => {
   it('takes no latents for pixels', async () => {
-    const source = await modelCopy('tiny/ddpm-unet', { 'vqvae/model.onnx': 'x' });
-    await expect(prepareSource(source, parseRecipe({}))).rejects.toThrow('the pictures are made by vqvae');
+    const source = await modelCopy('tiny/ddpm-unet', { 'movq/model.onnx': 'x' });
+    await expect(prepareSource(source, parseRecipe({}))).rejects.toThrow('the pictures are made by movq');
   });
 
   it.each([

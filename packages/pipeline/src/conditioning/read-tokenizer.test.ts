@@ -106,7 +106,10 @@ describe('readTokenizer', () => {
 
   it.each([
     [{ 'tokenizer/vocab.json': undefined }, 'tokenizer/vocab.json: the file is missing'],
-    [{ 'tokenizer/merges.txt': undefined }, 'expected tokenizer.json, or vocab.json and merges.txt'],
+    [
+      { 'tokenizer/merges.txt': undefined },
+      'expected tokenizer.json, vocab.json and merges.txt, or vocab.txt',
+    ],
     [{ 'tokenizer/vocab.json': '{"a": -1}' }, 'a is not valid'],
     [{ 'tokenizer/vocab.json': '{"a": 1}' }, 'the vocabulary has no <|startoftext|> and no <|endoftext|>'],
     [{ 'tokenizer/tokenizer_config.json': '{"pad_token": "no such token"}' }, 'got no such token'],

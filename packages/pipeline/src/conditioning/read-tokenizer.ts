@@ -3,17 +3,19 @@ import { z } from 'zod';
 import { type TokenizerConfig, tokenizerConfigSchema } from '../model/component-configs.js';
 import { readJson, readOptionalJson } from '../model/read-json.js';
 import { addedTokenSchema, addedTokens } from './added-tokens.js';
+import { bertTokenizerJson } from './bert-tokenizer-json.js';
 import { clipTokenizerJson, parseMerges } from './clip-tokenizer-json.js';
 import { createTokenizer, type Tokenizer } from './tokenizer.js';
 
 const CLIP_START = '<|startoftext|>';
 const CLIP_END = '<|endoftext|>';
 const CLIP_LENGTH = 77;
+const BERT_PADDING = '[PAD]';
 
 const vocabSchema = z.record(z.string(), z.number().int().nonnegative());
 
 /**
- * Reads a tokenizer from `tokenizer.json`, or from `vocab.json` and `merges.txt` as CLIP's.
+ * Reads a tokenizer from `tokenizer.json`, from `vocab.json` and `merges.txt` as CLIP's, or from `vocab.txt` as BERT's.
  * @param folder in the storage, without a slash at its end
  * @param maxLength of the text encoder, for a tokenizer that does not say its own
  * @throws CacheQuantError `storage` when files are missing, `invalid-argument` when they are not what they
@@ -26,8 +28,8 @@ export async function readTokenizer(
 ): Promise<Tokenizer> {
   const config = await readConfig(storage, folder);
   const ownLength = config.model_max_length ?? Number.POSITIVE_INFINITY;
-  const padToken = config.pad_token ?? config.eos_token ?? CLIP_END;
   const { definition, own, added } = await readAdded(storage, folder, config);
+  const padToken = config.pad_token ?? config.eos_token ?? (isBert(definition) ? BERT_PADDING : CLIP_END);
   return createTokenizer(definition, {
     // Python writes 10^30 for a tokenizer without a limit.
     length: Math.min(ownLength, maxLength ?? (ownLength > 1e6 ? CLIP_LENGTH : ownLength)),
@@ -66,6 +68,10 @@ const splittable = z.looseObject({
   ]),
 });
 
+function isBert(definition: object): boolean {
+  return (definition as { model?: { type?: unknown } }).model?.type === 'WordPiece';
+}
+
 function vocabOf(vocab: z.output<typeof vocabSchema> | z.output<typeof scored>): Record<string, number> {
   return Array.isArray(vocab) ? Object.fromEntries(vocab.map(([token], id) => [token, id])) : vocab;
 }
@@ -96,11 +102,15 @@ async function readDefinition(storage: Storage, folder: string, config: Tokenize
     z.looseObject({ model: z.looseObject({}) }),
   );
   if (whole !== undefined) return whole;
+  if ((await storage.stat(`${folder}/vocab.txt`)) !== undefined) {
+    const raw = await readRawConfig(storage, folder);
+    return bertTokenizerJson(await readText(storage, `${folder}/vocab.txt`), raw, `${folder}/vocab.txt`);
+  }
   const mergesPath = `${folder}/merges.txt`;
   if ((await storage.stat(mergesPath)) === undefined) {
     throw new CacheQuantError('storage', 'the tokenizer is missing', {
       where: `${folder}/`,
-      expected: 'tokenizer.json, or vocab.json and merges.txt',
+      expected: 'tokenizer.json, vocab.json and merges.txt, or vocab.txt',
     });
   }
   const vocab = await readJson(storage, `${folder}/vocab.json`, vocabSchema);

@@ -40,8 +40,6 @@ export interface SampleLatentsOptions {
   /** Up to 1, the default, there is no guidance. */
   readonly guidanceScale?: number;
   readonly halves?: Guidance['halves'];
-  /** Passes a learned variance on to the sampler; otherwise the output's second half of channels is dropped. */
-  readonly learnedVariance?: boolean;
   /** For a run that changes pictures; left out: it begins with noise alone. */
   readonly picture?: PictureStart | undefined;
   /** Called after each network call, and waited for. */
@@ -104,7 +102,7 @@ export async function sampleLatents(options: SampleLatentsOptions): Promise<Samp
       : prediction;
     const timing = { kind: denoiser.kindOf(call), ms: now() - startMs };
     calls.push(timing);
-    const predictions = splitImages(options.learnedVariance ? output : dropVariance(output, noise.dims[1]!));
+    const predictions = splitImages(sampler.takesVariance ? output : dropVariance(output, noise.dims[1]!));
     states = states.map((state, i) => {
       const next = advance(sampler, state, predictions[i]!, generators?.[i]);
       return picture?.mask ? withPictureBack(sampler, next, clean![i]!, noises[i]!, picture.mask.data) : next;

@@ -248,7 +248,7 @@ describe('createGenerator(options)', () => {
   });
 
   it.each([
-    [{ 'vqvae/model.onnx': 'x' }, 'the pictures are made by vqvae'],
+    [{ 'movq/model.onnx': 'x' }, 'the pictures are made by movq'],
     [
       { 'model_index.json': '{"unet": ["diffusers", "UNet2DModel"], "movq": ["diffusers", "VQModel"]}' },
       'made by movq',

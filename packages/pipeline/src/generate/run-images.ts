@@ -42,7 +42,6 @@ export async function runImages(
     conditioning: { ...conditioning, ...further },
     unconditional: unconditional && { ...unconditional, ...further },
     halves: halvesFor(run),
-    learnedVariance: isLearned(parts.folder.scheduler?.variance_type),
     signal,
     now,
     ...(onStep && {
@@ -70,10 +69,6 @@ export async function runImages(
 /** A graph whose batch is fixed to one image cannot take both halves at once. */
 function halvesFor({ parts, halves }: ImageRun): Guidance['halves'] {
   return parts.denoiser.sampleInput.dims[0] === 1 ? 'one-by-one' : (halves ?? 'together');
-}
-
-function isLearned(varianceType: unknown): boolean {
-  return typeof varianceType === 'string' && varianceType.startsWith('learned');
 }
 
 function imageOf({ dims, data }: Tensor<'float32'>, image: number): Tensor<'float32'> {

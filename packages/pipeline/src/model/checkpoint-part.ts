@@ -22,4 +22,6 @@ const autoencoder = (folder: string): readonly [string, readonly GraphPlace[]] =
 export const CHECKPOINT_PARTS: ReadonlyMap<string, readonly GraphPlace[]> = new Map([
   ...['unet', 'transformer', 'text_encoder', 'text_encoder_2', 'text_encoder_3'].map(single),
   ...['vae', 'vqvae'].map(autoencoder),
+  // What latent diffusion calls its text encoder.
+  ['bert', [{ folder: 'text_encoder', part: 'model' }]],
 ]);

@@ -31,15 +31,22 @@ export const denoiserConfigSchema = z.looseObject({
 /** What is read of the denoiser's `config.json`. */
 export type DenoiserConfig = z.output<typeof denoiserConfigSchema>;
 
-/** `config.json` of a VAE's decoder. */
-export const vaeConfigSchema = z.looseObject({
-  latent_channels: count.default(4),
-  scaling_factor: z.number().positive().default(0.18215),
-  shift_factor: z.number().nullish(),
-  block_out_channels: z.array(count).min(1).default([64]),
-  /** Not of diffusers: what the graph says where there is no configuration. */
-  pixels_per_latent: count.optional(),
-});
+/** `config.json` of a VAE's decoder; those with a codebook have latents of another default, and of its entries' size. */
+export const vaeConfigSchema = z
+  .looseObject({
+    _class_name: z.string().optional(),
+    latent_channels: count.optional(),
+    vq_embed_dim: count.nullish(),
+    scaling_factor: z.number().positive().default(0.18215),
+    shift_factor: z.number().nullish(),
+    block_out_channels: z.array(count).min(1).default([64]),
+    /** Not of diffusers: what the graph says where there is no configuration. */
+    pixels_per_latent: count.optional(),
+  })
+  .transform(({ latent_channels, ...config }) => ({
+    ...config,
+    latent_channels: config.vq_embed_dim ?? latent_channels ?? (config._class_name === 'VQModel' ? 3 : 4),
+  }));
 /** What is read of the decoder's `config.json`. */
 export type VaeConfig = z.output<typeof vaeConfigSchema>;
 

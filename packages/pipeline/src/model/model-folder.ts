@@ -19,6 +19,7 @@ import { findPipelineConstants, pipelineConstants } from './pipeline-class.js';
 import { type PipelineScheduler, pipelineScheduler } from './pipeline-scheduler.js';
 import { readJson, readOptionalJson } from './read-json.js';
 import { unreadDecoder } from './unread-decoder.js';
+import { withUsualFolders } from './usual-folders.js';
 
 /** An ONNX file and what its `config.json` says. */
 export interface ModelComponent<Config> {
@@ -62,7 +63,7 @@ const LONE_DENOISER = 'model.onnx';
  * `storage` when a file is missing that others refer to
  */
 export async function openModelFolder(given: Storage): Promise<ModelFolder> {
-  const storage = (await checkpointFolder(given)) ?? given;
+  const storage = await withUsualFolders((await checkpointFolder(given)) ?? given);
   const index = await openIndex(storage);
   const denoiser = await findDenoiser(storage, index);
   const scheduler = await openScheduler(storage);
@@ -206,7 +207,7 @@ function checkParts({ index, textEncoder, tokenizer, scheduler }: ModelFolder): 
   if (textEncoder !== undefined && tokenizer === undefined) {
     throw new CacheQuantError('storage', 'the text encoder has no tokenizer', {
       where: 'tokenizer/',
-      expected: 'tokenizer.json, or vocab.json and merges.txt',
+      expected: 'tokenizer.json, vocab.json and merges.txt, or vocab.txt',
     });
   }
   if (index !== undefined && scheduler === undefined) {

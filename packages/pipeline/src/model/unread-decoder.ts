@@ -7,6 +7,7 @@ const OTHER_PARTS = new Set([
   'transformer',
   'scheduler',
   'text_encoder',
+  'bert',
   'tokenizer',
   'safety_checker',
   'feature_extractor',
@@ -14,7 +15,7 @@ const OTHER_PARTS = new Set([
 ]);
 
 /** Folders of decoders that exist in diffusers but are not run here. */
-const DECODER_FOLDERS = ['vqvae', 'movq', 'decoder', 'image_decoder', 'mel'];
+const DECODER_FOLDERS = ['movq', 'decoder', 'image_decoder', 'mel'];
 
 /**
  * The part that turns a model's samples into pictures, where that is one which nothing here runs; undefined for a
@@ -49,10 +50,10 @@ export function requireReadDecoder({
   readonly unreadDecoder: string | undefined;
 }): void {
   if (part === undefined) return;
-  if (part === 'vae') {
+  if (part === 'vae' || part === 'vqvae') {
     throw new CacheQuantError('storage', 'the decoder is missing', {
       where: 'vae_decoder/',
-      expected: 'vae_decoder/model.onnx and its config.json, for the vae that model_index.json names',
+      expected: `vae_decoder/model.onnx and its config.json, for the ${part} that model_index.json names`,
       hint: 'Export the model again with `optimum-cli export onnx`',
     });
   }
