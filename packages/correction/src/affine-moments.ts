@@ -1,5 +1,5 @@
-import { CacheQuantError } from '@cachequant/tensor';
-import { requireInteger, requireSame } from './arguments.js';
+import { CacheQuantError, requireInteger } from '@cachequant/tensor';
+import { requireSame } from './arguments.js';
 import { type ChannelLayout, packChannels, requireLayout } from './channel-layout.js';
 
 /** Plain sums over n samples of pairs (x, y). */

@@ -1,4 +1,4 @@
-import { requireInteger } from './arguments.js';
+import { requireInteger } from '@cachequant/tensor';
 import { statisticsReader } from './call-statistics.js';
 import type { FeatureMoments } from './feature-moments.js';
 import { type FitOptions, fitChannel, resolveFitOptions } from './fit-channel.js';

@@ -1,5 +1,4 @@
-import { CacheQuantError } from '@cachequant/tensor';
-import { requireInteger } from './arguments.js';
+import { CacheQuantError, requireInteger } from '@cachequant/tensor';
 
 /** Where the channels of a feature tensor are: [batch, channels, positions], or [batch, positions, channels]. */
 export interface ChannelLayout {

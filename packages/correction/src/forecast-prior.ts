@@ -1,5 +1,4 @@
-import { CacheQuantError } from '@cachequant/tensor';
-import { requireInteger } from './arguments.js';
+import { CacheQuantError, requireInteger } from '@cachequant/tensor';
 
 /**
  * What is expected before any fit: `reuse` takes the last refresh as it is, `extrapolation` continues the

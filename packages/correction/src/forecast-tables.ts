@@ -1,4 +1,4 @@
-import { requireInteger } from './arguments.js';
+import { requireInteger } from '@cachequant/tensor';
 import { type Anchors, anchorsOfCalls, type ForecastPrior, priorCoefficients } from './forecast-prior.js';
 
 /**

@@ -1,5 +1,4 @@
-import { finish, type InPieces } from '@cachequant/tensor';
-import { requireInteger } from './arguments.js';
+import { finish, type InPieces, requireInteger } from '@cachequant/tensor';
 import { meanSquaredResidual, statisticsReader } from './call-statistics.js';
 import type { FeatureMoments } from './feature-moments.js';
 import { type FitOptions, fitChannel, type ResolvedFitOptions, resolveFitOptions } from './fit-channel.js';

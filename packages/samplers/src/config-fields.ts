@@ -106,3 +106,17 @@ export const lambdaField = z
   })
   .default(Number.NEGATIVE_INFINITY)
   .transform((value) => value ?? Number.NEGATIVE_INFINITY);
+
+/** Fields that both forms of DPM-Solver have; the noise schedule and `lower_order_final` differ. */
+export const dpmSolverFields = {
+  ...thresholdFields,
+  ...respacingFields,
+  ...multistepFlowFields,
+  final_sigmas_type: finalSigmaField,
+  solver_order: z.int().min(1).max(3).default(2),
+  prediction_type: anyOrFlow,
+  algorithm_type: z.enum(['dpmsolver++', 'sde-dpmsolver++', 'deis']).default('dpmsolver++'),
+  solver_type: solverTypeField(['midpoint', 'heun']),
+  lambda_min_clipped: lambdaField,
+  variance_type: z.enum(['learned', 'learned_range']).nullable().default(null),
+};

@@ -1,6 +1,8 @@
 import { CacheQuantError } from '@cachequant/tensor';
 import type { z } from 'zod';
+import { buildSampler } from './build-sampler.js';
 import { validateConfig } from './config.js';
+import type { SamplingRun } from './method.js';
 import type { RunLayout, RunOption, RunRequest } from './run-layout.js';
 import type { Sampler } from './sampler.js';
 import { alignYourSteps, SCHEDULE_NAMES } from './schedules/align-your-steps.js';
@@ -31,11 +33,11 @@ interface DefinitionSource<S extends z.ZodObject> {
   readonly takes?: readonly RunOption[];
   /** A zod object of the configuration's fields with their defaults. */
   readonly schema: S;
-  create(config: z.output<S>, layout: RunLayout): Sampler;
+  create(config: z.output<S>, layout: RunLayout): SamplingRun;
 }
 
 /**
- * Ties a class's configuration to its method. `create` mostly ends in `buildSampler`.
+ * Ties a class's configuration to its method. Checks and bookkeeping are put around what `create` returns.
  * @example defineSampler({ name: 'MyScheduler', shortNames: [], schema: z.object(noiseFields), create: … })
  */
 export function defineSampler<S extends z.ZodObject<{ num_train_timesteps: z.ZodType<number> }>>(
@@ -51,7 +53,9 @@ export function defineSampler<S extends z.ZodObject<{ num_train_timesteps: z.Zod
       const config = validateConfig(name, schema, record) as z.output<S> & { num_train_timesteps: number };
       checkSteps(name, request.steps, config.num_train_timesteps);
       checkOptions(name, takes, request);
-      return source.create(config, withTimesteps(name, config, request));
+      const layout = withTimesteps(name, config, request);
+      const { steps, images } = layout;
+      return buildSampler({ ...source.create(config, layout), name, steps, images });
     },
   };
 }

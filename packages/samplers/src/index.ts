@@ -1,8 +1,7 @@
-export { buildSampler } from './build-sampler.js';
 export { parseSchedulerConfig } from './config.js';
 export { createSampler, SAMPLER_NAMES, type SamplerOptions } from './create-sampler.js';
 export { defineSampler, type NoiseProcess, type SamplerDefinition } from './definition.js';
-export type { Advance, Method, ModelOutput } from './method.js';
+export type { Advance, ModelOutput, SamplingRun } from './method.js';
 export { outputSensitivity } from './output-sensitivity.js';
 export type { RunLayout, RunOption, RunRequest } from './run-layout.js';
 export type { RunOptions } from './run-request.js';

@@ -12,10 +12,8 @@ export interface ModelOutput {
 export type Advance = Pick<SamplerState, 'sample'> &
   Partial<Pick<SamplerState, 'history' | 'stages' | 'anchor' | 'drawn'>>;
 
-/** What is particular to a sampling method; everything else is the same for all. */
-export interface Method {
-  readonly name: string;
-  readonly steps: number;
+/** What is particular to a run of a sampling method; everything else is the same for all. */
+export interface SamplingRun {
   readonly timesteps: readonly number[];
   readonly sigmas?: readonly number[];
   readonly initNoiseSigma?: number;
@@ -25,8 +23,6 @@ export interface Method {
   readonly callsPerStep?: readonly number[];
   /** As in `SamplerProperties`, for a run of many calls. */
   readonly lookback: number;
-  /** Images in one state, one after another. */
-  readonly images: number;
   /** Where timesteps are those of training, from 0 to one less than this. */
   readonly trainSteps?: number;
   /** Whether the network's output may be twice as large, with the variance in each image's second half. */
@@ -38,4 +34,12 @@ export interface Method {
   /** What the sample is multiplied by before a call. */
   inputScale?(call: number): number;
   advance(state: SamplerState, output: ModelOutput, drawNoise: () => Float32Array): Advance;
+}
+
+/** A run, with whose it is and what was asked for. */
+export interface Method extends SamplingRun {
+  readonly name: string;
+  readonly steps: number;
+  /** Images in one state, one after another. */
+  readonly images: number;
 }

@@ -1,16 +1,5 @@
 import { CacheQuantError } from '@cachequant/tensor';
 
-export function requireInteger(where: string, value: number, minimum: number, maximum = Infinity): void {
-  if (Number.isInteger(value) && value >= minimum && value <= maximum) return;
-  const expected =
-    maximum === Infinity ? `an integer from ${minimum} on` : `an integer in [${minimum}, ${maximum}]`;
-  throw new CacheQuantError('invalid-argument', 'the value is out of range', {
-    where,
-    expected,
-    got: String(value),
-  });
-}
-
 /** 400 MB of float64. */
 const MOST_ENTRIES = 50_000_000;
 

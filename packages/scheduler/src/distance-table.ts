@@ -1,5 +1,5 @@
-import { CacheQuantError, finish, type InPieces } from '@cachequant/tensor';
-import { requireInteger, requireModestTable } from './arguments.js';
+import { CacheQuantError, finish, type InPieces, requireInteger } from '@cachequant/tensor';
+import { requireModestTable } from './arguments.js';
 
 /**
  * Distances between the cached features of the calls of one trajectory, for pairs less than `window` calls

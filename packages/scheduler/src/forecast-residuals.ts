@@ -1,5 +1,4 @@
-import { CacheQuantError } from '@cachequant/tensor';
-import { requireInteger } from './arguments.js';
+import { CacheQuantError, requireInteger } from '@cachequant/tensor';
 import { checkedSchedule } from './schedule.js';
 
 /** What every call would cost when it is forecast from the last two refreshes. */

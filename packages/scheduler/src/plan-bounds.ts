@@ -1,5 +1,4 @@
-import { CacheQuantError } from '@cachequant/tensor';
-import { requireInteger } from './arguments.js';
+import { CacheQuantError, requireInteger } from '@cachequant/tensor';
 import { refreshesFor } from './schedule.js';
 
 /** Limits of the number of calls from one refresh to the next (or to the end). */

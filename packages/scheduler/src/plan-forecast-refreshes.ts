@@ -1,5 +1,4 @@
-import { CacheQuantError, finish, type InPieces } from '@cachequant/tensor';
-import { requireInteger } from './arguments.js';
+import { CacheQuantError, finish, type InPieces, requireInteger } from '@cachequant/tensor';
 import { forecastCosts } from './forecast-costs.js';
 import type { ForecastResiduals } from './forecast-residuals.js';
 import { type PlanOptions, type ResolvedBounds, resolveBounds } from './plan-bounds.js';

@@ -1,5 +1,5 @@
-import { CacheQuantError } from '@cachequant/tensor';
-import { requireDuration, requireInteger } from './arguments.js';
+import { CacheQuantError, requireInteger } from '@cachequant/tensor';
+import { requireDuration } from './arguments.js';
 import type { DistanceTable } from './distance-table.js';
 import { paretoFront } from './pareto-front.js';
 import type { LengthBounds } from './plan-bounds.js';

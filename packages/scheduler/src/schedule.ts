@@ -1,5 +1,4 @@
-import { CacheQuantError } from '@cachequant/tensor';
-import { requireInteger } from './arguments.js';
+import { CacheQuantError, requireInteger } from '@cachequant/tensor';
 
 /** Returns the schedule when it is strictly ascending from 0 and stays below `calls`. */
 export function checkedSchedule(refreshCalls: readonly number[], calls: number): readonly number[] {

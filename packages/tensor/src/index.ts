@@ -18,6 +18,7 @@ export { type MemoryStorage, memoryStorage, type StorageFaults } from './memory-
 export { MersenneTwister } from './mersenne-twister.js';
 export { type OwnedStorage, ownedPaths, ownedStorage } from './owned-storage.js';
 export { parseJson } from './parse-json.js';
+export { requireInteger } from './require-integer.js';
 export type {
   Feeds,
   LoadOptions,

@@ -1,6 +1,6 @@
 import { createGenerator } from '@cachequant/pipeline';
 import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
-import { buildSampler, defineSampler, linearCombination } from '@cachequant/samplers';
+import { defineSampler, linearCombination } from '@cachequant/samplers';
 import { z } from 'zod';
 
 /**
@@ -16,7 +16,7 @@ export const ratioEuler = defineSampler({
     beta_end: z.number(),
     steps_offset: z.int().default(0),
   }),
-  create({ num_train_timesteps: trained, beta_start, beta_end, steps_offset }, { steps, images }) {
+  create({ num_train_timesteps: trained, beta_start, beta_end, steps_offset }, { steps }) {
     const stride = Math.floor(trained / steps);
     const timesteps = Array.from({ length: steps }, (_, i) => (steps - 1 - i) * stride + steps_offset);
     const alphaBars: number[] = [];
@@ -29,10 +29,7 @@ export const ratioEuler = defineSampler({
       const alphaBar = alphaBars[timestep] ?? alphaBars[0]!;
       return { signal: Math.sqrt(alphaBar), ratio: Math.sqrt((1 - alphaBar) / alphaBar) };
     };
-    return buildSampler({
-      name: 'RatioEulerScheduler',
-      steps,
-      images,
+    return {
       timesteps,
       predictionType: 'epsilon',
       lookback: 0,
@@ -46,7 +43,7 @@ export const ratioEuler = defineSampler({
           ),
         };
       },
-    });
+    };
   },
 });
 

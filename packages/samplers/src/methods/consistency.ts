@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { buildSampler } from '../build-sampler.js';
 import { trainStepsField } from '../config-fields.js';
 import { defineSampler } from '../definition.js';
 import type { RunLayout } from '../run-layout.js';
@@ -39,10 +38,7 @@ export const consistency = defineSampler({
     const levels = consistencyLevels(config, layout);
     const sigmas = [...levels, min].map(Math.fround);
 
-    return buildSampler({
-      name: 'CMStochasticIterativeScheduler',
-      steps: layout.steps,
-      images: layout.images,
+    return {
       timesteps: levels.map((sigma) => 250 * Math.log(sigma)),
       sigmas,
       initNoiseSigma: config.sigma_max,
@@ -63,7 +59,7 @@ export const consistency = defineSampler({
         const added = config.s_noise * Math.sqrt(Math.max(next ** 2 - min ** 2, 0));
         return { sample: linearCombination([1, clean], [added, drawNoise()]) };
       },
-    });
+    };
   },
 });
 

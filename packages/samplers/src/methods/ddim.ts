@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { buildSampler } from '../build-sampler.js';
 import { conflictingFields } from '../config.js';
 import {
   anyPrediction,
@@ -47,10 +46,7 @@ export const ddim = defineSampler({
     const finalAlphaBar = config.set_alpha_to_one ? 1 : bars[0]!;
     const stride = Math.floor(trainSteps / steps);
 
-    return buildSampler({
-      name: 'DDIMScheduler',
-      steps,
-      images,
+    return {
       trainSteps,
       timesteps,
       predictionType,
@@ -69,7 +65,7 @@ export const ddim = defineSampler({
         const kept = Math.sqrt(next.noise ** 2 - added ** 2);
         return { sample: linearCombination([next.signal, clean], [kept, noise], [added, drawNoise()]) };
       },
-    });
+    };
   },
 });
 

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { buildSampler } from '../build-sampler.js';
 import {
   anyPrediction,
   clipFields,
@@ -54,10 +53,7 @@ export const ddpm = defineSampler({
     const timesteps = given ?? spaced;
     refuseNoiseFromPureNoise(predictionType, timesteps, bars);
 
-    return buildSampler({
-      name: 'DDPMScheduler',
-      steps,
-      images,
+    return {
       trainSteps,
       timesteps,
       predictionType,
@@ -83,7 +79,7 @@ export const ddpm = defineSampler({
         const fixed = config.variance_type === 'fixed_large' ? beta : smallest;
         return { sample: linearCombination([1, mean], [Math.sqrt(fixed), noise]) };
       },
-    });
+    };
   },
 });
 

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { buildSampler } from '../build-sampler.js';
 import {
   anyOrFlow,
   multistepFlowFields,
@@ -53,10 +52,7 @@ export const deis = defineSampler({
       { name: 'DEISMultistepScheduler', end: 'last-of-run' },
     );
 
-    return buildSampler({
-      name: 'DEISMultistepScheduler',
-      steps,
-      images,
+    return {
       trainSteps: config.num_train_timesteps,
       timesteps,
       sigmas,
@@ -78,6 +74,6 @@ export const deis = defineSampler({
         });
         return { sample: next, history: outputs };
       },
-    });
+    };
   },
 });

@@ -1,19 +1,6 @@
 import { z } from 'zod';
-import { buildSampler } from '../build-sampler.js';
 import { conflictingFields } from '../config.js';
-import {
-  anyOrFlow,
-  finalSigmaField,
-  flag,
-  lambdaField,
-  multistepFlowFields,
-  noiseFields,
-  rescaleField,
-  respacingFields,
-  solverTypeField,
-  spacingField,
-  thresholdFields,
-} from '../config-fields.js';
+import { dpmSolverFields, flag, noiseFields, rescaleField, spacingField } from '../config-fields.js';
 import { defineSampler } from '../definition.js';
 import { multistepGrid } from '../schedules/multistep-grid.js';
 import { checkSpacings } from '../schedules/spacing-conflicts.js';
@@ -24,19 +11,10 @@ import { limitSample } from '../solvers/sample-limits.js';
 
 const schema = z.object({
   ...noiseFields,
-  ...thresholdFields,
-  ...respacingFields,
-  ...multistepFlowFields,
-  final_sigmas_type: finalSigmaField,
-  solver_order: z.int().min(1).max(3).default(2),
-  prediction_type: anyOrFlow,
-  algorithm_type: z.enum(['dpmsolver++', 'sde-dpmsolver++', 'deis']).default('dpmsolver++'),
-  solver_type: solverTypeField(['midpoint', 'heun']),
+  ...dpmSolverFields,
   lower_order_final: z.boolean().default(true),
   euler_at_final: z.boolean().default(false),
   use_lu_lambdas: flag(),
-  lambda_min_clipped: lambdaField,
-  variance_type: z.enum(['learned', 'learned_range']).nullable().default(null),
   timestep_spacing: spacingField.default('linspace'),
   rescale_betas_zero_snr: rescaleField,
 });
@@ -54,7 +32,7 @@ export const dpmSolverMultistep = defineSampler({
   schema,
   create(config, layout) {
     const { prediction_type: predictionType } = config;
-    const { steps, images } = layout;
+    const { images } = layout;
     const stochastic = config.algorithm_type === 'sde-dpmsolver++';
     checkCombinations(config, stochastic);
     const { timesteps, sigmas, levels } = multistepGrid(config, layout, {
@@ -63,10 +41,7 @@ export const dpmSolverMultistep = defineSampler({
       truncatesCosine: true,
     });
 
-    return buildSampler({
-      name: 'DPMSolverMultistepScheduler',
-      steps,
-      images,
+    return {
       trainSteps: config.num_train_timesteps,
       timesteps,
       sigmas,
@@ -93,7 +68,7 @@ export const dpmSolverMultistep = defineSampler({
         });
         return { sample: next, history: outputs };
       },
-    });
+    };
   },
 });
 

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { buildSampler } from '../build-sampler.js';
 import { latentNoiseFields, noiseOrVelocity, respacingFields, spacingField } from '../config-fields.js';
 import { defineSampler } from '../definition.js';
 import { unscaledLevel } from '../schedules/noise-schedule.js';
@@ -33,10 +32,7 @@ export const dpmSolverSde = defineSampler({
     const middles = grid.sigmas.slice(0, -2).map((sigma, step) => Math.sqrt(sigma * grid.sigmas[step + 1]!));
     const run = interleaved(grid.timesteps, grid.sigmas, timestepsOf(middles, grid.trainSigmas), middles);
 
-    return buildSampler({
-      name: 'DPMSolverSDEScheduler',
-      steps: layout.steps,
-      images: layout.images,
+    return {
       trainSteps: config.num_train_timesteps,
       ...run,
       initNoiseSigma: grid.initNoiseSigma,
@@ -61,7 +57,7 @@ export const dpmSolverSde = defineSampler({
         const whole = joinedIncrements(from, middles[step]!, to, drawn!, noise);
         return { sample: stochasticStep(from, to, anchor!, clean, whole) };
       },
-    });
+    };
   },
 });
 

@@ -1,16 +1,6 @@
 import { z } from 'zod';
-import { buildSampler } from '../build-sampler.js';
 import { conflictingFields } from '../config.js';
-import {
-  anyOrFlow,
-  finalSigmaField,
-  lambdaField,
-  multistepFlowFields,
-  noiseFieldsOf,
-  respacingFields,
-  solverTypeField,
-  thresholdFields,
-} from '../config-fields.js';
+import { dpmSolverFields, noiseFieldsOf } from '../config-fields.js';
 import { defineSampler } from '../definition.js';
 import { multistepGrid } from '../schedules/multistep-grid.js';
 import { checkSpacings } from '../schedules/spacing-conflicts.js';
@@ -20,17 +10,8 @@ import { limitSample } from '../solvers/sample-limits.js';
 
 const schema = z.object({
   ...noiseFieldsOf(0.0001, 0.02, 'linear'),
-  ...thresholdFields,
-  ...respacingFields,
-  ...multistepFlowFields,
-  final_sigmas_type: finalSigmaField,
-  solver_order: z.int().min(1).max(3).default(2),
-  prediction_type: anyOrFlow,
-  algorithm_type: z.enum(['dpmsolver++', 'sde-dpmsolver++', 'deis']).default('dpmsolver++'),
-  solver_type: solverTypeField(['midpoint', 'heun']),
+  ...dpmSolverFields,
   lower_order_final: z.boolean().default(false),
-  lambda_min_clipped: lambdaField,
-  variance_type: z.enum(['learned', 'learned_range']).nullable().default(null),
 });
 
 type SinglestepConfig = z.output<typeof schema>;
@@ -58,10 +39,7 @@ export const dpmSolverSinglestep = defineSampler({
     const orders = ordersOfSteps(config, steps);
     const places = orders.flatMap((order) => Array.from({ length: order }, (_, i) => i + 1));
 
-    return buildSampler({
-      name: 'DPMSolverSinglestepScheduler',
-      steps,
-      images,
+    return {
       trainSteps: config.num_train_timesteps,
       timesteps,
       sigmas,
@@ -92,7 +70,7 @@ export const dpmSolverSinglestep = defineSampler({
         const isEnd = (places[call + 1] ?? 1) === 1;
         return isEnd ? { sample: next } : { sample: next, stages: outputs, anchor: begin };
       },
-    });
+    };
   },
 });
 

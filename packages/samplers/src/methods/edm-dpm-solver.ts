@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { buildSampler } from '../build-sampler.js';
 import { conflictingFields } from '../config.js';
 import { edmFields, solverTypeField, thresholdFields } from '../config-fields.js';
 import { defineSampler } from '../definition.js';
@@ -43,10 +42,7 @@ export const edmDpmSolver = defineSampler({
     const { timesteps, sigmas, initNoiseSigma } = edmGrid(config, steps);
     const levels = sigmas.map((sigma): NoiseLevel => ({ signal: 1, noise: sigma, alphaBar: 1 }));
 
-    return buildSampler({
-      name: 'EDMDPMSolverMultistepScheduler',
-      steps,
-      images,
+    return {
       timesteps,
       sigmas,
       initNoiseSigma,
@@ -69,6 +65,6 @@ export const edmDpmSolver = defineSampler({
         });
         return { sample: next, history: outputs };
       },
-    });
+    };
   },
 });

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { buildSampler } from '../build-sampler.js';
 import { edmFields } from '../config-fields.js';
 import { defineSampler } from '../definition.js';
 import { edmGrid } from '../schedules/edm-grid.js';
@@ -17,14 +16,11 @@ export const edmEuler = defineSampler({
   shortNames: ['edm-euler'],
   process: 'edm',
   schema: z.object(edmFields),
-  create(config, { steps, images }) {
+  create(config, { steps }) {
     const { prediction_type: predictionType, sigma_data: sigmaData } = config;
     const { timesteps, sigmas, initNoiseSigma } = edmGrid(config, steps);
 
-    return buildSampler({
-      name: 'EDMEulerScheduler',
-      steps,
-      images,
+    return {
       timesteps,
       sigmas,
       initNoiseSigma,
@@ -37,6 +33,6 @@ export const edmEuler = defineSampler({
         const kept = sigmas[call + 1]! / sigmas[call]!;
         return { sample: linearCombination([kept, sample], [1 - kept, clean]) };
       },
-    });
+    };
   },
 });

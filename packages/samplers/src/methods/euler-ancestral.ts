@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { buildSampler } from '../build-sampler.js';
 import { noiseFields, noiseOrVelocity, rescaleField, spacingField } from '../config-fields.js';
 import { defineSampler } from '../definition.js';
 import { unscaledLevel } from '../schedules/noise-schedule.js';
@@ -26,10 +25,7 @@ export const eulerAncestral = defineSampler({
     const { prediction_type: predictionType } = config;
     const { timesteps, sigmas, initNoiseSigma } = sigmaGrid(config, layout);
 
-    return buildSampler({
-      name: 'EulerAncestralDiscreteScheduler',
-      steps: layout.steps,
-      images: layout.images,
+    return {
       trainSteps: config.num_train_timesteps,
       timesteps,
       sigmas,
@@ -46,6 +42,6 @@ export const eulerAncestral = defineSampler({
         const kept = down / sigma;
         return { sample: linearCombination([kept, sample], [1 - kept, clean], [up, drawNoise()]) };
       },
-    });
+    };
   },
 });

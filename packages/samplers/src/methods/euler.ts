@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { buildSampler } from '../build-sampler.js';
 import {
   anyPrediction,
   finalSigmaField,
@@ -42,10 +41,7 @@ export const euler = defineSampler({
     const { timesteps, sigmas, initNoiseSigma } = sigmaGrid(config, layout);
     const isContinuous = config.timestep_type === 'continuous' && predictionType === 'v_prediction';
 
-    return buildSampler({
-      name: 'EulerDiscreteScheduler',
-      steps: layout.steps,
-      images: layout.images,
+    return {
       ...(isContinuous
         ? { timesteps: sigmas.slice(0, -1).map((sigma) => 0.25 * Math.log(sigma)) }
         : { timesteps, trainSteps: config.num_train_timesteps }),
@@ -61,6 +57,6 @@ export const euler = defineSampler({
         const kept = sigmas[call + 1]! / sigma;
         return { sample: linearCombination([kept, sample], [1 - kept, clean]) };
       },
-    });
+    };
   },
 });

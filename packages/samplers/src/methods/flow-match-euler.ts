@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { buildSampler } from '../build-sampler.js';
 import { flag, respacingFields, trainStepsField } from '../config-fields.js';
 import { defineSampler } from '../definition.js';
 import type { RunLayout } from '../run-layout.js';
@@ -38,10 +37,7 @@ export const flowMatchEuler = defineSampler({
   create(config, layout) {
     const { timesteps, sigmas } = flowGrid(config, layout);
 
-    return buildSampler({
-      name: 'FlowMatchEulerDiscreteScheduler',
-      steps: layout.steps,
-      images: layout.images,
+    return {
       timesteps,
       sigmas,
       predictionType: 'flow_prediction',
@@ -56,7 +52,7 @@ export const flowMatchEuler = defineSampler({
         const clean = linearCombination([1, sample], [-sigma, prediction]);
         return { sample: linearCombination([1 - next, clean], [next, drawNoise()]) };
       },
-    });
+    };
   },
 });
 

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { buildSampler } from '../build-sampler.js';
 import { trainStepsField } from '../config-fields.js';
 import { defineSampler } from '../definition.js';
 import { shiftSigmas } from '../schedules/flow-shift.js';
@@ -19,15 +18,12 @@ export const flowMatchHeun = defineSampler({
   shortNames: ['flow-match-heun', 'flow-heun'],
   process: 'flow',
   schema: z.object({ num_train_timesteps: trainStepsField(1000), shift: z.number().gt(0).default(1) }),
-  create({ num_train_timesteps: count, shift }, { steps, images }) {
+  create({ num_train_timesteps: count, shift }, { steps }) {
     const levels = shiftSigmas(trainedSigmas(count, shift, steps), shift).map(Math.fround);
     const sigmas = [...levels, 0];
     const run = endpointCalls({ timesteps: levels.map((sigma) => sigma * count), sigmas });
 
-    return buildSampler({
-      name: 'FlowMatchHeunDiscreteScheduler',
-      steps,
-      images,
+    return {
       ...run,
       predictionType: 'flow_prediction',
       lookback: 1,
@@ -44,6 +40,6 @@ export const flowMatchHeun = defineSampler({
           sample: linearCombination([1, anchor!], [length / 2, stages[0]!], [length / 2, prediction]),
         };
       },
-    });
+    };
   },
 });

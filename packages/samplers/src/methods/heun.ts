@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { buildSampler } from '../build-sampler.js';
 import {
   anyPrediction,
   clipFields,
@@ -38,10 +37,7 @@ export const heun = defineSampler({
     const grid = sigmaGrid(config, layout);
     const run = endpointCalls(grid);
 
-    return buildSampler({
-      name: 'HeunDiscreteScheduler',
-      steps: layout.steps,
-      images: layout.images,
+    return {
       trainSteps: config.num_train_timesteps,
       ...run,
       initNoiseSigma: grid.initNoiseSigma,
@@ -62,6 +58,6 @@ export const heun = defineSampler({
         }
         return { sample: linearCombination([1, anchor!], [length / 2, stages[0]!], [length / 2, slope]) };
       },
-    });
+    };
   },
 });

@@ -1,4 +1,3 @@
-import { buildSampler } from '../build-sampler.js';
 import { defineSampler } from '../definition.js';
 import { unscaledLevel } from '../schedules/noise-schedule.js';
 import { sigmaGrid, unitVarianceScale } from '../schedules/sigma-grid.js';
@@ -27,10 +26,7 @@ export const kdpm2Ancestral = defineSampler({
     const middles = splits.slice(0, -1).map(({ down }, step) => Math.sqrt(grid.sigmas[step]! * down));
     const run = interleaved(grid.timesteps, grid.sigmas, timestepsOf(middles, grid.trainSigmas), middles);
 
-    return buildSampler({
-      name: 'KDPM2AncestralDiscreteScheduler',
-      steps: layout.steps,
-      images: layout.images,
+    return {
       trainSteps: config.num_train_timesteps,
       ...run,
       initNoiseSigma: grid.initNoiseSigma,
@@ -53,6 +49,6 @@ export const kdpm2Ancestral = defineSampler({
         const { up, down } = splits[step]!;
         return { sample: linearCombination([1, anchor!], [down - from, slope], [up, drawNoise()]) };
       },
-    });
+    };
   },
 });

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { buildSampler } from '../build-sampler.js';
 import { latentNoiseFields, noiseOrVelocity, respacingFields, spacingField } from '../config-fields.js';
 import { defineSampler } from '../definition.js';
 import { unscaledLevel } from '../schedules/noise-schedule.js';
@@ -33,10 +32,7 @@ export const kdpm2 = defineSampler({
     const middles = grid.sigmas.slice(0, -2).map((sigma, step) => Math.sqrt(sigma * grid.sigmas[step + 1]!));
     const run = interleaved(grid.timesteps, grid.sigmas, timestepsOf(middles, grid.trainSigmas), middles);
 
-    return buildSampler({
-      name: 'KDPM2DiscreteScheduler',
-      steps: layout.steps,
-      images: layout.images,
+    return {
       trainSteps: config.num_train_timesteps,
       ...run,
       initNoiseSigma: grid.initNoiseSigma,
@@ -55,7 +51,7 @@ export const kdpm2 = defineSampler({
         const next = linearCombination([1, begin], [to - grid.sigmas[step]!, slope]);
         return isSecond ? { sample: next } : { sample: next, anchor: sample };
       },
-    });
+    };
   },
 });
 

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { buildSampler } from '../build-sampler.js';
 import {
   anyPrediction,
   clipFields,
@@ -49,10 +48,7 @@ export const lcm = defineSampler({
     const timesteps = distilledTimesteps('LCMScheduler', config, layout);
     refuseNoiseFromPureNoise(config.prediction_type, timesteps, bars);
 
-    return buildSampler({
-      name: 'LCMScheduler',
-      steps,
-      images,
+    return {
       trainSteps: config.num_train_timesteps,
       timesteps,
       predictionType: config.prediction_type,
@@ -70,6 +66,6 @@ export const lcm = defineSampler({
         const next = noiseLevel(bars[timesteps[call + 1]!]!);
         return { sample: linearCombination([next.signal, clean], [next.noise, drawNoise()]) };
       },
-    });
+    };
   },
 });

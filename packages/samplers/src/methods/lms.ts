@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { buildSampler } from '../build-sampler.js';
 import { anyPrediction, noiseFields, respacingFields, spacingField } from '../config-fields.js';
 import { defineSampler } from '../definition.js';
 import { unscaledLevel } from '../schedules/noise-schedule.js';
@@ -28,10 +27,7 @@ export const lms = defineSampler({
   create(config, layout) {
     const { timesteps, sigmas, initNoiseSigma } = sigmaGrid(config, layout);
 
-    return buildSampler({
-      name: 'LMSDiscreteScheduler',
-      steps: layout.steps,
-      images: layout.images,
+    return {
       trainSteps: config.num_train_timesteps,
       timesteps,
       sigmas,
@@ -51,7 +47,7 @@ export const lms = defineSampler({
         const terms = slopes.map((slope, i): Term => [weights[i]!, slope]);
         return { sample: linearCombination([1, sample], ...terms), history: slopes };
       },
-    });
+    };
   },
 });
 

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { buildSampler } from '../build-sampler.js';
 import { noiseFields, noiseOrVelocity, spacingField } from '../config-fields.js';
 import { defineSampler } from '../definition.js';
 import { alphaBars, noiseLevel } from '../schedules/noise-schedule.js';
@@ -31,7 +30,7 @@ export const pndm = defineSampler({
     prediction_type: noiseOrVelocity,
     timestep_spacing: spacingField.default('leading'),
   }),
-  create(config, { steps, images }) {
+  create(config, { steps }) {
     const { num_train_timesteps: trainSteps, steps_offset: offset, timestep_spacing: spacing } = config;
     const usesRungeKutta = !config.skip_prk_steps;
     const base = spacedTimesteps({ steps, trainSteps, offset, spacing });
@@ -45,10 +44,7 @@ export const pndm = defineSampler({
       stride,
     };
 
-    return buildSampler({
-      name: 'PNDMScheduler',
-      steps,
-      images,
+    return {
       trainSteps,
       timesteps: run.timesteps,
       predictionType: run.predictionType,
@@ -60,6 +56,6 @@ export const pndm = defineSampler({
         if (!usesRungeKutta && state.anchor !== undefined) return repeatedFirstCall(run, state, prediction);
         return multistepCall(run, state, prediction);
       },
-    });
+    };
   },
 });

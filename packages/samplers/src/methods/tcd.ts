@@ -1,4 +1,3 @@
-import { buildSampler } from '../build-sampler.js';
 import { defineSampler } from '../definition.js';
 import { distilledTimesteps } from '../schedules/distilled-timesteps.js';
 import { alphaBars, noiseLevel } from '../schedules/noise-schedule.js';
@@ -22,16 +21,13 @@ export const tcd = defineSampler({
   takes: ['timesteps', 'eta'],
   schema: distilledSchema,
   create(config, layout) {
-    const { images, steps, eta = DEFAULT_ETA } = layout;
+    const { steps, eta = DEFAULT_ETA } = layout;
     const { prediction_type: predictionType } = config;
     const bars = alphaBars(config);
     const timesteps = distilledTimesteps('TCDScheduler', config, layout);
     refuseNoiseFromPureNoise(predictionType, timesteps, bars);
 
-    return buildSampler({
-      name: 'TCDScheduler',
-      steps,
-      images,
+    return {
       trainSteps: config.num_train_timesteps,
       timesteps,
       predictionType,
@@ -49,6 +45,6 @@ export const tcd = defineSampler({
         const kept = bars[nextTimestep]! / landing.alphaBar;
         return { sample: linearCombination([Math.sqrt(kept), landed], [Math.sqrt(1 - kept), drawNoise()]) };
       },
-    });
+    };
   },
 });

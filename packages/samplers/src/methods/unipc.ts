@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { buildSampler } from '../build-sampler.js';
 import { conflictingFields } from '../config.js';
 import {
   anyOrFlow,
@@ -61,10 +60,7 @@ export const unipc = defineSampler({
       end: 'last-of-run',
       flowFromOne: true,
     });
-    return buildSampler({
-      name: 'UniPCMultistepScheduler',
-      steps: layout.steps,
-      images: layout.images,
+    return {
       trainSteps: config.num_train_timesteps,
       timesteps: grid.timesteps,
       sigmas: grid.sigmas,
@@ -75,7 +71,7 @@ export const unipc = defineSampler({
         const output = extrapolated(config, grid, state, prediction, layout.images);
         return predictAndCorrect(config, grid, state, output);
       },
-    });
+    };
   },
 });
 

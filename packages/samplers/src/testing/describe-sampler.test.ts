@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { buildSampler } from '../build-sampler.js';
 import { createSampler, SAMPLER_NAMES, type SamplerOptions } from '../create-sampler.js';
 import { defineSampler } from '../definition.js';
 import type { Sampler, SamplerState } from '../sampler.js';
@@ -42,18 +41,15 @@ const straight = defineSampler({
   shortNames: ['straight'],
   process: 'flow',
   schema: z.object({ num_train_timesteps: z.int().default(1000) }),
-  create(_, { steps, images }) {
-    return buildSampler({
-      name: 'StraightScheduler',
-      steps,
-      images,
+  create(_, { steps }) {
+    return {
       timesteps: Array.from({ length: steps }, (_, i) => 1000 * (1 - i / steps)),
       predictionType: 'flow_prediction',
       lookback: 0,
       advance: ({ sample }, { prediction }) => ({
         sample: linearCombination([1, sample], [-1 / steps, prediction]),
       }),
-    });
+    };
   },
 });
 
