@@ -30,10 +30,10 @@ const MOST_IMAGES = 100_000;
 
 export function addGenerationOptions(command: Command): Command {
   const generating = command
-    .option('--prompt <text>', 'what to draw; may be given several times', repeated)
-    .option('--negative-prompt <text>', 'what the pictures should be far from')
+    .option('--prompt <text>', 'what to generate; may be given several times', repeated)
+    .option('--negative-prompt <text>', 'what to avoid in the pictures')
     .option('--seed <number>', 'of the first image; image i has seed + i', integer(0), 0)
-    .option('--count <number>', 'images for each prompt', integer(1, MOST_IMAGES), 1)
+    .option('--count <number>', 'images per prompt', integer(1, MOST_IMAGES), 1)
     .option(
       '--guidance-scale <number>',
       'how closely to follow the prompt; up to 1 the prompt alone, without guidance',

@@ -56,10 +56,10 @@ function asOption({ flag, help, group, value }: OptionLine): Option {
 function addRunSettings(command: Command): Command {
   return command
     .optionsGroup('This run:')
-    .option('--prompts <file>', 'prompts to calibrate with, one a line (default: a built-in list)')
+    .option('--prompts <file>', 'prompts to calibrate with, one per line (default: a built-in list)')
     .option(
       '--plan <file>',
-      'the plan.json of an earlier bundle of this model: do as it says, without measuring again',
+      'the plan.json of an earlier bundle of this model: reuse its decisions instead of measuring again',
     )
     .option(
       '--shard-size <megabytes>',
@@ -69,7 +69,7 @@ function addRunSettings(command: Command): Command {
     .option('--threads <number>', 'processor threads to use', integer(1))
     .option('--work <folder>', 'where intermediate results go (default: <bundle>.work)')
     .option('--keep-work', 'keep them when the bundle is done')
-    .option('--dry-run', 'only say what it would take: time, disk, memory');
+    .option('--dry-run', 'only estimate the time, disk and memory it would take');
 }
 
 /** The options for the library; what was not given is left out. */

@@ -31,7 +31,7 @@ const FIRST_STEPS = `
 First steps:
   $ cachequant inspect ./my-model                          # what is in it, what can be done
   $ cachequant optimize ./my-model --out ./my-bundle       # make it fast; can be stopped and continued
-  $ cachequant generate ./my-bundle --prompt "a red shoe"  # draw with it
+  $ cachequant generate ./my-bundle --prompt "a red shoe"  # use it
 
 A model is a folder (ONNX or safetensors), a .safetensors file, or an id such as stabilityai/sd-turbo.
 

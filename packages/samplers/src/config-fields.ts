@@ -100,7 +100,7 @@ export function flag() {
 }
 
 /** The least λ of a run; `-Infinity` in Python's JSON. */
-export const lambdaField = z
+const lambdaField = z
   .custom<number | null>((value) => value === null || (typeof value === 'number' && !Number.isNaN(value)), {
     message: 'expected a number or -Infinity',
   })

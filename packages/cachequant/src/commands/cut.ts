@@ -51,7 +51,7 @@ export function addCut(program: Command, io: CliIo): void {
       'after',
       examples([
         ['cut ./unet/model.onnx --out ./cut', 'at the best place'],
-        ['inspect ./unet/model.onnx', 'see which places there are'],
+        ['inspect ./unet/model.onnx', 'list the places to cut'],
       ]),
     )
     .action((given: string, _: unknown, command: Command) =>

@@ -34,16 +34,10 @@ export function addEvaluate(program: Command, io: CliIo): void {
           'accuracy of what the prompts name). Can be stopped and continued; memory does not grow with the images.',
       )
       .argument('<model>', `a bundle, ${MODEL_KINDS}`)
-      .option('--reference <folder>', 'the model or bundle to compare with, of the same kinds')
-      .option(
-        '--scorer <file>',
-        'an ONNX network that takes pictures; reference.json beside it says what it knows',
-      )
-      .option(
-        '--prompts <file>',
-        'prompts, one a line; image i takes prompt i, from the start again at the end',
-      )
-      .option('--images <number>', 'pictures in all (default: --count for each prompt)', integer(1))
+      .option('--reference <folder>', 'the model or bundle to compare with')
+      .option('--scorer <file>', 'an ONNX network that scores pictures, with its reference.json beside it')
+      .option('--prompts <file>', 'prompts, one per line; image i takes prompt i, and the list repeats')
+      .option('--images <number>', 'pictures in total (default: --count per prompt)', integer(1))
       .option('--out <file>', 'where the result goes as JSON', 'evaluation.json'),
   )
     .addHelpText(

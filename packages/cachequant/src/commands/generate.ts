@@ -67,7 +67,7 @@ export function addGenerate(program: Command, io: CliIo): void {
       .option('--out <folder>', 'where the pictures go', '.')
       .option(
         '--like <picture.png>',
-        'as a picture was made that this command wrote; other options change that',
+        'repeat the settings of a picture that this command wrote; other options override them',
       )
       .option(
         '--prompts <file>',

@@ -44,12 +44,12 @@ export function addOptimize(program: Command, io: CliIo): void {
       .description(
         'Makes a bundle of a model folder: features are cached between network calls, layers run in integers, ' +
           'and the errors of both are corrected. Then bundle and model are compared on held-out prompts.\n\n' +
-          'Ctrl-C stops it; the same command goes on where it stopped.',
+          'Ctrl-C stops it; the same command resumes where it stopped.',
       )
       .argument('<model>', MODEL_KINDS)
       .requiredOption(
         '--out <bundle>',
-        'the folder to make; a bundle that is there is replaced when the new one is complete',
+        'the folder to make; an existing bundle is replaced once the new one is complete',
       ),
   );
   addSourceOptions(command)

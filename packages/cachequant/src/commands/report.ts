@@ -17,14 +17,13 @@ interface ReportOptions extends GlobalOptions {
 export function addReport(program: Command, io: CliIo): void {
   program
     .command('report')
-    .summary('write the report of a bundle again')
+    .summary("write a bundle's report again")
     .description(
-      'Writes the report of a bundle again: what it gained, what it cost, on what machine. One HTML file that ' +
-        'needs nothing else.',
+      "Rewrites a bundle's report: what it gained, what it cost, and on which machine. One self-contained HTML file.",
     )
     .argument('<bundle>', 'a folder that `cachequant optimize` wrote')
     .requiredOption('--out <file.html>', 'where the report goes')
-    .addHelpText('after', examples([['report ./my-bundle --out report.html', 'to look at or to pass on']]))
+    .addHelpText('after', examples([['report ./my-bundle --out report.html', 'to read or to share']]))
     .action((given: string, _: unknown, command: Command) =>
       report(given, command.optsWithGlobals<ReportOptions>(), io),
     );

@@ -30,7 +30,7 @@ export function addSchedule(program: Command, io: CliIo): void {
       'Chooses the network calls at which a feature cache is refreshed, exactly, by dynamic programming over ' +
         'the L1 distances of the features.',
     )
-    .argument('<features.json>', 'a file {"features": number[][]}: one row a network call, in order')
+    .argument('<features.json>', 'a file {"features": number[][]}: one row per network call, in order')
     .option(
       '--interval <calls>',
       'calls per refresh on average; ceil(calls / interval) refreshes',

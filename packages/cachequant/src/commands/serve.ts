@@ -52,8 +52,8 @@ export function addServe(program: Command, io: CliIo): void {
     .summary('serve bundles over HTTP')
     .description(
       "Serves bundles and model folders over HTTP: OpenAI's images API at /v1, AUTOMATIC1111's at /sdapi/v1, a page " +
-        'at /, metrics at /metrics. One picture is generated at a time; other requests wait in a queue with a bound. ' +
-        'Ctrl-C and SIGTERM let the picture in progress finish. The log goes to stdout, a line of JSON for each answer.',
+        'at /, metrics at /metrics. One picture is generated at a time; other requests wait in a bounded queue. ' +
+        'Ctrl-C and SIGTERM let the picture in progress finish. The log goes to stdout, one line of JSON per response.',
     )
     .argument(
       '[models...]',
@@ -66,10 +66,10 @@ export function addServe(program: Command, io: CliIo): void {
     .option('--threads <number>', 'processor threads to use', integer(1))
     .option(
       '--memory <size>',
-      'what loaded models may take together, as in 6GB; the one used last stays',
+      'the most memory that loaded models may use, such as 6GB; the one used last always stays',
       byteSize,
     )
-    .option('--queue-length <number>', 'requests that may wait; one more gets 429', integer(1), queue)
+    .option('--queue-length <number>', 'requests that may wait; further ones get 429', integer(1), queue)
     .option(
       '--deadline <seconds>',
       'from the arrival of a request to its last picture',
@@ -77,9 +77,14 @@ export function addServe(program: Command, io: CliIo): void {
       deadlineSeconds,
     )
     .option('--grace <seconds>', 'for the picture in progress when the server stops', decimal(0), 25)
-    .option('--max-steps <number>', 'steps that a request may ask for', integer(1), steps)
-    .option('--max-pixels <number>', 'width times height that a request may ask for', integer(1), pixels)
-    .option('--api-keys <file>', 'keys, one a line, of which requests must send one')
+    .option('--max-steps <number>', 'the most steps that a request may ask for', integer(1), steps)
+    .option(
+      '--max-pixels <number>',
+      'the most pixels (width times height) that a request may ask for',
+      integer(1),
+      pixels,
+    )
+    .option('--api-keys <file>', 'API keys, one per line; a request must send one of them')
     .option('--log-prompts', 'write prompts to the log')
     .option('--warm-up-steps <number>', 'steps of the warm-up picture', integer(1))
     .addHelpText(

@@ -34,7 +34,7 @@ export function addSourceOptions(command: Command): Command {
     .addOption(
       new Option(
         '--prediction <type>',
-        'what the network of a single file predicts, where it is told wrong',
+        'what the network of a single file predicts, if it is detected wrongly',
       ).choices(['epsilon', 'v_prediction']),
     );
 }

@@ -17,27 +17,27 @@ export const OPTIMIZE_OPTIONS = {
     group: 'everyday',
     value: 'name',
     help: 'sampler to optimize for',
-    otherwise: 'that of the model',
+    otherwise: "the model's",
   },
   steps: {
     schema: z.int().min(1).max(1000).optional(),
     group: 'everyday',
     value: 'number',
     help: 'steps of the sampler',
-    otherwise: 'those of the model',
+    otherwise: "the model's",
   },
   guidanceScale: {
     schema: z.number().min(0).max(100).optional(),
     group: 'everyday',
     value: 'number',
-    help: 'as the bundle will be used',
-    otherwise: 'that of the model',
+    help: 'the guidance scale that you will generate with',
+    otherwise: "the model's",
   },
   negativePrompt: {
     schema: z.string().default(''),
     group: 'everyday',
     value: 'text',
-    help: 'as the bundle will be used',
+    help: 'the negative prompt that you will generate with',
     otherwise: 'empty',
   },
   /** As `PromptOptions` of the pipeline has it. */
@@ -65,14 +65,14 @@ export const OPTIMIZE_OPTIONS = {
     group: 'everyday',
     value: 'pixels',
     help: 'width of the pictures',
-    otherwise: 'that of the model',
+    otherwise: "the model's",
   },
   height: {
     schema: z.int().min(8).optional(),
     group: 'everyday',
     value: 'pixels',
     help: 'height of the pictures',
-    otherwise: 'that of the model',
+    otherwise: "the model's",
   },
   effort: {
     schema: z.enum(['fast', 'normal', 'thorough']).default('normal'),
@@ -85,14 +85,14 @@ export const OPTIMIZE_OPTIONS = {
     schema: z.number().positive().optional(),
     group: 'everyday',
     value: 'ms',
-    help: 'time one image may take; measures samplers, steps, intervals and precisions and takes the best that keeps to it',
+    help: 'the most time per image; measures samplers, steps, intervals and precisions, and picks the best that fits',
   },
   /** Decibels that the pictures must keep against the original's; chooses as `maxLatency` does. */
   minPsnr: {
     schema: z.number().min(0).max(100).optional(),
     group: 'everyday',
     value: 'decibels',
-    help: "what pictures must keep against the original's; takes the fastest that does",
+    help: 'the least PSNR against the original; picks the fastest setting that reaches it',
   },
   /** Network calls per refresh; 1 is no cache. */
   interval: {
@@ -106,7 +106,7 @@ export const OPTIMIZE_OPTIONS = {
     schema: z.int().min(1).optional(),
     group: 'cache',
     value: 'number',
-    help: 'the exact number of refreshes, in place of the interval',
+    help: 'the exact number of refreshes, instead of an interval',
   },
   schedule: {
     schema: z.enum(['auto', ...SCHEDULE_KINDS]).default('auto'),
@@ -132,7 +132,7 @@ export const OPTIMIZE_OPTIONS = {
     schema: z.string().optional(),
     group: 'cache',
     value: 'id',
-    help: 'where to cut, as `cachequant inspect` names it',
+    help: 'where to cut, by the name that `cachequant inspect` shows',
     otherwise: 'the first',
   },
   recipe: {
@@ -159,20 +159,20 @@ export const OPTIMIZE_OPTIONS = {
     schema: z.enum(['second-order', 'nearest']).default('second-order'),
     group: 'integers',
     value: 'kind',
-    help: 'of 4-bit weights: by the second moments of what their layers see, or each to its nearest level',
+    help: 'how 4-bit weights are rounded: with second moments of the layer inputs (GPTQ), or each to its nearest level',
   },
   /** `measured`: layers stay in float where integers are slower or cost too much quality; `all`: none does. */
   layers: {
     schema: z.enum(['measured', 'all']).default('measured'),
     group: 'integers',
     value: 'how',
-    help: 'measured: layers that are slower or too inexact in integers stay in float; all: none does',
+    help: 'measured: layers that are slower or too inexact in integers stay in float; all: no layer does',
   },
   keepFloat: {
     schema: z.array(z.string()).default([]),
     group: 'integers',
     value: 'names',
-    help: 'layers to leave in float: parts of their names, with commas',
+    help: 'layers to keep in float: parts of their names, separated by commas',
     otherwise: 'none',
   },
   /**
@@ -184,7 +184,7 @@ export const OPTIMIZE_OPTIONS = {
     schema: z.number().min(0).max(100).default(25),
     group: 'integers',
     value: 'decibels',
-    help: "least signal to noise of the integer network's predictions, before layers go back to float for it",
+    help: "the least signal-to-noise ratio of the integer network's predictions; below it, layers go back to float",
   },
   /**
    * Graphs that compute in float over the integer weights, for WebGPU: `auto` leaves them out where they are more
@@ -201,14 +201,14 @@ export const OPTIMIZE_OPTIONS = {
     schema: z.enum(['auto', 'keep']).default('auto'),
     group: 'integers',
     value: 'how',
-    help: 'decoder and text encoder: auto takes them to integers where that pays',
+    help: 'decoder and text encoder: auto quantizes them where that pays',
   },
   /** Least PSNR in decibels of the decoder's pictures against those of the float decoder. */
   decoderFloor: {
     schema: z.number().min(0).max(100).default(45),
     group: 'integers',
     value: 'decibels',
-    help: "least PSNR of the decoder's pictures against the float one's",
+    help: "the least PSNR of the integer decoder's pictures against the float decoder's",
   },
   /** Calibration runs these; every fourth is kept for the verification, unless that has prompts of its own. */
   prompts: { schema: z.array(z.string()).min(1).optional() },
@@ -226,7 +226,7 @@ export const OPTIMIZE_OPTIONS = {
     schema: z.int().min(1).max(4096).optional(),
     group: 'measuring',
     value: 'number',
-    help: 'images to compare at the end',
+    help: 'images to compare with the original at the end',
     otherwise: 'by effort',
   },
   /** Held-out images to measure at other steps and guidance scales, with a negative prompt and with other words; 0: none. */
@@ -243,7 +243,7 @@ export const OPTIMIZE_OPTIONS = {
     schema: z.int().min(0).default(0),
     group: 'measuring',
     value: 'number',
-    help: 'of the first image; another seed calibrates and verifies with other images',
+    help: 'seed of the first image; another seed uses other images to calibrate and verify',
   },
 } as const satisfies Readonly<Record<string, OptionDefinition>>;
 

@@ -15,10 +15,10 @@ describe('optionLines()', () => {
     expect(lines.get('guidanceScale')).toMatchObject({
       flag: '--guidance-scale <number>',
       value: { kind: 'number', least: 0, most: 100 },
-      help: 'as the bundle will be used (default: that of the model)',
+      help: "the guidance scale that you will generate with (default: the model's)",
     });
     expect(lines.get('steps')?.value).toEqual({ kind: 'integer', least: 1, most: 1000 });
-    expect(lines.get('interval')?.help).toMatch(/\(default: 5\)$/);
+    expect(lines.get('interval')?.help).toMatch(/\(default: 5, or 1 below 10 network calls\)$/);
     expect(lines.get('bits')?.value).toEqual({ kind: 'choice', choices: ['w8a8', 'w4a8', 'none'] });
     expect(lines.get('keepFloat')?.value).toEqual({ kind: 'names' });
     expect(lines.get('sampler')?.value).toEqual({ kind: 'text' });
