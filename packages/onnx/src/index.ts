@@ -4,7 +4,7 @@ export { cloneGraph, cloneModel, cloneNode } from './clone-model.js';
 export { constantOf } from './constant-of.js';
 export { countMultiplyAdds, type MultiplyAdds, type NodeMultiplyAdds } from './count-multiply-adds.js';
 export { applyCut, type SplitModel } from './cuts/apply-cut.js';
-export type { CutCandidate, ResidualDeltaCut, UpConcatCut } from './cuts/candidate.js';
+export type { CutCandidate, JointDeltaCut, ResidualDeltaCut, UpConcatCut } from './cuts/candidate.js';
 export { type FindCutsOptions, findCuts, findCutsInPieces } from './cuts/find-cuts.js';
 export { removeDeadNodes } from './dead-nodes.js';
 export { dtypeOf, elementTypeOf } from './element-types.js';

@@ -4,11 +4,12 @@ import { removeDeadNodes } from '../dead-nodes.js';
 import { elementTypeOf } from '../element-types.js';
 import { freshName, freshNodeName } from '../fresh-name.js';
 import { inferShapes } from '../infer-shapes.js';
-import type { OnnxGraph, OnnxModel, OnnxNode, ValueInfo } from '../model.js';
+import type { Dim, OnnxGraph, OnnxModel, OnnxNode, ValueInfo } from '../model.js';
 import { makeNode } from '../node.js';
 import { replaceUses } from '../replace-uses.js';
 import { usedNames } from '../subgraph.js';
 import { topologicalSort } from '../topological-sort.js';
+import { addJointDelta, appendJointDelta } from './apply-joint-delta.js';
 import type { CutCandidate, ResidualDeltaCut } from './candidate.js';
 
 /** A model split at a cut. */
@@ -29,23 +30,24 @@ export interface SplitModel {
  * @throws CacheQuantError `invalid-argument` when the model has not got the candidate's tensors
  */
 export function applyCut(model: OnnxModel, candidate: CutCandidate): SplitModel {
-  const cutTensor = candidate.kind === 'up-concat' ? candidate.tensor : candidate.end;
-  const needed = candidate.kind === 'up-concat' ? [cutTensor] : [candidate.start, cutTensor];
-  for (const name of needed) requireInnerTensor(model.graph, name);
+  for (const name of tensorsOf(candidate)) requireInnerTensor(model.graph, name);
   const cacheName = freshName(model.graph, 'cached_features');
   const cache: ValueInfo = {
     name: cacheName,
     dtype: candidate.dtype,
     elementType: elementTypeOf(candidate.dtype),
-    dims: inferShapes(model).get(cutTensor)?.dims ?? candidate.cacheDims.map(() => null),
+    dims: cacheDims(model, candidate),
   };
   const [full, cached] = [cloneModel(model), cloneModel(model)];
   if (candidate.kind === 'up-concat') {
-    renameTensor(full.graph, cutTensor, cacheName);
-    replaceUses(cached.graph, cutTensor, cacheName);
-  } else {
+    renameTensor(full.graph, candidate.tensor, cacheName);
+    replaceUses(cached.graph, candidate.tensor, cacheName);
+  } else if (candidate.kind === 'residual-delta') {
     appendDelta(full.graph, candidate, cacheName);
     addDelta(cached.graph, candidate, cacheName);
+  } else {
+    appendJointDelta(full.graph, candidate, cacheName);
+    addJointDelta(cached.graph, candidate, cacheName, (end) => setAside(cached.graph, end));
   }
   full.graph.outputs.push(cache);
   cached.graph.inputs.push({ ...cache });
@@ -53,6 +55,19 @@ export function applyCut(model: OnnxModel, candidate: CutCandidate): SplitModel 
   finish(cached.graph);
   dropUnreadInputs(cached.graph);
   return { full, cached, cacheName };
+}
+
+function tensorsOf(candidate: CutCandidate): readonly string[] {
+  if (candidate.kind === 'up-concat') return [candidate.tensor];
+  return [candidate.start, candidate.end].flat();
+}
+
+/** Of the cached tensor in the model, whose sizes may be open. */
+function cacheDims(model: OnnxModel, candidate: CutCandidate): Dim[] {
+  const ends = candidate.kind === 'up-concat' ? [candidate.tensor] : [candidate.end].flat();
+  const shapes = inferShapes(model);
+  const dims = shapes.get(ends[0]!)?.dims ?? candidate.cacheDims.map(() => null);
+  return ends.length === 1 ? [...dims] : dims.map((dim, axis) => (axis === 1 ? null : dim));
 }
 
 function requireInnerTensor(graph: OnnxGraph, name: string): void {
@@ -84,9 +99,14 @@ function appendDelta(graph: OnnxGraph, { start, end }: ResidualDeltaCut, cacheNa
   );
 }
 
+/** Lets another node make a tensor: what made it until now gives it another name. */
+function setAside(graph: OnnxGraph, tensor: string): void {
+  renameOutput(producerOf(graph, tensor), tensor, freshName(graph, `${tensor}_uncached`));
+}
+
 /** The stream after the range keeps its name, and comes from the stream before it. */
 function addDelta(graph: OnnxGraph, { start, end }: ResidualDeltaCut, cacheName: string): void {
-  renameOutput(producerOf(graph, end), end, freshName(graph, `${end}_uncached`));
+  setAside(graph, end);
   const name = freshNodeName(graph, 'apply_cached_delta');
   graph.nodes.push(makeNode('Add', [start, cacheName], [end], {}, { name }));
 }

@@ -28,5 +28,19 @@ export interface ResidualDeltaCut extends Cut {
   readonly blocks: { readonly before: number; readonly cached: number; readonly after: number };
 }
 
+/**
+ * Caches what a range of blocks adds to two streams that read each other, one behind the other along the tokens, and to
+ * the stream that they are joined to.
+ */
+export interface JointDeltaCut extends Cut {
+  readonly kind: 'joint-delta';
+  /** The streams before the range: two, or the one that they were joined to. */
+  readonly start: readonly string[];
+  /** The streams after the range. */
+  readonly end: readonly string[];
+  /** Blocks that still run before the range, that are cached, and that still run after it. */
+  readonly blocks: { readonly before: number; readonly cached: number; readonly after: number };
+}
+
 /** A place where a denoiser can be split into a full and a cached graph. */
-export type CutCandidate = UpConcatCut | ResidualDeltaCut;
+export type CutCandidate = UpConcatCut | ResidualDeltaCut | JointDeltaCut;

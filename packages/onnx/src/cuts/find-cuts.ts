@@ -1,7 +1,10 @@
 import { finish, type InPieces } from '@cachequant/tensor';
 import type { OnnxModel } from '../model.js';
 import type { CutCandidate } from './candidate.js';
+import { findJointDeltaCuts } from './joint-delta.js';
+import { findJointStream } from './joint-stream.js';
 import { findResidualDeltaCuts } from './residual-delta.js';
+import { findResidualStreams } from './residual-stream.js';
 import { startSearch } from './search.js';
 import { findUpConcatCuts } from './up-concat.js';
 
@@ -15,7 +18,7 @@ export interface FindCutsOptions {
  * Places where a denoiser can be split into a full and a cached graph, the best first.
  *
  * Found from the topology, never from names. A graph with up-path concatenations is a U-Net and is cut at those;
- * any other is cut along its residual stream. Empty when there is neither.
+ * any other is cut along its residual stream, or along two that read each other. Empty when there is none.
  * @throws CacheQuantError as `inferShapes` does
  */
 export function findCuts(model: OnnxModel, options: FindCutsOptions): CutCandidate[] {
@@ -29,5 +32,9 @@ export function* findCutsInPieces(
 ): InPieces<CutCandidate[]> {
   const search = yield* startSearch(model, inputDims);
   const concats = yield* findUpConcatCuts(search);
-  return concats.length > 0 ? concats : yield* findResidualDeltaCuts(search);
+  if (concats.length > 0) return concats;
+  const streams = findResidualStreams(search);
+  const joint = findJointStream(search, streams);
+  const cuts = joint ? yield* findJointDeltaCuts(search, joint) : [];
+  return cuts.length > 0 ? cuts : yield* findResidualDeltaCuts(search, streams);
 }

@@ -5,7 +5,7 @@ import { findResidualStreams, type ResidualStream } from './residual-stream.js';
 import { LEAST_SAVING, RangeShares } from './savings.js';
 import { type CutSearch, countSteps } from './search.js';
 
-const MOST_CANDIDATES = 32;
+export const MOST_CANDIDATES = 32;
 
 /** Streams that are looked at, the longest; published models have one or two. */
 const MOST_STREAMS = 16;
@@ -31,10 +31,11 @@ type RankedCut = Omit<ResidualDeltaCut, 'id'> & { readonly penalty: number; read
  * can be among the best: all of them up to 316 blocks, 64 a block beyond.
  * Source: Chen et al., Δ-DiT, 2024, https://arxiv.org/abs/2406.01125; Liu et al., CacheQuant, CVPR 2025.
  */
-export function* findResidualDeltaCuts(search: CutSearch): InPieces<ResidualDeltaCut[]> {
-  const long = findResidualStreams(search)
-    .filter((stream) => stream.length > FEWEST_BLOCKS)
-    .slice(0, MOST_STREAMS);
+export function* findResidualDeltaCuts(
+  search: CutSearch,
+  all: readonly ResidualStream[] = findResidualStreams(search),
+): InPieces<ResidualDeltaCut[]> {
+  const long = all.filter((stream) => stream.length > FEWEST_BLOCKS).slice(0, MOST_STREAMS);
   if (long.length === 0) return [];
   const tree = new PostDominators(search.model.graph, search.dependencies);
   countSteps(search, tree.work);
@@ -62,9 +63,27 @@ function leastShare(cuts: readonly RankedCut[]): number {
 const FEWEST_BLOCKS = 3;
 
 function* rangesOf(search: CutSearch, tree: PostDominators, stream: ResidualStream): InPieces<RankedCut[]> {
-  const blocks = stream.length - 1;
   const shares = new RangeShares(search, tree, stream);
   const outputs = new Set(search.model.graph.outputs.map(({ name }) => name));
+  const ranges = yield* bestRanges(search, { chain: stream, shares, blocks: stream.length - 1, outputs });
+  return ranges.map((range) => toCut(search, stream, range));
+}
+
+/** A stream whose ranges are looked at. */
+export interface RangedStream {
+  readonly chain: readonly string[];
+  readonly shares: RangeShares;
+  /** One more than the chain leads through where a block follows its last tensor. */
+  readonly blocks: number;
+  /** Of the graph. */
+  readonly outputs: ReadonlySet<string>;
+}
+
+/** The ranges of a stream with the smallest penalties, the best first. */
+export function* bestRanges(
+  search: CutSearch,
+  { chain, shares, blocks, outputs }: RangedStream,
+): InPieces<readonly RankedRange[]> {
   const best = new BestRanges();
   let looked = 0;
   for (const [from, to] of balancedFirst(blocks)) {
@@ -73,14 +92,14 @@ function* rangesOf(search: CutSearch, tree: PostDominators, stream: ResidualStre
     if (++looked > Math.max(MOST_RANGES, RANGES_PER_BLOCK * blocks)) break;
     if (looked % RANGES_A_PIECE === 0) yield;
     const cachedShare = shares.between(from, to) ?? 1;
-    if (outputs.has(stream[to]!) || cachedShare > 1 - LEAST_SAVING) continue;
+    if (outputs.has(chain[to]!) || cachedShare > 1 - LEAST_SAVING) continue;
     best.add({ from, to, cachedShare, penalty: Math.abs(cachedShare - PREFERRED_SHARE) + imbalance });
   }
   countSteps(search, looked);
-  return best.ranges.map((range) => toCut(search, stream, range));
+  return best.ranges;
 }
 
-interface RankedRange {
+export interface RankedRange {
   readonly from: number;
   readonly to: number;
   readonly cachedShare: number;

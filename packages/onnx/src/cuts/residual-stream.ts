@@ -17,18 +17,37 @@ export type ResidualStream = readonly string[];
 export function findResidualStreams(search: CutSearch): ResidualStream[] {
   const adds = new Map<string, ResidualAdd>();
   for (const node of search.dependencies.order) {
-    const add = residualAdd(search, node);
+    const add = residualAdd(search, node, adds);
     if (add !== undefined) adds.set(node.outputs[0]!, add);
   }
   return chainsOf(search, adds).map((chain) => blockBoundaries(search, chain));
 }
 
-function residualAdd(search: CutSearch, node: OnnxNode): ResidualAdd | undefined {
+function residualAdd(
+  search: CutSearch,
+  node: OnnxNode,
+  adds: ReadonlyMap<string, ResidualAdd>,
+): ResidualAdd | undefined {
   const [a, b] = node.inputs;
   if (node.opType !== 'Add' || a === undefined || b === undefined || !isStreamShaped(search, a, b))
     return undefined;
   if (isAncestor(search, a, b)) return { node, stream: a, branch: b };
-  return isAncestor(search, b, a) ? { node, stream: b, branch: a } : undefined;
+  if (isAncestor(search, b, a)) return { node, stream: b, branch: a };
+  if (isBeside(search, a, b, adds)) return { node, stream: a, branch: b };
+  return isBeside(search, b, a, adds) ? { node, stream: b, branch: a } : undefined;
+}
+
+/** Whether a branch goes around the same stream as the Add before it: two attentions side by side. */
+function isBeside(
+  search: CutSearch,
+  stream: string,
+  branch: string,
+  adds: ReadonlyMap<string, ResidualAdd>,
+): boolean {
+  const before = adds.get(behind(search, stream));
+  return (
+    before !== undefined && !adds.has(behind(search, branch)) && isAncestor(search, before.stream, branch)
+  );
 }
 
 /** [B, L, D] or [B, C, H, W], the same on both sides. */

@@ -77,16 +77,21 @@ export function* makeDenoiserGraphs(
   return { cut, cuts, ...analyzed };
 }
 
+/** Inputs of so many dimensions have a batch: samples, states of texts, cached features. */
+const LEAST_BATCHED = 3;
+
 function* analyze(
   model: OnnxModel,
   inputDims: Readonly<Record<string, readonly number[]>>,
 ): InPieces<AnalyzedGraph> {
   const used = new Set(model.graph.inputs.map((input) => input.name));
   const dims = Object.fromEntries(Object.entries(inputDims).filter(([name]) => used.has(name)));
+  const batch = Object.values(dims).find((sizes) => sizes.length >= LEAST_BATCHED)?.[0];
   const openBatch = Object.fromEntries(
     Object.entries(dims).map(([name, sizes]) => [
       name,
-      sizes.map((size, axis) => (axis === 0 ? null : size)),
+      // Some inputs have no batch, such as the places of tokens.
+      sizes.map((size, axis) => (axis === 0 && size === batch ? null : size)),
     ]),
   );
   const plain = freezeShapes(model, openBatch);
