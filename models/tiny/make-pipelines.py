@@ -1,9 +1,9 @@
 """Tiny pipelines of seeded weights, and what diffusers makes of them.
 
-    python models/tiny/make-pipelines.py <folder with CLIP tokenizers>
+    python models/tiny/make-pipelines.py <folder with CLIP tokenizers> [name …]
 
-The folder holds two CLIP tokenizers, `first/` and `second/` (whose padding is "!"). Needs torch, diffusers and
-transformers.
+The folder holds two CLIP tokenizers, `first/` and `second/` (whose padding is "!"). Names are of pipelines; without any
+all are made. Needs torch, diffusers and transformers.
 """
 
 import json
@@ -13,7 +13,15 @@ from pathlib import Path
 
 import numpy
 import torch
-from diffusers import AutoencoderKL, EulerDiscreteScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
+from diffusers import (
+    AutoencoderKL,
+    DDIMScheduler,
+    DiTPipeline,
+    DiTTransformer2DModel,
+    EulerDiscreteScheduler,
+    StableDiffusionXLPipeline,
+    UNet2DConditionModel,
+)
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 HERE = Path(__file__).parent
@@ -98,6 +106,100 @@ def sdxl():
     (HERE / "sdxl" / "golden.json").write_text(json.dumps([golden(pipeline, case) for case in cases]) + "\n")
 
 
+def tiny_vae(latent_channels, **config):
+    return AutoencoderKL(
+        block_out_channels=(8, 8),
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+        latent_channels=latent_channels,
+        layers_per_block=1,
+        norm_num_groups=4,
+        sample_size=32,
+        force_upcast=False,
+        **config,
+    )
+
+
+def louder(module):
+    """Modulations and last layers start at zero, or near it; so small a model would draw the same whatever it is told."""
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            if parameter.ndim > 1 and parameter.std() < 0.5:
+                fan_in = parameter[0].numel()
+                parameter.copy_(torch.randn(parameter.shape) / fan_in**0.5)
+    return module
+
+
+DIT_CLASSES = 10
+
+
+def dit():
+    torch.manual_seed(1)
+    transformer = DiTTransformer2DModel(
+        num_attention_heads=2,
+        attention_head_dim=8,
+        in_channels=4,
+        out_channels=8,
+        num_layers=4,
+        sample_size=16,
+        patch_size=2,
+        num_embeds_ada_norm=DIT_CLASSES,
+        norm_num_groups=4,
+    )
+    scheduler = DDIMScheduler(clip_sample=False, set_alpha_to_one=True, steps_offset=0)
+    pipeline = DiTPipeline(
+        transformer=rounded(louder(transformer)),
+        vae=rounded(louder(tiny_vae(4, scaling_factor=0.18215))),
+        scheduler=scheduler,
+        id2label={0: "shoe, sneaker", 3: "fox"},
+    )
+    save(pipeline, HERE / "dit-pipeline")
+    # The pipeline knows the class that stands for none by its number in ImageNet.
+    forward = transformer.forward
+    transformer.forward = lambda *args, class_labels, **kw: forward(
+        *args, class_labels=class_labels.clamp(max=DIT_CLASSES), **kw
+    )
+    cases = [
+        {"classLabel": 3, "guidanceScale": 4.0, "seed": 7},
+        {"classLabel": 9, "guidanceScale": 1.0, "seed": 8},
+    ]
+    write_golden(pipeline, "dit-pipeline", cases, lambda case: {"class_labels": [case["classLabel"]]})
+
+
+def write_golden(pipeline, folder, cases, asked):
+    """Of pipelines that give no latents: the picture, and the latents that were decoded."""
+    made = [golden_of(pipeline, case, asked(case)) for case in cases]
+    (HERE / folder / "golden.json").write_text(json.dumps(made) + "\n")
+
+
+def golden_of(pipeline, case, asked, steps=4):
+    decoded = []
+    decode = pipeline.vae.decode
+
+    def watched(latents, *args, **kw):
+        decoded.append(latents)
+        return decode(latents, *args, **kw)
+
+    pipeline.vae.decode = watched
+    with torch.no_grad():
+        picture = pipeline(
+            **asked,
+            guidance_scale=case["guidanceScale"],
+            num_inference_steps=steps,
+            generator=torch.Generator().manual_seed(case["seed"]),
+            output_type="np",
+        ).images[0]
+    pipeline.vae.decode = decode
+    config = pipeline.vae.config
+    latents = (decoded[0] - (config.shift_factor or 0)) * config.scaling_factor
+    return {
+        **case,
+        "steps": steps,
+        "latents": [round(float(value), 6) for value in latents.flatten()],
+        "picture": numpy.round(picture * 255).astype(int).flatten().tolist(),
+    }
+
+
 def golden(pipeline, case):
     """Final latents and the picture of a request, in four steps unless it says how many."""
     asked = {
@@ -125,5 +227,8 @@ def save(pipeline, folder):
     pipeline.to(torch.float32)
 
 
+MODELS = {"sdxl": sdxl, "dit": dit}
+
 if __name__ == "__main__":
-    sdxl()
+    for name in sys.argv[2:] or MODELS:
+        MODELS[name]()

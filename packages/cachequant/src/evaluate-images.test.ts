@@ -30,7 +30,7 @@ async function request(folder: string, images: number, generator: Generator): Pr
     generator,
     reference: gray(0, []),
     known: NO_SCORER,
-    prompts: [undefined],
+    subjects: [{}],
     options,
     state,
     progress: createProgress(io.stderr),

@@ -9,7 +9,7 @@ import type { GeneratedImage, GenerationRequest, Generator } from '@cachequant/p
 import { CacheQuantError } from '@cachequant/tensor';
 import type { EvaluateOptions, KnownScorer } from './evaluate-options.js';
 import type { EvaluationState } from './evaluation-state.js';
-import { requestFor } from './generation-options.js';
+import { requestFor, type Subject } from './generation-options.js';
 import type { CliIo } from './io.js';
 import type { Progress } from './progress.js';
 
@@ -18,7 +18,7 @@ export interface EvaluateRequest {
   readonly reference: Generator | undefined;
   readonly known: KnownScorer;
   /** Taken in turn. */
-  readonly prompts: readonly (string | undefined)[];
+  readonly subjects: readonly Subject[];
   readonly options: EvaluateOptions;
   readonly state: EvaluationState;
   readonly progress: Progress;
@@ -30,8 +30,8 @@ const SAVE_INTERVAL_MS = 10_000;
 
 /** Draws and measures one image after another, from where an earlier run was stopped. */
 export async function evaluateImages(request: EvaluateRequest): Promise<EvaluationSummary> {
-  const { known, prompts, options, state, progress } = request;
-  const total = options.images ?? prompts.length;
+  const { known, subjects, options, state, progress } = request;
+  const total = options.images ?? subjects.length;
   const saved = await state.load();
   const goesOn = saved !== undefined && saved.images <= total;
   const evaluation = goesOn ? Evaluation.restore(saved, known.reference) : new Evaluation(known.reference);
@@ -65,11 +65,11 @@ interface Drawn {
 }
 
 async function drawPair(
-  { generator, reference, known, prompts, options, io }: EvaluateRequest,
+  { generator, reference, known, subjects, options, io }: EvaluateRequest,
   image: number,
 ): Promise<EvaluatedImage> {
-  const prompt = prompts[image % prompts.length];
-  const job = { prompt, seed: options.seed + image };
+  const subject = subjects[image % subjects.length]!;
+  const job = { ...subject, seed: options.seed + image };
   const request: GenerationRequest = {
     ...generator.defaults,
     ...requestFor(job, options),
@@ -80,7 +80,7 @@ async function drawPair(
     reference &&
     (await draw(reference, { ...request, width: own.picture.width, height: own.picture.height }, known));
   return {
-    prompt: prompt ?? '',
+    prompt: subject.prompt ?? '',
     picture: own.picture,
     ...(own.scores && { scores: own.scores }),
     ...(theirs && {

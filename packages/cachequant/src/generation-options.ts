@@ -4,13 +4,14 @@ import type { Storage } from '@cachequant/tensor';
 import type { Command } from 'commander';
 import type { GlobalOptions } from './command-context.js';
 import { addSourceOptions, type SourceOptions } from './model-sources/source-options.js';
-import { decimal, integer, repeated } from './parse-arguments.js';
+import { decimal, integer, repeated, repeatedInteger } from './parse-arguments.js';
 import { UsageError } from './usage-error.js';
 
 /** Options of the commands that make images. */
 export interface GenerationOptions extends GlobalOptions, SourceOptions {
   readonly prompt?: readonly string[];
   readonly negativePrompt?: string;
+  readonly classLabel?: readonly number[];
   readonly seed: number;
   readonly count: number;
   readonly guidanceScale?: number;
@@ -32,6 +33,11 @@ export function addGenerationOptions(command: Command): Command {
   const generating = command
     .option('--prompt <text>', 'what to generate; may be given several times', repeated)
     .option('--negative-prompt <text>', 'what to avoid in the pictures')
+    .option(
+      '--class-label <number>',
+      'the class to generate, for class-conditional models; may be given several times',
+      repeatedInteger(0),
+    )
     .option('--seed <number>', 'of the first image; image i has seed + i', integer(0), 0)
     .option('--count <number>', 'images per prompt', integer(1, MOST_IMAGES), 1)
     .option(
@@ -67,38 +73,65 @@ export function addGenerationOptions(command: Command): Command {
  * Refuses a command without the prompt that its model needs, before anything is loaded.
  * @throws UsageError
  */
-export async function requirePrompt(
+export async function requireSubject(
   { storage }: { readonly storage: Storage },
-  prompts: readonly unknown[] | undefined,
+  subjects: readonly Subject[],
 ): Promise<void> {
-  if (prompts?.some((prompt) => prompt !== undefined)) return;
+  if (subjects.some(({ prompt }) => prompt !== undefined)) return;
   const { textEncoder } = await openModelFolder(storage);
   if (textEncoder !== undefined) {
     throw new UsageError("option '--prompt <text>' is missing: the model draws what a text says");
   }
 }
 
+/** What a picture shows: what its prompt says, a class, or what the model draws of itself. */
+export interface Subject {
+  readonly prompt?: string | undefined;
+  readonly classLabel?: number | undefined;
+}
+
+/** A subject in words; undefined where there is nothing to say. */
+export function subjectText({ prompt, classLabel }: Subject): string | undefined {
+  return prompt ?? (classLabel === undefined ? undefined : `class ${classLabel}`);
+}
+
 /** One image to make. */
-export interface ImageJob {
-  readonly prompt: string | undefined;
+export interface ImageJob extends Subject {
   readonly seed: number;
 }
 
-/** The images in order: `count` for each prompt, with ascending seeds. */
-export function imageJobs({ prompt, seed, count }: GenerationOptions): ImageJob[] {
-  const prompts: readonly (string | undefined)[] = prompt ?? [undefined];
-  return prompts
-    .flatMap((text) => new Array<string | undefined>(count).fill(text))
-    .map((text, i) => ({ prompt: text, seed: seed + i }));
+/**
+ * What is to be drawn, in order.
+ * @throws UsageError for prompts together with classes
+ */
+export function subjectsOf({
+  prompt,
+  classLabel,
+}: Pick<GenerationOptions, 'prompt' | 'classLabel'>): readonly Subject[] {
+  if (prompt !== undefined && classLabel !== undefined) {
+    throw new UsageError("give either option '--prompt <text>' or '--class-label <number>'");
+  }
+  if (classLabel !== undefined) return classLabel.map((label) => ({ classLabel: label }));
+  return prompt?.map((text) => ({ prompt: text })) ?? [{}];
+}
+
+/** The images in order: `count` for each prompt or class, with ascending seeds. */
+export function imageJobs(
+  options: Pick<GenerationOptions, 'prompt' | 'classLabel' | 'seed' | 'count'>,
+): ImageJob[] {
+  return subjectsOf(options)
+    .flatMap((subject) => new Array<Subject>(options.count).fill(subject))
+    .map((subject, i) => ({ ...subject, seed: options.seed + i }));
 }
 
 /** The request for one image; fields that were not given are left to the model. */
 export function requestFor(
-  { prompt, seed }: ImageJob,
-  options: Omit<GenerationOptions, 'prompt' | 'seed' | 'count'>,
+  { prompt, classLabel, seed }: ImageJob,
+  options: Omit<GenerationOptions, 'prompt' | 'classLabel' | 'seed' | 'count'>,
 ): GenerationRequest {
   const { negativePrompt, guidanceScale, steps, sampler, width, height, strict } = options;
-  const fields = { prompt, seed, negativePrompt, guidanceScale, steps, sampler, width, height, strict };
+  const asked = { prompt, classLabel, seed, negativePrompt, guidanceScale, steps, sampler };
+  const fields = { ...asked, width, height, strict };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
@@ -118,13 +151,13 @@ export function promptOptionsOf({
 const LONGEST_NAME = 48;
 
 /** `a-red-sneaker-7.png`; two images of one command never share a name, because their seeds differ. */
-export function imageFileName({ prompt = '', seed }: ImageJob): string {
-  const words = prompt
+export function imageFileName(job: ImageJob): string {
+  const words = (subjectText(job) ?? '')
     .normalize('NFKD')
     .toLowerCase()
     .replace(/\p{M}+/gu, '')
     .replace(/[^\p{L}\p{N}]+/gu, '-')
     .slice(0, LONGEST_NAME)
     .replace(/^-+|-+$/g, '');
-  return `${words || 'image'}-${seed}.png`;
+  return `${words || 'image'}-${job.seed}.png`;
 }

@@ -3,7 +3,7 @@ import { type OptimizeOptions, type OptionGroup, type OptionLine, optionLines } 
 import { type Command, Option } from 'commander';
 import type { GlobalOptions } from './command-context.js';
 import type { SourceOptions } from './model-sources/source-options.js';
-import { commaSeparated, decimal, integer } from './parse-arguments.js';
+import { commaSeparated, decimal, integer, integers } from './parse-arguments.js';
 import { readPrompts } from './read-prompts.js';
 
 /** Options of `optimize` that are passed on as they are. */
@@ -44,6 +44,8 @@ function asOption({ flag, help, group, value }: OptionLine): Option {
       return option.choices([...value.choices]);
     case 'integer':
       return option.argParser(integer(value.least, value.most));
+    case 'integers':
+      return option.argParser(integers(value.least));
     case 'number':
       return option.argParser(decimal(value.least, value.most));
     case 'names':

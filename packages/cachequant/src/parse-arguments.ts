@@ -25,6 +25,18 @@ export function repeated(text: string, earlier: readonly string[] = []): string[
   return [...earlier, text];
 }
 
+/** Whole numbers of an option that may be given several times. */
+export function repeatedInteger(least: number): (text: string, earlier?: readonly number[]) => number[] {
+  const parse = integer(least);
+  return (text, earlier = []) => [...earlier, parse(text)];
+}
+
+/** `3,7` as whole numbers; the option may be given several times as well. */
+export function integers(least: number): (text: string, earlier?: readonly number[]) => number[] {
+  const parse = integer(least);
+  return (text, earlier = []) => [...earlier, ...commaSeparated(text).map(parse)];
+}
+
 /** `a,b` as a list; the option may be given several times as well. */
 export function commaSeparated(text: string, earlier: readonly string[] = []): string[] {
   const parts = text

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { type PngText, readPngText } from '@cachequant/pipeline';
 import { CacheQuantError, parseJson } from '@cachequant/tensor';
 import { z } from 'zod';
-import type { GenerationOptions, ImageJob } from './generation-options.js';
+import { type GenerationOptions, type ImageJob, subjectText } from './generation-options.js';
 import { packageVersion } from './version.js';
 
 /** The keyword of our own text in a picture. */
@@ -16,10 +16,11 @@ const pictureSchema = z.object({
   version: z.string(),
   prompt: z.string().optional(),
   negativePrompt: z.string().optional(),
+  classLabel: z.number().int().nonnegative().optional(),
   seed: z.number().int(),
   sampler: z.string().optional(),
   steps: z.number().int().positive(),
-  /** Left out where there is no prompt to be guided by. */
+  /** Left out where there is neither a prompt nor a class to be guided by. */
   guidanceScale: z.number().nonnegative().optional(),
   clipSkip: z.number().int().nonnegative().optional(),
   promptWeights: z.boolean().optional(),
@@ -43,11 +44,12 @@ export interface RunMetadata
 
 export function pictureMetadata(
   run: RunMetadata,
-  { prompt, seed }: ImageJob,
+  { prompt, classLabel, seed }: ImageJob,
   { width, height }: { readonly width: number; readonly height: number },
 ): PictureMetadata {
-  const guidanceScale = prompt === undefined ? undefined : run.guidanceScale;
-  return { version: `cachequant ${packageVersion()}`, prompt, seed, width, height, ...run, guidanceScale };
+  const guidanceScale = (prompt ?? classLabel) === undefined ? undefined : run.guidanceScale;
+  const asked = { prompt, classLabel, seed, width, height };
+  return { version: `cachequant ${packageVersion()}`, ...asked, ...run, guidanceScale };
 }
 
 /** The texts of a picture's file: for people and their programs, and for `--like`. */
@@ -62,7 +64,7 @@ export function metadataText(made: PictureMetadata): PngText {
 
 /** In the form of Stable Diffusion web UI: prompt, negative prompt, and a line of settings. */
 function parametersOf(made: PictureMetadata): string {
-  const { prompt, negativePrompt, seed, sampler, steps, guidanceScale, width, height, model, version } = made;
+  const { negativePrompt, seed, sampler, steps, guidanceScale, width, height, model, version } = made;
   const settings: readonly (readonly [string, unknown])[] = [
     ['Steps', steps],
     ['Sampler', sampler],
@@ -77,7 +79,11 @@ function parametersOf(made: PictureMetadata): string {
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => `${name}: ${/[,:"\n]/.test(String(value)) ? JSON.stringify(value) : value}`)
     .join(', ');
-  return [prompt ?? '', ...(negativePrompt ? [`Negative prompt: ${negativePrompt}`] : []), line].join('\n');
+  return [
+    subjectText(made) ?? '',
+    ...(negativePrompt ? [`Negative prompt: ${negativePrompt}`] : []),
+    line,
+  ].join('\n');
 }
 
 /**
@@ -112,12 +118,21 @@ function parse(text: string): unknown {
 
 /** The options of a run that repeats a picture; what was given on the command line holds. */
 export function optionsLike<T extends GenerationOptions>(
-  { prompt, version: _, model: __, ...like }: PictureMetadata,
+  { prompt, classLabel, version: _, model: __, ...made }: PictureMetadata,
   given: T,
   isGiven: (name: string) => boolean,
 ): T {
-  const missing = Object.entries({ ...like, prompt: prompt === undefined ? undefined : [prompt] }).filter(
+  const subject = isGiven('prompt') || isGiven('classLabel') ? {} : listed({ prompt, classLabel });
+  const missing = Object.entries({ ...made, ...subject }).filter(
     ([name, value]) => value !== undefined && !isGiven(name),
   );
   return { ...given, ...Object.fromEntries(missing) };
+}
+
+/** As the command line gives them. */
+function listed({ prompt, classLabel }: Pick<PictureMetadata, 'prompt' | 'classLabel'>) {
+  return {
+    ...(prompt !== undefined && { prompt: [prompt] }),
+    ...(classLabel !== undefined && { classLabel: [classLabel] }),
+  };
 }

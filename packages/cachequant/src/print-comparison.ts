@@ -1,9 +1,11 @@
 import { formatSeconds } from './format.js';
+import { subjectText } from './generation-options.js';
 import { type ImageTimes, timesLine } from './image-times.js';
 import { tableLines } from './print-table.js';
 
 export interface ComparedImage {
   readonly prompt: string | undefined;
+  readonly classLabel: number | undefined;
   readonly seed: number;
   /** Decibels; infinite for equal pictures. */
   readonly psnr: number;
@@ -34,7 +36,7 @@ export function comparisonLines({ grid, images, times, speedup }: Comparison): s
     ...tableLines(
       [
         ['seed', 'PSNR', 'SSIM', ''],
-        ...images.map(({ seed, psnr, ssim, prompt = '' }) => row(String(seed), psnr, ssim, prompt)),
+        ...images.map((image) => row(String(image.seed), image.psnr, image.ssim, subjectText(image) ?? '')),
         row(
           'mean',
           mean(({ psnr }) => psnr),

@@ -14,6 +14,7 @@ export function pipelineLines({
     ...tableLines([
       ['kind', pipeline ?? 'unknown'],
       ['text', parts.textEncoder ? 'yes' : 'none'],
+      ...(parts.classes === null ? [] : [['classes', String(parts.classes)]]),
       ['samples', samplesOf(parts)],
       ['sampler', `${sampler.name ?? 'unknown'}, ${sampler.steps} steps${calls}`],
       ...(sampler.problem === null ? [] : [['', sampler.problem]]),

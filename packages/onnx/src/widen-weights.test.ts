@@ -55,3 +55,23 @@ it('keeps a Cast that is an output of the graph, and one whose weight is not ope
   const named = model([weight('w', 'float16')], ['y', 'w32']);
   expect(widenWeights(named).graph.nodes.length).toBe(2);
 });
+
+it('makes a 16-bit table float32 whose rows are cast when they were looked up', async () => {
+  const nodes = [
+    makeNode('Gather', ['w', 'rows'], ['r'], { axis: 0 }),
+    makeNode('Cast', ['r'], ['r32'], { to: 1 }),
+    makeNode('Add', ['x', 'r32'], ['y']),
+  ];
+  const given = buildModel(nodes, {
+    inputs: { x: ['float32', [1, 3]], rows: ['int64', [1]] },
+    outputs: ['y'],
+  });
+  given.graph.initializers.set('w', weight('w', 'float16'));
+  const { graph } = widenWeights(given);
+  expect(graph.nodes.map(({ opType }) => opType)).toEqual(['Gather', 'Add']);
+  expect([...graph.initializers.values()].map(({ dtype }) => dtype)).toEqual(['float32']);
+  const [table] = graph.initializers.values();
+  expect((await readWeight(table!)).data).toEqual(VALUES);
+  expect(graph.nodes[0]!.inputs).toEqual([table!.name, 'rows']);
+  expect(graph.nodes[0]!.outputs).toEqual(['r32']);
+});

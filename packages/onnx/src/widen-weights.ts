@@ -10,19 +10,22 @@ import {
 import { cloneModel } from './clone-model.js';
 import { removeDeadNodes } from './dead-nodes.js';
 import { elementTypeOf } from './element-types.js';
+import { freshName } from './fresh-name.js';
 import type { OnnxModel, OnnxNode, Weight } from './model.js';
 import { getInt } from './node.js';
 
 const FLOAT32 = elementTypeOf('float32');
 
 /**
- * Replaces every Cast of a 16-bit weight to float32 by a float32 weight, which is converted a piece at a time when it is
- * read. Graphs over 16-bit checkpoints then look as if their weights were float32. The given model is not changed.
+ * Replaces every Cast of a 16-bit weight to float32, or of rows that are looked up in one, by a float32 weight, which is
+ * converted a piece at a time when it is read. Graphs over 16-bit checkpoints then look as if their weights were
+ * float32. The given model is not changed.
  */
 export function widenWeights(model: OnnxModel): OnnxModel {
   const widened = cloneModel(model);
   const { graph } = widened;
   const outputs = new Set(graph.outputs.map(({ name }) => name));
+  castTablesFirst(widened);
   graph.nodes = graph.nodes.filter((node) => {
     const weight = castWeight(widened, node);
     if (weight === undefined || outputs.has(node.outputs[0]!)) return true;
@@ -31,6 +34,23 @@ export function widenWeights(model: OnnxModel): OnnxModel {
   });
   removeDeadNodes(graph);
   return widened;
+}
+
+/** Casts tables before rows are looked up in them: the same values. */
+function castTablesFirst(model: OnnxModel): void {
+  const { graph } = model;
+  const lookUps = new Map(
+    graph.nodes.filter(({ opType }) => opType === 'Gather').map((node) => [node.outputs[0]!, node]),
+  );
+  graph.nodes = graph.nodes.flatMap((node) => {
+    const lookUp = node.opType === 'Cast' ? lookUps.get(node.inputs[0]!) : undefined;
+    if (lookUp === undefined) return [node];
+    const [table, rows] = lookUp.inputs as [string, string];
+    const widened = freshName(graph, `${table}_float32`);
+    const cast = { ...node, inputs: [table], outputs: [widened] };
+    if (castWeight(model, cast) === undefined) return [node];
+    return [cast, { ...lookUp, inputs: [widened, rows], outputs: [...node.outputs] }];
+  });
 }
 
 /** The float32 weight that a node makes of a 16-bit one. */

@@ -10,7 +10,9 @@ import {
   loadGraph as loadModel,
   type SampledLatents,
   type SampleLatentsOptions,
+  type SamplerLayout,
   sampleLatents,
+  unpackedPrediction,
 } from '@cachequant/pipeline/internals';
 import type { Sampler } from '@cachequant/samplers';
 import {
@@ -32,6 +34,8 @@ export const PREVIOUS_CACHE_NAME = 'cached_features_previous';
 /** One image of calibration or verification, ready to be sampled. */
 export interface PreparedImage {
   readonly prompt: string;
+  /** Of a model that draws classes. */
+  readonly classLabel?: number | undefined;
   readonly seed: number;
   readonly conditioning: Conditioning;
   readonly unconditional: Conditioning | undefined;
@@ -44,6 +48,8 @@ export interface CalibrationContext {
   readonly work: Storage;
   readonly recipe: Recipe;
   readonly sampler: Sampler;
+  /** How the sampler is laid out for the model. */
+  readonly samplerLayout: SamplerLayout;
   /** As asked for; images without an unconditional half are computed without guidance. */
   readonly guidanceScale: number;
   /** [C, H, W] of one image's latents. */
@@ -104,14 +110,17 @@ export async function sampleCalibration(
 }
 
 /** Runs a denoiser's graph, with further feeds, and returns the outputs asked for in memory. */
-export function runGraph(
+export async function runGraph(
   context: CalibrationContext,
   session: Session,
   call: DenoiserCall,
   outputs: readonly string[],
   extra: Readonly<Record<string, Tensor>> = {},
 ): Promise<Record<string, Tensor<'float32'>>> {
-  return readOutputs(context, session, callFeeds(session, call, extra), outputs);
+  const results = await readOutputs(context, session, callFeeds(session, call, extra), outputs);
+  const prediction = results[context.output];
+  if (prediction === undefined) return results;
+  return { ...results, [context.output]: unpackedPrediction(prediction, call.sample.dims) };
 }
 
 /** What a denoiser's graph is fed at a call, with those further feeds that it takes. */

@@ -55,6 +55,7 @@ export {
 export { GuidanceForecast } from './denoise/guidance-forecast.js';
 export { initialNoise } from './denoise/initial-noise.js';
 export { loadCachedDenoiser } from './denoise/load-cached-denoiser.js';
+export { packedDims, takesPackedLatents, unpackedPrediction } from './denoise/packed-latents.js';
 export {
   type SampledLatents,
   type SampleLatentsOptions,
@@ -62,15 +63,17 @@ export {
   sampleLatents,
 } from './denoise/sample-latents.js';
 export { generationDefaults } from './generate/generation-defaults.js';
+export { requireClass } from './generate/generation-request.js';
 export { createGenerator } from './generate/generator.js';
 export { loadDecoder } from './generate/generator-parts.js';
 export type { GeneratedImage } from './generate/run-images.js';
-export { LARGEST_PICTURE, sampleGeometry, sampleShape } from './generate/sample-geometry.js';
+export { imageTokens, LARGEST_PICTURE, sampleGeometry, sampleShape } from './generate/sample-geometry.js';
 export { type LatentDecoder, latentView, vaeDecoder, vaeFactor } from './images/latent-decoder.js';
 export { fitLatentPreview } from './images/latent-preview.js';
 export { toRgbImages } from './images/rgb-image.js';
 export { builtGraphSources, isBuiltGraph } from './model/checkpoint-storage.js';
 export { findGraph } from './model/find-graph.js';
+export { layOutSampler, type SamplerLayout } from './model/lay-out-sampler.js';
 export { layerLocator } from './model/lazy-locator.js';
 export { type ChangeGraph, loadGraph } from './model/load-graph.js';
 export { type ModelFolder, openModelFolder } from './model/model-folder.js';

@@ -4,13 +4,18 @@ import {
   findConditioningFamily,
   findDenoiserInputs,
   generationDefaults,
+  layOutSampler,
+  type SamplerLayout,
 } from '@cachequant/pipeline/internals';
-import { createSampler } from '@cachequant/samplers';
-import { CacheQuantError } from '@cachequant/tensor';
+import { CacheQuantError, type TensorInfo } from '@cachequant/tensor';
 
 /** What a model folder holds besides the denoiser. */
 export interface PipelineParts {
   readonly pipeline: string | null;
+  /** What conditions it; null where nothing here knows. */
+  readonly family: string | null;
+  /** How many classes it draws; null where requests name none. */
+  readonly classes: number | null;
   readonly textEncoder: boolean;
   readonly vaeDecoder: boolean;
   /** A decoder that nothing here runs; null where there is none. */
@@ -24,7 +29,7 @@ export interface PipelineParts {
     /** Why the sampler cannot be used. */
     readonly problem: string | null;
   };
-  /** Null where there is no text to guide. */
+  /** Null where there is nothing to guide by. */
   readonly guidanceScale: number | null;
   /** On what steps and guidance scale were guessed from. */
   readonly notes: readonly string[];
@@ -33,39 +38,53 @@ export interface PipelineParts {
 /** @param inputs of the denoiser's graph */
 export function pipelineParts(folder: ModelFolder, inputs: readonly ValueInfo[]): PipelineParts {
   const { index, textEncoder, vaeDecoder, unreadDecoder, scheduler } = folder;
-  const { steps, guidanceScale, notes } = generationDefaults(folder, familyOf(folder, inputs));
+  const conditioning = conditioningInputs(inputs);
+  const model = conditioning && { folder, inputs: conditioning };
+  const family = model && findConditioningFamily(model);
+  const { steps, guidanceScale, notes } = generationDefaults(folder, family);
   const name = scheduler?._class_name ?? null;
   return {
     pipeline: index?._class_name ?? null,
+    family: family?.name ?? null,
+    classes: (model && family?.classes?.(model)) ?? null,
     textEncoder: textEncoder !== undefined,
     vaeDecoder: vaeDecoder !== undefined,
     unreadDecoder: unreadDecoder ?? null,
-    sampler: { name, steps, ...samplerCalls(scheduler, steps) },
-    guidanceScale: textEncoder === undefined ? null : guidanceScale,
+    sampler: { name, steps, ...samplerCalls(scheduler, steps, family?.sampling) },
+    guidanceScale: (family ? family.guided || family.embedsGuidance : textEncoder) ? guidanceScale : null,
     notes,
   };
 }
 
-/** The family of a denoiser; undefined for one that is none, or of no known family. */
-function familyOf(folder: ModelFolder, graphInputs: readonly ValueInfo[]) {
+/** What a denoiser takes beside sample and timestep; undefined for a graph that is none. */
+function conditioningInputs(graphInputs: readonly ValueInfo[]): readonly TensorInfo[] | undefined {
   const declared = graphInputs.map(
     ({ name, dtype, dims }) => ({ name, dtype: dtype ?? 'float32', dims: dims ?? [] }) as const,
   );
   try {
     const { conditioning } = findDenoiserInputs(declared);
-    const inputs = declared.filter(({ name }) => conditioning.includes(name));
-    return findConditioningFamily({ folder, inputs });
+    return declared.filter(({ name }) => conditioning.includes(name));
   } catch (error) {
     if (CacheQuantError.is(error)) return undefined;
     throw error;
   }
 }
 
-function samplerCalls(scheduler: unknown, steps: number): { calls: number | null; problem: string | null } {
+/** Their number does not depend on it. */
+const IMAGE_TOKENS = 4096;
+
+function samplerCalls(
+  scheduler: unknown,
+  steps: number,
+  layout: SamplerLayout = {},
+): { calls: number | null; problem: string | null } {
   if (scheduler === undefined)
     return { calls: null, problem: 'no scheduler_config.json: name one with --sampler' };
   try {
-    return { calls: createSampler(scheduler, { steps }).calls, problem: null };
+    return {
+      calls: layOutSampler(scheduler, { steps }, { ...layout, imageTokens: IMAGE_TOKENS }).calls,
+      problem: null,
+    };
   } catch (error) {
     if (!CacheQuantError.is(error)) throw error;
     return { calls: null, problem: error.message };

@@ -18,7 +18,9 @@ import {
   imageJobs,
   promptOptionsOf,
   requestFor,
-  requirePrompt,
+  requireSubject,
+  subjectsOf,
+  subjectText,
 } from '../generation-options.js';
 import { imageTimes } from '../image-times.js';
 import { type CliIo, writeJson, writeLines } from '../io.js';
@@ -74,7 +76,7 @@ export function addCompare(program: Command, io: CliIo): void {
 async function compare(model: string, bundle: string, options: CompareOptions, io: CliIo): Promise<void> {
   const optimized = await locateFolder(io.cwd, bundle);
   await requireBundle(optimized);
-  await requirePrompt(optimized, options.prompt);
+  await requireSubject(optimized, subjectsOf(options));
   await requireWritableFolder(resolve(io.cwd, options.out), `--out ${options.out}`);
   const progress = createProgress(io.stderr);
   const source = await openWholeModel(model, options, io, progress);
@@ -180,6 +182,7 @@ function secondsOf(runs: readonly RunTiming[]): number[] {
 function comparedImage({ original, optimized }: Pair): ComparedImage {
   return {
     prompt: original.prompt,
+    classLabel: original.classLabel,
     seed: original.seed,
     psnr: psnr(original, optimized),
     ssim: ssim(original, optimized),
@@ -192,7 +195,7 @@ function pairGrid(pairs: readonly Pair[]) {
   const rowLabels = pairs.map(({ original, optimized }) => {
     const decibels = psnr(original, optimized);
     const likeness = Number.isFinite(decibels) ? `${decibels.toFixed(1)} dB` : 'identical';
-    return [original.prompt, `seed ${original.seed}`, likeness].filter(Boolean).join('\n');
+    return [subjectText(original), `seed ${original.seed}`, likeness].filter(Boolean).join('\n');
   });
   return imageGrid(pictures, 2, { gap: GRID_GAP, scale, columnLabels: ['original', 'bundle'], rowLabels });
 }

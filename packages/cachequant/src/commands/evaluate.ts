@@ -9,7 +9,13 @@ import { examples } from '../command-context.js';
 import { evaluateImages } from '../evaluate-images.js';
 import { type EvaluateOptions, type KnownScorer, NO_SCORER } from '../evaluate-options.js';
 import { evaluationState } from '../evaluation-state.js';
-import { addGenerationOptions, promptOptionsOf, requirePrompt } from '../generation-options.js';
+import {
+  addGenerationOptions,
+  promptOptionsOf,
+  requireSubject,
+  type Subject,
+  subjectsOf,
+} from '../generation-options.js';
 import { type CliIo, writeJson, writeLines } from '../io.js';
 import { locateGraph } from '../model-location.js';
 import { MODEL_KINDS, type SourceOptions } from '../model-sources/source-options.js';
@@ -60,7 +66,7 @@ export function addEvaluate(program: Command, io: CliIo): void {
 
 async function evaluate(given: string, options: EvaluateOptions, io: CliIo): Promise<void> {
   const out = resolve(io.cwd, options.out);
-  const prompts = await promptsOf(options, io.cwd);
+  const subjects = await subjectsIn(options, io.cwd);
   await requireWritableFile(out, `--out ${options.out}`);
   const progress = createProgress(io.stderr);
   const model = await openWholeModel(given, await optionsFor(given, options, io), io, progress);
@@ -73,12 +79,12 @@ async function evaluate(given: string, options: EvaluateOptions, io: CliIo): Pro
           io,
           progress,
         );
-  await requirePrompt(model, prompts);
+  await requireSubject(model, subjects);
   const state = await evaluationState(out, {
     folders: [model.place, ...(reference ? [reference.place] : [])],
     options: {
       ...options,
-      prompts,
+      prompts: subjects,
       images: undefined,
       threads: undefined,
       json: undefined,
@@ -103,7 +109,7 @@ async function evaluate(given: string, options: EvaluateOptions, io: CliIo): Pro
         generator,
         reference: compared,
         known,
-        prompts,
+        subjects,
         options,
         state,
         progress,
@@ -128,18 +134,20 @@ async function optionsFor(given: string, options: EvaluateOptions, io: CliIo): P
     : options;
 }
 
-/** Prompts of the file, or of the options, each `count` times; [undefined] for a model that takes no text. */
-async function promptsOf(
-  { prompt, prompts, count }: EvaluateOptions,
+/** What the file or the options say, each `count` times. */
+async function subjectsIn(
+  { prompt, classLabel, prompts, count }: EvaluateOptions,
   cwd: string,
-): Promise<readonly (string | undefined)[]> {
+): Promise<readonly Subject[]> {
   if (prompts !== undefined && prompt !== undefined) {
     throw new CacheQuantError('invalid-argument', 'give either --prompt or --prompts', {
       where: '--prompts',
     });
   }
-  const texts = prompts === undefined ? (prompt ?? [undefined]) : await readPrompts(resolve(cwd, prompts));
-  return texts.flatMap((text) => new Array<string | undefined>(count).fill(text));
+  const listed = prompts === undefined ? prompt : await readPrompts(resolve(cwd, prompts));
+  return subjectsOf({ ...(listed && { prompt: listed }), ...(classLabel && { classLabel }) }).flatMap(
+    (subject) => new Array<Subject>(count).fill(subject),
+  );
 }
 
 async function openScorer(path: string, runtime: Runtime, cwd: string): Promise<KnownScorer> {

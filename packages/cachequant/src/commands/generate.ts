@@ -6,11 +6,13 @@ import { examples } from '../command-context.js';
 import {
   addGenerationOptions,
   type GenerationOptions,
+  type ImageJob,
   imageFileName,
   imageJobs,
   promptOptionsOf,
   requestFor,
-  requirePrompt,
+  requireSubject,
+  subjectsOf,
 } from '../generation-options.js';
 import { imageTimes, timesLine } from '../image-times.js';
 import { type CliIo, writeJson, writeLines } from '../io.js';
@@ -42,13 +44,11 @@ interface GenerateOptions extends GenerationOptions {
 
 /** What a run of the command made. */
 interface Generated {
-  readonly images: readonly {
+  readonly images: readonly (ImageJob & {
     readonly file: string;
-    readonly prompt: string | undefined;
-    readonly seed: number;
     readonly width: number;
     readonly height: number;
-  }[];
+  })[];
   readonly warnings: readonly string[];
   readonly textEncoderMs: number;
   readonly runs: readonly RunTiming[];
@@ -113,7 +113,7 @@ async function generate(given: string, command: Command, io: CliIo): Promise<voi
   await requireWritableFolder(out, `--out ${options.out}`);
   const progress = createProgress(io.stderr);
   const location = await openWholeModel(given, options, io, progress);
-  await requirePrompt(location, options.prompt);
+  await requireSubject(location, subjectsOf(options));
   const identity = options.metadata || like ? await modelIdentity(location, io.signal) : undefined;
   if (like && identity && like.model.fingerprint !== identity.model.fingerprint) {
     progress.note(

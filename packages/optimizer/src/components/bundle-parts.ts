@@ -48,9 +48,7 @@ export async function openParts(
   const encode = encoder && imageEncoder(conditioning!, encoder, context.signal);
   return {
     toPicture: decoder ? async (latents) => (await decoder.decode(latents))[0]! : context.toPicture,
-    encode: encode
-      ? async (image) => ({ ...image, ...(await encode(image.prompt)) })
-      : async (image) => image,
+    encode: encode ? async (image) => ({ ...image, ...(await encode(image)) }) : async (image) => image,
     dispose: async () => {
       await Promise.all([decoder?.dispose(), encoder?.dispose()]);
     },

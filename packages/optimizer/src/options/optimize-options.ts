@@ -210,6 +210,14 @@ export const OPTIMIZE_OPTIONS = {
     value: 'decibels',
     help: "the least PSNR of the integer decoder's pictures against the float decoder's",
   },
+  /** Classes that calibration and verification draw, in turn; left out: all over the model's. */
+  classLabels: {
+    schema: z.array(z.int().min(0)).min(1).optional(),
+    group: 'measuring',
+    value: 'numbers',
+    help: 'classes to calibrate with, for class-conditional models, separated by commas',
+    otherwise: "all over the model's",
+  },
   /** Calibration runs these; every fourth is kept for the verification, unless that has prompts of its own. */
   prompts: { schema: z.array(z.string()).min(1).optional() },
   verificationPrompts: { schema: z.array(z.string()).min(1).optional() },

@@ -5,7 +5,7 @@ import type { OptionGroup } from './option-definition.js';
 /** What text an option's value is read from. */
 export type OptionValue =
   | { readonly kind: 'text' | 'names' }
-  | { readonly kind: 'integer' | 'number'; readonly least: number; readonly most: number }
+  | { readonly kind: 'integer' | 'integers' | 'number'; readonly least: number; readonly most: number }
   | { readonly kind: 'choice'; readonly choices: readonly string[] };
 
 /** An option as a command line offers it. */
@@ -46,7 +46,10 @@ function valueRead(schema: z.ZodType): OptionValue {
     return valueRead(schema.unwrap() as z.ZodType);
   }
   if (schema instanceof z.ZodEnum) return { kind: 'choice', choices: schema.options.map(String) };
-  if (schema instanceof z.ZodArray) return { kind: 'names' };
+  if (schema instanceof z.ZodArray) {
+    const element = valueRead(schema.element as z.ZodType);
+    return element.kind === 'integer' ? { ...element, kind: 'integers' } : { kind: 'names' };
+  }
   if (!(schema instanceof z.ZodNumber)) return { kind: 'text' };
   const { minValue, maxValue } = schema;
   const kind = schema instanceof z.ZodNumberFormat ? 'integer' : 'number';

@@ -47,13 +47,20 @@ export async function withImageEncoder<T>(
   }
 }
 
+/** What an image shows. */
+export interface DrawnSubject {
+  /** Empty for a model that takes no text. */
+  readonly prompt: string;
+  readonly classLabel?: number | undefined;
+}
+
 /** What else to encode an image with than the model's images usually are. */
 export interface OtherRequest {
   readonly negativePrompt?: string;
   readonly guidanceScale?: number;
 }
 
-export type ImageEncoder = (prompt: string, other?: OtherRequest) => Promise<EncodedImage>;
+export type ImageEncoder = (subject: DrawnSubject, other?: OtherRequest) => Promise<EncodedImage>;
 
 /** Encodes images with an encoder that is open. */
 export function imageEncoder(
@@ -61,9 +68,10 @@ export function imageEncoder(
   encoder: ConditioningEncoder,
   signal?: AbortSignal,
 ): ImageEncoder {
-  return async (text, other = {}) => {
-    const prompt = family.takesText ? text : undefined;
-    const request = { prompt, negativePrompt, guidanceScale, width, height, ...other };
+  return async ({ prompt, classLabel }, other = {}) => {
+    const text = family.takesText ? prompt : undefined;
+    const usual = { negativePrompt, guidanceScale, width, height };
+    const request = { prompt: text, classLabel, ...usual, ...other };
     return {
       conditioning: await encoder.encode(request, 'conditional', { signal }),
       unconditional: guided ? await encoder.encode(request, 'unconditional', { signal }) : undefined,

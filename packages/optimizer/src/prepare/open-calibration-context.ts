@@ -108,6 +108,7 @@ async function openLocked(options: CalibrationContextOptions): Promise<OpenCalib
     work,
     recipe,
     sampler: prepared.sampler,
+    samplerLayout: prepared.samplerLayout,
     guidanceScale: prepared.guidanceScale,
     latentDims: prepared.latentDims,
     refreshes: prepared.refreshes,

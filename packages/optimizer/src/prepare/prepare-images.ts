@@ -4,7 +4,12 @@ import type { CalibrationContext, PreparedImage } from '../calibration-context.j
 import type { OpenRecipe } from '../recipe.js';
 import { DEFAULT_PROMPTS } from './default-prompts.js';
 import type { GivenConditioning } from './given-conditioning.js';
-import { type ImageEncoder, withImageEncoder } from './image-conditioning.js';
+import {
+  type DrawnSubject,
+  type ImageConditioning,
+  type ImageEncoder,
+  withImageEncoder,
+} from './image-conditioning.js';
 import type { PreparedSource } from './prepare-source.js';
 
 /** Conditioning of the calibration and verification images; the text encoders are freed before it returns. */
@@ -19,17 +24,20 @@ export async function prepareImages(
 ): Promise<Pick<CalibrationContext, 'calibration' | 'verification' | 'textEncoderMs'>> {
   if (given || !conditioning) return givenImages(given!, recipe);
   const { takesText } = conditioning.family;
-  const { seen, heldOut } = takesText ? splitPrompts(recipe) : { seen: [''], heldOut: [''] };
+  const { seen, heldOut } = subjectsOf(conditioning, recipe);
   const times = new Map<string, number>();
   const prepare = async (encode: ImageEncoder) => {
-    const images = async ({ count, seed }: Count, prompts: readonly string[]): Promise<PreparedImage[]> => {
+    const images = async (
+      { count, seed }: Count,
+      subjects: readonly DrawnSubject[],
+    ): Promise<PreparedImage[]> => {
       const made: PreparedImage[] = [];
       for (let i = 0; i < count; i++) {
         throwIfAborted(signal);
-        const prompt = prompts[i % prompts.length]!;
+        const subject = subjects[i % subjects.length]!;
         const start = performance.now();
-        made.push({ prompt, seed: seed + i, ...(await encode(prompt)) });
-        if (!times.has(prompt)) times.set(prompt, performance.now() - start);
+        made.push({ ...subject, seed: seed + i, ...(await encode(subject)) });
+        if (!times.has(subject.prompt)) times.set(subject.prompt, performance.now() - start);
       }
       return made;
     };
@@ -41,6 +49,35 @@ export async function prepareImages(
   };
   const prepared = await withImageEncoder(conditioning, runtime, prepare, { signal });
   return { ...prepared, textEncoderMs: takesText ? medianOf([...times.values()]) : 0 };
+}
+
+/** What calibration draws, and what the verification does, in turn. */
+function subjectsOf(
+  model: ImageConditioning,
+  recipe: OpenRecipe,
+): { seen: readonly DrawnSubject[]; heldOut: readonly DrawnSubject[] } {
+  const { family } = model;
+  if (family.takesText) {
+    const { seen, heldOut } = splitPrompts(recipe);
+    return { seen: seen.map((prompt) => ({ prompt })), heldOut: heldOut.map((prompt) => ({ prompt })) };
+  }
+  const classes = family.classes?.(model);
+  if (classes === undefined) return { seen: [{ prompt: '' }], heldOut: [{ prompt: '' }] };
+  const labels = recipe.classLabels ?? spreadLabels(classes);
+  const subjects = labels.map((classLabel) => ({ prompt: '', classLabel }));
+  return { seen: subjects, heldOut: subjects.toReversed() };
+}
+
+/** Up to so many classes are calibrated with. */
+const MOST_CLASSES = 64;
+
+/** Classes at equal distances, in an order whose beginning is spread as well. */
+function spreadLabels(classes: number): number[] {
+  const count = Math.min(classes, MOST_CLASSES);
+  const golden = (Math.sqrt(5) - 1) / 2;
+  const labels = Array.from({ length: count }, (_, i) => Math.floor(((i + 0.5) * classes) / count));
+  const order = (i: number) => (i * golden) % 1;
+  return [...labels.keys()].sort((a, b) => order(a) - order(b)).map((i) => labels[i]!);
 }
 
 /** Images to prepare, and the seed of the first. */

@@ -4,16 +4,22 @@ import {
   type DenoiserInputs,
   findDenoiserInputs,
   generationDefaults,
+  imageTokens,
   isGuided,
+  layOutSampler,
   type ModelFolder,
   openModelFolder,
   type PromptOptions,
+  packedDims,
+  requireClass,
   requireReadDecoder,
+  type SamplerLayout,
   sampleGeometry,
   sampleShape,
+  takesPackedLatents,
   vaeFactor,
 } from '@cachequant/pipeline/internals';
-import { createSampler, type Sampler } from '@cachequant/samplers';
+import type { Sampler } from '@cachequant/samplers';
 import { CacheQuantError, type Storage, type TensorInfo } from '@cachequant/tensor';
 import type { PreparedImage } from '../calibration-context.js';
 import { refreshesAt } from '../candidates/model-variants.js';
@@ -32,6 +38,7 @@ export interface PreparedSource {
   readonly folder: ModelFolder;
   readonly model: OnnxModel;
   readonly sampler: Sampler;
+  readonly samplerLayout: SamplerLayout;
   readonly guidanceScale: number;
   readonly latentDims: readonly [number, number, number];
   readonly refreshes: number;
@@ -66,12 +73,35 @@ export async function prepareSource(
   };
   const family = given ? undefined : conditioningFamily(conditioned);
   requireText(folder, asked);
+  const classes = family?.classes?.(conditioned);
+  for (const label of asked.classLabels ?? []) requireClass(label, classes, 'option classLabels');
   const defaults = generationDefaults(folder, family);
   const steps = asked.steps ?? defaults.steps;
-  const sampler = createSampler(folder.scheduler ?? {}, {
-    steps,
-    ...(asked.sampler && { sampler: asked.sampler }),
-  });
+  const sample = declared.find(({ name }) => name === inputs.sample)!;
+  const factor = folder.vaeDecoder ? vaeFactor(folder.vaeDecoder.config) : 1;
+  const latentChannels = folder.vaeDecoder?.config.latent_channels;
+  const { config } = denoiser;
+  const native = config.sample_size ?? family?.sampleSize;
+  const geometry = sampleGeometry(
+    sample,
+    { ...config, ...(native && { sample_size: native }) },
+    factor,
+    latentChannels,
+  );
+  if (geometry.further > 0) {
+    throw new CacheQuantError('unsupported', 'models for inpainting cannot be optimized yet', {
+      where: `denoiser input ${sample.name}`,
+      expected: `${geometry.channels} channels`,
+      got: `${geometry.channels + geometry.further} channels`,
+    });
+  }
+  const latentDims = sampleShape(geometry, asked.width, asked.height);
+  const samplerLayout = { ...family?.sampling, imageTokens: imageTokens(latentDims, sample, config) };
+  const sampler = layOutSampler(
+    folder.scheduler ?? {},
+    { steps, ...(asked.sampler && { sampler: asked.sampler }) },
+    samplerLayout,
+  );
   const { interval, warnings } = chooseInterval(asked, sampler);
   const recipe = { ...asked, interval };
   const guided = given ? given.unconditional !== undefined : family!.guided;
@@ -81,19 +111,7 @@ export async function prepareSource(
   requireFeasible(recipe, sampler, refreshes);
   const hasHalves = guided && isGuided(guidanceScale);
   const batch = hasHalves ? 2 : 1;
-  const sample = declared.find(({ name }) => name === inputs.sample)!;
   requireBatch(sample, batch);
-  const factor = folder.vaeDecoder ? vaeFactor(folder.vaeDecoder.config) : 1;
-  const latentChannels = folder.vaeDecoder?.config.latent_channels;
-  const geometry = sampleGeometry(sample, folder.denoiser.config, factor, latentChannels);
-  if (geometry.further > 0) {
-    throw new CacheQuantError('unsupported', 'models for inpainting cannot be optimized yet', {
-      where: `denoiser input ${sample.name}`,
-      expected: `${geometry.channels} channels`,
-      got: `${geometry.channels + geometry.further} channels`,
-    });
-  }
-  const latentDims = sampleShape(geometry, recipe.width, recipe.height);
   const [, height, width] = latentDims.map((dim) => dim * factor) as [number, number, number];
   return {
     recipe,
@@ -101,6 +119,7 @@ export async function prepareSource(
     folder,
     model,
     sampler,
+    samplerLayout,
     guidanceScale,
     latentDims,
     conditioning: family && {
@@ -180,12 +199,21 @@ export function denoiserDims(
   { model, inputs, latentDims, batch }: PreparedSource,
   image: PreparedImage,
 ): Record<string, number[]> {
-  const dims: Record<string, number[]> = { [inputs.sample]: [batch, ...latentDims] };
+  const dims: Record<string, number[]> = {};
   for (const { name, dims: declared } of model.graph.inputs) {
+    if (name === inputs.sample) dims[name] = sampleDims([batch, ...latentDims], declared ?? []);
     if (name === inputs.timestep)
       dims[name] = (declared ?? []).map((dim) => (typeof dim === 'number' ? dim : batch));
     const conditioning = image.conditioning[name];
-    if (conditioning) dims[name] = [batch, ...conditioning.dims.slice(1)];
+    if (!conditioning) continue;
+    const rest = conditioning.dims.slice(1);
+    // Some inputs have no batch.
+    dims[name] = declared?.length === rest.length ? rest : [batch, ...rest];
   }
   return dims;
+}
+
+/** As the graph takes latents [B, C, H, W]. */
+function sampleDims(latents: [number, number, number, number], declared: readonly unknown[]): number[] {
+  return takesPackedLatents({ dims: declared as [] }) ? packedDims(latents) : latents;
 }

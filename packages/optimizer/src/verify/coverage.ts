@@ -1,4 +1,4 @@
-import type { Coverage, DenoiserCall } from '@cachequant/pipeline/internals';
+import { type Coverage, concatConditioning, type DenoiserCall } from '@cachequant/pipeline/internals';
 import type { Layer } from '@cachequant/quantizer';
 import type { ProfiledNode } from '@cachequant/tensor';
 import { tensor } from '@cachequant/tensor';
@@ -89,21 +89,12 @@ async function profile(calibrated: CalibratedModel, graph: string): Promise<read
 
 function sampleCall(context: CalibrationContext): DenoiserCall {
   const { conditioning, unconditional } = context.calibration[0]!;
-  const batch = unconditional ? 2 : 1;
-  const stacked = Object.fromEntries(
-    Object.entries(conditioning).map(([name, value]) => {
-      const data = new Float32Array(value.data.length * batch);
-      data.set((unconditional?.[name] ?? value).data as Float32Array);
-      data.set(value.data as Float32Array, value.data.length * (batch - 1));
-      return [name, tensor('float32', [batch, ...value.dims.slice(1)], data)];
-    }),
-  );
   const call = context.sampler.calls - 1;
   return {
     call,
     timestep: context.sampler.timesteps[call]!,
-    sample: tensor('float32', [batch, ...context.latentDims]),
-    conditioning: stacked,
+    sample: tensor('float32', [unconditional ? 2 : 1, ...context.latentDims]),
+    conditioning: unconditional ? concatConditioning(unconditional, conditioning) : conditioning,
   };
 }
 

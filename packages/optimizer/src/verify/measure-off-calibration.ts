@@ -101,7 +101,7 @@ async function otherScales(
   for (const value of [asCalibrated.guidanceScale / 2, asCalibrated.guidanceScale * 2]) {
     const images: PreparedImage[] = [];
     for (const image of asCalibrated.images) {
-      images.push({ ...image, ...(await encode(image.prompt, { guidanceScale: value })) });
+      images.push({ ...image, ...(await encode(image, { guidanceScale: value })) });
     }
     conditions.push({ ...asCalibrated, kind: 'guidance scale', value, guidanceScale: value, images });
   }
@@ -117,10 +117,10 @@ async function otherTexts(
   const negative: PreparedImage[] = [];
   const reworded: PreparedImage[] = [];
   for (const image of asCalibrated.images) {
-    const { unconditional } = await encode(image.prompt, { negativePrompt: NEGATIVE_PROMPT });
+    const { unconditional } = await encode(image, { negativePrompt: NEGATIVE_PROMPT });
     negative.push({ ...image, unconditional });
     const prompt = `${image.prompt}, ${ADDED_WORDS}`;
-    const { conditioning } = await encode(prompt);
+    const { conditioning } = await encode({ ...image, prompt });
     reworded.push({ ...image, prompt, conditioning });
   }
   const wording: Condition = { ...asCalibrated, kind: 'wording', value: ADDED_WORDS, images: reworded };
@@ -129,11 +129,14 @@ async function otherTexts(
 }
 
 /** The same sampler at half and at twice the steps, as far as it can take them. */
-function otherSteps({ sampler, recipe }: CalibrationContext, { scheduler }: ModelFolder): Sampler[] {
+function otherSteps(
+  { sampler, samplerLayout, recipe }: CalibrationContext,
+  { scheduler }: ModelFolder,
+): Sampler[] {
   const others = new Set([Math.max(LEAST_STEPS, Math.floor(sampler.steps / 2)), 2 * sampler.steps]);
   return [...others]
     .filter((steps) => steps !== sampler.steps)
-    .flatMap((steps) => possibleSampler(scheduler ?? {}, recipe.sampler, steps) ?? []);
+    .flatMap((steps) => possibleSampler(scheduler ?? {}, recipe.sampler, steps, samplerLayout) ?? []);
 }
 
 /** Pictures of every condition, in their order. */

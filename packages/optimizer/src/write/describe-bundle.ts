@@ -82,7 +82,7 @@ export function describeRecipe(
   const cached = variant.cached!;
   const format = formatOf(recipe);
   return {
-    sampler: { name: sampler.name, steps: sampler.steps, calls: sampler.calls },
+    sampler: { name: sampler.name, steps: sampler.steps, calls: sampler.calls, ...context.samplerLayout },
     guidanceScale: context.guidanceScale,
     latentDims: [...context.latentDims],
     schedule: { kind: chosen.schedule, interval: recipe.interval, refreshCalls: [...chosen.refreshCalls] },

@@ -43,7 +43,10 @@ export function variantOf(
  * other guidance scales are warned about
  */
 export async function createBundleGenerator(
-  options: Omit<GeneratorOptions, 'loadDenoiser' | 'decoderGraph' | 'afterLoad' | 'beforeRun'> &
+  options: Omit<
+    GeneratorOptions,
+    'loadDenoiser' | 'decoderGraph' | 'afterLoad' | 'beforeRun' | 'sampleSize'
+  > &
     BundleGeneratorOptions,
 ): Promise<Generator> {
   const { storage, manifest, requireUnchanged } = await openChecked(options.storage, options);
@@ -64,6 +67,7 @@ export async function createBundleGenerator(
     loadDenoiser: ({ storage }, runtime) => loadServing(storage, runtime, manifest, { variant, calibrated }),
     decoderGraph: variant?.vaeDecoder,
     afterLoad: requireUnchanged,
+    sampleSize: [manifest.latentDims[1]!, manifest.latentDims[2]!],
   });
   try {
     // What was loaded is what was checked: nothing has been put in its place in between.

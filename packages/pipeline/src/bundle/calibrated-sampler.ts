@@ -1,5 +1,6 @@
-import { createSampler, SAMPLER_NAMES, type Sampler } from '@cachequant/samplers';
+import { SAMPLER_NAMES, type Sampler } from '@cachequant/samplers';
 import { CacheQuantError, type Storage } from '@cachequant/tensor';
+import { layOutSampler, type SamplerLayout } from '../model/lay-out-sampler.js';
 import { openScheduler } from '../model/model-folder.js';
 import type { BundleManifest } from './manifest.js';
 
@@ -21,7 +22,7 @@ export async function calibratedSampler(
   const config = (await openScheduler(storage))?.config ?? {};
   const known = SAMPLER_NAMES.find(({ name }) => name === sampler.name);
   for (const name of [sampler.name, ...(known?.shortNames ?? [])]) {
-    const made = possibleSampler(config, name, sampler.steps);
+    const made = possibleSampler(config, name, sampler.steps, sampler);
     if (made?.calls === sampler.calls) return { name, sampler: made };
   }
   return undefined;
@@ -32,9 +33,10 @@ export function possibleSampler(
   config: unknown,
   name: string | undefined,
   steps: number,
+  layout?: SamplerLayout,
 ): Sampler | undefined {
   try {
-    return createSampler(config, { steps, ...(name !== undefined && { sampler: name }) });
+    return layOutSampler(config, { steps, ...(name !== undefined && { sampler: name }) }, layout);
   } catch (error) {
     if (CacheQuantError.is(error)) return undefined;
     throw error;

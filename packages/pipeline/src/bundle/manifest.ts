@@ -58,7 +58,15 @@ const manifestSchema = z.object({
     /** Over the same weights, for backends without integer kernels; bundles of earlier versions have none. */
     variants: z.array(variantSchema).default([]),
   }),
-  sampler: z.object({ name: z.string(), steps: z.number().int(), calls: z.number().int() }),
+  sampler: z.object({
+    name: z.string(),
+    steps: z.number().int(),
+    calls: z.number().int(),
+    /** Beside its configuration, how its runs were laid out; see `SamplerLayout`. */
+    imageTokens: z.number().positive().optional(),
+    evenSigmas: z.boolean().optional(),
+    timestepScale: z.number().positive().optional(),
+  }),
   guidanceScale: z.number(),
   latentDims: z.array(z.number().int()).length(3),
   schedule: z.preprocess(

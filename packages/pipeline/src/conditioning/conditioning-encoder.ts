@@ -1,5 +1,6 @@
 import type { Session, TensorInfo } from '@cachequant/tensor';
 import type { Conditioning } from '../denoise/denoiser.js';
+import type { SamplerLayout } from '../model/lay-out-sampler.js';
 import type { ChangeGraph } from '../model/load-graph.js';
 import type { ModelFolder } from '../model/model-folder.js';
 import type { PromptOptions } from './prompt-options.js';
@@ -11,6 +12,8 @@ export interface ConditioningRequest {
   readonly prompt: string | undefined;
   /** What the picture should be far from; empty when left out. */
   readonly negativePrompt?: string | undefined;
+  /** Of a model that draws classes, from 0. */
+  readonly classLabel?: number | undefined;
   /** Pixels. */
   readonly width: number;
   /** Pixels. */
@@ -70,6 +73,12 @@ export interface ConditioningFamily {
   readonly embedsGuidance?: boolean;
   /** For folders and requests that name none; left out: 50 steps and a guidance scale of 7.5. */
   readonly defaults?: { readonly steps?: number; readonly guidanceScale?: number };
+  /** Height and width of the latents for which it was trained, where `config.json` does not say. */
+  readonly sampleSize?: number;
+  /** How runs are laid out for its models; left out: as the sampler's configuration says. */
+  readonly sampling?: Pick<SamplerLayout, 'evenSigmas' | 'timestepScale'>;
+  /** How many classes a model draws, where requests name one of them; left out: they do not. */
+  classes?(model: ConditionedModel): number;
   /** Whether a model is of this family; at most one family of a list may say so. */
   accepts(model: ConditionedModel): boolean;
   open(context: OpenConditioningContext): Promise<ConditioningEncoder>;

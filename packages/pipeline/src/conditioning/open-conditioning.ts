@@ -6,7 +6,11 @@ import type {
   ConditioningFamily,
   OpenConditioningContext,
 } from './conditioning-encoder.js';
+import { ditFamily } from './families/dit.js';
+import { fluxFamily, fluxSchnellFamily } from './families/flux.js';
 import { latentConsistencyFamily, latentConsistencySdxlFamily } from './families/latent-consistency.js';
+import { pixArtAlphaFamily, pixArtSigmaFamily } from './families/pixart.js';
+import { sd3Family } from './families/sd3.js';
 import { sdxlFamily } from './families/sdxl.js';
 import { textFamily } from './families/text.js';
 import { unconditionalFamily } from './families/unconditional.js';
@@ -18,6 +22,12 @@ const CONDITIONING_FAMILIES: readonly ConditioningFamily[] = [
   sdxlFamily,
   latentConsistencyFamily,
   latentConsistencySdxlFamily,
+  sd3Family,
+  fluxFamily,
+  fluxSchnellFamily,
+  pixArtAlphaFamily,
+  pixArtSigmaFamily,
+  ditFamily,
   unconditionalFamily,
 ];
 

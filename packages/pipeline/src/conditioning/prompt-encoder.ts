@@ -10,6 +10,8 @@ export interface EncodedPrompt {
   readonly hiddenStates: Tensor<'float32'>;
   /** [1, D] float32, of the first window, where it was asked for. */
   readonly pooled?: Tensor<'float32'>;
+  /** [S], 1 for every token that is not padding. */
+  readonly attentionMask: readonly number[];
   readonly droppedWords: readonly string[];
 }
 
@@ -25,6 +27,8 @@ export interface PromptEncoderOptions {
   readonly outputs?: TextOutputs | undefined;
   /** Whether prompts have weights (see `parseWeights`). */
   readonly weighted?: boolean | undefined;
+  /** Whether the text attends to its padding, as encoders do that are given no mask. */
+  readonly attendsToPadding?: boolean | undefined;
   /** For messages. */
   readonly where?: string | undefined;
 }
@@ -42,8 +46,9 @@ export class PromptEncoder {
   constructor(
     private readonly session: Session,
     private readonly tokenizer: Tokenizer,
-    { outputs, weighted = false, where = 'text_encoder' }: PromptEncoderOptions = {},
+    private readonly options: PromptEncoderOptions = {},
   ) {
+    const { outputs, weighted = false, where = 'text_encoder' } = options;
     this.outputs = outputs ?? { hiddenStates: hiddenStatesOutput(session) };
     this.weighted = weighted;
     this.where = where;
@@ -85,7 +90,9 @@ export class PromptEncoder {
           : encoded.hiddenStates,
       );
     }
-    const result = { hiddenStates: oneAfterAnother(states), ...(pooled && { pooled }), droppedWords };
+    const attentionMask = windows.flatMap((window) => window.attentionMask);
+    const hiddenStates = oneAfterAnother(states);
+    const result = { hiddenStates, ...(pooled && { pooled }), attentionMask, droppedWords };
     this.remember(key, result);
     return result;
   }
@@ -99,9 +106,11 @@ export class PromptEncoder {
   private async run(
     window: Pick<PromptWindow, 'ids' | 'attentionMask'>,
     signal: AbortSignal | undefined,
-  ): Promise<Omit<EncodedPrompt, 'droppedWords'>> {
+  ): Promise<Pick<EncodedPrompt, 'hiddenStates' | 'pooled'>> {
     const { hiddenStates, pooled } = this.outputs;
-    const results = await this.session.run(promptFeeds(this.session.inputs, window), {
+    const { ids } = window;
+    const seen = this.options.attendsToPadding ? { ids, attentionMask: ids.map(() => 1) } : window;
+    const results = await this.session.run(promptFeeds(this.session.inputs, seen), {
       outputs: pooled === undefined ? [hiddenStates] : [hiddenStates, pooled],
       ...(signal && { signal }),
     });

@@ -18,6 +18,7 @@ const vocabSchema = z.record(z.string(), z.number().int().nonnegative());
  * Reads a tokenizer from `tokenizer.json`, from `vocab.json` and `merges.txt` as CLIP's, or from `vocab.txt` as BERT's.
  * @param folder in the storage, without a slash at its end
  * @param maxLength of the text encoder, for a tokenizer that does not say its own
+ * @param fixedLength of all prompts, whatever tokenizer and text encoder say
  * @throws CacheQuantError `storage` when files are missing, `invalid-argument` when they are not what they
  * should be
  */
@@ -25,6 +26,7 @@ export async function readTokenizer(
   storage: Storage,
   folder: string,
   maxLength?: number,
+  fixedLength?: number,
 ): Promise<Tokenizer> {
   const config = await readConfig(storage, folder);
   const ownLength = config.model_max_length ?? Number.POSITIVE_INFINITY;
@@ -32,7 +34,7 @@ export async function readTokenizer(
   const padToken = config.pad_token ?? config.eos_token ?? (isBert(definition) ? BERT_PADDING : CLIP_END);
   return createTokenizer(definition, {
     // Python writes 10^30 for a tokenizer without a limit.
-    length: Math.min(ownLength, maxLength ?? (ownLength > 1e6 ? CLIP_LENGTH : ownLength)),
+    length: fixedLength ?? Math.min(ownLength, maxLength ?? (ownLength > 1e6 ? CLIP_LENGTH : ownLength)),
     padToken,
     config: own,
     added,

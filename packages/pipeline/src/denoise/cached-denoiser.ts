@@ -15,6 +15,7 @@ import type { Denoiser, DenoiserCall } from './denoiser.js';
 import { declared, placedFeeds } from './denoiser-feeds.js';
 import { findDenoiserInputs } from './denoiser-inputs.js';
 import { firstOutput } from './float-denoiser.js';
+import { unpackedPrediction } from './packed-latents.js';
 
 /** What the two graphs call the features that pass between them. */
 export interface CacheNames {
@@ -94,7 +95,7 @@ export function cachedDenoiser(options: CachedDenoiserOptions): Denoiser {
     });
     anchors.push(call.stream ?? 0, outputs[names.features]!);
     stats.fullCalls += 1;
-    return readFloat32(outputs[fullOutput]!);
+    return unpackedPrediction(await readFloat32(outputs[fullOutput]!), call.sample.dims);
   }
 
   async function reuse(call: DenoiserCall, signal: AbortSignal | undefined): Promise<Tensor<'float32'>> {
@@ -103,7 +104,7 @@ export function cachedDenoiser(options: CachedDenoiserOptions): Denoiser {
       ...(signal && { signal }),
     });
     stats.cachedCalls += 1;
-    return readFloat32(outputs[cachedOutput]!);
+    return unpackedPrediction(await readFloat32(outputs[cachedOutput]!), call.sample.dims);
   }
 
   const serving = (served: Pick<ServedCalls, 'refreshCalls'> & Partial<ServedCalls>): Denoiser => {

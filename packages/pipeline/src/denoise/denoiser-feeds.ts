@@ -6,11 +6,12 @@ import {
   type TensorInfo,
   tensor,
 } from '@cachequant/tensor';
-import type { FeedConversion } from '../conditioning/placed-conditioning.js';
+import { type FeedConversion, fittedTensor } from '../conditioning/placed-conditioning.js';
 import { convertTensor } from '../model/convert-tensor.js';
 import type { Conditioning, DenoiserCall } from './denoiser.js';
 import type { DenoiserInputs } from './denoiser-inputs.js';
 import { FURTHER_CHANNELS, withChannels } from './further-channels.js';
+import { packLatents, takesPackedLatents } from './packed-latents.js';
 
 /** The feeds of one call, in the element types and shapes that the session declares. */
 export function denoiserFeeds(
@@ -18,12 +19,10 @@ export function denoiserFeeds(
   inputs: DenoiserInputs,
   { call, timestep, sample, conditioning }: DenoiserCall,
 ): Record<string, Tensor> {
-  const feeds: Record<string, Tensor> = {
-    [inputs.sample]: convertTensor(
-      wholeSample(inputs, sample, conditioning),
-      declared(session, inputs.sample).dtype,
-    ),
-  };
+  const sampleInput = declared(session, inputs.sample);
+  const whole = wholeSample(inputs, sample, conditioning);
+  const taken = takesPackedLatents(sampleInput) ? packLatents(whole) : whole;
+  const feeds: Record<string, Tensor> = { [inputs.sample]: convertTensor(taken, sampleInput.dtype) };
   if (inputs.timestep !== undefined) {
     feeds[inputs.timestep] = repeated(timestep, declared(session, inputs.timestep), sample.dims[0]!);
   }
@@ -31,7 +30,7 @@ export function denoiserFeeds(
     feeds[inputs.callIndex] = repeated(call, declared(session, inputs.callIndex), 1);
   }
   for (const name of conditionedOn(inputs)) {
-    feeds[name] = convertTensor(conditioningFor(conditioning, name), declared(session, name).dtype);
+    feeds[name] = fittedTensor(conditioningFor(conditioning, name), declared(session, name));
   }
   return feeds;
 }
@@ -73,7 +72,7 @@ export async function placedFeeds(
     call,
   );
   for (const name of conditionedOn(inputs)) {
-    feeds[name] = await feed(conditioningFor(call.conditioning, name), declared(session, name).dtype);
+    feeds[name] = await feed(conditioningFor(call.conditioning, name), declared(session, name));
   }
   return feeds;
 }

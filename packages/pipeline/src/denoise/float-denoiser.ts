@@ -5,6 +5,7 @@ import type { LocateLayer } from '../model/non-finite.js';
 import type { Denoiser, DenoiserCall } from './denoiser.js';
 import { declared, placedFeeds } from './denoiser-feeds.js';
 import { type DenoiserInputs, findDenoiserInputs } from './denoiser-inputs.js';
+import { unpackedPrediction } from './packed-latents.js';
 
 /**
  * A denoiser that runs one graph at every call. It owns the session.
@@ -34,7 +35,7 @@ export function floatDenoiser(
       const feeds = await placedFeeds(session, inputs, call, conditioning.feed);
       const outputs = await session.run(feeds, { outputs: [output], ...(signal && { signal }) });
       calls += 1;
-      return readFloat32(outputs[output]!);
+      return unpackedPrediction(await readFloat32(outputs[output]!), call.sample.dims);
     },
     ...(locate && {
       locateNonFinite: async (call: DenoiserCall, options?: { readonly signal?: AbortSignal }) =>

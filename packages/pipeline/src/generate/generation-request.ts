@@ -31,6 +31,8 @@ export interface GenerationRequest {
   readonly prompts?: readonly string[];
   /** What the picture should be far from; empty when left out. */
   readonly negativePrompt?: string;
+  /** Which class to draw, from 0; needed by a model of classes, and only by such. */
+  readonly classLabel?: number;
   /** Up to 1 there is no guidance: the prompt alone is computed, at half the cost. */
   readonly guidanceScale?: number;
   /** Image i of the request has the seed `seed + i`; 0 when left out. */
@@ -87,6 +89,7 @@ const requestSchema = z.strictObject({
   prompt: z.string().optional(),
   prompts: z.array(z.string()).min(1).optional(),
   negativePrompt: z.string().optional(),
+  classLabel: z.number().int().nonnegative().optional(),
   guidanceScale: z.number().nonnegative().optional(),
   seed: z.number().int().min(-SEED_LIMIT).max(SEED_LIMIT).optional(),
   width: z.number().int().positive().optional(),
@@ -107,7 +110,16 @@ const requestSchema = z.strictObject({
 export interface ImageJob {
   /** Undefined for a model that takes no text. */
   readonly prompt: string | undefined;
+  /** Left out for a model that draws no classes. */
+  readonly classLabel?: number;
   readonly seed: number;
+}
+
+/** What a model's requests say of the picture. */
+export interface AskedOf {
+  readonly takesText: boolean;
+  /** How many classes there are; undefined where requests name none. */
+  readonly classes: number | undefined;
 }
 
 /**
@@ -136,9 +148,11 @@ export function checkRequest(request: GenerationRequest): void {
 
 /**
  * The images that a request asks for, in order.
- * @throws CacheQuantError `invalid-argument` when the model takes text and there is none, or the other way round
+ * @throws CacheQuantError `invalid-argument` when the model takes text or a class and there is none, or the other way
+ * round
  */
-export function imageJobs(request: GenerationRequest, takesText: boolean): ImageJob[] {
+export function imageJobs(request: GenerationRequest, { takesText, classes }: AskedOf): ImageJob[] {
+  requireClass(request.classLabel, classes);
   const { prompt, prompts, seed = 0, count = 1 } = request;
   if (prompt !== undefined && prompts !== undefined) {
     throw new CacheQuantError('invalid-argument', 'give either prompt or prompts', { where: 'prompt' });
@@ -156,7 +170,36 @@ export function imageJobs(request: GenerationRequest, takesText: boolean): Image
   const each = takesText ? texts : [undefined];
   return each
     .flatMap((text) => new Array<string | undefined>(count).fill(text))
-    .map((text, i) => ({ prompt: text, seed: seed + i }));
+    .map((text, i) => ({
+      prompt: text,
+      ...(request.classLabel !== undefined && { classLabel: request.classLabel }),
+      seed: seed + i,
+    }));
+}
+
+/**
+ * Refuses a class that the model does not draw.
+ * @param classes how many there are; undefined for a model that draws none
+ * @param where the option
+ * @throws CacheQuantError `invalid-argument`
+ */
+export function requireClass(
+  label: number | undefined,
+  classes: number | undefined,
+  where = 'classLabel',
+): void {
+  const isDrawn = label !== undefined && classes !== undefined && label < classes;
+  if (isDrawn || (label === undefined && classes === undefined)) return;
+  const missing = label === undefined ? 'the class label is missing' : 'there is no such class';
+  throw new CacheQuantError(
+    'invalid-argument',
+    classes === undefined ? 'the model draws no classes' : missing,
+    {
+      where,
+      ...(classes !== undefined && { expected: `a whole number from 0 to ${classes - 1}` }),
+      ...(label !== undefined && { got: String(label) }),
+    },
+  );
 }
 
 /** What zod says that it wants, without what came. */

@@ -5,6 +5,7 @@ import type { PromptOptions } from '../conditioning/prompt-options.js';
 import type { Denoiser } from '../denoise/denoiser.js';
 import { floatDenoiser } from '../denoise/float-denoiser.js';
 import { sampleChannels } from '../denoise/further-channels.js';
+import { declaredChannels, takesPackedLatents } from '../denoise/packed-latents.js';
 import { type LatentDecoder, pixelDecoder, vaeDecoder } from '../images/latent-decoder.js';
 import { type LatentEncoder, pixelEncoder, vaeEncoder } from '../images/latent-encoder.js';
 import { layerLocator } from '../model/lazy-locator.js';
@@ -97,8 +98,8 @@ function requireChannels(
   { sampleInput }: Denoiser,
   decoder: LatentDecoder,
 ) {
-  const [, channels] = sampleInput.dims;
-  const known = typeof channels === 'number' ? channels : config.in_channels;
+  const known =
+    declaredChannels(sampleInput) ?? (takesPackedLatents(sampleInput) ? null : config.in_channels);
   if (typeof known !== 'number') return;
   const latents = vaeDecoder?.config.latent_channels ?? config.out_channels ?? undefined;
   decoder.requireChannels(sampleChannels(known, latents, `denoiser input ${sampleInput.name}`).noisy);

@@ -1,8 +1,9 @@
-import { createSampler, type Sampler, type SamplerDefinition } from '@cachequant/samplers';
+import type { Sampler, SamplerDefinition } from '@cachequant/samplers';
 import { CacheQuantError, type Runtime, type Storage, throwIfAborted } from '@cachequant/tensor';
 import { type Warn, warningCollector } from '../conditioning/warnings.js';
 import type { Denoiser } from '../denoise/denoiser.js';
 import { type Guidance, isGuided } from '../denoise/guidance.js';
+import { layOutSampler } from '../model/lay-out-sampler.js';
 import type { ModelFolder } from '../model/model-folder.js';
 import { generationDefaults } from './generation-defaults.js';
 import {
@@ -16,7 +17,7 @@ import { type GeneratorParts, loadParts, type PartOptions } from './generator-pa
 import { conditioningOf, type ImageRun } from './job-conditioning.js';
 import { askedChange, encodeChange } from './picture-change.js';
 import { type GeneratedImage, type RunTiming, runImages } from './run-images.js';
-import { type SampleGeometry, sampleGeometry, sampleShape } from './sample-geometry.js';
+import { imageTokens, type SampleGeometry, sampleGeometry, sampleShape } from './sample-geometry.js';
 
 /** The pictures of a request in the order of their seeds, with warnings and times. */
 export interface GenerationResult {
@@ -60,6 +61,8 @@ export interface GeneratorOptions extends PartOptions {
   readonly samplers?: readonly SamplerDefinition[];
   /** Images that go through the denoiser together; 1 when left out. */
   readonly batch?: number;
+  /** [height, width] of the latents that graphs of one size were made for, where they do not say. */
+  readonly sampleSize?: readonly [number, number] | undefined;
   /** Whether guidance runs both halves as one batch. */
   readonly halves?: Guidance['halves'];
   /** Looks at every request before it runs: may prepare the denoiser, return warnings, or throw to refuse it. */
@@ -152,12 +155,14 @@ async function planned(settings: Settings, request: GenerationRequest): Promise<
   const { parts, batch } = settings;
   checkRequest(request);
   throwIfAborted(request.signal);
-  const jobs = imageJobs(request, parts.family.takesText);
-  const geometry = geometryOf(parts);
+  const model = { folder: parts.folder, inputs: parts.denoiser.conditioningInputs };
+  const { takesText } = parts.family;
+  const jobs = imageJobs(request, { takesText, classes: parts.family.classes?.(model) });
+  const geometry = geometryOf(settings);
   const asked = askedChange(request, geometry);
   const { width: givenWidth, height: givenHeight } = { ...request, ...asked?.image };
   const shape = sampleShape(geometry, givenWidth, givenHeight);
-  const sampler = requestedSampler(settings, request);
+  const sampler = requestedSampler(settings, request, shape);
   const { guided, embedsGuidance = false } = parts.family;
   const askedScale = request.guidanceScale ?? settings.defaults.guidanceScale;
   const guidanceScale = guided || embedsGuidance ? askedScale : 1;
@@ -224,22 +229,34 @@ async function encodeBefore(run: ImageRun, jobs: readonly ImageJob[], batch: num
   return run.now() - startMs;
 }
 
-function geometryOf({ denoiser, folder, decoder }: GeneratorParts): SampleGeometry {
+function geometryOf({ parts, sampleSize }: Settings): SampleGeometry {
+  const { denoiser, folder, decoder, family } = parts;
   const { sampleInput, furtherInput } = denoiser;
   const latentChannels = folder.vaeDecoder?.config.latent_channels;
-  const geometry = sampleGeometry(sampleInput, folder.denoiser.config, decoder.factor, latentChannels);
+  const { config } = folder.denoiser;
+  const given: [number, number] | undefined = sampleSize && [...sampleSize];
+  const native = given ?? config.sample_size ?? family.sampleSize;
+  const sized = { ...config, ...(native && { sample_size: native }) };
+  const geometry = sampleGeometry(sampleInput, sized, decoder.factor, latentChannels);
   const apart = furtherInput?.dims[1];
   return typeof apart === 'number' ? { ...geometry, further: apart } : geometry;
 }
 
-function requestedSampler({ parts, defaults, samplers }: Settings, request: GenerationRequest): Sampler {
+function requestedSampler(
+  { parts, defaults, samplers }: Settings,
+  request: GenerationRequest,
+  shape: readonly [number, number, number],
+): Sampler {
+  const { denoiser, folder, family } = parts;
   const sampler = request.sampler ?? defaults.sampler;
-  return createSampler(parts.folder.scheduler ?? {}, {
+  const options = {
     steps: request.steps ?? defaults.steps,
     ...(sampler !== undefined && { sampler }),
     ...(request.samplerOverrides && { overrides: request.samplerOverrides }),
     definitions: samplers,
-  });
+  };
+  const tokens = imageTokens(shape, denoiser.sampleInput, folder.denoiser.config);
+  return layOutSampler(folder.scheduler ?? {}, options, { ...family.sampling, imageTokens: tokens });
 }
 
 function checkBatch(batch: number): number {

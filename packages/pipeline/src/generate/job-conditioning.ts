@@ -49,8 +49,8 @@ async function encodeHalf(
   const { negativePrompt, signal } = request;
   const each: Conditioning[] = [];
   const companions = jobs.flatMap(({ prompt }) => prompt ?? []);
-  for (const { prompt } of jobs) {
-    const asked = { prompt, companions, negativePrompt, width, height, guidanceScale };
+  for (const { prompt, classLabel } of jobs) {
+    const asked = { prompt, companions, negativePrompt, classLabel, width, height, guidanceScale };
     each.push(await parts.conditioning.encode(asked, half, { warn, signal }));
   }
   return batchConditioning(each);

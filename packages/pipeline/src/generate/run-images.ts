@@ -9,6 +9,7 @@ import { startingPoint } from './picture-change.js';
 /** A picture with the prompt and the seed that it was made from, and its latents. */
 export interface GeneratedImage extends RgbImage {
   readonly prompt: string | undefined;
+  readonly classLabel?: number;
   readonly seed: number;
   /** [1, C, h, w], as the sampler left them. */
   readonly latents: Tensor<'float32'>;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { input } from '../__fixtures__/fake-session.js';
-import { sampleGeometry, sampleShape } from './sample-geometry.js';
+import { imageTokens, sampleGeometry, sampleShape } from './sample-geometry.js';
 
 const FREE = input('sample', 'float32', ['B', 4, 'H', 'W']);
 const FIXED = input('sample', 'float32', ['B', 4, 16, 24]);
@@ -73,9 +73,27 @@ describe('sampleShape(geometry, width, height)', () => {
 
 describe('sampleGeometry', () => {
   it('refuses a sample whose channels make no picture', () => {
-    expect(() => sampleGeometry(input('hidden_states', 'float32', ['B', 'L', 64]), {}, 8)).toThrow(
-      '[B, C, H, W]',
+    expect(() => sampleGeometry(input('x', 'float32', ['B', 64]), {}, 8)).toThrow('[B, C, H, W]');
+    expect(() => sampleGeometry(input('hidden_states', 'float32', ['B', 'L', 63]), {}, 8)).toThrow(
+      'a multiple of 4',
     );
     expect(() => sampleGeometry(input('sample', 'float32', ['B', 'C', 8, 8]), {}, 8)).toThrow('[B,C,8,8]');
+  });
+
+  it('takes tokens for squares of latents', () => {
+    const open = input('hidden_states', 'float32', ['B', 'L', 64]);
+    const geometry = sampleGeometry(open, { patch_size: 1, sample_size: 128 }, 8, 16);
+    expect(sampleShape(geometry, undefined, undefined)).toEqual([16, 128, 128]);
+    expect(sampleShape(geometry, 512, 272)).toEqual([16, 34, 64]);
+    expect(() => sampleShape(geometry, 520, 512)).toThrow('a multiple of 16');
+    expect(imageTokens([16, 34, 64], open, { patch_size: 1 })).toBe(544);
+  });
+
+  it('takes a fixed number of tokens for the size that the model was made for', () => {
+    const fixed = input('hidden_states', 'float32', ['B', 96, 64]);
+    const geometry = sampleGeometry(fixed, { sample_size: [24, 16] }, 8, 16);
+    expect(sampleShape(geometry, undefined, undefined)).toEqual([16, 24, 16]);
+    expect(() => sampleShape(geometry, 192, 128)).toThrow('one size alone');
+    expect(() => sampleGeometry(fixed, { sample_size: 128 }, 8, 16)).toThrow('which size the tokens are');
   });
 });

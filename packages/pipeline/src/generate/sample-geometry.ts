@@ -1,5 +1,6 @@
 import { CacheQuantError, type TensorInfo } from '@cachequant/tensor';
 import { sampleChannels } from '../denoise/further-channels.js';
+import { declaredChannels, PACKED_SIDE, takesPackedLatents } from '../denoise/packed-latents.js';
 import type { DenoiserConfig } from '../model/component-configs.js';
 
 /** Which picture sizes a model can make. */
@@ -35,8 +36,9 @@ export function sampleGeometry(
   factor: number,
   latentChannels?: number,
 ): SampleGeometry {
-  const [, graphChannels, ...size] = sampleInput.dims;
-  const channels = typeof graphChannels === 'number' ? graphChannels : config.in_channels;
+  if (takesPackedLatents(sampleInput)) return packedGeometry(sampleInput, config, factor, latentChannels);
+  const [, , ...size] = sampleInput.dims;
+  const channels = declaredChannels(sampleInput) ?? config.in_channels;
   if (sampleInput.dims.length !== 4 || typeof channels !== 'number') {
     throw new CacheQuantError('unsupported', 'the channels of the sample make no picture', {
       where: `denoiser input ${sampleInput.name}`,
@@ -62,6 +64,51 @@ export function sampleGeometry(
     native: nativeSize(config, height, width),
     fixed: [height, width],
   };
+}
+
+/** Of latents that a graph takes as tokens; with a fixed number of them it has one size, the model's own. */
+function packedGeometry(
+  { name, dims }: TensorInfo,
+  config: DenoiserConfig,
+  factor: number,
+  latentChannels: number | undefined,
+): SampleGeometry {
+  const channels = declaredChannels({ dims }) ?? latentChannels;
+  const where = `denoiser input ${name}`;
+  if (channels === undefined || !Number.isInteger(channels)) {
+    throw new CacheQuantError('unsupported', 'the sample is no picture of known channels', {
+      where,
+      expected: `[B, L, C], C a multiple of ${PACKED_SIDE ** 2}`,
+      got: `[${dims}]`,
+    });
+  }
+  const { noisy, further } = sampleChannels(channels, latentChannels, where);
+  const native = nativeSize(config, undefined, undefined);
+  const [, tokens] = dims;
+  const isOwn = native !== undefined && tokens === (native[0] * native[1]) / PACKED_SIDE ** 2;
+  if (typeof tokens === 'number' && !isOwn) {
+    throw new CacheQuantError('unsupported', 'nothing says which size the tokens are', {
+      where,
+      expected: 'an open number of tokens',
+      got: `[${dims}]`,
+      hint: 'Export the model with dynamic sizes.',
+    });
+  }
+  const fixed = typeof tokens === 'number' ? native! : ([undefined, undefined] as const);
+  return { channels: noisy, further, factor, granularity: PACKED_SIDE, native, fixed };
+}
+
+/**
+ * Tokens that a picture is in the network.
+ * @param shape of its latents, [C, H, W]
+ */
+export function imageTokens(
+  [, height, width]: readonly [number, number, number],
+  sampleInput: TensorInfo,
+  { patch_size: patch }: Pick<DenoiserConfig, 'patch_size'>,
+): number {
+  const side = takesPackedLatents(sampleInput) ? PACKED_SIDE : (patch ?? 1);
+  return Math.floor(height / side) * Math.floor(width / side);
 }
 
 function nativeSize(

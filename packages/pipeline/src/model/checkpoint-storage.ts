@@ -102,7 +102,11 @@ function filesOf(
   hiddenStates: boolean,
 ): [string, VirtualFile][] {
   const build = once(async () => {
-    const { model } = buildGraph({ config, weights, part, folder, hiddenStates });
+    const { model } = buildGraph({
+      ...{ config, weights, part, folder, hiddenStates },
+      // Who attends to padding, too, gives a mask of ones.
+      attentionMask: true,
+    });
     const computed = placeComputedWeights(model, computedName, (location) => {
       const path = folder === '' ? location : `${folder}/${location}`;
       return {

@@ -25,6 +25,8 @@ export const denoiserConfigSchema = z.looseObject({
   patch_size: count.nullish(),
   /** Channels of the vector that a latent consistency model takes guidance by. */
   time_cond_proj_dim: count.nullish(),
+  /** Classes of a DiT, without the one that stands for none. */
+  num_embeds_ada_norm: count.nullish(),
   /** Not of diffusers: what the graph says where the fields above do not. */
   size_multiple: count.optional(),
 });

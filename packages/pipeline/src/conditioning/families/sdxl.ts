@@ -1,9 +1,10 @@
-import { CacheQuantError, type Tensor, tensor } from '@cachequant/tensor';
+import { tensor } from '@cachequant/tensor';
 import type { Conditioning } from '../../denoise/denoiser.js';
 import type { ConditioningFamily, ConditioningRequest } from '../conditioning-encoder.js';
-import type { EncodedPrompt, TextOutputs } from '../prompt-encoder.js';
+import { sideBySide } from '../join-states.js';
+import type { EncodedPrompt } from '../prompt-encoder.js';
 import { windowsOf } from '../prompt-windows.js';
-import { openTextEncoder } from '../text-encoder-part.js';
+import { openTextEncoder, penultimate } from '../text-encoder-part.js';
 
 const INPUTS = ['encoder_hidden_states', 'text_embeds', 'time_ids'];
 
@@ -58,31 +59,6 @@ export const sdxlFamily: ConditioningFamily = {
 const FIRST = { encoder: 'text_encoder', tokenizer: 'tokenizer' };
 const SECOND = { encoder: 'text_encoder_2', tokenizer: 'tokenizer_2' };
 
-/**
- * Outputs `hidden_states.0` to `hidden_states.L`: the embeddings, and what each of L layers gives.
- * @param skipped further layers to leave out
- */
-function penultimate(skipped = 0): (outputs: readonly string[]) => TextOutputs {
-  return (outputs) => {
-    const layers = outputs.filter((name) => /^hidden_states\.\d+$/.test(name)).length - 1;
-    if (skipped > 0) requireLayers(layers, skipped);
-    return { hiddenStates: `hidden_states.${Math.max(0, layers - 1 - skipped)}` };
-  };
-}
-
-function requireLayers(layers: number, skipped: number): void {
-  if (skipped < layers) return;
-  throw new CacheQuantError(
-    'invalid-argument',
-    'the text encoder has no more layers than are to be skipped',
-    {
-      where: 'clipSkip',
-      expected: `0 to ${Math.max(0, layers - 1)}`,
-      got: String(skipped),
-    },
-  );
-}
-
 function conditioningOf(
   [first, second]: readonly [EncodedPrompt, EncodedPrompt],
   { width, height }: ConditioningRequest,
@@ -93,18 +69,6 @@ function conditioningOf(
     // Size of the original, corner of the crop, size of the target: as if nothing had been scaled or cut.
     time_ids: tensor('float32', [1, 6], Float32Array.of(height, width, 0, 0, height, width)),
   };
-}
-
-/** [1, S, D] and [1, S, E] as [1, S, D + E]. */
-function sideBySide(first: Tensor<'float32'>, second: Tensor<'float32'>): Tensor<'float32'> {
-  const [, length = 0, left = 0] = first.dims;
-  const right = second.dims[2]!;
-  const joined = tensor('float32', [1, length, left + right]);
-  for (let at = 0; at < length; at++) {
-    joined.data.set(first.data.subarray(at * left, (at + 1) * left), at * (left + right));
-    joined.data.set(second.data.subarray(at * right, (at + 1) * right), at * (left + right) + left);
-  }
-  return joined;
 }
 
 function withoutText({ encoder_hidden_states, text_embeds, ...others }: Conditioning): Conditioning {

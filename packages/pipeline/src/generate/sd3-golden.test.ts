@@ -1,0 +1,3 @@
+import { describeGolden } from '../__fixtures__/golden-pipeline.js';
+
+await describeGolden('tiny/sd3');
