@@ -21,7 +21,7 @@ const UNETS = [
 const load = (name: string): OnnxModel => parseModel(loadModelFile(`${name}/model.onnx`));
 
 function tensorsOf(cut: CutCandidate): string[] {
-  return cut.kind === 'up-concat' ? [cut.tensor] : [cut.start, cut.end];
+  return cut.kind === 'up-concat' ? [cut.tensor] : [cut.start, cut.end].flat();
 }
 
 describe.each(UNETS)('findCuts $name', ({ name, count, best }) => {
