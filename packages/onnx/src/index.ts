@@ -1,6 +1,7 @@
 export { type ByteSource, bytesSource, openSource } from '@cachequant/tensor';
 export { CALL_INDEX_INPUT, CallTableBuilder, TABLE_PREFIX } from './call-tables.js';
 export { cloneGraph, cloneModel, cloneNode } from './clone-model.js';
+export { computeInFloat32 } from './compute-in-float32.js';
 export { constantOf } from './constant-of.js';
 export { countMultiplyAdds, type MultiplyAdds, type NodeMultiplyAdds } from './count-multiply-adds.js';
 export { applyCut, type SplitModel } from './cuts/apply-cut.js';

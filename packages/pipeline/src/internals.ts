@@ -71,7 +71,7 @@ export { imageTokens, LARGEST_PICTURE, sampleGeometry, sampleShape } from './gen
 export { type LatentDecoder, latentView, vaeDecoder, vaeFactor } from './images/latent-decoder.js';
 export { fitLatentPreview } from './images/latent-preview.js';
 export { toRgbImages } from './images/rgb-image.js';
-export { builtGraphSources, isBuiltGraph } from './model/checkpoint-storage.js';
+export { builtGraphSources, isBuiltGraph } from './model/built-graphs.js';
 export { findGraph } from './model/find-graph.js';
 export { layOutSampler, type SamplerLayout } from './model/lay-out-sampler.js';
 export { layerLocator } from './model/lazy-locator.js';

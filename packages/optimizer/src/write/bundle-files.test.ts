@@ -1,7 +1,11 @@
+import { encodeModel, readModel, readWeight, widenWeights } from '@cachequant/onnx';
+import { openModelFolder } from '@cachequant/pipeline';
 import { writeFile } from '@cachequant/tensor';
 import { memoryStorage } from '@cachequant/tensor/testing';
 import { describe, expect, it } from 'vitest';
-import type { ModelFiles } from '../prepare/model-files.js';
+import { halfModel } from '../../../onnx/src/__fixtures__/half-model.js';
+import { modelCopy } from '../__fixtures__/models.js';
+import { type ModelFiles, modelFiles } from '../prepare/model-files.js';
 import { copyComponents, denoiserBytes } from './bundle-files.js';
 
 async function folder(files: Readonly<Record<string, string>>) {
@@ -54,6 +58,25 @@ describe('copyComponents', () => {
       'vae_decoder/weights.bin',
     ]);
     expect(new TextDecoder().decode(await out.read('vae_decoder/model.onnx'))).toBe('new graph');
+  });
+
+  it('copies a graph in float16 as it is used, with the file that its weights lie in', async () => {
+    const source = await modelCopy('fashion-sd');
+    const path = 'text_encoder/model.onnx';
+    const half = await halfModel(await readModel(source, path), 'float32');
+    await writeFile(source, path, encodeModel(half));
+    const model = await openModelFolder(source);
+    const out = memoryStorage();
+    await copyComponents(model.storage, out, await modelFiles(model), NOTHING_REPLACED);
+    expect((await out.list('text_encoder')).filter((name) => name.includes('.onnx'))).toEqual([
+      path,
+      `${path}.stored`,
+    ]);
+    const copied = widenWeights(await readModel(out, path));
+    const used = widenWeights(await readModel(model.storage, path));
+    for (const [name, weight] of used.graph.initializers) {
+      expect(await readWeight(copied.graph.initializers.get(name)!)).toEqual(await readWeight(weight));
+    }
   });
 
   it('stops on request', async () => {

@@ -1,6 +1,7 @@
 import type { Component } from '@cachequant/checkpoint';
 import { encodeModel } from '@cachequant/onnx';
 import type { Storage } from '@cachequant/tensor';
+import { markBuiltGraphs } from './built-graphs.js';
 import { CHECKPOINT_PARTS, type GraphPlace } from './checkpoint-part.js';
 import { placeComputedWeights } from './computed-weights.js';
 import { layeredStorage, type VirtualFile } from './layered-storage.js';
@@ -20,8 +21,6 @@ export interface CheckpointStorageOptions {
   /** Which of the storage's own files are listed; all unless given. */
   readonly shows?: (path: string) => boolean;
 }
-
-const built = new WeakMap<Storage, ReadonlyMap<string, readonly string[]>>();
 
 /**
  * Shows a checkpoint in the layout of exported models: graphs are built from the configurations when they are asked
@@ -58,21 +57,8 @@ export async function checkpointStorage(
     }
   }
   const storage = layeredStorage(base, virtual, shows);
-  built.set(storage, graphs);
+  markBuiltGraphs(storage, graphs);
   return storage;
-}
-
-/** Whether a graph of a storage is built of a checkpoint, so that its weights lie in files that hold others too. */
-export function isBuiltGraph(storage: Storage, path: string): boolean {
-  return built.get(storage)?.has(path) ?? false;
-}
-
-/**
- * What the weights of a built graph depend on: files of the checkpoint, and what describes its adapters. A file that
- * several graphs have is of the first one. Undefined for graphs that are not built.
- */
-export function builtGraphSources(storage: Storage, path: string): readonly string[] | undefined {
-  return built.get(storage)?.get(path);
 }
 
 type Architectures = typeof import('@cachequant/architectures');

@@ -82,16 +82,16 @@ async function placesOnMachine(
   return folders.size === 1 ? places : new Map();
 }
 
-/** Runtimes refuse links that lead out of the folder, as all those of Python's cache do: they get the file itself. */
+/**
+ * Runtimes refuse links that lead out of the folder, as all those of Python's cache do, and know no files of other names:
+ * they get the file itself.
+ */
 async function placeOnMachine(storage: Storage, path: string, name: string): Promise<Place | undefined> {
   const located = storage.locate?.(path);
   if (located === undefined) return undefined;
-  const target = (await storage.stat(path))?.target?.replaceAll('\\', '/');
-  const place = target ?? located.replaceAll('\\', '/');
-  const location = target === undefined ? name : target.slice(target.lastIndexOf('/') + 1);
-  return place.endsWith(`/${location}`)
-    ? { folder: place.slice(0, -location.length - 1), location }
-    : undefined;
+  const place = ((await storage.stat(path))?.target ?? located).replaceAll('\\', '/');
+  const location = place.endsWith(`/${name}`) ? name : place.slice(place.lastIndexOf('/') + 1);
+  return { folder: place.slice(0, -location.length - 1), location };
 }
 
 function relocated(model: OnnxModel, places: ReadonlyMap<string, Place>): Uint8Array {

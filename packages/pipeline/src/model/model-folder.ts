@@ -1,6 +1,7 @@
 import { parseSchedulerConfig } from '@cachequant/samplers';
 import { CacheQuantError, type Storage } from '@cachequant/tensor';
 import type { z } from 'zod';
+import { isBuiltGraph, keepBuiltGraphs } from './built-graphs.js';
 import { checkpointFolder } from './checkpoint-folder.js';
 import {
   type DenoiserConfig,
@@ -81,7 +82,22 @@ export async function openModelFolder(given: Storage): Promise<ModelFolder> {
     warnings: scheduler?.warnings ?? [],
   };
   checkParts(folder);
-  return folder;
+  return { ...folder, storage: await withFloat32(folder) };
+}
+
+/** Bundles have graphs in 16 bits on purpose; graphs that were built of a checkpoint have none. */
+async function withFloat32({ storage, denoiser, vaeDecoder, textEncoder }: ModelFolder): Promise<Storage> {
+  if (denoiser.model === BUNDLED_DENOISER) return storage;
+  const further = ['text_encoder_2/model.onnx', 'text_encoder_3/model.onnx'];
+  const paths: string[] = [];
+  for (const path of [denoiser.model, vaeDecoder?.model, textEncoder?.model, ...further]) {
+    if (path === undefined || isBuiltGraph(storage, path)) continue;
+    if ((await storage.stat(path)) !== undefined) paths.push(path);
+  }
+  if (paths.length === 0) return storage;
+  // Pages that open bundles or checkpoints need not fetch it.
+  const { float32Graphs } = await import('./float32-graphs.js');
+  return keepBuiltGraphs(storage, await float32Graphs(storage, paths));
 }
 
 function openIndex(storage: Storage): Promise<ModelIndex | undefined> {
