@@ -69,7 +69,7 @@ describe('openModelFolder(storage)', () => {
     const storage = await modelCopy('fashion-sd', { 'unet/model.onnx': undefined });
     await writeFile(storage, 'unet/diffusion_pytorch_model.safetensors', '');
     await expect(openModelFolder(storage)).rejects.toThrow(
-      'unet/diffusion_pytorch_model.safetensors: is not a safetensors file',
+      'unet/diffusion_pytorch_model.safetensors: the file is not safetensors, or was cut off',
     );
   });
 
