@@ -2,7 +2,7 @@ import { CacheQuantError } from '@cachequant/tensor';
 import { CommanderError } from 'commander';
 import { EXIT_CODES, type ExitCode } from './exit-codes.js';
 import { type CliIo, writeJson, writeLines } from './io.js';
-import { UsageError } from './usage-error.js';
+import { UsageError } from './options/usage-error.js';
 
 const ISSUES = 'https://github.com/cachequant/cachequant/issues';
 

@@ -1,4 +1,4 @@
-import { printable } from './printable.js';
+import { printable } from './print/printable.js';
 
 /** A terminal, a pipe, or a buffer in tests: `process.stdout`, and whatever else takes text. */
 export interface OutputStream {

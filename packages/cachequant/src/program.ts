@@ -11,7 +11,7 @@ import { addSchedule } from './commands/schedule.js';
 import { addServe } from './commands/serve.js';
 import { addWorker } from './commands/worker.js';
 import type { CliIo } from './io.js';
-import { printable } from './printable.js';
+import { printable } from './print/printable.js';
 import { packageVersion } from './version.js';
 
 const COMMANDS: readonly AddCommand[] = [

@@ -4,13 +4,13 @@ import { buildModel } from './__fixtures__/build-model.js';
 import { halfModel, roundedModel } from './__fixtures__/half-model.js';
 import { loadModelFile } from './__fixtures__/models.js';
 import { exampleDims, randomFeeds, runModel } from './__fixtures__/reference.js';
+import { inferShapes } from './analyze/infer-shapes.js';
 import { computeInFloat32 } from './compute-in-float32.js';
-import { encodeModel } from './encode-model.js';
-import { inferShapes } from './infer-shapes.js';
+import { widenWeights } from './edit/widen-weights.js';
 import type { OnnxModel } from './model.js';
 import { makeNode } from './node.js';
-import { parseModel } from './parse-model.js';
-import { widenWeights } from './widen-weights.js';
+import { parseModel } from './read/parse-model.js';
+import { encodeModel } from './write/encode-model.js';
 
 const ROUND = {
   float16: (values: Float32Array) => fromFloat16(toFloat16(values)),

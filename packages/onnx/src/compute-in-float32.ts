@@ -1,12 +1,12 @@
 import { type DType, fromBfloat16, fromBytes, fromFloat16, toBytes } from '@cachequant/tensor';
-import { cloneModel } from './clone-model.js';
+import { inferShapes } from './analyze/infer-shapes.js';
+import { usedNames, visitGraphs } from './analyze/subgraph.js';
+import { topologicalSort } from './analyze/topological-sort.js';
+import { cloneModel } from './edit/clone-model.js';
+import { freshName } from './edit/fresh-name.js';
 import { elementTypeOf } from './element-types.js';
-import { freshName } from './fresh-name.js';
-import { inferShapes } from './infer-shapes.js';
 import type { OnnxGraph, OnnxModel, OnnxNode, ValueInfo, Weight } from './model.js';
 import { getInt, makeNode } from './node.js';
-import { usedNames, visitGraphs } from './subgraph.js';
-import { topologicalSort } from './topological-sort.js';
 
 const FLOAT32 = elementTypeOf('float32');
 const NARROW = new Set([elementTypeOf('float16'), elementTypeOf('bfloat16')]);

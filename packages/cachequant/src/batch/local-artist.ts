@@ -1,8 +1,8 @@
 import { encodePng, type Generator } from '@cachequant/pipeline';
 import { CacheQuantError, type Runtime } from '@cachequant/tensor';
-import { requestFor } from '../generation-options.js';
-import type { ModelIdentity } from '../model-identity.js';
-import { metadataText, pictureMetadata } from '../picture-metadata.js';
+import type { ModelIdentity } from '../model-sources/model-identity.js';
+import { requestFor } from '../options/generation-options.js';
+import { metadataText, pictureMetadata } from '../pictures/picture-metadata.js';
 import type { LineRequest } from './prompt-lines.js';
 import type { Artist } from './run-batch.js';
 

@@ -1,7 +1,7 @@
 import { encodePng, type PngText } from '@cachequant/pipeline';
 import type { PictureQueue, QueuedModel } from '@cachequant/queue';
 import { CacheQuantError } from '@cachequant/tensor';
-import { metadataText, pictureMetadata } from '../picture-metadata.js';
+import { metadataText, pictureMetadata } from '../pictures/picture-metadata.js';
 import type { Artist } from './run-batch.js';
 
 export interface QueueArtistOptions {

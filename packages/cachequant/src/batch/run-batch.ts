@@ -1,7 +1,7 @@
 import { CacheQuantError, type Storage, throwIfAborted } from '@cachequant/tensor';
-import { imageFileName } from '../generation-options.js';
-import type { Progress } from '../progress.js';
-import { savePicture } from '../save-picture.js';
+import { imageFileName } from '../options/generation-options.js';
+import { savePicture } from '../pictures/save-picture.js';
+import type { Progress } from '../print/progress.js';
 import type { LineRequest, PromptLine } from './prompt-lines.js';
 import { type LineRecord, type ResultsFile, requestHash } from './results-file.js';
 

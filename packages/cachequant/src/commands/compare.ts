@@ -12,6 +12,12 @@ import { nodeStorage } from '@cachequant/runtime-node';
 import { CacheQuantError, type Runtime, writeFile } from '@cachequant/tensor';
 import type { Command } from 'commander';
 import { examples } from '../command-context.js';
+import { type CliIo, writeJson, writeLines } from '../io.js';
+import { locateFolder, type ModelLocation } from '../model-sources/model-location.js';
+import { openGenerator, promptsOfBundle } from '../model-sources/open-generator.js';
+import { openWholeModel } from '../model-sources/open-model.js';
+import type { OpenedModelSource } from '../model-sources/open-model-source.js';
+import { MODEL_KINDS } from '../model-sources/source-options.js';
 import {
   addGenerationOptions,
   type GenerationOptions,
@@ -21,17 +27,11 @@ import {
   requireSubject,
   subjectsOf,
   subjectText,
-} from '../generation-options.js';
-import { imageTimes } from '../image-times.js';
-import { type CliIo, writeJson, writeLines } from '../io.js';
-import { locateFolder, type ModelLocation } from '../model-location.js';
-import type { OpenedModelSource } from '../model-sources/open-model-source.js';
-import { MODEL_KINDS } from '../model-sources/source-options.js';
-import { openGenerator, promptsOfBundle } from '../open-generator.js';
-import { openWholeModel } from '../open-model.js';
-import { requireWritableFolder } from '../output-folder.js';
-import { type ComparedImage, type Comparison, comparisonLines } from '../print-comparison.js';
-import { createProgress, type Progress } from '../progress.js';
+} from '../options/generation-options.js';
+import { requireWritableFolder } from '../options/output-folder.js';
+import { imageTimes } from '../pictures/image-times.js';
+import { type ComparedImage, type Comparison, comparisonLines } from '../print/print-comparison.js';
+import { createProgress, type Progress } from '../print/progress.js';
 import { withRuntime } from '../with-runtime.js';
 
 interface CompareOptions extends GenerationOptions {

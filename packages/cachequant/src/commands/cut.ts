@@ -16,12 +16,12 @@ import { analyseGraph, type InspectedGraph } from '../analysis/analysed-graph.js
 import { feedInputs } from '../analysis/input-dims.js';
 import { hintsBeside } from '../analysis/size-hints.js';
 import { examples, type GlobalOptions } from '../command-context.js';
-import { type DeferredStorage, deferredStorage } from '../deferred-storage.js';
 import { type CliIo, writeJson, writeLines } from '../io.js';
-import { locateGraph, type ModelLocation } from '../model-location.js';
-import { requireWritableFolder } from '../output-folder.js';
-import { shapeByName } from '../parse-arguments.js';
-import { type CutReport, cutLines } from '../print-cut.js';
+import { type DeferredStorage, deferredStorage } from '../model-sources/deferred-storage.js';
+import { locateGraph, type ModelLocation } from '../model-sources/model-location.js';
+import { requireWritableFolder } from '../options/output-folder.js';
+import { shapeByName } from '../options/parse-arguments.js';
+import { type CutReport, cutLines } from '../print/print-cut.js';
 
 const WEIGHTS = 'weights.bin';
 

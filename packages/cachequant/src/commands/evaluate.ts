@@ -6,27 +6,27 @@ import { CacheQuantError, type Runtime, writeFile } from '@cachequant/tensor';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { examples } from '../command-context.js';
-import { evaluateImages } from '../evaluate-images.js';
-import { type EvaluateOptions, type KnownScorer, NO_SCORER } from '../evaluate-options.js';
-import { evaluationState } from '../evaluation-state.js';
+import { type CliIo, writeJson, writeLines } from '../io.js';
+import { locateGraph } from '../model-sources/model-location.js';
+import { openGenerator, promptsOfBundle } from '../model-sources/open-generator.js';
+import { openWholeModel } from '../model-sources/open-model.js';
+import { MODEL_KINDS, type SourceOptions } from '../model-sources/source-options.js';
+import { type EvaluateOptions, type KnownScorer, NO_SCORER } from '../options/evaluate-options.js';
 import {
   addGenerationOptions,
   promptOptionsOf,
   requireSubject,
   type Subject,
   subjectsOf,
-} from '../generation-options.js';
-import { type CliIo, writeJson, writeLines } from '../io.js';
-import { locateGraph } from '../model-location.js';
-import { MODEL_KINDS, type SourceOptions } from '../model-sources/source-options.js';
-import { openGenerator, promptsOfBundle } from '../open-generator.js';
-import { openWholeModel } from '../open-model.js';
-import { requireWritableFile } from '../output-folder.js';
-import { integer } from '../parse-arguments.js';
-import { evaluationLines } from '../print-evaluation.js';
-import { createProgress } from '../progress.js';
-import { readJsonFile } from '../read-file.js';
-import { readPrompts } from '../read-prompts.js';
+} from '../options/generation-options.js';
+import { requireWritableFile } from '../options/output-folder.js';
+import { integer } from '../options/parse-arguments.js';
+import { readJsonFile } from '../options/read-file.js';
+import { readPrompts } from '../options/read-prompts.js';
+import { evaluateImages } from '../pictures/evaluate-images.js';
+import { evaluationState } from '../pictures/evaluation-state.js';
+import { evaluationLines } from '../print/print-evaluation.js';
+import { createProgress } from '../print/progress.js';
 import { withRuntime } from '../with-runtime.js';
 
 export function addEvaluate(program: Command, io: CliIo): void {

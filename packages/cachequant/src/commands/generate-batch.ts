@@ -12,17 +12,17 @@ import {
 import { queueArtist } from '../batch/queue-artist.js';
 import { openResults, RESULTS } from '../batch/results-file.js';
 import { type Artist, runBatch } from '../batch/run-batch.js';
-import { formatSeconds } from '../format.js';
-import { type GenerationOptions, promptOptionsOf } from '../generation-options.js';
 import { type CliIo, writeJson, writeLines } from '../io.js';
-import { modelIdentity } from '../model-identity.js';
-import { openGenerator } from '../open-generator.js';
-import { openWholeModel } from '../open-model.js';
-import { requireWritableFolder } from '../output-folder.js';
-import { createProgress, type Progress } from '../progress.js';
-import { openArchive, type QueueOptions, requireQueueOptions } from '../queue-options.js';
-import { readTextFile } from '../read-file.js';
-import { UsageError } from '../usage-error.js';
+import { modelIdentity } from '../model-sources/model-identity.js';
+import { openGenerator } from '../model-sources/open-generator.js';
+import { openWholeModel } from '../model-sources/open-model.js';
+import { type GenerationOptions, promptOptionsOf } from '../options/generation-options.js';
+import { requireWritableFolder } from '../options/output-folder.js';
+import { openArchive, type QueueOptions, requireQueueOptions } from '../options/queue-options.js';
+import { readTextFile } from '../options/read-file.js';
+import { UsageError } from '../options/usage-error.js';
+import { formatSeconds } from '../print/format.js';
+import { createProgress, type Progress } from '../print/progress.js';
 
 /** Options of a run over a file of prompts. */
 export interface BatchCommandOptions extends GenerationOptions, QueueOptions {

@@ -6,9 +6,9 @@ import { decode } from 'fast-png';
 import { describe, expect, test } from 'vitest';
 import { cachequant, temporaryFolder } from '../__fixtures__/command-line.js';
 import { makeTinyPipeline } from '../__fixtures__/tiny-pipeline.js';
-import { imageFileName, imageJobs } from '../generation-options.js';
-import { metadataText, type PictureMetadata } from '../picture-metadata.js';
-import { savePicture } from '../save-picture.js';
+import { imageFileName, imageJobs } from '../options/generation-options.js';
+import { metadataText, type PictureMetadata } from '../pictures/picture-metadata.js';
+import { savePicture } from '../pictures/save-picture.js';
 
 describe('generate fails and says why', () => {
   test.each([

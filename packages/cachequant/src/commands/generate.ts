@@ -3,6 +3,11 @@ import { encodePng, type Generator, type RunTiming } from '@cachequant/pipeline'
 import { nodeStorage } from '@cachequant/runtime-node';
 import type { Command } from 'commander';
 import { examples } from '../command-context.js';
+import { type CliIo, writeJson, writeLines } from '../io.js';
+import { type ModelIdentity, modelIdentity } from '../model-sources/model-identity.js';
+import { openGenerator } from '../model-sources/open-generator.js';
+import { openWholeModel } from '../model-sources/open-model.js';
+import { MODEL_KINDS } from '../model-sources/source-options.js';
 import {
   addGenerationOptions,
   type GenerationOptions,
@@ -13,14 +18,11 @@ import {
   requestFor,
   requireSubject,
   subjectsOf,
-} from '../generation-options.js';
-import { imageTimes, timesLine } from '../image-times.js';
-import { type CliIo, writeJson, writeLines } from '../io.js';
-import { type ModelIdentity, modelIdentity } from '../model-identity.js';
-import { MODEL_KINDS } from '../model-sources/source-options.js';
-import { openGenerator } from '../open-generator.js';
-import { openWholeModel } from '../open-model.js';
-import { requireWritableFolder } from '../output-folder.js';
+} from '../options/generation-options.js';
+import { requireWritableFolder } from '../options/output-folder.js';
+import { picturesOption, queueOption } from '../options/queue-options.js';
+import { UsageError } from '../options/usage-error.js';
+import { imageTimes, timesLine } from '../pictures/image-times.js';
 import {
   metadataText,
   optionsLike,
@@ -28,11 +30,9 @@ import {
   pictureMetadata,
   type RunMetadata,
   readPictureMetadata,
-} from '../picture-metadata.js';
-import { createProgress, type Progress } from '../progress.js';
-import { picturesOption, queueOption } from '../queue-options.js';
-import { savePicture } from '../save-picture.js';
-import { UsageError } from '../usage-error.js';
+} from '../pictures/picture-metadata.js';
+import { savePicture } from '../pictures/save-picture.js';
+import { createProgress, type Progress } from '../print/progress.js';
 import { withRuntime } from '../with-runtime.js';
 import { type BatchCommandOptions, generateBatch } from './generate-batch.js';
 

@@ -7,15 +7,15 @@ import { type PipelineParts, pipelineParts } from '../analysis/pipeline-parts.js
 import { hintsBeside, hintsOfFolder } from '../analysis/size-hints.js';
 import { examples, type GlobalOptions } from '../command-context.js';
 import { type CliIo, writeJson, writeLines } from '../io.js';
+import { openModel } from '../model-sources/open-model.js';
 import type { OpenedModelSource } from '../model-sources/open-model-source.js';
 import { addSourceOptions, MODEL_KINDS, type SourceOptions } from '../model-sources/source-options.js';
-import { openModel } from '../open-model.js';
-import { shapeByName } from '../parse-arguments.js';
-import { bundleLines } from '../print-bundle.js';
-import { graphLines, layerLines } from '../print-inspection.js';
-import { bundleLayerLines } from '../print-layers.js';
-import { pipelineLines } from '../print-pipeline.js';
-import { createProgress } from '../progress.js';
+import { shapeByName } from '../options/parse-arguments.js';
+import { bundleLines } from '../print/print-bundle.js';
+import { graphLines, layerLines } from '../print/print-inspection.js';
+import { bundleLayerLines } from '../print/print-layers.js';
+import { pipelineLines } from '../print/print-pipeline.js';
+import { createProgress } from '../print/progress.js';
 import { withRuntime } from '../with-runtime.js';
 
 interface InspectOptions extends GlobalOptions, SourceOptions {

@@ -19,20 +19,20 @@ import {
   lockPlace,
   openPlace,
   removeWorkPlace,
-} from '../bundle-place.js';
+} from '../bundle/bundle-place.js';
+import { compareSizes } from '../bundle/folder-sizes.js';
+import { describeMachine, usedVersions } from '../bundle/machine.js';
+import { reportDataOf } from '../bundle/report-data-of.js';
+import { REPORT_PAGE, writeReport } from '../bundle/report-file.js';
 import { examples } from '../command-context.js';
-import { compareSizes } from '../folder-sizes.js';
 import { type CliIo, writeJson, writeLines } from '../io.js';
-import { describeMachine, usedVersions } from '../machine.js';
+import { openWholeModel } from '../model-sources/open-model.js';
 import type { OpenedModelSource } from '../model-sources/open-model-source.js';
 import { addSourceOptions, MODEL_KINDS } from '../model-sources/source-options.js';
-import { openWholeModel } from '../open-model.js';
-import { addOptimizeOptions, libraryOptions, type OptimizeArguments } from '../optimize-options.js';
-import { type Optimized, optimizedLines, planLines } from '../print-optimization.js';
-import { createProgress, type Progress } from '../progress.js';
-import { readTextFile } from '../read-file.js';
-import { reportDataOf } from '../report-data-of.js';
-import { REPORT_PAGE, writeReport } from '../report-file.js';
+import { addOptimizeOptions, libraryOptions, type OptimizeArguments } from '../options/optimize-options.js';
+import { readTextFile } from '../options/read-file.js';
+import { type Optimized, optimizedLines, planLines } from '../print/print-optimization.js';
+import { createProgress, type Progress } from '../print/progress.js';
 import { packageVersion } from '../version.js';
 import { withRuntime } from '../with-runtime.js';
 

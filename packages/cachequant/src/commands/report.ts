@@ -4,11 +4,11 @@ import { renderReport } from '@cachequant/report';
 import { nodeStorage } from '@cachequant/runtime-node';
 import { writeFile } from '@cachequant/tensor';
 import type { Command } from 'commander';
+import { readReportData } from '../bundle/report-file.js';
 import { examples, type GlobalOptions } from '../command-context.js';
 import { type CliIo, writeJson, writeLines } from '../io.js';
-import { locateFolder } from '../model-location.js';
-import { requireWritableFile } from '../output-folder.js';
-import { readReportData } from '../report-file.js';
+import { locateFolder } from '../model-sources/model-location.js';
+import { requireWritableFile } from '../options/output-folder.js';
 
 interface ReportOptions extends GlobalOptions {
   readonly out: string;

@@ -11,9 +11,9 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { examples, type GlobalOptions } from '../command-context.js';
 import { type CliIo, writeJson, writeLines } from '../io.js';
-import { integer } from '../parse-arguments.js';
-import { type ScheduleComparison, scheduleLines } from '../print-schedule.js';
-import { readJsonFile } from '../read-file.js';
+import { integer } from '../options/parse-arguments.js';
+import { readJsonFile } from '../options/read-file.js';
+import { type ScheduleComparison, scheduleLines } from '../print/print-schedule.js';
 
 const featureSchema = z.object({ features: z.array(z.array(z.number())).min(1) });
 

@@ -14,17 +14,17 @@ import { CacheQuantError } from '@cachequant/tensor';
 import type { Command } from 'commander';
 import { examples, type GlobalOptions } from '../command-context.js';
 import { type CliIo, writeLines } from '../io.js';
-import { locateFolder } from '../model-location.js';
-import { byteSize, decimal, integer } from '../parse-arguments.js';
+import { locateFolder } from '../model-sources/model-location.js';
+import { byteSize, decimal, integer } from '../options/parse-arguments.js';
 import {
   openArchive,
   type QueueOptions,
   queueOptionsOfEnvironment,
   requireQueueOptions,
-} from '../queue-options.js';
-import { readTextFile } from '../read-file.js';
+} from '../options/queue-options.js';
+import { readTextFile } from '../options/read-file.js';
+import { UsageError } from '../options/usage-error.js';
 import { stopOf } from '../stop-of.js';
-import { UsageError } from '../usage-error.js';
 
 interface ServeOptions extends GlobalOptions, QueueOptions {
   readonly host: string;

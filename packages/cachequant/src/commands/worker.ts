@@ -5,15 +5,15 @@ import { serveModel } from '@cachequant/server';
 import type { Command } from 'commander';
 import { examples, type GlobalOptions } from '../command-context.js';
 import { type CliIo, writeLines } from '../io.js';
-import { modelIdentity } from '../model-identity.js';
-import { locateFolder } from '../model-location.js';
-import { byteSize, decimal, integer } from '../parse-arguments.js';
+import { modelIdentity } from '../model-sources/model-identity.js';
+import { locateFolder } from '../model-sources/model-location.js';
+import { byteSize, decimal, integer } from '../options/parse-arguments.js';
 import {
   openArchive,
   type QueueOptions,
   queueOptionsOfEnvironment,
   requireQueueOptions,
-} from '../queue-options.js';
+} from '../options/queue-options.js';
 import { stopOf } from '../stop-of.js';
 
 interface WorkerOptions extends GlobalOptions, QueueOptions {

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { repeated } from '../parse-arguments.js';
+import { repeated } from '../options/parse-arguments.js';
 
 /** Options of the commands that take a model, on how it is read. */
 export interface SourceOptions {

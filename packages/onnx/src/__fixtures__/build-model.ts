@@ -1,7 +1,7 @@
 import { type DType, type Tensor, tensor } from '@cachequant/tensor';
 import { elementTypeOf } from '../element-types.js';
 import type { Dim, OnnxModel, OnnxNode } from '../model.js';
-import { weightOf } from '../read-weight.js';
+import { weightOf } from '../read/read-weight.js';
 
 export interface ModelParts {
   readonly inputs?: Readonly<Record<string, readonly [DType, Dim[]]>>;

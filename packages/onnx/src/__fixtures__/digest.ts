@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { cloneModel } from '../clone-model.js';
-import { allWeights } from '../external-data.js';
+import { cloneModel } from '../edit/clone-model.js';
 import type { OnnxModel } from '../model.js';
-import { readWeightBytes } from '../read-weight.js';
+import { allWeights } from '../read/external-data.js';
+import { readWeightBytes } from '../read/read-weight.js';
 
 /** Everything that a model says, as text: all runs of bytes as hashes, weights alike wherever they lie. */
 export async function digest(model: OnnxModel): Promise<string> {

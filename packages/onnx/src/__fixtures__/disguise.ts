@@ -1,4 +1,4 @@
-import { cloneModel } from '../clone-model.js';
+import { cloneModel } from '../edit/clone-model.js';
 import type { OnnxModel, OnnxNode } from '../model.js';
 
 /**

@@ -1,9 +1,9 @@
 import { type DType, toBfloat16, toBytes, toFloat16 } from '@cachequant/tensor';
-import { cloneModel } from '../clone-model.js';
+import { cloneModel } from '../edit/clone-model.js';
 import { elementTypeOf } from '../element-types.js';
 import type { OnnxModel, OnnxNode, ValueInfo, Weight } from '../model.js';
 import { makeNode } from '../node.js';
-import { readWeight } from '../read-weight.js';
+import { readWeight } from '../read/read-weight.js';
 
 const FLOAT32 = elementTypeOf('float32');
 

@@ -1,8 +1,8 @@
 import { type Tensor, tensor } from '@cachequant/tensor';
 import { expect } from 'vitest';
-import { encodeModel } from '../encode-model.js';
-import { inferShapes } from '../infer-shapes.js';
+import { inferShapes } from '../analyze/infer-shapes.js';
 import { type AttributeInput, makeNode } from '../node.js';
+import { encodeModel } from '../write/encode-model.js';
 import { buildModel, type ModelParts } from './build-model.js';
 import { exposeTensors, randomFeeds, runModel } from './reference.js';
 

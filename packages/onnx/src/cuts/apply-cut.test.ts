@@ -2,9 +2,9 @@ import type { Tensor } from 'onnxruntime-node';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { loadModelFile } from '../__fixtures__/models.js';
 import { exampleDims, type Feeds, randomFeeds, runModel } from '../__fixtures__/reference.js';
-import { encodeModel } from '../encode-model.js';
 import type { OnnxModel } from '../model.js';
-import { parseModel } from '../parse-model.js';
+import { parseModel } from '../read/parse-model.js';
+import { encodeModel } from '../write/encode-model.js';
 import { applyCut } from './apply-cut.js';
 import { findCuts } from './find-cuts.js';
 

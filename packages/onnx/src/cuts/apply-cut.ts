@@ -1,14 +1,14 @@
 import { CacheQuantError } from '@cachequant/tensor';
-import { cloneModel } from '../clone-model.js';
-import { removeDeadNodes } from '../dead-nodes.js';
+import { inferShapes } from '../analyze/infer-shapes.js';
+import { usedNames } from '../analyze/subgraph.js';
+import { topologicalSort } from '../analyze/topological-sort.js';
+import { cloneModel } from '../edit/clone-model.js';
+import { removeDeadNodes } from '../edit/dead-nodes.js';
+import { freshName, freshNodeName } from '../edit/fresh-name.js';
+import { replaceUses } from '../edit/replace-uses.js';
 import { elementTypeOf } from '../element-types.js';
-import { freshName, freshNodeName } from '../fresh-name.js';
-import { inferShapes } from '../infer-shapes.js';
 import type { Dim, OnnxGraph, OnnxModel, OnnxNode, ValueInfo } from '../model.js';
 import { makeNode } from '../node.js';
-import { replaceUses } from '../replace-uses.js';
-import { usedNames } from '../subgraph.js';
-import { topologicalSort } from '../topological-sort.js';
 import { addJointDelta, appendJointDelta } from './apply-joint-delta.js';
 import type { CutCandidate, ResidualDeltaCut } from './candidate.js';
 

@@ -1,8 +1,8 @@
 import { tensor } from '@cachequant/tensor';
-import { freshName, freshNodeName } from '../fresh-name.js';
+import { freshName, freshNodeName } from '../edit/fresh-name.js';
 import type { OnnxGraph } from '../model.js';
 import { makeNode } from '../node.js';
-import { weightOf } from '../read-weight.js';
+import { weightOf } from '../read/read-weight.js';
 import type { JointDeltaCut } from './candidate.js';
 
 const TOKENS = 1;

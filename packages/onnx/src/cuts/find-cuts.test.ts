@@ -6,7 +6,7 @@ import { loadModelFile } from '../__fixtures__/models.js';
 import { exampleDims, uniform } from '../__fixtures__/reference.js';
 import type { OnnxModel, OnnxNode } from '../model.js';
 import { makeNode } from '../node.js';
-import { parseModel } from '../parse-model.js';
+import { parseModel } from '../read/parse-model.js';
 import type { CutCandidate } from './candidate.js';
 import { findCuts } from './find-cuts.js';
 

@@ -1,9 +1,9 @@
 import type { InPieces } from '@cachequant/tensor';
-import { cloneModel } from '../clone-model.js';
-import { dependenciesOf } from '../dependencies.js';
-import { freshName } from '../fresh-name.js';
+import { dependenciesOf } from '../analyze/dependencies.js';
+import { cloneModel } from '../edit/clone-model.js';
+import { freshName } from '../edit/fresh-name.js';
+import { replaceUses } from '../edit/replace-uses.js';
 import { makeNode } from '../node.js';
-import { replaceUses } from '../replace-uses.js';
 import type { JointDeltaCut } from './candidate.js';
 import type { JointState } from './joint-stream.js';
 import { PostDominators } from './post-dominators.js';

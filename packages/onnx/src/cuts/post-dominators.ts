@@ -1,4 +1,4 @@
-import type { Dependencies } from '../dependencies.js';
+import type { Dependencies } from '../analyze/dependencies.js';
 import type { OnnxGraph, OnnxNode } from '../model.js';
 
 /** A tensor or a node of the tree; the exit, which stands for the end of the run, is the root. */

@@ -1,8 +1,8 @@
 import { CacheQuantError, type InPieces } from '@cachequant/tensor';
-import { constantTensors } from '../constant-tensors.js';
-import { countMultiplyAdds, type MultiplyAdds } from '../count-multiply-adds.js';
-import { type Dependencies, dependenciesOf } from '../dependencies.js';
-import { inferShapes } from '../infer-shapes.js';
+import { constantTensors } from '../analyze/constant-tensors.js';
+import { countMultiplyAdds, type MultiplyAdds } from '../analyze/count-multiply-adds.js';
+import { type Dependencies, dependenciesOf } from '../analyze/dependencies.js';
+import { inferShapes } from '../analyze/infer-shapes.js';
 import type { OnnxModel, OnnxNode } from '../model.js';
 import type { TensorFacts } from '../shapes/facts.js';
 

@@ -1,4 +1,4 @@
-import type { GraphIndex } from '../graph-index.js';
+import type { GraphIndex } from '../analyze/graph-index.js';
 import type { OnnxNode } from '../model.js';
 import { getInt, getInts } from '../node.js';
 import type { TensorFacts } from '../shapes/facts.js';

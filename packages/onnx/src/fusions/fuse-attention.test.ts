@@ -2,12 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { buildModel, float32s, int64s } from '../__fixtures__/build-model.js';
 import { loadModelFile } from '../__fixtures__/models.js';
 import { exampleDims, randomFeeds, runModel } from '../__fixtures__/reference.js';
-import { countMultiplyAdds } from '../count-multiply-adds.js';
-import { encodeModel } from '../encode-model.js';
-import { inferShapes } from '../infer-shapes.js';
+import { countMultiplyAdds } from '../analyze/count-multiply-adds.js';
+import { inferShapes } from '../analyze/infer-shapes.js';
 import type { OnnxModel, OnnxNode } from '../model.js';
 import { makeNode } from '../node.js';
-import { parseModel } from '../parse-model.js';
+import { parseModel } from '../read/parse-model.js';
+import { encodeModel } from '../write/encode-model.js';
 import { fuseAttention } from './fuse-attention.js';
 
 const count = ({ graph }: OnnxModel, type: string) =>

@@ -1,9 +1,9 @@
-import { cloneModel } from '../clone-model.js';
-import { removeDeadNodes } from '../dead-nodes.js';
-import { GraphIndex } from '../graph-index.js';
+import { GraphIndex } from '../analyze/graph-index.js';
+import { cloneModel } from '../edit/clone-model.js';
+import { removeDeadNodes } from '../edit/dead-nodes.js';
+import { setOpset } from '../edit/opset.js';
 import type { OnnxModel } from '../model.js';
 import { float, makeNode } from '../node.js';
-import { setOpset } from '../opset.js';
 import type { TensorFacts } from '../shapes/facts.js';
 import { matchAttention } from './attention-pattern.js';
 

@@ -1,6 +1,6 @@
 import { fromBytes } from '@cachequant/tensor';
-import { constantOf } from '../constant-of.js';
-import type { GraphIndex } from '../graph-index.js';
+import { constantOf } from '../analyze/constant-of.js';
+import type { GraphIndex } from '../analyze/graph-index.js';
 import type { OnnxNode } from '../model.js';
 import type { TensorFacts } from '../shapes/facts.js';
 

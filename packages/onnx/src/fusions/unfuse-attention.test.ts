@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { loadModelFile } from '../__fixtures__/models.js';
 import { exampleDims, randomFeeds, runModel } from '../__fixtures__/reference.js';
-import { encodeModel } from '../encode-model.js';
-import { inferShapes } from '../infer-shapes.js';
-import { parseModel } from '../parse-model.js';
+import { inferShapes } from '../analyze/infer-shapes.js';
+import { parseModel } from '../read/parse-model.js';
+import { encodeModel } from '../write/encode-model.js';
 import { fuseAttention } from './fuse-attention.js';
 import { unfuseAttention } from './unfuse-attention.js';
 

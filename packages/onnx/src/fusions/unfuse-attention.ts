@@ -1,8 +1,8 @@
-import { CallTableBuilder } from '../call-tables.js';
-import { cloneModel } from '../clone-model.js';
+import { topologicalSort } from '../analyze/topological-sort.js';
+import { CallTableBuilder } from '../edit/call-tables.js';
+import { cloneModel } from '../edit/clone-model.js';
 import type { OnnxModel, OnnxNode } from '../model.js';
 import { getFloat, getInt } from '../node.js';
-import { topologicalSort } from '../topological-sort.js';
 
 /**
  * Writes every MultiHeadAttention of queries, keys and values alone, with a scale of its own, as the products it

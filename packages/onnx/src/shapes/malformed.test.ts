@@ -2,7 +2,7 @@ import { CacheQuantError, elementCount } from '@cachequant/tensor';
 import { describe, expect, test } from 'vitest';
 import { buildModel, int64s, type ModelParts } from '../__fixtures__/build-model.js';
 import { uniform } from '../__fixtures__/reference.js';
-import { inferShapes } from '../infer-shapes.js';
+import { inferShapes } from '../analyze/infer-shapes.js';
 import type { Dim } from '../model.js';
 import { makeNode } from '../node.js';
 import { type TensorFacts, UNKNOWN } from './facts.js';
