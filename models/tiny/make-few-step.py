@@ -10,6 +10,7 @@ import json
 import sys
 from pathlib import Path
 
+import numpy
 import torch
 from diffusers import (
     AutoencoderKL,
@@ -18,11 +19,13 @@ from diffusers import (
     LatentConsistencyModelPipeline,
     LCMScheduler,
     StableDiffusionPipeline,
+    StableDiffusionXLImg2ImgPipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
+from PIL import Image
 from safetensors.torch import save_file
-from transformers import CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
@@ -147,6 +150,62 @@ def prompts():
     write("sdxl", "golden-clip-skip.json", pipeline, [{**asked, "clipSkip": 1}])
 
 
+def refiner():
+    """SDXL's refiner: the second text encoder alone, an aesthetic score, and a picture to begin with."""
+    torch.manual_seed(3)
+    base = StableDiffusionXLPipeline.from_pretrained(HERE / "sdxl", add_watermarker=False, torch_dtype=torch.float32)
+    second = base.tokenizer_2
+    unet = UNet2DConditionModel(
+        block_out_channels=(8, 16),
+        layers_per_block=1,
+        sample_size=16,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        attention_head_dim=(2, 4),
+        use_linear_projection=True,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=8,
+        # As in the real one, so that graphs know how many numbers there are.
+        projection_class_embeddings_input_dim=5 * 8 + 1280,
+        cross_attention_dim=24,
+        norm_num_groups=4,
+    )
+    pipeline = StableDiffusionXLImg2ImgPipeline(
+        unet=tiny.rounded(unet),
+        vae=base.vae,
+        text_encoder=None,
+        text_encoder_2=tiny.rounded(CLIPTextModelWithProjection(tiny.text_config(24, 1280, second))),
+        tokenizer=None,
+        tokenizer_2=second,
+        scheduler=base.scheduler,
+        requires_aesthetics_score=True,
+        force_zeros_for_empty_prompt=False,
+        add_watermarker=False,
+    )
+    tiny.save(pipeline, HERE / "sdxl-refiner")
+    side = range(32)
+    image = numpy.array([[[8 * x, 8 * y, 4 * (x + y)] for x in side] for y in side], dtype=numpy.uint8)
+    case = {"prompt": "a red shoe!", "negativePrompt": "blurry", "guidanceScale": 5.0, "seed": 7, "steps": 6, "strength": 0.5}
+    asked = {
+        "prompt": case["prompt"],
+        "negative_prompt": case["negativePrompt"],
+        "guidance_scale": case["guidanceScale"],
+        "num_inference_steps": case["steps"],
+        "strength": case["strength"],
+        "image": Image.fromarray(image),
+    }
+    seeded = lambda: torch.Generator().manual_seed(case["seed"])
+    with torch.no_grad():
+        latents = pipeline(**asked, generator=seeded(), output_type="latent").images
+        picture = pipeline(**asked, generator=seeded(), output_type="np").images[0]
+    golden = {
+        **case,
+        "latents": [round(float(value), 6) for value in latents.flatten()],
+        "picture": numpy.round(picture * 255).astype(int).flatten().tolist(),
+    }
+    (HERE / "sdxl-refiner" / "golden.json").write_text(json.dumps([golden]) + "\n")
+
+
 def sdxl_turbo():
     """The weights of `sdxl` with the schedulers of SDXL-Turbo and of SDXL-Lightning."""
     pipeline = StableDiffusionXLPipeline.from_pretrained(
@@ -166,3 +225,4 @@ if __name__ == "__main__":
     sd_turbo()
     sdxl_turbo()
     prompts()
+    refiner()

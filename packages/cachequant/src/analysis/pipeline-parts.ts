@@ -47,7 +47,7 @@ export function pipelineParts(folder: ModelFolder, inputs: readonly ValueInfo[])
     pipeline: index?._class_name ?? null,
     family: family?.name ?? null,
     classes: (model && family?.classes?.(model)) ?? null,
-    textEncoder: textEncoder !== undefined,
+    textEncoder: family?.takesText ?? textEncoder !== undefined,
     vaeDecoder: vaeDecoder !== undefined,
     unreadDecoder: unreadDecoder ?? null,
     sampler: { name, steps, ...samplerCalls(scheduler, steps, family?.sampling) },

@@ -72,7 +72,7 @@ export async function prepareSource(
     inputs: declared.filter(({ name }) => inputs.conditioning.includes(name)),
   };
   const family = given ? undefined : conditioningFamily(conditioned);
-  requireText(folder, asked);
+  if (!(family?.takesText ?? folder.textEncoder)) refuseText(asked);
   const classes = family?.classes?.(conditioned);
   for (const label of asked.classLabels ?? []) requireClass(label, classes, 'option classLabels');
   const defaults = generationDefaults(folder, family);
@@ -189,8 +189,8 @@ function requireBatch({ name, dims }: TensorInfo, batch: number): void {
   });
 }
 
-function requireText({ textEncoder }: ModelFolder, { prompts, verificationPrompts }: OpenRecipe): void {
-  if (textEncoder || !(prompts ?? verificationPrompts)) return;
+function refuseText({ prompts, verificationPrompts }: OpenRecipe): void {
+  if (!(prompts ?? verificationPrompts)) return;
   throw new CacheQuantError('invalid-argument', 'the model takes no text', { where: 'option prompts' });
 }
 

@@ -12,6 +12,7 @@ import { latentConsistencyFamily, latentConsistencySdxlFamily } from './families
 import { pixArtAlphaFamily, pixArtSigmaFamily } from './families/pixart.js';
 import { sd3Family } from './families/sd3.js';
 import { sdxlFamily } from './families/sdxl.js';
+import { sdxlRefinerFamily } from './families/sdxl-refiner.js';
 import { textFamily } from './families/text.js';
 import { unconditionalFamily } from './families/unconditional.js';
 import { knownExtension } from './known-extensions.js';
@@ -20,6 +21,7 @@ import { knownExtension } from './known-extensions.js';
 const CONDITIONING_FAMILIES: readonly ConditioningFamily[] = [
   textFamily,
   sdxlFamily,
+  sdxlRefinerFamily,
   latentConsistencyFamily,
   latentConsistencySdxlFamily,
   sd3Family,

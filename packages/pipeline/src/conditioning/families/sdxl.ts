@@ -6,7 +6,10 @@ import type { EncodedPrompt } from '../prompt-encoder.js';
 import { windowsOf } from '../prompt-windows.js';
 import { openTextEncoder, penultimate } from '../text-encoder-part.js';
 
-const INPUTS = ['encoder_hidden_states', 'text_embeds', 'time_ids'];
+export const SDXL_INPUTS: readonly string[] = ['encoder_hidden_states', 'text_embeds', 'time_ids'];
+
+/** Numbers on the picture: its size, the corner of the crop, and the target's size. */
+const NUMBERS = 6;
 
 /**
  * Stable Diffusion XL: the hidden states before the last layer of two text encoders side by side, the pooled vector of
@@ -22,12 +25,16 @@ export const sdxlFamily: ConditioningFamily = {
   guided: true,
   defaults: { guidanceScale: 5 },
   accepts: ({ inputs }) =>
-    inputs.length === INPUTS.length && inputs.every(({ name }) => INPUTS.includes(name)),
+    inputs.length === SDXL_INPUTS.length &&
+    inputs.every(({ name }) => SDXL_INPUTS.includes(name)) &&
+    inputs.some(
+      ({ name, dims }) => name === 'time_ids' && (typeof dims[1] !== 'number' || dims[1] === NUMBERS),
+    ),
   async open({ folder, inputs, load, prompts }) {
     const states = penultimate(prompts?.clipSkip);
     const first = await openTextEncoder(folder, load, FIRST, states, { prompts });
     const withPooled = (outputs: readonly string[]) => ({ ...states(outputs), pooled: 'text_embeds' });
-    const second = await openTextEncoder(folder, load, SECOND, withPooled, { prompts }).catch(
+    const second = await openTextEncoder(folder, load, SECOND_ENCODER, withPooled, { prompts }).catch(
       async (error: unknown) => {
         await first.dispose();
         throw error;
@@ -57,7 +64,7 @@ export const sdxlFamily: ConditioningFamily = {
 };
 
 const FIRST = { encoder: 'text_encoder', tokenizer: 'tokenizer' };
-const SECOND = { encoder: 'text_encoder_2', tokenizer: 'tokenizer_2' };
+export const SECOND_ENCODER = { encoder: 'text_encoder_2', tokenizer: 'tokenizer_2' };
 
 function conditioningOf(
   [first, second]: readonly [EncodedPrompt, EncodedPrompt],
