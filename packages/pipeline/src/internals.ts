@@ -62,6 +62,7 @@ export {
   type SamplingStep,
   sampleLatents,
 } from './denoise/sample-latents.js';
+export { type AskedSize, changedSize } from './generate/changed-size.js';
 export { generationDefaults } from './generate/generation-defaults.js';
 export { requireClass } from './generate/generation-request.js';
 export { createGenerator } from './generate/generator.js';

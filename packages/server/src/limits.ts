@@ -13,6 +13,10 @@ export interface ServerLimits {
   readonly pixels: number;
   readonly promptCharacters: number;
   readonly bodyBytes: number;
+  /** Of a request with pictures in it. */
+  readonly uploadBytes: number;
+  /** Width times height of a picture that is sent. */
+  readonly uploadPixels: number;
   readonly connections: number;
   /** Until a request's headers must have come. */
   readonly headerSeconds: number;
@@ -34,6 +38,8 @@ export const DEFAULT_LIMITS: ServerLimits = {
   pixels: 2048 * 2048,
   promptCharacters: 4000,
   bodyBytes: 128 * 1024,
+  uploadBytes: 10 * 1024 * 1024,
+  uploadPixels: 4096 * 4096,
   connections: 256,
   headerSeconds: 10,
   bodySeconds: 30,

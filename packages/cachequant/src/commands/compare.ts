@@ -3,6 +3,7 @@ import { psnr, speedOf, ssim } from '@cachequant/evaluate';
 import {
   encodePng,
   type GeneratedImage,
+  type GenerationRequest,
   type Generator,
   imageGrid,
   isBundle,
@@ -29,6 +30,7 @@ import {
   subjectText,
 } from '../options/generation-options.js';
 import { requireWritableFolder } from '../options/output-folder.js';
+import { type GivenPictures, openPictures, readPictures } from '../pictures/given-pictures.js';
 import { imageTimes } from '../pictures/image-times.js';
 import { type ComparedImage, type Comparison, comparisonLines } from '../print/print-comparison.js';
 import { createProgress, type Progress } from '../print/progress.js';
@@ -77,11 +79,12 @@ async function compare(model: string, bundle: string, options: CompareOptions, i
   const optimized = await locateFolder(io.cwd, bundle);
   await requireBundle(optimized);
   await requireSubject(optimized, subjectsOf(options));
+  const pictures = await openPictures(options, io.cwd);
   await requireWritableFolder(resolve(io.cwd, options.out), `--out ${options.out}`);
   const progress = createProgress(io.stderr);
   const source = await openWholeModel(model, options, io, progress);
   const comparison = await withRuntime(options.threads, (runtime) =>
-    compareWith({ runtime, source, optimized }, options, io, progress),
+    compareWith({ runtime, source, optimized, pictures }, options, io, progress),
   );
   if (options.json) writeJson(io, comparison);
   else writeLines(io.stdout, comparisonLines(comparison));
@@ -99,10 +102,11 @@ interface Places {
   readonly runtime: Runtime;
   readonly source: OpenedModelSource;
   readonly optimized: ModelLocation;
+  readonly pictures: GivenPictures;
 }
 
 async function compareWith(
-  { runtime, source, optimized }: Places,
+  { runtime, source, optimized, pictures }: Places,
   options: CompareOptions,
   io: CliIo,
   progress: Progress,
@@ -113,7 +117,14 @@ async function compareWith(
     const like = { ...(await promptsOfBundle(optimized)), ...prompts };
     const float = await openGenerator(source, runtime, like);
     try {
-      return await comparePairs(float, fast, options, io, progress);
+      return await comparePairs(
+        float,
+        fast,
+        await readPictures(pictures, options, fast),
+        options,
+        io,
+        progress,
+      );
     } finally {
       await float.dispose();
     }
@@ -126,6 +137,7 @@ async function compareWith(
 async function comparePairs(
   float: Generator,
   fast: Generator,
+  given: Partial<GenerationRequest>,
   options: CompareOptions,
   io: CliIo,
   progress: Progress,
@@ -140,6 +152,7 @@ async function comparePairs(
     const request = {
       ...fast.defaults,
       ...requestFor(job, options),
+      ...given,
       ...(io.signal && { signal: io.signal }),
     };
     const drawFast = async () => {

@@ -25,6 +25,7 @@ import { readJsonFile } from '../options/read-file.js';
 import { readPrompts } from '../options/read-prompts.js';
 import { evaluateImages } from '../pictures/evaluate-images.js';
 import { evaluationState } from '../pictures/evaluation-state.js';
+import { openPictures, readPictures } from '../pictures/given-pictures.js';
 import { evaluationLines } from '../print/print-evaluation.js';
 import { createProgress } from '../print/progress.js';
 import { withRuntime } from '../with-runtime.js';
@@ -67,6 +68,7 @@ export function addEvaluate(program: Command, io: CliIo): void {
 async function evaluate(given: string, options: EvaluateOptions, io: CliIo): Promise<void> {
   const out = resolve(io.cwd, options.out);
   const subjects = await subjectsIn(options, io.cwd);
+  const pictures = await openPictures(options, io.cwd);
   await requireWritableFile(out, `--out ${options.out}`);
   const progress = createProgress(io.stderr);
   const model = await openWholeModel(given, await optionsFor(given, options, io), io, progress);
@@ -85,6 +87,7 @@ async function evaluate(given: string, options: EvaluateOptions, io: CliIo): Pro
     options: {
       ...options,
       prompts: subjects,
+      ...(pictures.image && { pictures: pictures.hashes }),
       images: undefined,
       threads: undefined,
       json: undefined,
@@ -111,6 +114,7 @@ async function evaluate(given: string, options: EvaluateOptions, io: CliIo): Pro
         known,
         subjects,
         options,
+        given: await readPictures(pictures, options, generator),
         state,
         progress,
         io,

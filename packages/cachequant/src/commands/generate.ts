@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { encodePng, type Generator, type RunTiming } from '@cachequant/pipeline';
+import { encodePng, type GenerationRequest, type Generator, type RunTiming } from '@cachequant/pipeline';
 import { nodeStorage } from '@cachequant/runtime-node';
 import type { Command } from 'commander';
 import { examples } from '../command-context.js';
@@ -22,6 +22,7 @@ import {
 import { requireWritableFolder } from '../options/output-folder.js';
 import { picturesOption, queueOption } from '../options/queue-options.js';
 import { UsageError } from '../options/usage-error.js';
+import { openPictures, readPictures } from '../pictures/given-pictures.js';
 import { imageTimes, timesLine } from '../pictures/image-times.js';
 import {
   metadataText,
@@ -86,6 +87,8 @@ export function addGenerate(program: Command, io: CliIo): void {
           'generate ./my-model --prompt "a blue dress" --prompt "a black boot" --out ./pictures',
           'two prompts',
         ],
+        ['generate ./my-model --prompt "a fox" --image dog.png --strength 0.6', 'a picture changed'],
+        ['generate ./my-model --prompt "a hat" --image dog.png --mask head.png', 'a part of it painted'],
         ['generate ./my-model --prompt "a bag" --sampler dpm-solver++ --steps 20', 'another sampler'],
         [
           'generate ./my-bundle --prompts prompts.jsonl --out ./pictures',
@@ -109,6 +112,7 @@ async function generate(given: string, command: Command, io: CliIo): Promise<voi
   if (prompts !== undefined) return generateBatch(given, { ...asked, prompts }, io);
   if (asked.queue !== undefined) throw new UsageError('--queue goes with --prompts');
   const { options, like } = await withLike(command, io.cwd);
+  const pictures = await openPictures(options, io.cwd);
   const out = resolve(io.cwd, options.out);
   await requireWritableFolder(out, `--out ${options.out}`);
   const progress = createProgress(io.stderr);
@@ -124,7 +128,8 @@ async function generate(given: string, command: Command, io: CliIo): Promise<voi
     const generator = await openGenerator(location, runtime, promptOptionsOf(options));
     try {
       const run = options.metadata && identity ? runMetadata(generator, identity, options) : undefined;
-      return await generateAll({ generator, out, options, run, io, progress });
+      const given = await readPictures(pictures, options, generator);
+      return await generateAll({ generator, out, options, given, run, io, progress });
     } finally {
       progress.stop();
       await generator.dispose();
@@ -164,6 +169,7 @@ function runMetadata(
     clipSkip: options.clipSkip,
     promptWeights: options.promptWeights,
     promptChunks: options.promptChunks,
+    ...(options.image !== undefined && { strength: options.strength ?? (options.mask ? 1 : 0.8) }),
   };
 }
 
@@ -171,13 +177,23 @@ interface GenerateJob {
   readonly generator: Generator;
   readonly out: string;
   readonly options: GenerateOptions;
+  /** The picture to change. */
+  readonly given: Partial<GenerationRequest>;
   /** Undefined to keep it out of the files. */
   readonly run: RunMetadata | undefined;
   readonly io: CliIo;
   readonly progress: Progress;
 }
 
-async function generateAll({ generator, out, options, run, io, progress }: GenerateJob): Promise<Generated> {
+async function generateAll({
+  generator,
+  out,
+  options,
+  given,
+  run,
+  io,
+  progress,
+}: GenerateJob): Promise<Generated> {
   const storage = nodeStorage(out);
   const images: Generated['images'][number][] = [];
   const runs: RunTiming[] = [];
@@ -188,6 +204,7 @@ async function generateAll({ generator, out, options, run, io, progress }: Gener
     const task = `image ${i + 1} of ${jobs.length}`;
     const result = await generator.generate({
       ...requestFor(job, options),
+      ...given,
       ...(io.signal && { signal: io.signal }),
       onStep: ({ call, calls }) => progress.update(task, call + 1, calls),
     });

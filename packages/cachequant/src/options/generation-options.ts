@@ -4,11 +4,12 @@ import type { Storage } from '@cachequant/tensor';
 import type { Command } from 'commander';
 import type { GlobalOptions } from '../command-context.js';
 import { addSourceOptions, type SourceOptions } from '../model-sources/source-options.js';
+import { addPictureOptions, type PictureOptions } from '../pictures/given-pictures.js';
 import { decimal, integer, repeated, repeatedInteger } from './parse-arguments.js';
 import { UsageError } from './usage-error.js';
 
 /** Options of the commands that make images. */
-export interface GenerationOptions extends GlobalOptions, SourceOptions {
+export interface GenerationOptions extends GlobalOptions, SourceOptions, PictureOptions {
   readonly prompt?: readonly string[];
   readonly negativePrompt?: string;
   readonly classLabel?: readonly number[];
@@ -20,8 +21,6 @@ export interface GenerationOptions extends GlobalOptions, SourceOptions {
   readonly promptChunks?: number;
   readonly steps?: number;
   readonly sampler?: string;
-  readonly width?: number;
-  readonly height?: number;
   readonly strict?: boolean;
   readonly threads?: number;
 }
@@ -66,7 +65,7 @@ export function addGenerationOptions(command: Command): Command {
     .option('--height <pixels>', 'height of the pictures', integer(1, LARGEST_PICTURE))
     .option('--strict', 'fail where there would be a warning')
     .option('--threads <number>', 'processor threads to use', integer(1));
-  return addSourceOptions(generating);
+  return addSourceOptions(addPictureOptions(generating));
 }
 
 /**

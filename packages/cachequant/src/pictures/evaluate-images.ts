@@ -20,6 +20,8 @@ export interface EvaluateRequest {
   /** Taken in turn. */
   readonly subjects: readonly Subject[];
   readonly options: EvaluateOptions;
+  /** The picture to change. */
+  readonly given?: Partial<GenerationRequest>;
   readonly state: EvaluationState;
   readonly progress: Progress;
   readonly io: CliIo;
@@ -65,7 +67,7 @@ interface Drawn {
 }
 
 async function drawPair(
-  { generator, reference, known, subjects, options, io }: EvaluateRequest,
+  { generator, reference, known, subjects, options, given, io }: EvaluateRequest,
   image: number,
 ): Promise<EvaluatedImage> {
   const subject = subjects[image % subjects.length]!;
@@ -73,6 +75,7 @@ async function drawPair(
   const request: GenerationRequest = {
     ...generator.defaults,
     ...requestFor(job, options),
+    ...given,
     ...(io.signal && { signal: io.signal }),
   };
   const own = await draw(generator, request, known);

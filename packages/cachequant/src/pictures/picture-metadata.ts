@@ -3,6 +3,7 @@ import { type PngText, readPngText } from '@cachequant/pipeline';
 import { CacheQuantError, parseJson } from '@cachequant/tensor';
 import { z } from 'zod';
 import { type GenerationOptions, type ImageJob, subjectText } from '../options/generation-options.js';
+import { UsageError } from '../options/usage-error.js';
 import { packageVersion } from '../version.js';
 
 /** The keyword of our own text in a picture. */
@@ -25,6 +26,8 @@ const pictureSchema = z.object({
   clipSkip: z.number().int().nonnegative().optional(),
   promptWeights: z.boolean().optional(),
   promptChunks: z.number().int().positive().optional(),
+  /** How much of a given picture was changed. */
+  strength: z.number().positive().optional(),
   width: z.number().int().positive(),
   height: z.number().int().positive(),
   model: z.object({ kind: z.enum(['bundle', 'folder']), name: z.string(), fingerprint: z.string() }),
@@ -37,7 +40,14 @@ export type PictureMetadata = z.output<typeof pictureSchema>;
 export interface RunMetadata
   extends Pick<
     PictureMetadata,
-    'sampler' | 'steps' | 'guidanceScale' | 'model' | 'clipSkip' | 'promptWeights' | 'promptChunks'
+    | 'sampler'
+    | 'steps'
+    | 'guidanceScale'
+    | 'strength'
+    | 'model'
+    | 'clipSkip'
+    | 'promptWeights'
+    | 'promptChunks'
   > {
   readonly negativePrompt?: string | undefined;
 }
@@ -64,12 +74,14 @@ export function metadataText(made: PictureMetadata): PngText {
 
 /** In the form of Stable Diffusion web UI: prompt, negative prompt, and a line of settings. */
 function parametersOf(made: PictureMetadata): string {
-  const { negativePrompt, seed, sampler, steps, guidanceScale, width, height, model, version } = made;
+  const { negativePrompt, seed, sampler, steps, guidanceScale, strength, width, height, model, version } =
+    made;
   const settings: readonly (readonly [string, unknown])[] = [
     ['Steps', steps],
     ['Sampler', sampler],
     ['CFG scale', guidanceScale],
     ['Seed', seed],
+    ['Denoising strength', strength],
     ['Size', `${width}x${height}`],
     ['Model hash', model.fingerprint.slice(0, SHORT_HASH)],
     ['Model', model.name],
@@ -122,6 +134,9 @@ export function optionsLike<T extends GenerationOptions>(
   given: T,
   isGiven: (name: string) => boolean,
 ): T {
+  if (made.strength !== undefined && given.image === undefined) {
+    throw new UsageError("option '--image <file>' is missing: the picture was made of another one");
+  }
   const subject = isGiven('prompt') || isGiven('classLabel') ? {} : listed({ prompt, classLabel });
   const missing = Object.entries({ ...made, ...subject }).filter(
     ([name, value]) => value !== undefined && !isGiven(name),

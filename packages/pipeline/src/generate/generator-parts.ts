@@ -141,14 +141,14 @@ async function loadEncoder(
   runtime: Runtime,
 ): Promise<LatentEncoder> {
   if (encoder === undefined && decoder === undefined) return pixelEncoder();
-  if (encoder === undefined) throw encoderMissing(storage);
+  if (encoder === undefined) throw encoderMissing();
   const locate = layerLocator(runtime, storage, encoder.model);
   return vaeEncoder(await loadGraph(runtime, storage, encoder.model), encoder.config, locate);
 }
 
-function encoderMissing(storage: Storage): CacheQuantError {
+function encoderMissing(): CacheQuantError {
   return new CacheQuantError('unsupported', 'the model has nothing that makes latents of pictures', {
-    where: storage.locate?.('vae_encoder') ?? 'vae_encoder/',
+    where: 'vae_encoder/',
     expected: 'vae_encoder/model.onnx, or a vae/ with its encoder',
     hint: 'Export the model with its VAE encoder; a bundle has what its source had',
   });

@@ -17,6 +17,13 @@ describe('requestsOf(order, model)', () => {
     ]);
   });
 
+  test('hands a picture to change on', () => {
+    const change = { image: 'aGk=', mask: undefined, strength: 0.5 };
+    expect(requestsOf({ ...order, change, count: 1 }, model)[0]).toMatchObject({
+      change: { image: 'aGk=', strength: 0.5 },
+    });
+  });
+
   test('leaves the prompt out for a model without text', () => {
     expect(
       requestsOf({ ...order, prompt: '', count: 1 }, { ...model, takesText: false })[0],

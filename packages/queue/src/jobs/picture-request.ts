@@ -15,6 +15,14 @@ export const pictureRequestSchema = z.strictObject({
   width: z.int().positive().optional(),
   /** Pixels. */
   height: z.int().positive().optional(),
+  /** A picture to change, as files in base64. */
+  change: z
+    .strictObject({
+      image: z.string(),
+      mask: z.string().optional(),
+      strength: z.number().positive().max(1).optional(),
+    })
+    .optional(),
 });
 
 /** One picture that is asked for; what is left out is as the model says. */
@@ -29,7 +37,7 @@ const FORM = 1;
  * @returns 64 hexadecimal digits
  */
 export function pictureKey(fingerprint: string, request: PictureRequest): string {
-  const { prompt, negativePrompt, seed, steps, guidanceScale, sampler, width, height } = request;
+  const { prompt, negativePrompt, seed, steps, guidanceScale, sampler, width, height, change } = request;
   const deciding = [
     FORM,
     fingerprint,
@@ -41,6 +49,8 @@ export function pictureKey(fingerprint: string, request: PictureRequest): string
     sampler ?? null,
     width ?? null,
     height ?? null,
+    // Pictures that are made from text alone keep the keys that they had.
+    ...(change ? [change.image, change.mask ?? null, change.strength ?? null] : []),
   ];
   return createHash('sha256').update(JSON.stringify(deciding)).digest('hex');
 }

@@ -112,14 +112,49 @@ describe('POST /sdapi/v1/txt2img', () => {
 });
 
 describe('POST /sdapi/v1/img2img', () => {
-  test('is refused, whatever is sent', async () => {
-    const { url } = await start();
-    const answer = await postJson(`${url}/sdapi/v1/img2img`, {
-      init_images: ['x'.repeat(500_000)],
-      prompt: 'x',
-    });
-    expect(answer.status).toBe(400);
-    expect(await answer.json()).toMatchObject({ error: { code: 'unsupported' } });
+  const square = async (gray: number) => {
+    const raw = { width: 32, height: 24, channels: 3 } as const;
+    const png = sharp(new Uint8Array(32 * 24 * 3).fill(gray), { raw }).png();
+    return (await png.toBuffer()).toString('base64');
+  };
+
+  test('changes a picture as strongly as chat interfaces ask, within a mask', async () => {
+    const { url, fashion } = await start();
+    const post = (body: object) =>
+      postJson(`${url}/sdapi/v1/img2img`, { ...CHAT_FIELDS, prompt: 'x', ...body });
+    const picture = `data:image/png;base64,${await square(90)}`;
+    const answer = await post({ init_images: [picture], seed: 4 });
+    expect(answer.status).toBe(200);
+    const { images, parameters } = (await answer.json()) as TextToImageAnswer;
+    expect([images.length, parameters.prompt, 'init_images' in parameters]).toEqual([1, 'x', false]);
+    const masked = { init_images: [await square(90)], mask: await square(255), denoising_strength: null };
+    expect((await post(masked)).status).toBe(200);
+    expect((await post({ ...masked, inpainting_mask_invert: 1 })).status).toBe(200);
+    const seen = fashion.requests.map(({ image, mask, strength, width, height }) => ({
+      size: [image!.width, image!.height, width, height],
+      colours: [image!.rgb[0], mask?.rgb[0]],
+      strength,
+    }));
+    const size = [32, 24, 32, 24];
+    expect(seen).toEqual([
+      { size, colours: [90, undefined], strength: 0.7 },
+      { size, colours: [90, 255], strength: 0.75 },
+      { size, colours: [90, 0], strength: 0.75 },
+    ]);
+  });
+
+  test.each([
+    [{}, 'init_images', 'missing_required_parameter'],
+    [{ init_images: [] }, 'init_images', 'invalid_value'],
+    [{ init_images: ['!no picture!'] }, 'init_images', 'invalid_image'],
+    [{ init_images: ['x'.repeat(500_000)] }, 'init_images', 'invalid_image'],
+    [{ init_images: ['/etc/passwd'] }, 'init_images', 'invalid_image'],
+    [{ init_images: ['http://localhost/a.png'] }, 'init_images', 'invalid_image'],
+  ])('refuses %j', async (body, param, code) => {
+    const { url, fashion } = await start();
+    const answer = await postJson(`${url}/sdapi/v1/img2img`, { prompt: 'x', ...body });
+    expect([answer.status, await answer.json()]).toMatchObject([400, { error: { param, code } }]);
+    expect(fashion.requests).toEqual([]);
   });
 });
 

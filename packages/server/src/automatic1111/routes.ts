@@ -2,10 +2,10 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { Studio } from '../drawing/studio.js';
 import { readBody } from '../http/read-body.js';
-import { refusePictures } from '../http/refuse-pictures.js';
 import type { ServerLimits } from '../limits.js';
 import { firstModel, type ModelList } from '../models/model-list.js';
 import { unknownModel } from '../models/model-shelf.js';
+import { imageToImage } from './image-to-image.js';
 import { progressOf } from './progress.js';
 import { SAMPLER_NAMES } from './samplers.js';
 import { textToImage } from './text-to-image.js';
@@ -28,7 +28,11 @@ export function automatic1111Routes(
   const chosenModel = () => (chosen !== undefined && shelf.has(chosen) ? chosen : firstModel(shelf));
 
   app.post('/sdapi/v1/txt2img', textToImage({ studio, limits, chosenModel }));
-  app.post('/sdapi/v1/img2img', { onRequest: refusePictures }, refusePictures);
+  app.post(
+    '/sdapi/v1/img2img',
+    { bodyLimit: limits.uploadBytes },
+    imageToImage({ studio, limits, chosenModel }),
+  );
   app.get<{ Querystring: { skip_current_image?: string } }>('/sdapi/v1/progress', ({ query }) =>
     progressOf(studio, query.skip_current_image === 'true'),
   );

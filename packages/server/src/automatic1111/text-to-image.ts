@@ -26,6 +26,9 @@ const FIELDS: FieldNames = {
   guidanceScale: 'cfg_scale',
   sampler: 'sampler_name',
   seed: 'seed',
+  image: 'init_images',
+  mask: 'mask',
+  strength: 'denoising_strength',
 };
 
 /** Answers POST /sdapi/v1/txt2img. */
@@ -33,21 +36,31 @@ export function textToImage({ studio, limits, chosenModel }: TextToImageOptions)
   const schema = textToImageSchema(limits);
   return async (request: FastifyRequest, reply: FastifyReply) => {
     const body = readBody(schema, request.body);
-    const order = orderOf(request.id, body, chosenModel());
-    try {
-      const drawn = await studio.draw(order, clientSignal(reply));
-      return {
-        images: await Promise.all(drawn.images.map((image) => base64Picture(image, { format: 'png' }))),
-        parameters: body,
-        info: JSON.stringify(infoOf(order, drawn)),
-      };
-    } catch (error) {
-      throw toApiError(error, FIELDS);
-    }
+    return drawOrder(studio, orderOf(request.id, body, chosenModel()), body, reply);
   };
 }
 
-function orderOf(id: string, body: TextToImageBody, model: string): PictureOrder {
+/** Draws an order, and answers in the form of both routes. */
+export async function drawOrder(
+  studio: Studio,
+  order: PictureOrder,
+  parameters: object,
+  reply: FastifyReply,
+) {
+  try {
+    const drawn = await studio.draw(order, clientSignal(reply));
+    return {
+      images: await Promise.all(drawn.images.map((image) => base64Picture(image, { format: 'png' }))),
+      parameters,
+      info: JSON.stringify(infoOf(order, drawn)),
+    };
+  } catch (error) {
+    throw toApiError(error, FIELDS);
+  }
+}
+
+/** The order of a body that names no picture. */
+export function orderOf(id: string, body: TextToImageBody, model: string): PictureOrder {
   const { seed = -1, batch_size = 1, n_iter = 1, sampler_name } = body;
   return {
     id,

@@ -6,6 +6,7 @@ import {
 } from '@cachequant/pipeline';
 import { CacheQuantError } from '@cachequant/tensor';
 import type { LoadedModel } from '../models/served-model.js';
+import { changeOf } from './picture-change.js';
 import type { DrawnPictures, PictureEvents, PictureOrder } from './picture-order.js';
 import { enlarge } from './pictures.js';
 
@@ -27,9 +28,11 @@ export async function drawPictures(
 ): Promise<DrawnPictures> {
   const images: GeneratedImage[] = [];
   const warnings = new Set<string>();
+  const change = await changeOf(order, model);
   for (let image = 0; image < order.count; image++) {
     const result = await model.generator.generate({
       ...requestOf(model, order, image),
+      ...change,
       signal,
       onStep: async (step) => {
         onStep?.(step, image);

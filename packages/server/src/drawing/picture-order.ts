@@ -20,8 +20,19 @@ export interface PictureOrder {
   readonly width?: number | undefined;
   /** Pixels. */
   readonly height?: number | undefined;
+  /** A picture to change. */
+  readonly change?: OrderedChange | undefined;
   /** Unfinished pictures to show on the way to each. */
   readonly partialPictures?: number;
+}
+
+/** A picture to change, as files in base64, so that an order can be sent elsewhere. */
+export interface OrderedChange {
+  readonly image: string;
+  /** White where it is to be painted. */
+  readonly mask?: string | undefined;
+  /** Share of the steps that are made; the pipeline's own when left out. */
+  readonly strength?: number | undefined;
 }
 
 /** Called while an order is drawn. */

@@ -1,8 +1,8 @@
 import { ApiError } from '../faults/api-error.js';
 
-/** Answers routes that start from a picture, which the pipeline cannot do. */
+/** Answers routes that make another picture of one without a text, which no model here does. */
 export async function refusePictures(): Promise<never> {
-  throw new ApiError(400, 'Pictures are made from text alone: this server cannot edit or vary one.', {
+  throw new ApiError(400, 'This server cannot vary a picture without a text: edit it, with a prompt.', {
     code: 'unsupported',
   });
 }

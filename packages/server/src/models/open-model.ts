@@ -1,5 +1,5 @@
 import { createBundleGenerator, createGenerator, isBundle, readManifest } from '@cachequant/pipeline';
-import { openModelFolder, vaeFactor } from '@cachequant/pipeline/internals';
+import { changedSize, openModelFolder, vaeFactor } from '@cachequant/pipeline/internals';
 import type { Runtime, Storage } from '@cachequant/tensor';
 import type { LoadedModel, ServedModel } from './served-model.js';
 
@@ -46,6 +46,7 @@ async function openModel(storage: Storage, openRuntime: ModelPlace['openRuntime'
       takesText: textEncoder !== undefined,
       preview: bundle ? (await readManifest(storage)).preview : undefined,
       pixelsPerLatent: vaeDecoder ? vaeFactor(vaeDecoder.config) : 1,
+      sizeFor: (natural, asked) => changedSize(generator, natural, asked),
     };
   } catch (error) {
     await runtime.dispose();

@@ -1,4 +1,5 @@
 import type { Generator, LatentPreview } from '@cachequant/pipeline';
+import type { AskedSize } from '@cachequant/pipeline/internals';
 
 /** What the server needs of a generator. */
 export type PictureGenerator = Pick<Generator, 'defaults' | 'generate' | 'dispose'>;
@@ -11,6 +12,11 @@ export interface LoadedModel {
   readonly preview?: LatentPreview | undefined;
   /** Of a picture for each latent, in each direction. */
   readonly pixelsPerLatent: number;
+  /** The size at which a picture is changed; left out: what was asked for, else the picture's own. */
+  readonly sizeFor?: (
+    natural: { readonly width: number; readonly height: number },
+    asked: AskedSize,
+  ) => { readonly width: number; readonly height: number };
 }
 
 /** A model that a server offers, loaded or not. */

@@ -13,6 +13,9 @@ export const GENERATION_FIELDS: FieldNames = {
   steps: 'num_inference_steps',
   guidanceScale: 'guidance_scale',
   seed: 'seed',
+  image: 'image',
+  mask: 'mask',
+  strength: 'strength',
 };
 
 const SEEDS = 2 ** 32;

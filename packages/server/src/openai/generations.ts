@@ -26,22 +26,40 @@ export function generations({ studio, store, limits, firstModel }: GenerationsOp
   return async (request: FastifyRequest, reply: FastifyReply) => {
     const body = readBody(schema, request.body);
     const order = generationOrder(request.id, body, firstModel);
-    const signal = clientSignal(reply);
-    try {
-      if (body.stream)
-        return await streamGeneration({
-          studio,
-          order,
-          signal,
-          reply,
-          encode: encodingOf(body),
-          sendSeconds: limits.sendSeconds,
-        });
-      return await answer(studio, store, order, body, signal, `${request.protocol}://${request.host}`);
-    } catch (error) {
-      throw toApiError(error, GENERATION_FIELDS);
-    }
+    return drawOrder({ studio, store, limits, order, body, kind: 'image_generation' }, request, reply);
   };
+}
+
+/** An order, and the form that its answer is to have. */
+export interface AnsweredOrder extends Omit<GenerationsOptions, 'firstModel'> {
+  readonly order: PictureOrder;
+  readonly body: GenerationBody;
+  /** What the events of a stream begin with. */
+  readonly kind: 'image_generation' | 'image_edit';
+}
+
+/** Draws an order, and answers with its pictures or a stream of them. */
+export async function drawOrder(
+  { studio, store, limits, order, body, kind }: AnsweredOrder,
+  request: FastifyRequest,
+  reply: FastifyReply,
+) {
+  const signal = clientSignal(reply);
+  try {
+    if (body.stream)
+      return await streamGeneration({
+        studio,
+        order,
+        signal,
+        reply,
+        kind,
+        encode: encodingOf(body),
+        sendSeconds: limits.sendSeconds,
+      });
+    return await answer(studio, store, order, body, signal, `${request.protocol}://${request.host}`);
+  } catch (error) {
+    throw toApiError(error, GENERATION_FIELDS);
+  }
 }
 
 async function answer(

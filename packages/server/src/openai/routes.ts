@@ -6,6 +6,7 @@ import { refusePictures } from '../http/refuse-pictures.js';
 import type { ServerLimits } from '../limits.js';
 import { firstModel, type ModelList } from '../models/model-list.js';
 import { unknownModel } from '../models/model-shelf.js';
+import { addEdits } from './edits.js';
 import { generations } from './generations.js';
 import { modelObject } from './list-models.js';
 
@@ -22,10 +23,9 @@ export function openAiRoutes(app: FastifyInstance, { studio, shelf, store, limit
     '/v1/images/generations',
     generations({ studio, store, limits, firstModel: () => firstModel(shelf) }),
   );
-  for (const path of ['/v1/images/edits', '/v1/images/variations']) {
-    // Before the body is read: what kind of picture was sent does not matter.
-    app.post(path, { onRequest: refusePictures }, refusePictures);
-  }
+  addEdits(app, { studio, store, limits, firstModel: () => firstModel(shelf) });
+  // Before the body is read: what kind of picture was sent does not matter.
+  app.post('/v1/images/variations', { onRequest: refusePictures }, refusePictures);
   app.get('/v1/models', () => ({ object: 'list', data: shelf.models.map(modelObject) }));
   app.get<{ Params: { id: string } }>('/v1/models/:id', ({ params: { id } }) => {
     const model = shelf.models.find((one) => one.id === id);

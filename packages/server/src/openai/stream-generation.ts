@@ -12,14 +12,15 @@ export interface StreamOptions {
   readonly order: PictureOrder;
   readonly signal: AbortSignal;
   readonly reply: FastifyReply;
+  /** What the names of the events begin with. */
+  readonly kind: 'image_generation' | 'image_edit';
   readonly encode: EncodeOptions;
   /** For which a client may take nothing. */
   readonly sendSeconds: number;
 }
 
 /**
- * Answers with `image_generation.partial_image` and `image_generation.completed` events, the latter once for each
- * picture.
+ * Answers with `partial_image` and `completed` events of its kind, the latter once for each picture.
  * @throws what `Studio.draw` throws, as long as nothing was sent; after that an `error` event ends the stream
  */
 export async function streamGeneration({
@@ -27,6 +28,7 @@ export async function streamGeneration({
   order,
   signal,
   reply,
+  kind,
   encode,
   sendSeconds,
 }: StreamOptions): Promise<FastifyReply> {
@@ -42,7 +44,7 @@ export async function streamGeneration({
   try {
     await studio.draw(order, signal, {
       onPartial: async (picture, index, image) => {
-        const type = 'image_generation.partial_image';
+        const type = `${kind}.partial_image`;
         stream.sendIfTaken(type, {
           type,
           partial_image_index: index,
@@ -51,7 +53,7 @@ export async function streamGeneration({
         });
       },
       onPicture: async (picture, image, warnings) => {
-        const type = 'image_generation.completed';
+        const type = `${kind}.completed`;
         stream.send(type, {
           type,
           image_index: image,

@@ -1,12 +1,17 @@
 import { z } from 'zod';
+import { imageToImageSchema } from '../automatic1111/image-to-image.js';
 import { textToImageSchema } from '../automatic1111/text-to-image-request.js';
 import type { ServerLimits } from '../limits.js';
+import { editSchema } from '../openai/edit-request.js';
 import { generationSchema } from '../openai/generation-request.js';
 import { SCHEMAS } from './schemas.js';
 
 interface Operation {
   readonly summary: string;
   readonly body?: z.ZodType;
+  /** Fields of a multipart form, and what its files are. */
+  readonly form?: z.ZodType;
+  readonly files?: Readonly<Record<string, string>>;
   /** By status, a schema of SCHEMAS or a media type without one. */
   readonly answers: Readonly<Record<number, string>>;
   readonly parameters?: readonly object[];
@@ -57,7 +62,16 @@ function operations(limits: ServerLimits): Record<string, Record<string, Operati
       },
     },
     '/v1/images/edits': {
-      post: { summary: 'Not supported: always an error', answers: { 400: 'Error', 401: 'Error' } },
+      post: {
+        summary:
+          'Change a picture, or paint what its mask lets through; with `stream`, as server-sent events',
+        form: editSchema(limits),
+        files: {
+          image: 'PNG, JPEG or WebP; what may be seen through is painted, where there is no mask',
+          mask: 'Painted is what may be seen through; without transparency, what is white',
+        },
+        answers: { 200: 'Pictures', ...DRAWING_ERRORS },
+      },
     },
     '/v1/images/variations': {
       post: { summary: 'Not supported: always an error', answers: { 400: 'Error', 401: 'Error' } },
@@ -88,7 +102,11 @@ function operations(limits: ServerLimits): Record<string, Record<string, Operati
       },
     },
     '/sdapi/v1/img2img': {
-      post: { summary: 'Not supported: always an error', answers: { 400: 'Error', 401: 'Error' } },
+      post: {
+        summary: 'Change a picture, or paint what its mask lets through',
+        body: imageToImageSchema(limits),
+        answers: { 200: 'TextToImage', ...DRAWING_ERRORS },
+      },
     },
     '/sdapi/v1/progress': {
       get: {
@@ -125,13 +143,16 @@ function operations(limits: ServerLimits): Record<string, Record<string, Operati
   };
 }
 
-function shown({ summary, body, answers, parameters, open }: Operation): object {
+function shown({ summary, body, form, files = {}, answers, parameters, open }: Operation): object {
   return {
     summary,
     ...(open && { security: [] }),
     ...(parameters && { parameters }),
     ...(body && {
       requestBody: { required: true, content: { 'application/json': { schema: schemaOf(body) } } },
+    }),
+    ...(form && {
+      requestBody: { required: true, content: { 'multipart/form-data': { schema: formOf(form, files) } } },
     }),
     responses: Object.fromEntries(
       Object.entries(answers).map(([status, answer]) => [status, answerOf(status, answer)]),
@@ -142,6 +163,23 @@ function shown({ summary, body, answers, parameters, open }: Operation): object 
 function schemaOf(schema: z.ZodType): object {
   const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
   return rest;
+}
+
+/** A form's fields, and its files, of which the picture cannot be left out. */
+function formOf(form: z.ZodType, files: Readonly<Record<string, string>>): object {
+  const { properties, required, ...rest } = schemaOf(form) as {
+    properties: Record<string, object>;
+    required?: string[];
+  };
+  const binary = Object.entries(files).map(([name, description]) => [
+    name,
+    { type: 'string', format: 'binary', description },
+  ]);
+  return {
+    ...rest,
+    properties: { ...Object.fromEntries(binary), ...properties },
+    required: ['image', ...(required ?? [])],
+  };
 }
 
 function answerOf(status: string, answer: string): object {
