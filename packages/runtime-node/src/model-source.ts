@@ -1,15 +1,18 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { CacheQuantError, type ModelSource } from '@cachequant/tensor';
+import { type ByteSource, CacheQuantError, type ModelSource } from '@cachequant/tensor';
 import { bytesThroughLinks, fileThroughLinks } from './linked-data.js';
 import type { LoadRequest } from './protocol.js';
+import { spoolData } from './spooled-data.js';
 import { storageError } from './storage-error.js';
 
 export interface OpenedModel extends Pick<LoadRequest, 'model' | 'externalData' | 'externalFolder'> {
   /** How messages call the model. */
   readonly label: string;
   readonly size: number;
+  /** Takes away temporary files of the model. */
+  readonly release?: () => Promise<void>;
 }
 
 /**
@@ -19,10 +22,12 @@ export interface OpenedModel extends Pick<LoadRequest, 'model' | 'externalData' 
  */
 export async function openModel(source: ModelSource): Promise<OpenedModel> {
   if ('bytes' in source) {
-    const externalData = [...(source.externalData ?? [])].map(([path, bytes]) => ({
-      path,
-      buffer: copyOf(bytes),
-    }));
+    const spooled = await spooledModel(source);
+    if (spooled) return spooled;
+    const externalData: { path: string; buffer: ArrayBuffer }[] = [];
+    for (const [path, data] of source.externalData ?? []) {
+      externalData.push({ path, buffer: copyOf(await wholeOf(data)) });
+    }
     const size = externalData.reduce((sum, { buffer }) => sum + buffer.byteLength, source.bytes.byteLength);
     const externalFolder = source.externalFolder && resolve(source.externalFolder);
     const opened = { label: 'model bytes', model: copyOf(source.bytes), externalData, externalFolder, size };
@@ -43,6 +48,35 @@ export async function openModel(source: ModelSource): Promise<OpenedModel> {
   } catch (error) {
     throw storageError(error, 'load', path);
   }
+}
+
+type BytesSource = Extract<ModelSource, { readonly bytes: Uint8Array }>;
+
+/** External data that are sources go to temporary files; undefined where there are none, or no room for them. */
+async function spooledModel({
+  bytes,
+  externalData,
+  externalFolder,
+}: BytesSource): Promise<OpenedModel | undefined> {
+  const hasSources = [...(externalData?.values() ?? [])].some((data) => !(data instanceof Uint8Array));
+  if (externalData === undefined || externalFolder !== undefined || !hasSources) return undefined;
+  const spooled = await spoolData(externalData);
+  if (spooled === undefined) return undefined;
+  const sizes = [...externalData.values()].map((data) =>
+    data instanceof Uint8Array ? data.byteLength : data.size,
+  );
+  return {
+    label: 'model bytes',
+    model: copyOf(bytes),
+    externalData: [],
+    externalFolder: spooled.folder,
+    size: sizes.reduce((sum, size) => sum + size, bytes.byteLength),
+    release: spooled.remove,
+  };
+}
+
+async function wholeOf(data: Uint8Array | ByteSource): Promise<Uint8Array> {
+  return data instanceof Uint8Array ? data : data.read(0, data.size);
 }
 
 /** A copy in memory of its own, which can be moved to the worker. */

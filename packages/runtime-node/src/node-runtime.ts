@@ -56,6 +56,8 @@ class NodeRuntime implements Runtime {
   readonly #client: WorkerClient;
   #capabilities: Promise<RuntimeCapabilities> | undefined;
   readonly #profileFolders: string[] = [];
+  /** What is taken away when nothing of it can be in use any more. */
+  readonly #held: (() => Promise<void>)[] = [];
 
   constructor(client: WorkerClient, version: string, threads: number) {
     this.#client = client;
@@ -77,14 +79,16 @@ class NodeRuntime implements Runtime {
   async load(source: ModelSource, options: LoadOptions = {}): Promise<Session> {
     const { keepOnDevice = [], optimization = 'all', profiling = false, onProgress, signal } = options;
     throwIfAborted(signal);
-    const { label, model, externalData, externalFolder, size } = await openModel(source);
+    const { label, model, externalData, externalFolder, size, release } = await openModel(source);
     const profileFolder = profiling ? this.#makeProfileFolder() : undefined;
     const request = { model, externalData, externalFolder, optimization, keep: keepOnDevice, profileFolder };
     const buffers = [model, ...externalData.map(({ buffer }) => buffer)];
     const moved = buffers.filter((buffer) => typeof buffer !== 'string');
     const wrap = (message: string) => ortError('the model cannot be loaded', label, message);
     const client = this.#client;
-    const loaded = await client.call('load', request, { moved, signal, wrap });
+    const loaded = await client
+      .call('load', request, { moved, signal, wrap })
+      .finally(() => this.#letGo(release));
     const session = await openSession(client, loaded, { label, keepOnDevice, profiling });
     onProgress?.({ loadedBytes: size, totalBytes: size });
     return session;
@@ -92,7 +96,15 @@ class NodeRuntime implements Runtime {
 
   async dispose(): Promise<void> {
     await this.#client.close(disposed());
+    await Promise.all(this.#held.map((release) => release()));
     for (const folder of this.#profileFolders) rmSync(folder, { recursive: true, force: true });
+  }
+
+  /** Files that a process has mapped can be removed, but on Windows. */
+  async #letGo(release: (() => Promise<void>) | undefined): Promise<void> {
+    if (release === undefined) return;
+    if (process.platform === 'win32') this.#held.push(release);
+    else await release();
   }
 
   #makeProfileFolder(): string {

@@ -30,12 +30,16 @@ function noFiles(path: string): CacheQuantError {
 
 type BytesSource = Extract<ModelSource, { readonly bytes: Uint8Array }>;
 
-function openBytes(
+async function openBytes(
   { bytes, externalData = new Map(), externalFolder }: BytesSource,
   { onProgress }: LoadOptions,
-): OpenedModel {
+): Promise<OpenedModel> {
   if (externalFolder !== undefined) throw noFiles(externalFolder);
-  const files = [...externalData].map(([path, data]) => ({ path, buffer: copyOf(data) }));
+  const files: { path: string; buffer: ArrayBuffer }[] = [];
+  for (const [path, data] of externalData) {
+    // A page has no files to write them to.
+    files.push({ path, buffer: copyOf(data instanceof Uint8Array ? data : await data.read(0, data.size)) });
+  }
   const size = files.reduce((sum, { buffer }) => sum + buffer.byteLength, bytes.byteLength);
   onProgress?.({ loadedBytes: size, totalBytes: size });
   return { label: 'model bytes', model: copyOf(bytes), externalData: files };

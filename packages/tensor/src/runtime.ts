@@ -1,15 +1,17 @@
+import type { ByteSource } from './byte-source.js';
 import type { DeviceTensor, Tensor, TensorInfo } from './tensor.js';
 
 /**
  * Where a model comes from. External data lies beside a path or URL; for bytes it is given by its location's name, or
- * lies in a folder of this machine, which runtimes that open files read without loading them whole.
+ * lies in a folder of this machine, which runtimes that open files read without loading them whole. What is given as a
+ * source is read a piece at a time by runtimes that can, into a temporary file.
  */
 export type ModelSource =
   | { readonly path: string }
   | { readonly url: string }
   | {
       readonly bytes: Uint8Array;
-      readonly externalData?: ReadonlyMap<string, Uint8Array>;
+      readonly externalData?: ReadonlyMap<string, Uint8Array | ByteSource>;
       readonly externalFolder?: string;
     };
 

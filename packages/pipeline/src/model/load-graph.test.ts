@@ -26,7 +26,8 @@ it('modelSource gives the bytes and the external data that they name otherwise',
   if (!('bytes' in source)) throw new Error('no bytes');
   expect(Buffer.compare(source.bytes, await storage.read('vae/model.onnx'))).toBe(0);
   expect([...source.externalData!.keys()]).toEqual(['weights']);
-  expect(Buffer.compare(source.externalData!.get('weights')!, await storage.read('vae/weights'))).toBe(0);
+  const weights = source.externalData!.get('weights') as Uint8Array;
+  expect(Buffer.compare(weights, await storage.read('vae/weights'))).toBe(0);
 });
 
 /** Writes the decoder with its weights beside it, then moves files elsewhere and leaves links to them. */

@@ -1,5 +1,13 @@
 import { encodeModel, externalLocations, type OnnxModel, parseModel } from '@cachequant/onnx';
-import type { LoadOptions, ModelSource, Runtime, Session, Storage } from '@cachequant/tensor';
+import {
+  type ByteSource,
+  type LoadOptions,
+  type ModelSource,
+  openSource,
+  type Runtime,
+  type Session,
+  type Storage,
+} from '@cachequant/tensor';
 
 /**
  * How a runtime gets at a graph: by its path where the storage has one, else by its bytes, with the files of
@@ -18,9 +26,9 @@ export async function modelSource(
   const bytes = change ? encodeModel(model) : read;
   const names = externalFiles(model);
   const places = await placesOnMachine(storage, folder, names);
-  const externalData = new Map<string, Uint8Array>();
+  const externalData = new Map<string, Uint8Array | ByteSource>();
   for (const name of names) {
-    if (!places.has(name)) externalData.set(name, await storage.read(folder + name));
+    if (!places.has(name)) externalData.set(name, await openData(storage, folder + name));
   }
   const [place] = places.values();
   return {
@@ -28,6 +36,14 @@ export async function modelSource(
     ...((externalData.size > 0 || place === undefined) && { externalData }),
     ...(place && { externalFolder: place.folder }),
   };
+}
+
+/** Above this, external data are not read whole: there may be too much of them. */
+const WHOLE_BYTES = 16 * 1024 * 1024;
+
+async function openData(storage: Storage, path: string): Promise<Uint8Array | ByteSource> {
+  const size = (await storage.stat(path))?.size ?? 0;
+  return size > WHOLE_BYTES ? openSource(storage, path) : storage.read(path);
 }
 
 /** Whether a graph has external data that a runtime would not find, or not take: beside a link, or links themselves. */
