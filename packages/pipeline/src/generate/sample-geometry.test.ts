@@ -93,7 +93,7 @@ describe('sampleGeometry', () => {
     const fixed = input('hidden_states', 'float32', ['B', 96, 64]);
     const geometry = sampleGeometry(fixed, { sample_size: [24, 16] }, 8, 16);
     expect(sampleShape(geometry, undefined, undefined)).toEqual([16, 24, 16]);
-    expect(() => sampleShape(geometry, 192, 128)).toThrow('one size alone');
+    expect(() => sampleShape(geometry, 192, 128)).toThrow('the graph has a fixed size');
     expect(() => sampleGeometry(fixed, { sample_size: 128 }, 8, 16)).toThrow('which size the tokens are');
   });
 });

@@ -1,3 +1,0 @@
-import { describeGolden } from '../__fixtures__/golden-pipeline.js';
-
-await describeGolden('tiny/sd3');
