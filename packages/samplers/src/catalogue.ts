@@ -13,6 +13,7 @@ import { eulerAncestral } from './methods/euler-ancestral.js';
 import { flowMatchEuler } from './methods/flow-match-euler.js';
 import { flowMatchHeun } from './methods/flow-match-heun.js';
 import { heun } from './methods/heun.js';
+import { ipndm } from './methods/ipndm.js';
 import { kdpm2 } from './methods/kdpm2.js';
 import { kdpm2Ancestral } from './methods/kdpm2-ancestral.js';
 import { lcm } from './methods/lcm.js';
@@ -35,6 +36,7 @@ export const CATALOGUE: readonly SamplerDefinition[] = [
   dpmSolverSde,
   heun,
   lms,
+  ipndm,
   kdpm2,
   kdpm2Ancestral,
   lcm,

@@ -90,6 +90,7 @@ function convertedConfig(
 const PROCESSES = {
   betas: 'noise by a table of betas',
   flow: 'flow matching',
+  angle: 'noise by an angle',
   edm: 'EDM preconditioning',
   consistency: 'a consistency model',
 } as const;

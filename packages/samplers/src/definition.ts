@@ -9,10 +9,10 @@ import { alignYourSteps, SCHEDULE_NAMES } from './schedules/align-your-steps.js'
 import { type NoiseConfig, noiseToSignal, nonZeroAlphaBars } from './schedules/noise-schedule.js';
 
 /**
- * What a model was trained to undo: Gaussian noise by a table of betas, straight paths to noise, noise of any level
- * added to the data, or the last made into a consistency model. Configurations of one do not fit another.
+ * What a model was trained to undo: Gaussian noise by a table of betas or by an angle, straight paths to noise, noise
+ * of any level added to the data, or the last made into a consistency model. Configurations of one do not fit another.
  */
-export type NoiseProcess = 'betas' | 'flow' | 'edm' | 'consistency';
+export type NoiseProcess = 'betas' | 'angle' | 'flow' | 'edm' | 'consistency';
 
 /** A sampler class as the catalogue knows it. */
 export interface SamplerDefinition {

@@ -187,6 +187,12 @@ describe('createSampler for flows', () => {
     );
   });
 
+  it('refuses a sampler of angles for a model of betas, whose timesteps it does not have', () => {
+    expect(() => createSampler(DPM, { steps: 4, sampler: 'ipndm' })).toThrow(
+      /IPNDMScheduler does not fit a model of DPMSolverMultistepScheduler .*noise by an angle/,
+    );
+  });
+
   it.each([
     ['dpm-solver++', { prediction_type: 'flow_prediction' }, /without use_flow_sigmas/],
     ['unipc', { use_flow_sigmas: true, prediction_type: 'v_prediction' }, /not defined/],

@@ -212,6 +212,12 @@ CASES += [
     (TCD, 4, dict(), dict(strength=0.5)),
     (FLOW, 8, dict(shift=3.0), dict(strength=0.5)),
 ]
+CASES += [
+    ("IPNDMScheduler", 8, dict()),
+    ("IPNDMScheduler", 3, dict()),
+    ("IPNDMScheduler", 1, dict()),
+    ("IPNDMScheduler", 5, dict(trained_betas=[0.99, 0.9, 0.7, 0.5, 0.2, 0.0])),
+]
 SHAPE = (2, 1, 1, 3)
 
 
