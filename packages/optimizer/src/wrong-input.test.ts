@@ -178,9 +178,13 @@ describe('optimize refuses', () => {
   });
 
   it('a denoiser whose conditioning nothing makes', async () => {
-    const error = await refusal(modelStorage('tiny/dit'), { sampler: 'ddim' });
+    const source = await modelCopy('tiny/ddpm-unet');
+    const model = await readModel(source, 'model.onnx');
+    model.graph.inputs.push({ ...model.graph.inputs[0]!, name: 'image_embeds' });
+    await writeModel(source, 'model.onnx', model);
+    const error = await refusal(source, { sampler: 'ddim' });
     expect(error.code).toBe('unsupported');
-    expect(error.message).toMatch(/a class.*class_labels/);
+    expect(error.message).toMatch(/an image prompt.*image_embeds/);
   });
 
   it("SDXL's denoiser without its text encoders", async () => {
