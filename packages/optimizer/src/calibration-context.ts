@@ -39,6 +39,8 @@ export interface PreparedImage {
   readonly seed: number;
   readonly conditioning: Conditioning;
   readonly unconditional: Conditioning | undefined;
+  /** What both have of a model for inpainting: its mask and masked picture. */
+  readonly inpainting?: Conditioning;
 }
 
 /** What the stages of an optimization share. */

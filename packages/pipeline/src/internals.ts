@@ -44,6 +44,7 @@ export type { CallKind, Conditioning, Denoiser, DenoiserCall } from './denoise/d
 export { denoiserFeeds } from './denoise/denoiser-feeds.js';
 export { type DenoiserInputs, findDenoiserInputs } from './denoise/denoiser-inputs.js';
 export { floatDenoiser } from './denoise/float-denoiser.js';
+export { FURTHER_CHANNELS } from './denoise/further-channels.js';
 export {
   combine,
   concatConditioning,
@@ -66,10 +67,12 @@ export { type AskedSize, changedSize } from './generate/changed-size.js';
 export { generationDefaults } from './generate/generation-defaults.js';
 export { requireClass } from './generate/generation-request.js';
 export { createGenerator } from './generate/generator.js';
-export { loadDecoder } from './generate/generator-parts.js';
+export { loadDecoder, loadEncoder } from './generate/generator-parts.js';
+export { inpaintingChannels } from './generate/picture-change.js';
 export type { GeneratedImage } from './generate/run-images.js';
 export { imageTokens, LARGEST_PICTURE, sampleGeometry, sampleShape } from './generate/sample-geometry.js';
 export { type LatentDecoder, latentView, vaeDecoder, vaeFactor } from './images/latent-decoder.js';
+export type { LatentEncoder } from './images/latent-encoder.js';
 export { fitLatentPreview } from './images/latent-preview.js';
 export { toRgbImages } from './images/rgb-image.js';
 export { builtGraphSources, isBuiltGraph } from './model/built-graphs.js';

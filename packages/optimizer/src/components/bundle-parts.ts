@@ -7,6 +7,7 @@ import {
 } from '@cachequant/pipeline/internals';
 import type { CalibrationContext, PreparedImage } from '../calibration-context.js';
 import { imageEncoder } from '../prepare/image-conditioning.js';
+import { withText } from '../prepare/inpainting-inputs.js';
 import { type ComponentDecision, type ComponentName, componentFolder } from './component.js';
 
 /** Decoder and text encoder as the bundle will have them. */
@@ -48,7 +49,7 @@ export async function openParts(
   const encode = encoder && imageEncoder(conditioning!, encoder, context.signal);
   return {
     toPicture: decoder ? async (latents) => (await decoder.decode(latents))[0]! : context.toPicture,
-    encode: encode ? async (image) => ({ ...image, ...(await encode(image)) }) : async (image) => image,
+    encode: encode ? async (image) => withText(image, await encode(image)) : async (image) => image,
     dispose: async () => {
       await Promise.all([decoder?.dispose(), encoder?.dispose()]);
     },

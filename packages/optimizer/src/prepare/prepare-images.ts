@@ -10,11 +10,12 @@ import {
   type ImageEncoder,
   withImageEncoder,
 } from './image-conditioning.js';
+import { type InpaintingInputs, withInpaintingInputs, withText } from './inpainting-inputs.js';
 import type { PreparedSource } from './prepare-source.js';
 
 /** Conditioning of the calibration and verification images; the text encoders are freed before it returns. */
 export async function prepareImages(
-  { conditioning }: Pick<PreparedSource, 'conditioning'>,
+  prepared: Pick<PreparedSource, 'conditioning' | 'folder' | 'further' | 'latentDims' | 'pictureSize'>,
   runtime: Runtime,
   recipe: OpenRecipe,
   {
@@ -22,11 +23,12 @@ export async function prepareImages(
     given,
   }: { readonly signal?: AbortSignal | undefined; readonly given?: GivenConditioning | undefined },
 ): Promise<Pick<CalibrationContext, 'calibration' | 'verification' | 'textEncoderMs'>> {
+  const { conditioning } = prepared;
   if (given || !conditioning) return givenImages(given!, recipe);
   const { takesText } = conditioning.family;
   const { seen, heldOut } = subjectsOf(conditioning, recipe);
   const times = new Map<string, number>();
-  const prepare = async (encode: ImageEncoder) => {
+  const prepare = async (encode: ImageEncoder, inputs: InpaintingInputs) => {
     const images = async (
       { count, seed }: Count,
       subjects: readonly DrawnSubject[],
@@ -36,8 +38,10 @@ export async function prepareImages(
         throwIfAborted(signal);
         const subject = subjects[i % subjects.length]!;
         const start = performance.now();
-        made.push({ ...subject, seed: seed + i, ...(await encode(subject)) });
+        const encoded = await encode(subject);
         if (!times.has(subject.prompt)) times.set(subject.prompt, performance.now() - start);
+        const own = { ...subject, seed: seed + i, inpainting: await inputs(seed + i) };
+        made.push(withText({ ...own, ...encoded }, encoded));
       }
       return made;
     };
@@ -47,8 +51,13 @@ export async function prepareImages(
       verification: await images(counts.verification, heldOut),
     };
   };
-  const prepared = await withImageEncoder(conditioning, runtime, prepare, { signal });
-  return { ...prepared, textEncoderMs: takesText ? medianOf([...times.values()]) : 0 };
+  const images = await withInpaintingInputs(
+    prepared,
+    runtime,
+    (inputs) => withImageEncoder(conditioning, runtime, (encode) => prepare(encode, inputs), { signal }),
+    signal,
+  );
+  return { ...images, textEncoderMs: takesText ? medianOf([...times.values()]) : 0 };
 }
 
 /** What calibration draws, and what the verification does, in turn. */

@@ -2,6 +2,7 @@ import { type OnnxModel, readModel, widenWeights } from '@cachequant/onnx';
 import {
   conditioningFamily,
   type DenoiserInputs,
+  FURTHER_CHANNELS,
   findDenoiserInputs,
   generationDefaults,
   imageTokens,
@@ -28,6 +29,7 @@ import { chooseInterval } from './choose-interval.js';
 import type { GivenConditioning } from './given-conditioning.js';
 import type { ImageConditioning } from './image-conditioning.js';
 import { requireOptimizable } from './require-optimizable.js';
+import { splitSample } from './split-sample.js';
 
 /** Everything about the source model that the stages need, read but not run. */
 export interface PreparedSource {
@@ -47,6 +49,9 @@ export interface PreparedSource {
   readonly conditioning: ImageConditioning | undefined;
   /** 2 with guidance, which runs both halves as one batch. */
   readonly batch: number;
+  /** Channels of the mask and the masked picture, which have an input of their own; 0 for other models. */
+  readonly further: number;
+  readonly pictureSize: { readonly width: number; readonly height: number };
 }
 
 const BUNDLED_DENOISER = 'denoiser/full.onnx';
@@ -88,13 +93,6 @@ export async function prepareSource(
     factor,
     latentChannels,
   );
-  if (geometry.further > 0) {
-    throw new CacheQuantError('unsupported', 'models for inpainting cannot be optimized yet', {
-      where: `denoiser input ${sample.name}`,
-      expected: `${geometry.channels} channels`,
-      got: `${geometry.channels + geometry.further} channels`,
-    });
-  }
   const latentDims = sampleShape(geometry, asked.width, asked.height);
   const samplerLayout = { ...family?.sampling, imageTokens: imageTokens(latentDims, sample, config) };
   const sampler = layOutSampler(
@@ -112,6 +110,11 @@ export async function prepareSource(
   const hasHalves = guided && isGuided(guidanceScale);
   const batch = hasHalves ? 2 : 1;
   requireBatch(sample, batch);
+  const { channels: noisy, further } = geometry;
+  if (further > 0) {
+    requireTextOfItsOwn(given, sample);
+    splitSample(model, inputs.sample, { noisy, further });
+  }
   const [, height, width] = latentDims.map((dim) => dim * factor) as [number, number, number];
   return {
     recipe,
@@ -133,14 +136,25 @@ export async function prepareSource(
       prompts: promptsOf(recipe),
     },
     refreshes,
-    inputs,
+    inputs: further > 0 ? { ...inputs, further: FURTHER_CHANNELS } : inputs,
     batch,
+    further,
+    pictureSize: { width, height },
   };
 }
 
 /** All prompts of a bundle have one length, which its graphs are made for. */
 function promptsOf({ clipSkip, promptWeights, promptChunks }: OpenRecipe): PromptOptions {
   return { clipSkip, weights: promptWeights === 'read', chunks: promptChunks, padChunks: true };
+}
+
+/** Given conditioning says nothing of masks. */
+function requireTextOfItsOwn(given: GivenConditioning | undefined, { name }: TensorInfo): void {
+  if (given === undefined) return;
+  throw new CacheQuantError('unsupported', 'the conditioning of a model for inpainting cannot be given', {
+    where: `denoiser input ${name}`,
+    expected: 'a folder with the text encoder and the VAE encoder of the model',
+  });
 }
 
 /** On steps and guidance that the model's folder was guessed to have, where they hold. */

@@ -13,6 +13,7 @@ import type { CalibratedModel } from '../calibrated-model.js';
 import { type CalibrationContext, type PreparedImage, sampleImage } from '../calibration-context.js';
 import { loadVariant, type Variant } from '../candidates/variant.js';
 import { type ImageEncoder, withImageEncoder } from '../prepare/image-conditioning.js';
+import { withText } from '../prepare/inpainting-inputs.js';
 
 /** Requests of one kind that the calibration has not seen. */
 interface Condition extends Pick<OffCalibration, 'kind' | 'value'> {
@@ -101,7 +102,7 @@ async function otherScales(
   for (const value of [asCalibrated.guidanceScale / 2, asCalibrated.guidanceScale * 2]) {
     const images: PreparedImage[] = [];
     for (const image of asCalibrated.images) {
-      images.push({ ...image, ...(await encode(image, { guidanceScale: value })) });
+      images.push(withText(image, await encode(image, { guidanceScale: value })));
     }
     conditions.push({ ...asCalibrated, kind: 'guidance scale', value, guidanceScale: value, images });
   }
@@ -117,10 +118,10 @@ async function otherTexts(
   const negative: PreparedImage[] = [];
   const reworded: PreparedImage[] = [];
   for (const image of asCalibrated.images) {
-    const { unconditional } = await encode(image, { negativePrompt: NEGATIVE_PROMPT });
+    const { unconditional } = withText(image, await encode(image, { negativePrompt: NEGATIVE_PROMPT }));
     negative.push({ ...image, unconditional });
     const prompt = `${image.prompt}, ${ADDED_WORDS}`;
-    const { conditioning } = await encode({ ...image, prompt });
+    const { conditioning } = withText(image, await encode({ ...image, prompt }));
     reworded.push({ ...image, prompt, conditioning });
   }
   const wording: Condition = { ...asCalibrated, kind: 'wording', value: ADDED_WORDS, images: reworded };

@@ -136,7 +136,7 @@ export async function loadDecoder(
  * The folder's encoder; for a model whose samples are pixels, those.
  * @throws CacheQuantError `unsupported` for a model that has a decoder alone
  */
-async function loadEncoder(
+export async function loadEncoder(
   { storage, vaeDecoder: decoder, vaeEncoder: encoder }: ModelFolder,
   runtime: Runtime,
 ): Promise<LatentEncoder> {

@@ -2,7 +2,7 @@ import type { RgbImage } from '@cachequant/evaluate';
 import { CacheQuantError, type Tensor, TorchGenerator, tensor } from '@cachequant/tensor';
 import type { Conditioning } from '../denoise/denoiser.js';
 import { FURTHER_CHANNELS, withChannels } from '../denoise/further-channels.js';
-import { type InitialNoise, initialNoise } from '../denoise/initial-noise.js';
+import { type InitialNoise, initialNoise, type NoiseSource } from '../denoise/initial-noise.js';
 import type { PictureStart } from '../denoise/picture-start.js';
 import { type EncodedPicture, type LatentEncoder, toPixels } from '../images/latent-encoder.js';
 import { maskOfLatents, toMask, withoutMasked } from '../images/picture-mask.js';
@@ -89,6 +89,24 @@ export async function encodeChange(
       masked: further > 0 ? await encoder.encode(withoutMasked(pixels, covered), signal) : encoded,
     },
   };
+}
+
+/**
+ * What a model for inpainting takes behind its noisy channels, [1, 1 + C, H, W].
+ * @param mask white where `image` is to be painted; of the same size
+ */
+export async function inpaintingChannels(
+  image: RgbImage,
+  mask: RgbImage,
+  {
+    encoder,
+    source,
+    signal,
+  }: { encoder: LatentEncoder; source: NoiseSource; signal?: AbortSignal | undefined },
+): Promise<Tensor<'float32'>> {
+  const covered = toMask(mask);
+  const masked = (await encoder.encode(withoutMasked(toPixels(image), covered), signal)).sample(source);
+  return withChannels(maskOfLatents(covered, image.width / masked.dims[3]!), masked);
 }
 
 /** Noise of some images, and what their runs begin with beside it. */
