@@ -79,7 +79,9 @@ function needed(
   chosen: ChosenGraphs,
 ): string[] {
   const unused = manifest ? unusedFiles(manifest, chosen) : new Set<string>();
-  const skipped = (path: string) => FOR_PEOPLE.has(path) || path.startsWith(PLANNING_FOLDER);
+  // What makes latents of pictures is read when a request has one; most pages never do.
+  const skipped = (path: string) =>
+    FOR_PEOPLE.has(path) || path.startsWith(PLANNING_FOLDER) || path.startsWith('vae_encoder/');
   return paths.filter((path) => !skipped(path) && !unused.has(path));
 }
 

@@ -123,3 +123,15 @@ it('createGenerator on a model without an encoder says so, and makes pictures fr
     await generator.dispose();
   }
 });
+
+it('createGenerator refuses a folder with a ControlNet, which nothing would follow', async () => {
+  const index = JSON.stringify({
+    _class_name: 'StableDiffusionControlNetPipeline',
+    controlnet: ['diffusers', 'ControlNetModel'],
+  });
+  const storage = await modelCopy('tiny/sd', { 'model_index.json': index });
+  await expect(createGenerator({ storage, runtime })).rejects.toMatchObject({
+    code: 'unsupported',
+    where: 'controlnet/',
+  });
+});

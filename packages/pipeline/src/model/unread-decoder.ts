@@ -46,9 +46,12 @@ function isPart(value: unknown): boolean {
  */
 export function requireReadDecoder({
   unreadDecoder: part,
+  index,
 }: {
   readonly unreadDecoder: string | undefined;
+  readonly index?: ModelIndex | undefined;
 }): void {
+  refuseControl(index);
   if (part === undefined) return;
   if (part === 'vae' || part === 'vqvae') {
     throw new CacheQuantError('storage', 'the decoder is missing', {
@@ -61,5 +64,15 @@ export function requireReadDecoder({
     where: `${part}/`,
     expected: 'a decoder in vae_decoder/, or a model whose samples are pixels',
     hint: 'The denoiser alone can be inspected and cut',
+  });
+}
+
+/** Without what it gives, pictures would follow the text alone, and nobody would be told. */
+function refuseControl(index: ModelIndex | undefined): void {
+  if (!/ControlNet/.test(index?._class_name ?? '')) return;
+  throw new CacheQuantError('unsupported', 'the model follows a ControlNet, which is not run', {
+    where: 'controlnet/',
+    expected: 'a pipeline without one',
+    hint: 'Save the same weights as StableDiffusionPipeline, without controlnet/',
   });
 }
