@@ -20,6 +20,17 @@ export interface EvaluatedImage {
   readonly errorPerCall?: readonly number[];
 }
 
+/** What is measured of one image, in plain numbers, which JSON keeps exactly. */
+export interface ImageMeasures {
+  /** Against the reference's picture, and of the picture itself. */
+  readonly own: Readonly<Record<string, number>>;
+  /** Of the reference's picture itself. */
+  readonly reference: Readonly<Record<string, number>>;
+  readonly features?: readonly number[];
+  readonly referenceFeatures?: readonly number[];
+  readonly errorPerCall?: readonly number[];
+}
+
 /** What is known of the images so far; a measure that nothing was given for is left out. */
 export interface EvaluationSummary {
   readonly images: number;
@@ -75,22 +86,45 @@ export class Evaluation {
    * Adds one image. Throws `invalid-argument` for values that are not finite, `shape` for pictures of
    * different sizes.
    */
-  add({ prompt, picture, scores, reference, errorPerCall }: EvaluatedImage): void {
-    const index = this.#images;
+  add(image: EvaluatedImage): void {
+    this.addMeasures(this.measure(image));
+  }
+
+  /**
+   * Measures an image without adding it, for whoever adds it elsewhere. Throws `shape` for pictures of different sizes.
+   */
+  measure({ prompt, picture, scores, reference, errorPerCall }: EvaluatedImage): ImageMeasures {
     const own = this.#judge(prompt, scores);
     const theirs = this.#judge(prompt, reference?.scores);
     const paired = reference && {
       psnr: Math.min(psnr(reference.picture, picture), MAX_PSNR),
       ssim: ssim(reference.picture, picture),
     };
-    this.#measures.add(index, { ...paired, ...own });
-    this.#reference.add(index, theirs);
+    const features = scores?.[FEATURES];
+    const referenceFeatures = reference?.scores?.[FEATURES];
+    return {
+      own: { ...paired, ...own },
+      reference: theirs,
+      ...(features && { features: [...features] }),
+      ...(referenceFeatures && { referenceFeatures: [...referenceFeatures] }),
+      ...(errorPerCall && { errorPerCall }),
+    };
+  }
+
+  /**
+   * Adds what was measured of the next image. Sums depend on their order: images that others have measured are added in
+   * the order in which one would have.
+   */
+  addMeasures({ own, reference, features, referenceFeatures, errorPerCall }: ImageMeasures): void {
+    const index = this.#images;
+    this.#measures.add(index, own);
+    this.#reference.add(index, reference);
     this.#differences.add(
       index,
-      Object.fromEntries(Object.entries(theirs).map(([name, value]) => [name, own[name]! - value])),
+      Object.fromEntries(Object.entries(reference).map(([name, value]) => [name, own[name]! - value])),
     );
-    this.#features = collect(this.#features, scores);
-    this.#referenceFeatures = collect(this.#referenceFeatures, reference?.scores);
+    this.#features = collect(this.#features, features);
+    this.#referenceFeatures = collect(this.#referenceFeatures, referenceFeatures);
     if (errorPerCall) this.#errors.add(errorPerCall);
     this.#images += 1;
   }
@@ -158,9 +192,8 @@ export class Evaluation {
 
 function collect(
   statistics: FeatureStatistics | undefined,
-  scores: PictureScores | undefined,
+  features: readonly number[] | undefined,
 ): FeatureStatistics | undefined {
-  const features = scores?.[FEATURES];
   if (!features) return statistics;
   const all = statistics ?? new FeatureStatistics(features.length);
   all.add(features);

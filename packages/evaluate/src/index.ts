@@ -3,6 +3,7 @@ export {
   Evaluation,
   type EvaluationSnapshot,
   type EvaluationSummary,
+  type ImageMeasures,
 } from './evaluation.js';
 export { type FeatureDistribution, type FeatureSnapshot, FeatureStatistics } from './feature-statistics.js';
 export { frechetDistance } from './frechet-distance.js';

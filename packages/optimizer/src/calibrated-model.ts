@@ -2,7 +2,7 @@ import { FeatureMoments, type MomentsSnapshot } from '@cachequant/correction';
 import type { RgbImage } from '@cachequant/evaluate';
 import { cloneModel, type OnnxModel } from '@cachequant/onnx';
 import type { ActivationGridTable } from '@cachequant/quantizer';
-import { finishUnlessAborted, type TwoFold } from '@cachequant/tensor';
+import { finishUnlessAborted, type Storage, type TwoFold } from '@cachequant/tensor';
 import type { CalibrationContext } from './calibration-context.js';
 import type { DecisionRecord } from './decision-record.js';
 import { formatOf } from './format.js';
@@ -15,7 +15,8 @@ import { planLayers, plannedLayers } from './layers/layer-plan.js';
 import type { PackedWeights } from './layers/packed-weights.js';
 import { quantizeDenoiser } from './layers/quantize-denoiser.js';
 import { observeAnchors } from './observe/observe-anchors.js';
-import { observeFull } from './observe/observe-full.js';
+import { type ObservedGraph, observeFull } from './observe/observe-full.js';
+import { mergeShards } from './observe/shards.js';
 import type { FloatTrajectory } from './observe/trajectory.js';
 import { FLOAT_CACHED, FLOAT_FULL, FLOAT_OBSERVED, INTEGER_FULL } from './work/graph-files.js';
 import type { ModelChanges } from './work/stage.js';
@@ -56,19 +57,28 @@ export interface CalibrationOptions {
   readonly model: OnnxModel;
   /** Decides in place of measurements. */
   readonly plan?: DecisionRecord | undefined;
+  /** Work folders in which all shards of the calibration images were observed; left out: they are observed here. */
+  readonly shards?: readonly Storage[] | undefined;
 }
 
-/** Cuts, observes and quantizes; every stage is read back if it was finished before. */
-export async function calibrateModel(
+/** A denoiser cut in two, its graphs in the work folder, and what is to be observed of it. */
+export interface CutModel {
+  readonly source: DenoiserGraphs;
+  readonly possible: readonly LayerDecision[];
+  readonly integers: boolean;
+  readonly observed: ObservedGraph;
+}
+
+/** Cuts the model, in a stage of its own. */
+export async function cutModel(
   context: CalibrationContext,
   runner: StageRunner,
   { inputDims, model, plan }: CalibrationOptions,
-): Promise<CalibratedModel> {
+): Promise<CutModel> {
   const outliers = outlierInputs(context.calibration);
   const graphs = makeDenoiserGraphs(model, { inputDims, outliers }, plan?.cut ?? context.recipe.cut);
   const source = await finishUnlessAborted(graphs, context.signal);
   const possible = planLayers(source, context.recipe.keepFloat);
-  const given = plan && plannedLayers(source, plan);
   const integers = formatOf(context.recipe) !== undefined;
   const planned = new Set(
     possible.filter(({ compute }) => integers && compute === 'integer').map(({ id }) => id),
@@ -90,8 +100,22 @@ export async function calibrateModel(
     return {};
   });
   const window = Math.min(context.sampler.calls, 4 * context.recipe.interval);
+  return { source, possible, integers, observed: { graph: FLOAT_OBSERVED, sites, window } };
+}
+
+/** Cuts, observes and quantizes; every stage is read back if it was finished before. */
+export async function calibrateModel(
+  context: CalibrationContext,
+  runner: StageRunner,
+  options: CalibrationOptions,
+): Promise<CalibratedModel> {
+  const { plan, shards } = options;
+  const { source, possible, integers, observed } = await cutModel(context, runner, options);
+  const given = plan && plannedLayers(source, plan);
   const observation = await runner.stage({ kind: 'observe' }, () =>
-    observeFull(context, FLOAT_OBSERVED, sites, window),
+    shards
+      ? mergeShards(context, { observed, fingerprint: runner.fingerprint, shards })
+      : observeFull(context, observed),
   );
   const references = await runner.stage({ kind: 'references' }, () => pictures(context, observation.latents));
   const quantized = integers
@@ -99,7 +123,7 @@ export async function calibrateModel(
     : undefined;
   const anchors = quantized
     ? await runner.stage({ kind: 'anchors' }, () =>
-        observeAnchors(context, observation.trajectory, INTEGER_FULL, window),
+        observeAnchors(context, observation.trajectory, INTEGER_FULL, observed.window),
       )
     : observation.moments;
   return {

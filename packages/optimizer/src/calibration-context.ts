@@ -91,23 +91,27 @@ export function sampleImage(
   });
 }
 
-/** Runs every calibration image through a denoiser. */
+/** Runs every calibration image through a denoiser, or those that are named. */
 export async function sampleCalibration(
   context: CalibrationContext,
   denoiser: Denoiser,
-  around: {
+  {
+    images = [...context.calibration.keys()],
+    ...around
+  }: {
+    /** Numbers of calibration images; left out: all. */
+    readonly images?: readonly number[];
     before?: (image: number) => void;
     /** Waited for, so that nothing of an image is under way when the pass ends or fails. */
     after?: (image: number, latents: Tensor<'float32'>) => void | Promise<void>;
   } = {},
 ): Promise<void> {
-  const total = context.calibration.length;
-  context.onProgress?.(0, total);
-  for (const [i, image] of context.calibration.entries()) {
-    around.before?.(i);
-    const { latents } = await sampleImage(context, denoiser, image);
-    await around.after?.(i, latents);
-    context.onProgress?.(i + 1, total);
+  context.onProgress?.(0, images.length);
+  for (const [done, image] of images.entries()) {
+    around.before?.(image);
+    const { latents } = await sampleImage(context, denoiser, context.calibration[image]!);
+    await around.after?.(image, latents);
+    context.onProgress?.(done + 1, images.length);
   }
 }
 

@@ -3,6 +3,8 @@ export { type DecisionRecord, PLAN, parseDecisionRecord } from './decision-recor
 export { estimateOptimization, type OptimizationEstimate } from './estimate-optimization.js';
 export type { LayerDecision, LayerMeasurement } from './layers/decision.js';
 export { type LayerScales, layerScales } from './layers/layer-scales.js';
+export type { ObservedShard } from './observe/shards.js';
+export { type ObserveShardRequest, observeShard } from './observe-shard.js';
 export type { MeasuredPoint, OperatingPoints } from './operating-points/explore.js';
 export type { OperatingPoint, OperatingTarget } from './operating-points/operating-point.js';
 export { type OptimizeRequest, optimize } from './optimize.js';
@@ -19,7 +21,7 @@ export { modelFingerprint } from './prepare/source-watch.js';
 export { type OpenRecipe, type OptimizeOptions, parseRecipe, type Recipe } from './recipe.js';
 export type { VerifiedPicture } from './verify/verify.js';
 export { ownWork, removeWork, requireWorkPlace } from './work/own-work.js';
-export type { NamedStage, Stage } from './work/stage.js';
+export type { NamedStage, Shard, Stage } from './work/stage.js';
 export type { StageObserver, StageProgress } from './work/stage-runner.js';
 export { addToBundle } from './write/bundle-files.js';
 export { removeBundle, requireBundlePlace, startBundle } from './write/bundle-place.js';

@@ -6,6 +6,7 @@ import { chooseFloatVariants, makeFloatVariants } from './candidates/float-varia
 import { atInterval, inFloat } from './candidates/model-variants.js';
 import { optimizeComponents } from './components/optimize-components.js';
 import type { DecisionRecord } from './decision-record.js';
+import { refuseTarget } from './observe-shard.js';
 import {
   exploreOperatingPoints,
   type OperatingPoints,
@@ -40,6 +41,11 @@ export interface OptimizeRequest extends StageObserver, BundleRequest {
    * measurements, so that everything under denoiser/ comes out the same.
    */
   readonly plan?: DecisionRecord;
+  /**
+   * Work folders of `observeShard`, of all shards and with the same options: what they observed is taken in place of
+   * observing here.
+   */
+  readonly shards?: readonly Storage[];
   /** Called with what is in the summary's `warnings`, as it comes up. */
   readonly onWarning?: (warning: string) => void;
 }
@@ -68,6 +74,7 @@ export async function optimize(request: OptimizeRequest): Promise<OptimizeSummar
 export async function optimizeKeepingModel(request: OptimizeRequest): Promise<OptimizationWithModel> {
   // A plan has chosen its point; options that ask for another contradict it.
   const target = request.plan ? undefined : targetOf(request.options);
+  if (request.shards) refuseTarget(request);
   if (target) return optimizeTowards(target, request);
   const opened = await openCalibrationContext(request);
   try {
@@ -151,7 +158,12 @@ async function optimizeLocked(
 ): Promise<OptimizationWithModel> {
   await requireBundlePlace(request.out);
   const { runner, prepared, inputDims, plan } = opened;
-  const whole = await calibrateModel(opened.context, runner, { inputDims, model: prepared.model, plan });
+  const whole = await calibrateModel(opened.context, runner, {
+    inputDims,
+    model: prepared.model,
+    plan,
+    shards: request.shards,
+  });
   const calibrated = operation ? operation.changes(whole) : whole;
   const { context } = calibrated;
   const operatingPoints = operation?.operatingPoints;

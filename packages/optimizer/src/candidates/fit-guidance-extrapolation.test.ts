@@ -4,6 +4,7 @@ import { memoryStorage, type Tensor, tensor } from '@cachequant/tensor';
 import { describe, expect, it } from 'vitest';
 import type { CalibrationContext } from '../calibration-context.js';
 import { TrajectoryRecorder } from '../observe/trajectory.js';
+import type { TensorRecords } from '../work/tensor-records.js';
 import { type FloatRun, fitReach } from './fit-guidance-extrapolation.js';
 
 const CONFIG = { _class_name: 'DDIMScheduler', num_train_timesteps: 1000, clip_sample: false };
@@ -46,15 +47,16 @@ async function floatRun(): Promise<FloatRun> {
   } as unknown as CalibrationContext;
   const recorder = new TrajectoryRecorder(context);
   const latents: number[] = [];
+  const images: TensorRecords[] = [];
   for (const [i, { seed }] of calibration.entries()) {
     recorder.begin(i);
     const calls: [Tensor<'float32'>, Tensor<'float32'>][] = [];
     const float = denoiser(false, (...call) => calls.push(call));
     latents.push(...(await sampled(context, float, seed)));
     for (const [sample, prediction] of calls) await recorder.add(sample, prediction, prediction);
-    await recorder.end();
+    images.push((await recorder.end())!);
   }
-  return { context, trajectory: recorder.finish(), latents: Float32Array.from(latents) };
+  return { context, trajectory: { images }, latents: Float32Array.from(latents) };
 }
 
 async function sampled({ sampler, guidanceScale }: CalibrationContext, from: Denoiser, seed: number) {

@@ -2,7 +2,7 @@ import type { CalibrationContext } from '../calibration-context.js';
 import { wideBitsOf } from '../format.js';
 import type { DenoiserGraphs } from '../graphs/denoiser-graphs.js';
 import { readGraph } from '../graphs/float-graphs.js';
-import type { FullObservation } from '../observe/observe-full.js';
+import type { FullObservation } from '../observe/observed-image.js';
 import { FLOAT_FULL } from '../work/graph-files.js';
 import type { StageRunner } from '../work/stage-runner.js';
 import { chooseLayers } from './choose-layers.js';

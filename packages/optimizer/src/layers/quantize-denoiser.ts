@@ -3,7 +3,7 @@ import { formatOf, wideBitsOf } from '../format.js';
 import { integerForm } from '../graphs/cached-graphs.js';
 import type { DenoiserGraphs } from '../graphs/denoiser-graphs.js';
 import { writeGraph } from '../graphs/float-graphs.js';
-import type { FullObservation } from '../observe/observe-full.js';
+import type { FullObservation } from '../observe/observed-image.js';
 import { INTEGER_FULL } from '../work/graph-files.js';
 import type { StageRunner } from '../work/stage-runner.js';
 import type { LayerDecision } from './decision.js';

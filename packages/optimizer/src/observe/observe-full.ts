@@ -1,7 +1,6 @@
-import type { MomentsSnapshot } from '@cachequant/correction';
+import { channelLayout, FeatureMoments } from '@cachequant/correction';
 import { allFinite, layerLocator } from '@cachequant/pipeline/internals';
-import { type ActivationGridTable, ActivationStatistics, OBSERVATIONS_OUTPUT } from '@cachequant/quantizer';
-import type { TwoFold } from '@cachequant/tensor';
+import { OBSERVATIONS_OUTPUT } from '@cachequant/quantizer';
 import {
   CACHE_NAME,
   type CalibrationContext,
@@ -10,40 +9,50 @@ import {
   runGraph,
   sampleCalibration,
 } from '../calibration-context.js';
-import { SAMPLES_KEPT } from '../graphs/cached-graphs.js';
-import { CacheMoments } from './cache-moments.js';
-import { type FloatTrajectory, TrajectoryRecorder } from './trajectory.js';
+import { type FullObservation, joined, ObservationSums, type ObservedImage } from './observed-image.js';
+import { TrajectoryRecorder } from './trajectory.js';
 
-/** What one float pass over the calibration images leaves behind. */
-export interface FullObservation {
-  /** Of the cached tensor; even and odd images apart, so that a fit can be checked on what it has not seen. */
-  readonly moments: TwoFold<MomentsSnapshot>;
-  readonly grids: ActivationGridTable | undefined;
-  /** Final latents of the calibration images, one behind another. */
-  readonly latents: Float32Array;
-  readonly trajectory: FloatTrajectory;
+/** What is observed of the float model. */
+export interface ObservedGraph {
+  /** Path in the work folder. */
+  readonly graph: string;
+  /** Tensors whose activations the graph's observers report; none in float. */
+  readonly sites: readonly string[];
+  /** Pairs of calls less than this far apart have moments. */
+  readonly window: number;
 }
 
 /**
  * Runs the float model once over the calibration images, gathering the moments of the cached tensor and
- * the activations that the integer graph needs, and recording what later passes replay. It is no `observe`, since its
- * calls are what sampling comes to.
- * @param sites tensors whose activations the graph's observers report; none in float
+ * the activations that the integer graph needs, and recording what later passes replay.
  */
 export async function observeFull(
   context: CalibrationContext,
-  graph: string,
-  sites: readonly string[],
-  window: number,
+  observed: ObservedGraph,
 ): Promise<FullObservation> {
+  const sums = new ObservationSums(context.sampler.calls, observed.sites);
+  await observeImages(context, observed, [...context.calibration.keys()], (image) => sums.add(image));
+  return sums.result();
+}
+
+/**
+ * Runs the float model over some of the calibration images. It is no `observe`, since its calls are what sampling comes
+ * to.
+ * @param images their numbers, ascending
+ * @param visit gets each image when it is done, and is waited for
+ */
+export async function observeImages(
+  context: CalibrationContext,
+  { graph, sites, window }: ObservedGraph,
+  images: readonly number[],
+  visit: (image: ObservedImage) => void | Promise<void>,
+): Promise<void> {
   const session = await loadGraph(context, graph);
   const { calls } = context.sampler;
-  const statistics = sites.length > 0 ? new ActivationStatistics(calls, sites, SAMPLES_KEPT) : undefined;
-  const moments = new CacheMoments({ calls, window });
-  let current = 0;
-  const latents: Float32Array[] = [];
+  let moments: FeatureMoments | undefined;
+  let observations: Float32Array[] = [];
   const recorder = new TrajectoryRecorder(context);
-  const outputs = [context.output, CACHE_NAME, ...(statistics ? [OBSERVATIONS_OUTPUT] : [])];
+  const outputs = [context.output, CACHE_NAME, ...(sites.length > 0 ? [OBSERVATIONS_OUTPUT] : [])];
   const denoiser = observingDenoiser(
     session,
     async (call) => {
@@ -51,8 +60,13 @@ export async function observeFull(
       // The sampling loop says so; statistics would only hide it.
       if (!allFinite(results[context.output]!.data)) return results[context.output]!;
       const features = results[CACHE_NAME]!;
-      moments.record({ image: current, call: call.call }, features);
-      statistics?.record(call.call, results[OBSERVATIONS_OUTPUT]!.data);
+      const layout = channelLayout(features.dims);
+      if (call.call === 0) {
+        moments = new FeatureMoments({ calls, channels: layout.channels, window: Math.min(window, calls) });
+        moments.begin();
+      }
+      moments!.observe(call.call, features.data, layout);
+      if (sites.length > 0) observations.push(results[OBSERVATIONS_OUTPUT]!.data);
       const prediction = results[context.output]!;
       await recorder.add(call.sample, features, prediction);
       return prediction;
@@ -61,33 +75,25 @@ export async function observeFull(
   );
   try {
     await sampleCalibration(context, denoiser, {
+      images,
       before: (image) => {
-        current = image;
+        observations = [];
         recorder.begin(image);
       },
-      after: async (_, result) => {
-        latents.push(result.data);
-        await recorder.end();
+      after: async (image, { data: latents }) => {
+        moments!.end();
+        const records = await recorder.end();
+        await visit({
+          image,
+          moments: moments!.snapshot(),
+          observations: sites.length > 0 ? joined(observations) : undefined,
+          latents,
+          records,
+        });
       },
     });
   } finally {
     await recorder.abort();
     await session.dispose();
   }
-  return {
-    moments: moments.snapshot(),
-    grids: statistics?.grids(),
-    latents: joined(latents),
-    trajectory: recorder.finish(),
-  };
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    all.set(part, offset);
-    offset += part.length;
-  }
-  return all;
 }

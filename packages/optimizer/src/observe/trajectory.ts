@@ -27,11 +27,15 @@ const DISK_LIMIT = 4 * 2 ** 30;
 /** A fit is made on even images and checked on odd ones. */
 const LEAST_IMAGES = 2;
 
+/** Where the trajectory of an image is, in the work folder. */
+export function trajectoryFile(image: number): string {
+  return `float/trajectory/${image}.bin`;
+}
+
 /** Records the trajectories of as many images as the disk limit allows. */
 export class TrajectoryRecorder {
-  readonly #images: TensorRecords[] = [];
+  #image = 0;
   #recorder: TensorRecorder | undefined;
-  #bytes = 0;
 
   constructor(
     private readonly context: CalibrationContext,
@@ -39,25 +43,25 @@ export class TrajectoryRecorder {
   ) {}
 
   begin(image: number): void {
-    const average = this.#bytes / Math.max(1, this.#images.length);
-    const fits = image < LEAST_IMAGES || this.#bytes + average <= this.limit;
-    const path = `float/trajectory/${image}.bin`;
-    this.#recorder = fits ? new TensorRecorder(this.context.work, path) : undefined;
+    this.#image = image;
+    this.#recorder = undefined;
   }
 
   async add(...record: readonly [sample: Floats, features: Floats, prediction: Floats]): Promise<void> {
-    await this.#recorder?.add(record);
+    if (!this.#fits(record)) return;
+    this.#recorder ??= new TensorRecorder(this.context.work, trajectoryFile(this.#image));
+    await this.#recorder.add(record);
   }
 
-  async end(): Promise<void> {
-    if (!this.#recorder) return;
-    const records = await this.#recorder.finish();
-    this.#images.push(records);
-    this.#bytes += records.count * recordBytes(records);
+  /** @returns undefined for an image that there was no room for */
+  async end(): Promise<TensorRecords | undefined> {
+    return this.#recorder?.finish();
   }
 
-  finish(): FloatTrajectory {
-    return { images: this.#images };
+  /** All images are of one size, so the number of an image says whether it and those before it fit. */
+  #fits(record: readonly Floats[]): boolean {
+    const bytes = this.context.sampler.calls * recordBytes({ dims: record.map(({ dims }) => dims) });
+    return this.#image < LEAST_IMAGES || (this.#image + 1) * bytes <= this.limit;
   }
 
   abort(): Promise<void> {

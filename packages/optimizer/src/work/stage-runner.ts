@@ -26,6 +26,8 @@ export interface StageRunner {
   unsaved<T>(stage: Stage, run: () => Promise<T>): Promise<T>;
   /** Says how far the stage that is running is; outside stages nobody hears of it. */
   readonly progress: (done: number, total: number) => void;
+  /** Of everything that the results depend on. */
+  readonly fingerprint: string;
   /** Ids of the stages that were read back. */
   readonly reused: readonly string[];
 }
@@ -65,6 +67,7 @@ export async function openStages(
     }
   };
   return {
+    fingerprint,
     reused,
     progress(done, total) {
       if (running) onProgress?.({ stage: running, done, total });
@@ -72,7 +75,7 @@ export async function openStages(
     async stage<T>(which: Stage, run: () => Promise<T>): Promise<T> {
       await takeTurns(signal);
       const stage = namedStage(which);
-      const path = `stages/${stage.id}`;
+      const path = stageFile(stage);
       const found = await loadArtifact<SavedStage<T>>(work, path);
       // What another run has left there is as good as nothing.
       const saved = found?.fingerprint === fingerprint ? found : undefined;
@@ -97,9 +100,14 @@ export async function openStages(
 }
 
 /** A stage's result, and the optimization that it belongs to. */
-interface SavedStage<T> {
+export interface SavedStage<T> {
   readonly fingerprint: string;
   readonly value: T;
+}
+
+/** Where the result of a stage is in the work folder, without its ending. */
+export function stageFile(stage: Pick<NamedStage, 'id'>): string {
+  return `stages/${stage.id}`;
 }
 
 /** @throws CacheQuantError `storage` when the folder was taken for another optimization since it was opened */

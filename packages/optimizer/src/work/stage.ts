@@ -11,6 +11,13 @@ export interface CandidateKey {
   readonly guidance: 'computed' | 'forecast';
 }
 
+/** A share of the calibration images: those whose numbers, from 0, leave `index` − 1 when divided by `count`. */
+export interface Shard {
+  /** From 1. */
+  readonly index: number;
+  readonly count: number;
+}
+
 /** Stages that an optimization has once, by what they do. */
 const ONCE = {
   cut: 'cut the network in two',
@@ -38,6 +45,7 @@ const ONCE_A_VARIANT = {
 
 /** Stages that there are several of. */
 const REPEATED = {
+  'observe-shard': 'observe a share of the calibration images',
   round: 'round the 4-bit weights',
   candidate: 'try schedules and cache corrections',
   smoothing: 'fit the smoothing of predictions',
@@ -50,6 +58,8 @@ export type Stage =
   | { readonly kind: keyof typeof ONCE_A_VARIANT; readonly changes: ModelChanges }
   /** Layers are rounded in as many parts as memory asks for; counted from 0. */
   | { readonly kind: 'round'; readonly part: number }
+  /** A share of the calibration images, for a run that goes on from all of them; counted from 1. */
+  | ({ readonly kind: 'observe-shard' } & Shard)
   | ({ readonly kind: 'candidate' | 'smoothing' | 'outputs' } & CandidateKey)
   /** Of a comparison of your own; `name` is both id and label. */
   | { readonly kind: 'experiment'; readonly name: string };
@@ -90,6 +100,8 @@ function stageId(stage: Stage): string {
   switch (stage.kind) {
     case 'round':
       return `round-${stage.part}`;
+    case 'observe-shard':
+      return `observe-shard-${stage.index}-of-${stage.count}`;
     case 'without-cache':
       return `candidate-${uncachedName(stage.changes)}`;
     case 'candidate':
@@ -110,6 +122,8 @@ function stageLabel(stage: Stage): string {
   switch (stage.kind) {
     case 'round':
       return `${REPEATED.round}, part ${stage.part + 1}`;
+    case 'observe-shard':
+      return `${ONCE.observe}, shard ${stage.index} of ${stage.count}`;
     case 'candidate':
       return `try the ${stage.schedule} schedule with ${correctionOf(stage)}${where}`;
     case 'experiment':

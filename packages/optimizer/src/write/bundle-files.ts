@@ -21,9 +21,9 @@ import {
 import { type OwnedStorage, ownedPaths, type Storage, throwIfAborted, writeFile } from '@cachequant/tensor';
 import { licenceFiles, type ModelFiles } from '../prepare/model-files.js';
 import { weightBytes } from '../weight-bytes.js';
+import { copyFile } from '../work/copy-file.js';
 import { CARD } from './bundle-card.js';
 import { UNFINISHED } from './bundle-place.js';
-import { copyFile } from './copy-file.js';
 import { placeInShards, planShards, type WeightShard, writeShards } from './weight-shards.js';
 
 /** Graphs of the work folder that become a bundle's denoiser. */

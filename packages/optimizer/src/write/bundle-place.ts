@@ -15,8 +15,8 @@ import {
   type Storage,
   storageFolder,
 } from '@cachequant/tensor';
+import { copyFile } from '../work/copy-file.js';
 import { CARD } from './bundle-card.js';
-import { copyFile } from './copy-file.js';
 
 /** Marks a folder whose bundle is being written, and lists what was written of it. */
 export const UNFINISHED = 'unfinished-bundle';
