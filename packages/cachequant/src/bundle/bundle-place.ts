@@ -69,6 +69,11 @@ export async function lockPlace({ out, work }: BundlePlace): Promise<StorageLock
   }
 }
 
+/** Holds the work folder alone, for a run that makes no bundle. */
+export function lockWork({ work }: BundlePlace): Promise<StorageLock> {
+  return attempt(work, () => nodeStorage(dirname(work)).lock(basename(work)));
+}
+
 /**
  * Makes the folder, so that one that cannot be written is found out before anything slow begins.
  * @throws CacheQuantError `storage`

@@ -1,11 +1,12 @@
 import { dirname, resolve } from 'node:path';
-import { type PictureScorer, pictureScorer, readScorerReference } from '@cachequant/evaluate';
+import { Evaluation, type PictureScorer, pictureScorer, readScorerReference } from '@cachequant/evaluate';
 import { isBundle, loadGraph } from '@cachequant/pipeline';
 import { nodeStorage } from '@cachequant/runtime-node';
 import { CacheQuantError, type Runtime, writeFile } from '@cachequant/tensor';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { examples } from '../command-context.js';
+import { imagesOf, mergeEvaluationShards, openEvaluationShard, removeShards } from '../pictures/evaluation-shards.js';
 import { type CliIo, writeJson, writeLines } from '../io.js';
 import { locateGraph } from '../model-sources/model-location.js';
 import { openGenerator, promptsOfBundle } from '../model-sources/open-generator.js';
@@ -23,11 +24,12 @@ import { requireWritableFile } from '../options/output-folder.js';
 import { integer } from '../options/parse-arguments.js';
 import { readJsonFile } from '../options/read-file.js';
 import { readPrompts } from '../options/read-prompts.js';
-import { evaluateImages } from '../pictures/evaluate-images.js';
-import { evaluationState } from '../pictures/evaluation-state.js';
+import { evaluateImages, evaluateShard } from '../pictures/evaluate-images.js';
+import { evaluationFingerprint, evaluationState } from '../pictures/evaluation-state.js';
 import { openPictures, readPictures } from '../pictures/given-pictures.js';
 import { evaluationLines } from '../print/print-evaluation.js';
 import { createProgress } from '../print/progress.js';
+import { requireOneOf, shardOf, shardPlace, shardPlaces } from '../options/shards.js';
 import { withRuntime } from '../with-runtime.js';
 
 export function addEvaluate(program: Command, io: CliIo): void {
@@ -45,6 +47,8 @@ export function addEvaluate(program: Command, io: CliIo): void {
       .option('--scorer <file>', 'an ONNX network that scores pictures, with its reference.json beside it')
       .option('--prompts <file>', 'prompts, one per line; image i takes prompt i, and the list repeats')
       .option('--images <number>', 'pictures in total (default: --count per prompt)', integer(1))
+      .option('--shard <i/n>', 'measure only the i-th of n shares of the images; then --merge', shardOf)
+      .option('--merge [files...]', 'combine all shards (default: those beside the result)')
       .option('--out <file>', 'where the result goes as JSON', 'evaluation.json'),
   )
     .addHelpText(
@@ -58,6 +62,10 @@ export function addEvaluate(program: Command, io: CliIo): void {
           'evaluate ./my-bundle --scorer ./fashion-eval/evaluator.onnx --prompts prompts.txt --images 512',
           'distance to real pictures, and whether they show what was asked for',
         ],
+        [
+          'seq 4 | xargs -P 4 -I{} cachequant evaluate ./my-bundle --reference ./my-model --prompt x --images 256 --shard {}/4',
+          'four processes; the same with --merge then has the result',
+        ],
       ]),
     )
     .action((given: string, _: unknown, command: Command) =>
@@ -66,6 +74,7 @@ export function addEvaluate(program: Command, io: CliIo): void {
 }
 
 async function evaluate(given: string, options: EvaluateOptions, io: CliIo): Promise<void> {
+  requireOneOf(options);
   const out = resolve(io.cwd, options.out);
   const subjects = await subjectsIn(options, io.cwd);
   const pictures = await openPictures(options, io.cwd);
@@ -82,18 +91,16 @@ async function evaluate(given: string, options: EvaluateOptions, io: CliIo): Pro
           progress,
         );
   await requireSubject(model, subjects);
-  const state = await evaluationState(out, {
-    folders: [model.place, ...(reference ? [reference.place] : [])],
-    options: {
-      ...options,
-      prompts: subjects,
-      ...(pictures.image && { pictures: pictures.hashes }),
-      images: undefined,
-      threads: undefined,
-      json: undefined,
-      debug: undefined,
-    },
-  });
+  const folders = [model.place, ...(reference ? [reference.place] : [])];
+  const { threads: _, json: __, debug: ___, images, shard, merge, ...measured } = options;
+  const made = { ...measured, prompts: subjects, ...(pictures.image && { pictures: pictures.hashes }) };
+  const total = images ?? subjects.length;
+  const state = await evaluationState(out, { folders, options: made });
+  const sharded = (shard || merge) && {
+    fingerprint: await evaluationFingerprint(folders, { ...made, out: undefined }),
+    total,
+  };
+  const files = merge === true ? await shardPlaces(out) : merge?.map((file) => resolve(io.cwd, file));
   const summary = await withRuntime(options.threads, async (runtime) => {
     const opened: { dispose(): Promise<void> }[] = [];
     const keep = <T extends { dispose(): Promise<void> }>(part: T): T => {
@@ -101,34 +108,43 @@ async function evaluate(given: string, options: EvaluateOptions, io: CliIo): Pro
       return part;
     };
     try {
+      const known =
+        options.scorer === undefined ? NO_SCORER : await openScorer(options.scorer, runtime, io.cwd);
+      if (known.scorer) keep(known.scorer);
+      if (sharded && files) {
+        const evaluation = new Evaluation(known.reference);
+        for (const each of await mergeEvaluationShards(files, sharded)) evaluation.addMeasures(each);
+        return evaluation.summary();
+      }
       const own = promptOptionsOf(options);
       const generator = keep(await openGenerator(model, runtime, own));
       const like = { ...(await promptsOfBundle(model)), ...own };
       const compared = reference && keep(await openGenerator(reference, runtime, like));
-      const known =
-        options.scorer === undefined ? NO_SCORER : await openScorer(options.scorer, runtime, io.cwd);
-      if (known.scorer) keep(known.scorer);
-      return await evaluateImages({
-        generator,
-        reference: compared,
-        known,
-        subjects,
-        options,
-        given: await readPictures(pictures, options, generator),
-        state,
-        progress,
-        io,
-      });
+      const given = await readPictures(pictures, options, generator);
+      const request = { generator, reference: compared, known, subjects, options, given, progress, io };
+      if (sharded && shard) {
+        const file = shardPlace(out, shard);
+        await evaluateShard(request, imagesOf(shard, total), await openEvaluationShard(file, shard, sharded));
+        return undefined;
+      }
+      return await evaluateImages({ ...request, state });
     } finally {
       progress.stop();
       for (const part of opened) await part.dispose();
     }
   });
+  if (summary === undefined) return writeShard(io, shardPlace(out, shard!), options);
   const result = { model: given, comparedWith: options.reference ?? null, ...summary };
   await writeFile(nodeStorage(dirname(out)), state.name, `${JSON.stringify(result, null, 2)}\n`);
   await state.remove();
+  await removeShards(files ?? []);
   if (options.json) writeJson(io, result);
   else writeLines(io.stdout, [...evaluationLines(summary), out]);
+}
+
+function writeShard(io: CliIo, file: string, { shard, json }: EvaluateOptions): void {
+  if (json) writeJson(io, { shard, file });
+  else writeLines(io.stdout, [`shard ${shard!.index} of ${shard!.count} is measured`, file]);
 }
 
 /** Options on how a model is read are those of the model, where the other one is a bundle. */

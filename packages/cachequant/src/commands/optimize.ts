@@ -3,8 +3,11 @@ import {
   type DecisionRecord,
   estimateOptimization,
   type OptimizeOptions,
+  type OptimizeRequest,
+  observeShard,
   optimize,
   parseDecisionRecord,
+  type Shard,
 } from '@cachequant/optimizer';
 import { isBundle, openModelFolder } from '@cachequant/pipeline';
 import { nodeStorage } from '@cachequant/runtime-node';
@@ -17,6 +20,7 @@ import {
   checkPlace,
   commitPlace,
   lockPlace,
+  lockWork,
   openPlace,
   removeWorkPlace,
 } from '../bundle/bundle-place.js';
@@ -33,6 +37,7 @@ import { addOptimizeOptions, libraryOptions, type OptimizeArguments } from '../o
 import { readTextFile } from '../options/read-file.js';
 import { type Optimized, optimizedLines, planLines } from '../print/print-optimization.js';
 import { createProgress, type Progress } from '../print/progress.js';
+import { requireOneOf, shardPlace, shardPlaces } from '../options/shards.js';
 import { packageVersion } from '../version.js';
 import { withRuntime } from '../with-runtime.js';
 
@@ -64,6 +69,8 @@ export function addOptimize(program: Command, io: CliIo): void {
         ],
         ['optimize ./my-model --out ./my-bundle --prompts prompts.txt --steps 30', 'as you will use it'],
         ['optimize ./my-model --out ./my-bundle --bits none', 'the cache alone, all in float'],
+        ['optimize ./my-model --out ./my-bundle --shard 2/4', 'calibrate on several machines …'],
+        ['optimize ./my-model --out ./my-bundle --merge', '… and go on from all of them'],
         ['optimize ./my-model --out ./again --plan ./my-bundle/plan.json', 'the same denoiser, anywhere'],
       ]),
     )
@@ -78,6 +85,8 @@ interface Job {
   readonly place: BundlePlace;
   readonly options: OptimizeOptions;
   readonly plan: DecisionRecord | undefined;
+  /** Work folders to merge. */
+  readonly shards: readonly string[] | undefined;
   readonly given: OptimizeArguments;
   readonly io: CliIo;
 }
@@ -85,14 +94,70 @@ interface Job {
 async function optimizeCommand(given: string, args: OptimizeArguments, io: CliIo): Promise<void> {
   const source = await openWholeModel(given, args, io, createProgress(io.stderr));
   await requireModel(source);
-  const place = bundlePlace(
+  requireOneOf(args);
+  const whole = bundlePlace(
     resolve(io.cwd, args.out),
     args.work === undefined ? undefined : resolve(io.cwd, args.work),
   );
+  const place = args.shard ? { ...whole, work: shardPlace(whole.work, args.shard) } : whole;
   await checkPlace(place, source.place);
   const options = await libraryOptions(args, io.cwd);
-  const job: Job = { source, place, options, plan: await readPlan(args.plan, io.cwd), given: args, io };
-  await (args.dryRun ? dryRun(job) : makeBundle(job));
+  const shards = await shardFolders(args, place, io.cwd);
+  const job: Job = {
+    source,
+    place,
+    options,
+    plan: await readPlan(args.plan, io.cwd),
+    shards,
+    given: args,
+    io,
+  };
+  if (args.dryRun) await dryRun(job);
+  else await (args.shard ? makeShard(job, args.shard) : makeBundle(job));
+}
+
+async function shardFolders(
+  { merge }: OptimizeArguments,
+  { work }: BundlePlace,
+  cwd: string,
+): Promise<readonly string[] | undefined> {
+  if (!merge) return undefined;
+  return merge === true ? shardPlaces(work) : merge.map((folder) => resolve(cwd, folder));
+}
+
+/** Observes a shard into a work folder of its own; no bundle is made, and other shards may run at the same time. */
+async function makeShard({ source, place, options, plan, given, io }: Job, shard: Shard): Promise<void> {
+  const lock = await lockWork(place);
+  const progress = createProgress(io.stderr);
+  try {
+    const observed = await withRuntime(given.threads, (runtime) =>
+      observeShard({
+        source: source.storage,
+        work: nodeStorage(place.work),
+        runtime,
+        options,
+        shard,
+        ...(plan && { plan }),
+        ...watchers(progress),
+        ...(io.signal && { signal: io.signal }),
+      }),
+    );
+    progress.stop();
+    const { index, count, images } = observed;
+    if (given.json) writeJson(io, { ...observed, work: place.work });
+    else writeLines(io.stdout, [`shard ${index} of ${count}: ${images.length} images observed`, place.work]);
+  } finally {
+    progress.stop();
+    await lock.release();
+  }
+}
+
+function watchers(progress: Progress): Pick<OptimizeRequest, 'onStage' | 'onWarning' | 'onProgress'> {
+  return {
+    onStage: ({ label }, reused) => progress.note(reused ? `${label}: done before` : label),
+    onWarning: (warning) => progress.note(`warning: ${warning}`),
+    onProgress: ({ stage, done, total }) => progress.update(stage.label, done, total),
+  };
 }
 
 async function readPlan(path: string | undefined, cwd: string): Promise<DecisionRecord | undefined> {
@@ -144,7 +209,7 @@ async function makeLocked(job: Job): Promise<void> {
     progress.stop();
     const left = await commitPlace(place);
     if (left !== undefined) progress.note(`Files that are not of the older bundle are in ${left}.`);
-    if (!given.keepWork) await removeWorkPlace(place);
+    if (!given.keepWork) await removeWork(job);
     if (given.json) writeJson(io, made);
     else writeLines(io.stdout, optimizedLines(made));
   } catch (error) {
@@ -157,8 +222,12 @@ async function makeLocked(job: Job): Promise<void> {
   }
 }
 
+async function removeWork({ place, shards = [] }: Job): Promise<void> {
+  for (const work of [place.work, ...shards]) await removeWorkPlace({ ...place, work });
+}
+
 async function optimizeInto(
-  { source, place, options, plan, given, io }: Job,
+  { source, place, options, plan, shards, given, io }: Job,
   runtime: Runtime,
   progress: Progress,
 ): Promise<Optimized> {
@@ -174,9 +243,8 @@ async function optimizeInto(
     sourceName: source.origin.name,
     origin: source.origin,
     createdBy: `cachequant ${packageVersion()}`,
-    onStage: ({ label }, reused) => progress.note(reused ? `${label}: done before` : label),
-    onWarning: (warning) => progress.note(`warning: ${warning}`),
-    onProgress: ({ stage, done, total }) => progress.update(stage.label, done, total),
+    ...(shards && { shards: shards.map((folder) => nodeStorage(folder)) }),
+    ...watchers(progress),
     ...(io.signal && { signal: io.signal }),
   });
   const { denoiser, storage } = await openModelFolder(source.storage);

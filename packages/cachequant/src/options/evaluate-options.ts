@@ -1,8 +1,9 @@
 import type { PictureScorer, ScorerReference } from '@cachequant/evaluate';
+import type { ShardArguments } from '../shards.js';
 import type { GenerationOptions } from './generation-options.js';
 
 /** Options of `cachequant evaluate`. */
-export interface EvaluateOptions extends GenerationOptions {
+export interface EvaluateOptions extends GenerationOptions, ShardArguments {
   readonly reference?: string;
   readonly scorer?: string;
   readonly prompts?: string;

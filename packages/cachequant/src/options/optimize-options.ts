@@ -3,6 +3,7 @@ import { type OptimizeOptions, type OptionGroup, type OptionLine, optionLines } 
 import { type Command, Option } from 'commander';
 import type { GlobalOptions } from '../command-context.js';
 import type { SourceOptions } from '../model-sources/source-options.js';
+import { type ShardArguments, shardOf } from '../shards.js';
 import { commaSeparated, decimal, integer, integers } from './parse-arguments.js';
 import { readPrompts } from './read-prompts.js';
 
@@ -10,7 +11,7 @@ import { readPrompts } from './read-prompts.js';
 type PassedOptions = Omit<OptimizeOptions, 'prompts'>;
 
 /** What the command line of `optimize` says. */
-export interface OptimizeArguments extends GlobalOptions, SourceOptions, PassedOptions {
+export interface OptimizeArguments extends GlobalOptions, SourceOptions, ShardArguments, PassedOptions {
   readonly out: string;
   /** A text file. */
   readonly prompts?: string;
@@ -67,6 +68,15 @@ function addRunSettings(command: Command): Command {
       '--shard-size <megabytes>',
       "largest file of the denoiser's weights, for static hosts with a limit (default: one file)",
       decimal(0),
+    )
+    .option(
+      '--shard <i/n>',
+      'only observe the i-th of n shares of the calibration images, beside the work folder; then --merge',
+      shardOf,
+    )
+    .option(
+      '--merge [folders...]',
+      'make the bundle of what all shards observed (default: those beside the work folder)',
     )
     .option('--threads <number>', 'processor threads to use', integer(1))
     .option('--work <folder>', 'where intermediate results go (default: <bundle>.work)')

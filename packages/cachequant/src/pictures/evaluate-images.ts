@@ -7,6 +7,7 @@ import {
 } from '@cachequant/evaluate';
 import type { GeneratedImage, GenerationRequest, Generator } from '@cachequant/pipeline';
 import { CacheQuantError } from '@cachequant/tensor';
+import type { EvaluationShard } from '../evaluation-shards.js';
 import type { CliIo } from '../io.js';
 import type { EvaluateOptions, KnownScorer } from '../options/evaluate-options.js';
 import { requestFor, type Subject } from '../options/generation-options.js';
@@ -59,6 +60,33 @@ export async function evaluateImages(request: EvaluateRequest): Promise<Evaluati
   return evaluation.summary();
 }
 
+/** Draws and measures the images of a shard, from where an earlier run of it was stopped. */
+export async function evaluateShard(
+  request: Omit<EvaluateRequest, 'state'>,
+  images: readonly number[],
+  shard: EvaluationShard,
+): Promise<void> {
+  const { known, progress } = request;
+  const evaluation = new Evaluation(known.reference);
+  let savedMs = performance.now();
+  try {
+    for (const [done, image] of images.entries()) {
+      progress.update('evaluating', done, images.length);
+      if (shard.images.has(image)) continue;
+      const measures = evaluation.measure(await drawPair(request, image));
+      // It refuses what is not finite.
+      evaluation.addMeasures(measures);
+      shard.add(image, measures);
+      if (performance.now() - savedMs < SAVE_INTERVAL_MS) continue;
+      await shard.save();
+      savedMs = performance.now();
+    }
+  } finally {
+    if (shard.images.size > 0) await shard.save();
+  }
+  progress.stop();
+}
+
 interface Drawn {
   readonly picture: GeneratedImage;
   readonly scores: PictureScores | undefined;
@@ -67,7 +95,7 @@ interface Drawn {
 }
 
 async function drawPair(
-  { generator, reference, known, subjects, options, given, io }: EvaluateRequest,
+  { generator, reference, known, subjects, options, given, io }: Omit<EvaluateRequest, 'state'>,
   image: number,
 ): Promise<EvaluatedImage> {
   const subject = subjects[image % subjects.length]!;

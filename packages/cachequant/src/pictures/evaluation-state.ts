@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { EvaluationSnapshot } from '@cachequant/evaluate';
+import { hashFile } from '@cachequant/pipeline/internals';
 import { nodeStorage } from '@cachequant/runtime-node';
 import { CacheQuantError, parseJson, readText, writeFile } from '@cachequant/tensor';
 
@@ -23,9 +24,7 @@ export async function evaluationState(
   const storage = nodeStorage(dirname(out));
   const name = basename(out);
   const file = `${name}.partial`;
-  const fingerprint = createHash('sha256')
-    .update(JSON.stringify([made.options, await Promise.all(made.folders.map(describeFolder))]))
-    .digest('hex');
+  const fingerprint = fingerprintOf([made.options, await Promise.all(made.folders.map(describeFolder))]);
   return {
     name,
     async load() {
@@ -37,6 +36,18 @@ export async function evaluationState(
     save: (snapshot) => writeFile(storage, file, JSON.stringify({ fingerprint, snapshot })),
     remove: () => storage.remove(file),
   };
+}
+
+/** The same for shards, wherever they run: files count by their content. */
+export async function evaluationFingerprint(
+  folders: readonly string[],
+  options: Readonly<Record<string, unknown>>,
+): Promise<string> {
+  return fingerprintOf([options, await Promise.all(folders.map(contentOf))]);
+}
+
+function fingerprintOf(made: unknown): string {
+  return createHash('sha256').update(JSON.stringify(made)).digest('hex');
 }
 
 interface Saved {
@@ -71,4 +82,12 @@ async function describeFolder(folder: string): Promise<unknown> {
       return [file, size, mtimeMs];
     }),
   );
+}
+
+/** Hashes of a folder's files, or of a file. */
+async function contentOf(folder: string): Promise<unknown> {
+  if ((await stat(folder)).isFile()) return hashFile(nodeStorage(dirname(folder)), basename(folder));
+  const storage = nodeStorage(folder);
+  const files = (await storage.list()).sort();
+  return Promise.all(files.map(async (file) => [file, await hashFile(storage, file)]));
 }
