@@ -3,7 +3,7 @@ export { type DecisionRecord, PLAN, parseDecisionRecord } from './decision-recor
 export { estimateOptimization, type OptimizationEstimate } from './estimate-optimization.js';
 export type { LayerDecision, LayerMeasurement } from './layers/decision.js';
 export { type LayerScales, layerScales } from './layers/layer-scales.js';
-export type { ObservedShard } from './observe/shards.js';
+export { imagesOfShard, type ObservedShard } from './observe/shards.js';
 export { type ObserveShardRequest, observeShard } from './observe-shard.js';
 export type { MeasuredPoint, OperatingPoints } from './operating-points/explore.js';
 export type { OperatingPoint, OperatingTarget } from './operating-points/operating-point.js';

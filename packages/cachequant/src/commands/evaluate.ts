@@ -1,12 +1,12 @@
 import { dirname, resolve } from 'node:path';
 import { Evaluation, type PictureScorer, pictureScorer, readScorerReference } from '@cachequant/evaluate';
+import { imagesOfShard } from '@cachequant/optimizer';
 import { isBundle, loadGraph } from '@cachequant/pipeline';
 import { nodeStorage } from '@cachequant/runtime-node';
 import { CacheQuantError, type Runtime, writeFile } from '@cachequant/tensor';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { examples } from '../command-context.js';
-import { imagesOf, mergeEvaluationShards, openEvaluationShard, removeShards } from '../pictures/evaluation-shards.js';
 import { type CliIo, writeJson, writeLines } from '../io.js';
 import { locateGraph } from '../model-sources/model-location.js';
 import { openGenerator, promptsOfBundle } from '../model-sources/open-generator.js';
@@ -24,12 +24,13 @@ import { requireWritableFile } from '../options/output-folder.js';
 import { integer } from '../options/parse-arguments.js';
 import { readJsonFile } from '../options/read-file.js';
 import { readPrompts } from '../options/read-prompts.js';
+import { requireOneOf, shardOf, shardPlace, shardPlaces } from '../options/shards.js';
 import { evaluateImages, evaluateShard } from '../pictures/evaluate-images.js';
+import { mergeEvaluationShards, openEvaluationShard, removeShards } from '../pictures/evaluation-shards.js';
 import { evaluationFingerprint, evaluationState } from '../pictures/evaluation-state.js';
 import { openPictures, readPictures } from '../pictures/given-pictures.js';
 import { evaluationLines } from '../print/print-evaluation.js';
 import { createProgress } from '../print/progress.js';
-import { requireOneOf, shardOf, shardPlace, shardPlaces } from '../options/shards.js';
 import { withRuntime } from '../with-runtime.js';
 
 export function addEvaluate(program: Command, io: CliIo): void {
@@ -124,7 +125,11 @@ async function evaluate(given: string, options: EvaluateOptions, io: CliIo): Pro
       const request = { generator, reference: compared, known, subjects, options, given, progress, io };
       if (sharded && shard) {
         const file = shardPlace(out, shard);
-        await evaluateShard(request, imagesOf(shard, total), await openEvaluationShard(file, shard, sharded));
+        await evaluateShard(
+          request,
+          imagesOfShard(shard, total),
+          await openEvaluationShard(file, shard, sharded),
+        );
         return undefined;
       }
       return await evaluateImages({ ...request, state });

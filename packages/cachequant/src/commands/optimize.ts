@@ -35,9 +35,9 @@ import type { OpenedModelSource } from '../model-sources/open-model-source.js';
 import { addSourceOptions, MODEL_KINDS } from '../model-sources/source-options.js';
 import { addOptimizeOptions, libraryOptions, type OptimizeArguments } from '../options/optimize-options.js';
 import { readTextFile } from '../options/read-file.js';
+import { requireOneOf, shardPlace, shardPlaces } from '../options/shards.js';
 import { type Optimized, optimizedLines, planLines } from '../print/print-optimization.js';
 import { createProgress, type Progress } from '../print/progress.js';
-import { requireOneOf, shardPlace, shardPlaces } from '../options/shards.js';
 import { packageVersion } from '../version.js';
 import { withRuntime } from '../with-runtime.js';
 

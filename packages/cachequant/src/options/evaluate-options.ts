@@ -1,6 +1,6 @@
 import type { PictureScorer, ScorerReference } from '@cachequant/evaluate';
-import type { ShardArguments } from '../shards.js';
 import type { GenerationOptions } from './generation-options.js';
+import type { ShardArguments } from './shards.js';
 
 /** Options of `cachequant evaluate`. */
 export interface EvaluateOptions extends GenerationOptions, ShardArguments {

@@ -3,9 +3,9 @@ import { type OptimizeOptions, type OptionGroup, type OptionLine, optionLines } 
 import { type Command, Option } from 'commander';
 import type { GlobalOptions } from '../command-context.js';
 import type { SourceOptions } from '../model-sources/source-options.js';
-import { type ShardArguments, shardOf } from '../shards.js';
 import { commaSeparated, decimal, integer, integers } from './parse-arguments.js';
 import { readPrompts } from './read-prompts.js';
+import { type ShardArguments, shardOf } from './shards.js';
 
 /** Options of `optimize` that are passed on as they are. */
 type PassedOptions = Omit<OptimizeOptions, 'prompts'>;

@@ -7,11 +7,11 @@ import {
 } from '@cachequant/evaluate';
 import type { GeneratedImage, GenerationRequest, Generator } from '@cachequant/pipeline';
 import { CacheQuantError } from '@cachequant/tensor';
-import type { EvaluationShard } from '../evaluation-shards.js';
 import type { CliIo } from '../io.js';
 import type { EvaluateOptions, KnownScorer } from '../options/evaluate-options.js';
 import { requestFor, type Subject } from '../options/generation-options.js';
 import type { Progress } from '../print/progress.js';
+import type { EvaluationShard } from './evaluation-shards.js';
 import type { EvaluationState } from './evaluation-state.js';
 
 export interface EvaluateRequest {

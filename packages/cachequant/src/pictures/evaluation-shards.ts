@@ -20,18 +20,6 @@ export interface ShardedEvaluation {
   readonly total: number;
 }
 
-/** The images of a shard, ascending. */
-export function imagesOf({ index, count }: Shard, total: number): number[] {
-  if (count > total) {
-    throw new CacheQuantError('invalid-argument', 'there are more shards than images', {
-      where: '--shard',
-      expected: `at most ${total}`,
-      got: String(count),
-    });
-  }
-  return Array.from({ length: total }, (_, image) => image).filter((image) => image % count === index - 1);
-}
-
 /** A shard's file, which is read at first: one that was stopped goes on from what it has. */
 export interface EvaluationShard {
   readonly images: ReadonlyMap<number, ImageMeasures>;

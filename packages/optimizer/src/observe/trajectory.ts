@@ -28,7 +28,7 @@ const DISK_LIMIT = 4 * 2 ** 30;
 const LEAST_IMAGES = 2;
 
 /** Where the trajectory of an image is, in the work folder. */
-export function trajectoryFile(image: number): string {
+function trajectoryFile(image: number): string {
   return `float/trajectory/${image}.bin`;
 }
 
