@@ -3,15 +3,17 @@ import {
   type Conditioning,
   type Denoiser,
   type DenoiserCall,
-  denoiserFeeds,
-  findDenoiserInputs,
   initialNoise,
-  type LocateLayer,
   loadGraph as loadModel,
   type SampledLatents,
   type SampleLatentsOptions,
-  type SamplerLayout,
   sampleLatents,
+} from '@cachequant/pipeline';
+import {
+  denoiserFeeds,
+  findDenoiserInputs,
+  type LocateLayer,
+  type SamplerLayout,
   unpackedPrediction,
 } from '@cachequant/pipeline/internals';
 import type { Sampler } from '@cachequant/samplers';

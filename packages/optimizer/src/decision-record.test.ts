@@ -1,4 +1,4 @@
-import { readManifest } from '@cachequant/pipeline/internals';
+import { readManifest } from '@cachequant/pipeline';
 import { createNodeRuntime } from '@cachequant/runtime-node';
 import { type Runtime, readText, type Session, type Storage } from '@cachequant/tensor';
 import { memoryStorage } from '@cachequant/tensor/testing';

@@ -1,5 +1,5 @@
 import { cloneModel, liftOpset } from '@cachequant/onnx';
-import { floatDenoiser, loadGraph } from '@cachequant/pipeline/internals';
+import { floatDenoiser, loadGraph } from '@cachequant/pipeline';
 import { CacheQuantError, finishUnlessAborted, type Runtime, type Storage } from '@cachequant/tensor';
 import type { DecisionRecord } from './decision-record.js';
 import { formatOf } from './format.js';

@@ -1,10 +1,5 @@
-import {
-  type BundleManifest,
-  type CacheCorrectionKind,
-  mergedMoments,
-  type ScheduleKind,
-  type Verification,
-} from '@cachequant/pipeline/internals';
+import type { BundleManifest, CacheCorrectionKind, ScheduleKind, Verification } from '@cachequant/pipeline';
+import { mergedMoments } from '@cachequant/pipeline/internals';
 import type { CalibratedModel } from './calibrated-model.js';
 import type { Choice } from './candidates/choose-variant.js';
 import type { FloatGraphs, FloatVariant } from './candidates/float-variants.js';

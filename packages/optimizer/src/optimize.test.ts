@@ -1,5 +1,5 @@
 import { psnr, ssim } from '@cachequant/evaluate';
-import { loadGraph, openBundle } from '@cachequant/pipeline/internals';
+import { loadGraph, openBundle } from '@cachequant/pipeline';
 import { type ProfiledNode, type Runtime, readText, type Session } from '@cachequant/tensor';
 import { memoryStorage } from '@cachequant/tensor/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,5 +1,5 @@
 import { encodeModel, makeNode, type OnnxModel, parseModel, weightOf } from '@cachequant/onnx';
-import { openModelFolder } from '@cachequant/pipeline/internals';
+import { openModelFolder } from '@cachequant/pipeline';
 import { createNodeRuntime } from '@cachequant/runtime-node';
 import { type Runtime, type Storage, TorchGenerator, tensor, writeFile } from '@cachequant/tensor';
 import { memoryStorage } from '@cachequant/tensor/testing';

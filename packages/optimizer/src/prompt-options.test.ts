@@ -1,5 +1,5 @@
 import { psnr } from '@cachequant/evaluate';
-import { createBundleGenerator, createGenerator } from '@cachequant/pipeline/internals';
+import { createBundleGenerator, createGenerator } from '@cachequant/pipeline';
 import { createNodeRuntime } from '@cachequant/runtime-node';
 import type { Runtime } from '@cachequant/tensor';
 import { memoryStorage } from '@cachequant/tensor/testing';

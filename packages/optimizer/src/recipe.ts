@@ -1,4 +1,5 @@
-import { SCHEDULE_KINDS, type ScheduleKind } from '@cachequant/pipeline/internals';
+import type { ScheduleKind } from '@cachequant/pipeline';
+import { SCHEDULE_KINDS } from '@cachequant/pipeline/internals';
 import { CacheQuantError } from '@cachequant/tensor';
 import {
   type OptimizeOptions,

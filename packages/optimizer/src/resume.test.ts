@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readManifest } from '@cachequant/pipeline/internals';
+import { readManifest } from '@cachequant/pipeline';
 import { nodeStorage } from '@cachequant/runtime-node';
 import { readText } from '@cachequant/tensor';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,13 +1,15 @@
 import { fileURLToPath } from 'node:url';
-import type { GeneratedImage, GenerationRequest, Generator } from '@cachequant/pipeline';
 import {
   createBundleGenerator,
   createGenerator,
   floatDenoiser,
+  type GeneratedImage,
+  type GenerationRequest,
+  type Generator,
   initialNoise,
   loadGraph,
   openModelFolder,
-} from '@cachequant/pipeline/internals';
+} from '@cachequant/pipeline';
 import { createNodeRuntime } from '@cachequant/runtime-node';
 import { type Runtime, type Storage, tensor } from '@cachequant/tensor';
 import { memoryStorage } from '@cachequant/tensor/testing';

@@ -1,13 +1,12 @@
 import type { ForecastTables } from '@cachequant/correction';
 import type { OnnxModel } from '@cachequant/onnx';
+import type { CacheCorrectionKind, ScheduleKind } from '@cachequant/pipeline';
 import {
-  type CacheCorrectionKind,
   chooseShrinkage,
   fitCacheOn,
   isGuided,
   makeSchedule,
   mergedMoments,
-  type ScheduleKind,
 } from '@cachequant/pipeline/internals';
 import type { ActivationGridTable } from '@cachequant/quantizer';
 import { uniformSchedule } from '@cachequant/scheduler';

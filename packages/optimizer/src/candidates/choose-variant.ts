@@ -1,5 +1,5 @@
 import { meanOf as mean } from '@cachequant/evaluate';
-import type { ScheduleKind } from '@cachequant/pipeline/internals';
+import type { ScheduleKind } from '@cachequant/pipeline';
 import type { CalibratedModel } from '../calibrated-model.js';
 import { type DecisionRecord, recordedSchedule } from '../decision-record.js';
 import type { Candidate } from './candidate.js';

@@ -1,4 +1,4 @@
-import { type Denoiser, initialNoise, sampleLatents } from '@cachequant/pipeline/internals';
+import { type Denoiser, initialNoise, sampleLatents } from '@cachequant/pipeline';
 import { createSampler } from '@cachequant/samplers';
 import { memoryStorage, type Tensor, tensor } from '@cachequant/tensor';
 import { describe, expect, it } from 'vitest';

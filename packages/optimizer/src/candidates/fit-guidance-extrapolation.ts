@@ -1,10 +1,5 @@
-import {
-  type Denoiser,
-  type Guidance,
-  GuidanceForecast,
-  guidedPrediction,
-  initialNoise,
-} from '@cachequant/pipeline/internals';
+import { type Denoiser, initialNoise } from '@cachequant/pipeline';
+import { type Guidance, GuidanceForecast, guidedPrediction } from '@cachequant/pipeline/internals';
 import type { SamplerState } from '@cachequant/samplers';
 import { tensor } from '@cachequant/tensor';
 import type { CalibratedModel } from '../calibrated-model.js';

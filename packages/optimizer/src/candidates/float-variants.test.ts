@@ -1,6 +1,6 @@
 import { meanOf, psnr } from '@cachequant/evaluate';
 import { readModel } from '@cachequant/onnx';
-import { createBundleGenerator, createGenerator } from '@cachequant/pipeline/internals';
+import { createBundleGenerator, createGenerator } from '@cachequant/pipeline';
 import { memoryStorage, writeFile } from '@cachequant/tensor';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OptimizedModel, optimizedModel, SMALL_RUN } from '../__fixtures__/optimized-model.js';

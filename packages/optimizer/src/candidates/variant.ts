@@ -1,6 +1,7 @@
 import type { RgbImage } from '@cachequant/evaluate';
 import { psnr } from '@cachequant/evaluate';
-import { type Denoiser, floatDenoiser, loadCachedDenoiser, loadGraph } from '@cachequant/pipeline/internals';
+import { type Denoiser, floatDenoiser, loadGraph } from '@cachequant/pipeline';
+import { loadCachedDenoiser } from '@cachequant/pipeline/internals';
 import { type CalibrationContext, sampleCalibration } from '../calibration-context.js';
 
 /** A way to run the denoiser: graphs of the work folder, and when each of them runs. */

@@ -1,10 +1,5 @@
-import {
-  type ChangeGraph,
-  loadGraph,
-  type ModelFolder,
-  openConditioning,
-  vaeDecoder,
-} from '@cachequant/pipeline/internals';
+import { loadGraph, type ModelFolder, openConditioning } from '@cachequant/pipeline';
+import { type ChangeGraph, vaeDecoder } from '@cachequant/pipeline/internals';
 import type { CalibrationContext, PreparedImage } from '../calibration-context.js';
 import { imageEncoder } from '../prepare/image-conditioning.js';
 import { withText } from '../prepare/inpainting-inputs.js';

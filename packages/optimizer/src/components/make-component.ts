@@ -9,7 +9,7 @@ import {
   widenWeights,
   writeModel,
 } from '@cachequant/onnx';
-import type { ModelFolder } from '@cachequant/pipeline/internals';
+import type { ModelFolder } from '@cachequant/pipeline';
 import {
   ActivationStatistics,
   activationSites,

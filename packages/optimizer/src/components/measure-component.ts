@@ -1,5 +1,6 @@
 import { readModel } from '@cachequant/onnx';
-import { isBuiltGraph, loadGraph } from '@cachequant/pipeline/internals';
+import { loadGraph } from '@cachequant/pipeline';
+import { isBuiltGraph } from '@cachequant/pipeline/internals';
 import { readTensor, type Session, type Storage, type Tensor } from '@cachequant/tensor';
 import type { CalibrationContext } from '../calibration-context.js';
 import { weightBytes } from '../weight-bytes.js';

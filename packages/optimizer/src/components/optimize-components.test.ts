@@ -7,7 +7,7 @@ import {
   loadGraph,
   openBundle,
   openModelFolder,
-} from '@cachequant/pipeline/internals';
+} from '@cachequant/pipeline';
 import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
 import { type Runtime, readText, type Storage, tensor, writeFile } from '@cachequant/tensor';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';

@@ -1,11 +1,6 @@
 import { meanOf, psnr } from '@cachequant/evaluate';
-import {
-  loadGraph,
-  type ModelFolder,
-  promptFeeds,
-  readTokenizer,
-  toRgbImages,
-} from '@cachequant/pipeline/internals';
+import { loadGraph, type ModelFolder, readTokenizer } from '@cachequant/pipeline';
+import { promptFeeds, toRgbImages } from '@cachequant/pipeline/internals';
 import { CacheQuantError, type Tensor, tensor } from '@cachequant/tensor';
 import type { CalibrationContext } from '../calibration-context.js';
 import type { StageRunner } from '../work/stage-runner.js';

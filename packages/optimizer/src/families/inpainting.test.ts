@@ -1,4 +1,4 @@
-import { createBundleGenerator, createGenerator } from '@cachequant/pipeline/internals';
+import { createBundleGenerator, createGenerator } from '@cachequant/pipeline';
 import { readText } from '@cachequant/tensor';
 import type { GoldenPicture } from '../__fixtures__/family-case.js';
 import { describeFamily, generateOnce } from '../__fixtures__/family-suite.js';

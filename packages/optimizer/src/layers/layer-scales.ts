@@ -6,7 +6,7 @@ import {
   readModel,
   readWeightBytes,
 } from '@cachequant/onnx';
-import type { BundleManifest } from '@cachequant/pipeline/internals';
+import type { BundleManifest } from '@cachequant/pipeline';
 import { type IntegerTarget, integerKernels, onnxRuntimeTarget } from '@cachequant/quantizer';
 import { type Runtime, readTensor, type Storage, tensor } from '@cachequant/tensor';
 

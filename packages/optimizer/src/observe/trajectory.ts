@@ -1,9 +1,5 @@
-import {
-  type Conditioning,
-  concatConditioning,
-  type DenoiserCall,
-  isGuided,
-} from '@cachequant/pipeline/internals';
+import type { Conditioning, DenoiserCall } from '@cachequant/pipeline';
+import { concatConditioning, isGuided } from '@cachequant/pipeline/internals';
 import type { Tensor } from '@cachequant/tensor';
 import { tensor, throwIfAborted } from '@cachequant/tensor';
 import { CACHE_NAME, type CalibrationContext, PREVIOUS_CACHE_NAME } from '../calibration-context.js';

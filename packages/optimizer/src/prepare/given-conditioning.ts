@@ -1,4 +1,4 @@
-import type { Conditioning } from '@cachequant/pipeline/internals';
+import type { Conditioning } from '@cachequant/pipeline';
 
 /**
  * What a denoiser is conditioned on, from the caller: for folders that hold a denoiser alone, without the text

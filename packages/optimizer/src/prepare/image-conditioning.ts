@@ -6,7 +6,7 @@ import {
   type OpenConditioningContext,
   openConditioning,
   type PromptOptions,
-} from '@cachequant/pipeline/internals';
+} from '@cachequant/pipeline';
 import type { Runtime } from '@cachequant/tensor';
 
 /** How the model's images are conditioned, before its text encoders are loaded. */

@@ -1,5 +1,5 @@
+import type { Conditioning } from '@cachequant/pipeline';
 import {
-  type Conditioning,
   FURTHER_CHANNELS,
   inpaintingChannels,
   type LatentEncoder,

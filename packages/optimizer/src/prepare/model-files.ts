@@ -1,5 +1,6 @@
 import { externalLocations } from '@cachequant/onnx';
-import { builtGraphSources, findGraph, type ModelFolder } from '@cachequant/pipeline/internals';
+import type { ModelFolder } from '@cachequant/pipeline';
+import { builtGraphSources, findGraph } from '@cachequant/pipeline/internals';
 import type { Storage } from '@cachequant/tensor';
 
 /** The files of a model folder that pictures depend on. What else lies there is nobody's business. */

@@ -1,4 +1,5 @@
-import { hashText, type LatentDecoder, latentView, loadDecoder } from '@cachequant/pipeline/internals';
+import { type LatentDecoder, loadDecoder } from '@cachequant/pipeline';
+import { hashText, latentView } from '@cachequant/pipeline/internals';
 import { CacheQuantError, type Runtime, type Storage } from '@cachequant/tensor';
 import type { CalibrationContext } from '../calibration-context.js';
 import { type DecisionRecord, optionsOfRecord, requireRecordOf } from '../decision-record.js';

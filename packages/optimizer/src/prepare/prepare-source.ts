@@ -2,15 +2,17 @@ import { type OnnxModel, readModel, widenWeights } from '@cachequant/onnx';
 import {
   conditioningFamily,
   type DenoiserInputs,
+  type ModelFolder,
+  openModelFolder,
+  type PromptOptions,
+} from '@cachequant/pipeline';
+import {
   FURTHER_CHANNELS,
   findDenoiserInputs,
   generationDefaults,
   imageTokens,
   isGuided,
   layOutSampler,
-  type ModelFolder,
-  openModelFolder,
-  type PromptOptions,
   packedDims,
   requireClass,
   requireReadDecoder,

@@ -1,4 +1,5 @@
-import { type ModelFolder, readTokenizer, wordsOf } from '@cachequant/pipeline/internals';
+import { type ModelFolder, readTokenizer } from '@cachequant/pipeline';
+import { wordsOf } from '@cachequant/pipeline/internals';
 
 /** Of the words of all calibration prompts, unknown ones are no accident beyond this share. */
 const ODD_SHARE = 0.1;

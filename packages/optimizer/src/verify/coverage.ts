@@ -1,4 +1,5 @@
-import { type Coverage, concatConditioning, type DenoiserCall } from '@cachequant/pipeline/internals';
+import type { Coverage, DenoiserCall } from '@cachequant/pipeline';
+import { concatConditioning } from '@cachequant/pipeline/internals';
 import type { Layer } from '@cachequant/quantizer';
 import type { ProfiledNode } from '@cachequant/tensor';
 import { tensor } from '@cachequant/tensor';

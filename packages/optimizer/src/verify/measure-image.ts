@@ -1,6 +1,6 @@
 import type { RgbImage } from '@cachequant/evaluate';
 import { psnr, ssim } from '@cachequant/evaluate';
-import type { CallKind, Denoiser, SamplingStep } from '@cachequant/pipeline/internals';
+import type { CallKind, Denoiser, SamplingStep } from '@cachequant/pipeline';
 import { type CalibrationContext, type PreparedImage, sampleImage } from '../calibration-context.js';
 
 /** One image, made and timed. */

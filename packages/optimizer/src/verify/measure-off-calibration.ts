@@ -1,13 +1,6 @@
 import { interval95, meanOf, psnr, type RgbImage } from '@cachequant/evaluate';
-import {
-  type Denoiser,
-  floatDenoiser,
-  isGuided,
-  loadGraph,
-  type ModelFolder,
-  type OffCalibration,
-  possibleSampler,
-} from '@cachequant/pipeline/internals';
+import { type Denoiser, floatDenoiser, loadGraph, type ModelFolder } from '@cachequant/pipeline';
+import { isGuided, type OffCalibration, possibleSampler } from '@cachequant/pipeline/internals';
 import type { Sampler } from '@cachequant/samplers';
 import type { CalibratedModel } from '../calibrated-model.js';
 import { type CalibrationContext, type PreparedImage, sampleImage } from '../calibration-context.js';

@@ -1,4 +1,4 @@
-import type { Denoiser } from '@cachequant/pipeline/internals';
+import type { Denoiser } from '@cachequant/pipeline';
 import { createSampler } from '@cachequant/samplers';
 import { afterEach, expect, it, vi } from 'vitest';
 import type { CalibrationContext } from '../calibration-context.js';

@@ -1,5 +1,5 @@
 import { meanOf } from '@cachequant/evaluate';
-import type { Verification } from '@cachequant/pipeline/internals';
+import type { Verification } from '@cachequant/pipeline';
 import type { Recipe } from '../recipe.js';
 
 /**

@@ -8,7 +8,7 @@ import {
   loadGraph,
   type ModelFolder,
   type Verification,
-} from '@cachequant/pipeline/internals';
+} from '@cachequant/pipeline';
 import type { Sampler } from '@cachequant/samplers';
 import type { CalibratedModel } from '../calibrated-model.js';
 import type { CalibrationContext, PreparedImage } from '../calibration-context.js';

@@ -1,4 +1,4 @@
-import type { CacheCorrectionKind, ScheduleKind } from '@cachequant/pipeline/internals';
+import type { CacheCorrectionKind, ScheduleKind } from '@cachequant/pipeline';
 
 /** How a calibrated model differs from what was observed: without integers, at another cache interval. */
 export type ModelChanges = readonly ('float' | { readonly interval: number })[];

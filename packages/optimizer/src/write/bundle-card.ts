@@ -1,4 +1,4 @@
-import type { BundleManifest, Verification } from '@cachequant/pipeline/internals';
+import type { BundleManifest, Verification } from '@cachequant/pipeline';
 import { readText, type Storage } from '@cachequant/tensor';
 
 /** The file that says what a bundle is, as model hubs show it. */

@@ -7,15 +7,12 @@ import {
   type WeightData,
   writeModel,
 } from '@cachequant/onnx';
+import { type BundleManifest, MANIFEST, openBundle, readManifest } from '@cachequant/pipeline';
 import {
-  type BundleManifest,
   bundleFolder,
   FORMAT_VERSION,
   hashFile,
   isBuiltGraph,
-  MANIFEST,
-  openBundle,
-  readManifest,
   sealManifest,
 } from '@cachequant/pipeline/internals';
 import { type OwnedStorage, ownedPaths, type Storage, throwIfAborted, writeFile } from '@cachequant/tensor';

@@ -1,11 +1,5 @@
-import {
-  type BundleManifest,
-  FORMAT_VERSION,
-  hashText,
-  MANIFEST,
-  openBundle,
-  sealManifest,
-} from '@cachequant/pipeline/internals';
+import { type BundleManifest, MANIFEST, openBundle } from '@cachequant/pipeline';
+import { FORMAT_VERSION, hashText, sealManifest } from '@cachequant/pipeline/internals';
 import { type OwnedStorage, readText, type Storage, storageFolder, writeFile } from '@cachequant/tensor';
 import { memoryStorage } from '@cachequant/tensor/testing';
 import { describe, expect, it } from 'vitest';

@@ -1,10 +1,5 @@
-import {
-  type BundleManifest,
-  MANIFEST,
-  NEXT_BUNDLE,
-  openBundle,
-  VERIFICATION,
-} from '@cachequant/pipeline/internals';
+import { type BundleManifest, MANIFEST, openBundle } from '@cachequant/pipeline';
+import { NEXT_BUNDLE, VERIFICATION } from '@cachequant/pipeline/internals';
 import {
   CacheQuantError,
   type OwnedStorage,

@@ -1,5 +1,5 @@
 import { CALL_INDEX_INPUT } from '@cachequant/onnx';
-import type { BundleManifest } from '@cachequant/pipeline/internals';
+import type { BundleManifest } from '@cachequant/pipeline';
 import type { CalibratedModel } from '../calibrated-model.js';
 import { CACHE_NAME, PREVIOUS_CACHE_NAME } from '../calibration-context.js';
 import type { Choice } from '../candidates/choose-variant.js';

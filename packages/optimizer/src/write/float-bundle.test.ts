@@ -8,11 +8,10 @@ import {
   floatDenoiser,
   type GeneratedImage,
   isBundle,
-  loadCachedDenoiser,
   loadGraph,
   openBundle,
-  sealManifest,
-} from '@cachequant/pipeline/internals';
+} from '@cachequant/pipeline';
+import { loadCachedDenoiser, sealManifest } from '@cachequant/pipeline/internals';
 import {
   type Runtime,
   readText,

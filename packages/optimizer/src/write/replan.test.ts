@@ -2,11 +2,11 @@ import { psnr } from '@cachequant/evaluate';
 import {
   type BundlePlanner,
   createBundleGenerator,
-  fitCacheOn,
   openBundle,
   openPlanner,
   type ReplanOptions,
-} from '@cachequant/pipeline/internals';
+} from '@cachequant/pipeline';
+import { fitCacheOn } from '@cachequant/pipeline/internals';
 import { finish } from '@cachequant/tensor';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OptimizedModel, optimizedModel, SMALL_RUN } from '../__fixtures__/optimized-model.js';

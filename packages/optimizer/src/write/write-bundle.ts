@@ -1,5 +1,5 @@
+import type { BundleManifest } from '@cachequant/pipeline';
 import {
-  type BundleManifest,
   chooseShrinkage,
   fitLatentPreview,
   mergedMoments,

@@ -1,5 +1,5 @@
-import { createBundleGenerator, createGenerator, isBundle, readManifest } from '@cachequant/pipeline';
-import { changedSize, openModelFolder, vaeFactor } from '@cachequant/pipeline/internals';
+import { createBundleGenerator, createGenerator, isBundle, readManifest, openModelFolder } from '@cachequant/pipeline';
+import { changedSize, vaeFactor } from '@cachequant/pipeline/internals';
 import type { Runtime, Storage } from '@cachequant/tensor';
 import type { LoadedModel, ServedModel } from './served-model.js';
 
