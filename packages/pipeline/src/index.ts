@@ -66,4 +66,5 @@ export type {
 } from './model/component-configs.js';
 export type { VirtualFile } from './model/layered-storage.js';
 export { loadGraph } from './model/load-graph.js';
+export { type InputOrigin, type LoneModelOptions, loneModel } from './model/lone-model.js';
 export { type ModelComponent, type ModelFolder, openModelFolder } from './model/model-folder.js';

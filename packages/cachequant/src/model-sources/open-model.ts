@@ -1,10 +1,12 @@
 import type { HubProgress } from '@cachequant/hub';
+import { loneModel } from '@cachequant/pipeline';
 import { CacheQuantError } from '@cachequant/tensor';
 import type { CliIo } from '../io.js';
 import { formatBytes } from '../print/format.js';
 import type { Progress } from '../print/progress.js';
+import { namedInputs } from './named-inputs.js';
 import { type OpenedModelSource, openModelSource } from './open-model-source.js';
-import { parseEmbedding, parseLora, type SourceOptions } from './source-options.js';
+import { type Prediction, parseEmbedding, parseLora, type SourceOptions } from './source-options.js';
 
 /** Opens the model that a command was given, showing downloads and warnings. */
 export async function openModel(
@@ -21,7 +23,7 @@ export async function openModel(
       embeddings: embedding.map(parseEmbedding),
       config,
       tokenizer,
-      prediction,
+      prediction: checkpointPrediction(given, prediction),
       signal: io.signal,
       onDownload: (download) => showDownload(download, progress),
       onWarning: (warning) => progress.note(`warning: ${warning}`),
@@ -39,8 +41,8 @@ function showDownload(
 }
 
 /**
- * Like `openModel`, for commands that need all parts of a model.
- * @throws CacheQuantError `invalid-argument` for a single graph
+ * Like `openModel`, for commands that need all parts of a model: a single ONNX graph is shown as a folder.
+ * @throws CacheQuantError `invalid-argument` for a graph whose inputs are not all known
  */
 export async function openWholeModel(
   given: string,
@@ -48,11 +50,28 @@ export async function openWholeModel(
   io: CliIo,
   progress: Progress,
 ): Promise<OpenedModelSource> {
-  const opened = await openModel(given, options, io, progress);
-  if (opened.graph === undefined) return opened;
-  throw new CacheQuantError('invalid-argument', 'this is a file', {
-    where: given,
-    expected: 'a model folder or a bundle',
-    hint: 'Give the folder that it lies in',
+  const { input, prediction, ...others } = options;
+  const isLone = input !== undefined || isGraph(given);
+  const opened = await openModel(given, isLone ? others : options, io, progress);
+  if (!isLone) return opened;
+  const { storage, graph = LONE_GRAPH } = opened;
+  const inputs = await namedInputs(input ?? [], { storage, graph, cwd: io.cwd });
+  return { ...opened, storage: await loneModel(storage, { graph, inputs, prediction }), graph: undefined };
+}
+
+const LONE_GRAPH = 'model.onnx';
+
+function isGraph(given: string): boolean {
+  return given.toLowerCase().endsWith('.onnx');
+}
+
+/** Single files of weights tell apart these two alone. */
+function checkpointPrediction(given: string, prediction: Prediction | undefined) {
+  if (prediction === undefined || prediction === 'epsilon' || prediction === 'v_prediction')
+    return prediction;
+  throw new CacheQuantError('invalid-argument', 'checkpoints predict noise or velocity', {
+    where: '--prediction',
+    expected: 'epsilon or v_prediction, or a single ONNX graph',
+    got: `${prediction} for ${given}`,
   });
 }

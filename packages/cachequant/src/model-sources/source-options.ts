@@ -1,6 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { repeated } from '../options/parse-arguments.js';
 
+const PREDICTIONS = ['epsilon', 'v_prediction', 'sample', 'flow_prediction', 'consistency'] as const;
+
+/** What a network predicts, as the command line says it. */
+export type Prediction = (typeof PREDICTIONS)[number];
+
 /** Options of the commands that take a model, on how it is read. */
 export interface SourceOptions {
   readonly revision?: string;
@@ -8,7 +13,9 @@ export interface SourceOptions {
   readonly embedding?: readonly string[];
   readonly tokenizer?: string;
   readonly config?: string;
-  readonly prediction?: 'epsilon' | 'v_prediction';
+  readonly prediction?: Prediction;
+  /** Of a lone graph: `role=input`, or `input=source`. */
+  readonly input?: readonly string[];
 }
 
 /** What a command that takes a model says of it. */
@@ -34,8 +41,13 @@ export function addSourceOptions(command: Command): Command {
     .addOption(
       new Option(
         '--prediction <type>',
-        'what the network of a single file predicts, if it is detected wrongly',
-      ).choices(['epsilon', 'v_prediction']),
+        'what the network of a single file predicts, if it is detected wrongly, or what an ONNX graph does',
+      ).choices([...PREDICTIONS]),
+    )
+    .option(
+      '--input <name=source>',
+      'what an input of a lone ONNX graph takes: sample=<input>, time=<input>, <input>=<number>, <input>=<array.npy>; may be given several times',
+      repeated,
     );
 }
 

@@ -8,6 +8,7 @@ import type {
 } from './conditioning-encoder.js';
 import { ditFamily } from './families/dit.js';
 import { fluxFamily, fluxSchnellFamily } from './families/flux.js';
+import { givenInputsFamily } from './families/given-inputs.js';
 import { latentConsistencyFamily, latentConsistencySdxlFamily } from './families/latent-consistency.js';
 import { pixArtAlphaFamily, pixArtSigmaFamily } from './families/pixart.js';
 import { sd3Family } from './families/sd3.js';
@@ -19,6 +20,7 @@ import { knownExtension } from './known-extensions.js';
 
 /** The families that are known without being given. */
 const CONDITIONING_FAMILIES: readonly ConditioningFamily[] = [
+  givenInputsFamily,
   textFamily,
   sdxlFamily,
   sdxlRefinerFamily,

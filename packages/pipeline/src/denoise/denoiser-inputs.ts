@@ -14,8 +14,8 @@ export interface DenoiserInputs {
   readonly callIndex?: string;
 }
 
-const SAMPLE_NAMES = ['sample', 'hidden_states', 'latent_sample', 'x'];
-const TIMESTEP_NAMES = ['timestep', 'timesteps', 't'];
+export const SAMPLE_NAMES: readonly string[] = ['sample', 'hidden_states', 'latent_sample', 'x'];
+export const TIMESTEP_NAMES: readonly string[] = ['timestep', 'timesteps', 't'];
 const CALL_INDEX = 'call_index';
 
 /**

@@ -16,6 +16,7 @@ import {
   vaeConfigSchema,
 } from './component-configs.js';
 import { findGraph } from './find-graph.js';
+import { type InputOrigins, readInputOrigins } from './input-origins.js';
 import { findPipelineConstants, pipelineConstants } from './pipeline-class.js';
 import { type PipelineScheduler, pipelineScheduler } from './pipeline-scheduler.js';
 import { readJson, readOptionalJson } from './read-json.js';
@@ -43,6 +44,8 @@ export interface ModelFolder {
   readonly unreadDecoder: string | undefined;
   /** Undefined where there is no text to condition on. */
   readonly textEncoder: ModelComponent<TextEncoderConfig> | undefined;
+  /** Of a lone graph whose inputs were named; undefined elsewhere. */
+  readonly inputOrigins: InputOrigins | undefined;
   /** The folder of the tokenizer's files. */
   readonly tokenizer: string | undefined;
   /** As the pipeline uses it (see `pipelineScheduler`). */
@@ -77,6 +80,7 @@ export async function openModelFolder(given: Storage): Promise<ModelFolder> {
     vaeEncoder: vaeDecoder && (await openEncoder(storage, vaeDecoder)),
     unreadDecoder: vaeDecoder ? undefined : await unreadDecoder(storage, index),
     textEncoder: await openTextEncoder(storage),
+    inputOrigins: await readInputOrigins(storage),
     tokenizer: (await storage.list('tokenizer')).length > 0 ? 'tokenizer' : undefined,
     scheduler: scheduler?.config,
     warnings: scheduler?.warnings ?? [],
