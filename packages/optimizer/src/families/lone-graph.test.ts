@@ -1,4 +1,4 @@
-import { createBundleGenerator, createGenerator } from '@cachequant/pipeline/internals';
+import { createBundleGenerator, createGenerator } from '@cachequant/pipeline';
 import { createNodeRuntime } from '@cachequant/runtime-node';
 import { loneGraph, npyOf } from '../../../pipeline/src/__fixtures__/lone-graph.js';
 import { loneModel } from '../../../pipeline/src/model/lone-model.js';
