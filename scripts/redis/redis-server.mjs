@@ -108,6 +108,7 @@ function answers(host, port) {
       resolve(bytes.toString().startsWith('+PONG'));
     });
     socket.once('error', () => resolve(false));
+    socket.once('close', () => resolve(false));
     socket.setTimeout(1000, () => {
       socket.destroy();
       resolve(false);

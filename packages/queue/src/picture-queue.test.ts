@@ -236,9 +236,10 @@ describe('what ends in the middle', () => {
   });
 
   test.each([
-    ['keeps what it had', false],
-    ['has lost everything', true],
-  ])('the server of the queue, which %s: nothing is lost, nothing twice', async (_, forget) => {
+    ['keeps what it had', false, false],
+    ['has lost everything', true, false],
+    ['has lost a batch', true, true],
+  ])('the server of the queue, which %s: nothing is lost, nothing twice', async (_, forget, isBatch) => {
     const redis = await startRedis();
     const archive = memoryArchive();
     const door = gate();
@@ -246,7 +247,9 @@ describe('what ends in the middle', () => {
     await startWorker(redis.address, archive, [fake]);
     const queue = startQueue(redis.address, archive);
     const model = await modelOf(queue);
-    const asked = [1, 2, 3].map((seed) => queue.ask(model, { prompt: 'a shoe', seed }, { signal: never }));
+    const asked = [1, 2, 3].map((seed) =>
+      queue.ask(model, { prompt: 'a shoe', seed }, { signal: never, isBatch }),
+    );
     await door.reached;
     await redis.restart({ forget });
     door.open();

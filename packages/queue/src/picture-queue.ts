@@ -45,6 +45,8 @@ export interface AskedPicture {
 }
 
 const POLL_MS = 2000;
+/** For which a server of the queue that answers may refuse. */
+const TROUBLE_MS = 60_000;
 /** For files to appear that another machine has written. */
 const APPEARS_MS = 5000;
 
@@ -167,15 +169,33 @@ export class PictureQueue {
       const unwatch = line.watch(key, { onState, onProgress: (progress) => onProgress?.(progress) });
       signal.addEventListener('abort', onAbort, { once: true });
       if (signal.aborted) return onAbort();
-      const look = async () => {
-        await add();
-        while (!isOver) {
-          onState(await line.stateOf(key));
-          await new Promise((soon) => setTimeout(soon, this.#options.pollMs ?? POLL_MS));
-        }
-      };
-      look().catch((error) => end(() => reject(error)));
+      const isWaiting = () => !isOver;
+      this.#look(line, key, add, isWaiting, onState).catch((error) => end(() => reject(error)));
     });
+  }
+
+  /** Adds a job and looks at it now and then. A server that is on its way out or back says all kinds of things. */
+  async #look(
+    line: JobLine,
+    key: string,
+    add: () => Promise<void>,
+    isWaiting: () => boolean,
+    onState: (state: JobState) => void,
+  ): Promise<void> {
+    let isAdded = false;
+    let workedMs = performance.now();
+    while (isWaiting()) {
+      try {
+        if (!isAdded) await add();
+        isAdded = true;
+        onState(await line.stateOf(key));
+        workedMs = performance.now();
+      } catch (error) {
+        this.#options.onError?.(error as Error);
+        if (performance.now() - workedMs > TROUBLE_MS) throw troubled(error);
+      }
+      await new Promise((soon) => setTimeout(soon, this.#options.pollMs ?? POLL_MS));
+    }
   }
 
   async #appeared(key: string, state: JobState, signal: AbortSignal): Promise<Uint8Array | undefined> {
@@ -202,6 +222,14 @@ export class PictureQueue {
     this.#lines.set(name, line);
     return line;
   }
+}
+
+function troubled(cause: unknown): CacheQuantError {
+  return new CacheQuantError('storage', 'the queue refuses', {
+    where: 'queue',
+    got: cause instanceof Error ? cause.message : String(cause),
+    cause,
+  });
 }
 
 function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {

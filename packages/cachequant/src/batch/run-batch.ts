@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { CacheQuantError, type Storage, throwIfAborted } from '@cachequant/tensor';
 import { imageFileName } from '../options/generation-options.js';
 import { savePicture } from '../pictures/save-picture.js';
@@ -54,6 +55,8 @@ export async function runBatch(options: BatchOptions): Promise<void> {
   if (left.length === 0) return;
   const stop = new AbortController();
   const signal = AbortSignal.any([stop.signal, ...(options.signal ? [options.signal] : [])]);
+  // Every line that is at work listens.
+  setMaxListeners(0, signal);
   const digits = String(lines.at(-1)!.line).length;
   let [next, done, runtimeFaults] = [0, 0, 0];
   progress.update('pictures', 0, left.length);
