@@ -44,6 +44,8 @@ export const tasks = new Map([
   ['readme', program('scripts/readme/refresh.mjs', { needsBuild: true })],
   ['bench', program('apps/benchmarks/dist/bench.js', { needsBuild: true })],
   ['bench:peers', program('apps/benchmarks/dist/peers.js', { needsBuild: true })],
+  ['bench:serve', program('apps/benchmarks/dist/bench-serve.js', { needsBuild: true })],
+  ['chaos', program('apps/benchmarks/dist/chaos.js', { needsBuild: true })],
   ['bench:w4a8', program('apps/benchmarks/dist/w4a8/bench.js', { needsBuild: true })],
   ['ablation', program('apps/benchmarks/dist/ablation.js', { needsBuild: true })],
   ['guide-pictures', program('apps/benchmarks/dist/guide-pictures.js', { needsBuild: true })],
