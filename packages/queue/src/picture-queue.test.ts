@@ -215,6 +215,26 @@ describe('what ends in the middle', () => {
     expect([first.stopped.length, second.requests.length, archive.puts.length]).toEqual([1, 1, 1]);
   });
 
+  test('a worker and one who asks end when they are told to, also while the queue is away', async () => {
+    const redis = await startRedis();
+    const archive = memoryArchive();
+    const door = gate();
+    const worker = await startWorker(redis.address, archive, [
+      fakeModel('fashion', { beforeCall: door.wait }),
+    ]);
+    const queue = startQueue(redis.address, archive);
+    const model = await modelOf(queue);
+    const controller = new AbortController();
+    const asked = queue.ask(model, { prompt: 'a shoe', seed: 1 }, { signal: controller.signal });
+    await door.reached;
+    await redis.kill();
+    controller.abort(new Error('gone'));
+    await expect(asked).rejects.toThrow('gone');
+    await queue.close();
+    door.open();
+    await worker.close({ graceSeconds: 0.1 });
+  });
+
   test('a worker that cannot say that it is alive ends its picture; another draws it', async () => {
     const redis = await startRedis();
     const archive = memoryArchive();

@@ -8,6 +8,7 @@ import { CANCELLED, type JobProgress, readJobError } from './jobs/job-messages.j
 import { type PictureRequest, pictureKey } from './jobs/picture-request.js';
 import { type QueuedModel, queueName } from './jobs/queued-model.js';
 import { listModels } from './jobs/roster.js';
+import { within } from './jobs/within.js';
 import type { PictureArchive } from './pictures/picture-archive.js';
 import { type ArchivedPicture, readPicture } from './pictures/picture-file.js';
 
@@ -45,6 +46,8 @@ export interface AskedPicture {
 }
 
 const POLL_MS = 2000;
+/** For the server to hear of the end. */
+const LAST_WORDS_MS = 2000;
 /** For which a server of the queue that answers may refuse. */
 const TROUBLE_MS = 60_000;
 /** For files to appear that another machine has written. */
@@ -115,7 +118,7 @@ export class PictureQueue {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#lines.values()].map((line) => line.close()));
+    await within(LAST_WORDS_MS, Promise.all([...this.#lines.values()].map((line) => line.close())));
     this.#redis.disconnect();
     this.#eventRedis.disconnect();
   }

@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { connect, PREFIX } from '../jobs/connection.js';
 import { CANCELLED, type JobData, type JobResult, readJobData, writeJobError } from '../jobs/job-messages.js';
 import { type QueuedModel, queueName } from '../jobs/queued-model.js';
+import { within } from '../jobs/within.js';
 import type { PictureArchive } from '../pictures/picture-archive.js';
 import { drawJob } from './draw-job.js';
 import type { Turn } from './turn.js';
@@ -37,6 +38,8 @@ interface Held {
 /** The job could not be kept: another worker gets it, or has it. */
 const LOST = 'lost';
 const ENDING = 'ending';
+/** For the queue's server to hear of the end. */
+const LAST_WORDS_MS = 3000;
 /** How often a job may take its worker with it. */
 const MOST_STALLS = 3;
 
@@ -97,7 +100,7 @@ export class JobTaker {
     const timer = setTimeout(() => {
       for (const key of this.#held.keys()) this.stop(key, ENDING);
     }, graceMs);
-    await this.#worker.close();
+    await within(graceMs + LAST_WORDS_MS, this.#worker.close().catch(this.#options.onError));
     clearTimeout(timer);
     clearInterval(this.#fence);
     this.#redis.disconnect();
