@@ -1,7 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { findServer, missingServer } from '../../../scripts/redis/redis-server.mjs';
 import type { Jobs } from './chaos/jobs.js';
 import { measureClients, measureMemory } from './chaos/one-process.js';
 import { type ChaosResults, chaosSchema, renderChaos } from './chaos/results.js';
@@ -10,6 +9,7 @@ import { Skipped } from './chaos/skipped.js';
 import { tinyModel } from './chaos/tiny-model.js';
 import { startLog } from './command.js';
 import { RESULTS, ROOT } from './paths.js';
+import { findServer, missingServer } from './redis.js';
 import { writeBlock } from './write-block.js';
 
 // Kills workers, queue servers, fronts and batches while they draw, cuts networks, sends what no client should, and

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { findServer, missingServer } from '../../../../scripts/redis/redis-server.mjs';
+import { findServer, missingServer } from '../redis.js';
 import { CLI } from './processes.js';
 import { drawReference, SCENARIOS } from './scenarios.js';
 import { tinyModel } from './tiny-model.js';

@@ -1,4 +1,4 @@
-import type { RedisServer } from '../../../../scripts/redis/redis-server.mjs';
+import type { RedisServer } from '../redis.js';
 import {
   drawings,
   type Jobs,

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { startRedis } from '../../../../scripts/redis/redis-server.mjs';
+import { startRedis } from '../redis.js';
 import {
   atResults,
   type Jobs,

@@ -1,4 +1,4 @@
-import { type RedisServer, startRedis } from '../../../../scripts/redis/redis-server.mjs';
+import { type RedisServer, startRedis } from '../redis.js';
 import { frontScenario } from './front-scenario.js';
 import {
   atResults,

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
-import { startRedis } from '../../../../scripts/redis/redis-server.mjs';
 import { type Command, freePort, Place, until } from '../chaos/processes.js';
+import { startRedis } from '../redis.js';
 
 /** Times of requests, in milliseconds. */
 export interface Latency {
