@@ -102,6 +102,12 @@ def test_an_unknown_field_beside_these_is_a_warning(copy):
     assert picture.warnings == ("The bundle says mood, which this version does not know.",)
 
 
+def test_prompts_that_are_read_in_another_way_are_refused(copy):
+    change(copy, lambda manifest: manifest.update(prompts={"clipSkip": 1}))
+    with pytest.raises(UnsupportedError, match='prompts {"clipSkip": 1}'):
+        cachequant.load(copy)
+
+
 def test_an_unknown_sampler_of_the_configuration_is_named(copy):
     change(copy, lambda manifest: manifest["sampler"].update(name="BanquetScheduler"))
     with pytest.raises(UnsupportedError, match='there is no sampler "BanquetScheduler" here'):

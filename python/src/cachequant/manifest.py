@@ -219,6 +219,8 @@ def _require_known(manifest: dict[str, Any], where: str) -> None:
             hint="Update the Python package cachequant",
         )
 
+    if manifest.get("prompts"):  # read in another way than the model's own pipeline does it
+        refuse(f"prompts {json.dumps(manifest['prompts'])}")
     for part, known in _KNOWN.items():
         for name in manifest[part]:
             if name not in known:
