@@ -1,6 +1,7 @@
 import type { Architecture } from './architecture.js';
 import { autoencoderKL } from './autoencoder-kl.js';
 import { autoencoderTiny } from './autoencoder-tiny.js';
+import { classEmbedder } from './class-embedder.js';
 import { clipTextModel, clipTextModelWithProjection } from './clip-text-model.js';
 import { controlNet } from './controlnet.js';
 import { ditTransformer2D } from './dit-transformer-2d.js';
@@ -29,4 +30,5 @@ export const ARCHITECTURES: readonly Architecture[] = [
   clipTextModelWithProjection,
   t5EncoderModel,
   ldmBertModel,
+  classEmbedder,
 ];

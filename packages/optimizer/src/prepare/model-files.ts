@@ -29,9 +29,16 @@ const FURTHER = ['_2', '_3'];
 
 /** Lists a model's files from its parts; reads the graphs, but not their weights. */
 export async function modelFiles(folder: ModelFolder): Promise<ModelFiles> {
-  const { storage, denoiser, vaeDecoder, vaeEncoder, textEncoder, inputOrigins, tokenizer } = folder;
+  const { storage, denoiser, vaeDecoder, vaeEncoder, textEncoder, classEmbedder, inputOrigins, tokenizer } =
+    folder;
   const further = FURTHER.map((ending) => findGraph(storage, `text_encoder${ending}`));
-  const graphs = [vaeDecoder?.model, vaeEncoder?.model, textEncoder?.model, ...(await Promise.all(further))];
+  const graphs = [
+    vaeDecoder?.model,
+    vaeEncoder?.model,
+    textEncoder?.model,
+    classEmbedder?.model,
+    ...(await Promise.all(further)),
+  ];
   const tokenizers = [tokenizer, ...FURTHER.map((ending) => `tokenizer${ending}`)];
   const others = [
     'model_index.json',

@@ -6,6 +6,7 @@ import type {
   ConditioningFamily,
   OpenConditioningContext,
 } from './conditioning-encoder.js';
+import { classEmbeddingFamily } from './families/class-embedding.js';
 import { ditFamily } from './families/dit.js';
 import { fluxFamily, fluxSchnellFamily } from './families/flux.js';
 import { givenInputsFamily } from './families/given-inputs.js';
@@ -32,6 +33,7 @@ const CONDITIONING_FAMILIES: readonly ConditioningFamily[] = [
   pixArtAlphaFamily,
   pixArtSigmaFamily,
   ditFamily,
+  classEmbeddingFamily,
   unconditionalFamily,
 ];
 

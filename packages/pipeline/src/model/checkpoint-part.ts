@@ -20,7 +20,9 @@ const autoencoder = (folder: string): readonly [string, readonly GraphPlace[]] =
 
 /** The parts of a pipeline that graphs are built of, by the folders that diffusers keeps them in. */
 export const CHECKPOINT_PARTS: ReadonlyMap<string, readonly GraphPlace[]> = new Map([
-  ...['unet', 'transformer', 'text_encoder', 'text_encoder_2', 'text_encoder_3'].map(single),
+  ...['unet', 'transformer', 'text_encoder', 'text_encoder_2', 'text_encoder_3', 'class_embedder'].map(
+    single,
+  ),
   ...['vae', 'vqvae'].map(autoencoder),
   // What latent diffusion calls its text encoder.
   ['bert', [{ folder: 'text_encoder', part: 'model' }]],

@@ -60,6 +60,11 @@ export const textEncoderConfigSchema = z.looseObject({
 /** What is read of the text encoder's `config.json`. */
 export type TextEncoderConfig = z.output<typeof textEncoderConfigSchema>;
 
+/** `config.json` of a table of classes; the last one stands for none. */
+export const classEmbedderConfigSchema = z.looseObject({ n_classes: z.number().int().min(2) });
+/** What is read of the `config.json` of a table of classes. */
+export type ClassEmbedderConfig = z.output<typeof classEmbedderConfigSchema>;
+
 /** A token as tokenizer files name it: as text, or as an object with its text in `content`. */
 const tokenSchema = z
   .union([z.string(), z.looseObject({ content: z.string() })])

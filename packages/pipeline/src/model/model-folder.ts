@@ -4,6 +4,8 @@ import type { z } from 'zod';
 import { isBuiltGraph, keepBuiltGraphs } from './built-graphs.js';
 import { checkpointFolder } from './checkpoint-folder.js';
 import {
+  type ClassEmbedderConfig,
+  classEmbedderConfigSchema,
   type DenoiserConfig,
   denoiserConfigSchema,
   type ModelIndex,
@@ -46,6 +48,8 @@ export interface ModelFolder {
   readonly textEncoder: ModelComponent<TextEncoderConfig> | undefined;
   /** Of a lone graph whose inputs were named; undefined elsewhere. */
   readonly inputOrigins: InputOrigins | undefined;
+  /** Undefined where no table of classes conditions the denoiser. */
+  readonly classEmbedder: ModelComponent<ClassEmbedderConfig> | undefined;
   /** The folder of the tokenizer's files. */
   readonly tokenizer: string | undefined;
   /** As the pipeline uses it (see `pipelineScheduler`). */
@@ -81,6 +85,7 @@ export async function openModelFolder(given: Storage): Promise<ModelFolder> {
     unreadDecoder: vaeDecoder ? undefined : await unreadDecoder(storage, index),
     textEncoder: await openTextEncoder(storage),
     inputOrigins: await readInputOrigins(storage),
+    classEmbedder: await openClassEmbedder(storage),
     tokenizer: (await storage.list('tokenizer')).length > 0 ? 'tokenizer' : undefined,
     scheduler: scheduler?.config,
     warnings: scheduler?.warnings ?? [],
@@ -205,6 +210,17 @@ async function openTextEncoder(storage: Storage): Promise<ModelComponent<TextEnc
   if (model === undefined) return undefined;
   // The tokenizer says how long a prompt may be, and the graph all the rest.
   return { model, config: (await readConfig(storage, model, textEncoderConfigSchema)) ?? {} };
+}
+
+async function openClassEmbedder(storage: Storage): Promise<ModelComponent<ClassEmbedderConfig> | undefined> {
+  const model = await findPart(storage, 'class_embedder');
+  if (model === undefined) return undefined;
+  const config = await readConfig(storage, model, classEmbedderConfigSchema);
+  if (config !== undefined) return { model, config };
+  throw new CacheQuantError('storage', 'the file is missing', {
+    where: 'class_embedder/config.json',
+    hint: "It says in 'n_classes' how many entries the table has; the last one stands for no class",
+  });
 }
 
 /** The graph of a part; undefined where its folder is empty. */

@@ -8,6 +8,7 @@ const OTHER_PARTS = new Set([
   'scheduler',
   'text_encoder',
   'bert',
+  'class_embedder',
   'tokenizer',
   'safety_checker',
   'feature_extractor',
