@@ -1,4 +1,4 @@
-import { createGenerator } from '@cachequant/pipeline/internals';
+import { createGenerator } from '@cachequant/pipeline';
 import { describeFamily, generateOnce } from '../__fixtures__/family-suite.js';
 import { goldenOf } from '../__fixtures__/golden-pictures.js';
 import { modelCopy, modelStorage } from '../__fixtures__/models.js';
