@@ -49,12 +49,12 @@ export function renderChaos({
     `Made by \`npm run chaos\` on ${measuredAt.slice(0, 10)}: ${model} with ${steps} steps, two workers of one thread. Pictures are held byte for byte against those of an undisturbed run without a queue; in the front's scenario, against what the same request gets afterwards.`,
     '',
     ...head(
-      ...['while jobs are drawn', 'what was done', 'jobs', 'lost', 'recorded twice', 'drawn twice'],
+      ...['while jobs are generated', 'what was done', 'jobs', 'lost', 'recorded twice', 'generated twice'],
       ...['begun again', 'other pictures'],
     ),
     ...scenarios.map(scenarioRow),
     '',
-    '“Begun again” are drawings that were ended in the middle, and that a worker began from the start; “drawn twice” are pictures that were finished twice.',
+    '“Begun again” are generations that were ended in the middle, and that a worker began from the start; “generated twice” are pictures that were finished twice.',
     ...(memory ? ['', memoryLine(memory)] : []),
     ...(clients ? ['', ...clientRows(clients)] : []),
   ];
