@@ -254,7 +254,7 @@ describe('optimize refuses', () => {
     ['a bundle around the model', ['model', '--out', '.'], 'the folder overlaps the model'],
     ['a place below a file', ['model', '--out', 'other/file/bundle'], 'the folder cannot be written'],
     ['a bundle as the model', ['bundle', '--out', 'new'], 'this is a bundle already'],
-    ['a graph that wants more than is said', ['model/unet/model.onnx', '--out', 'new'], 'nothing feeds'],
+    ['a lone graph without a sampler', ['model/unet/model.onnx', '--out', 'new'], 'Name a sampler'],
     ['a folder that is no model', ['other', '--out', 'new'], 'the folder holds no diffusion model'],
     [
       'a file of prompts that is not there',

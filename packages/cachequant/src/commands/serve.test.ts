@@ -3,34 +3,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { type CliResult, cachequant, temporaryFolder } from '../__fixtures__/command-line.js';
+import { cachequant, temporaryFolder } from '../__fixtures__/command-line.js';
+import { serve } from '../__fixtures__/serve.js';
 import { makeTinyPipeline } from '../__fixtures__/tiny-pipeline.js';
-
-/** Starts the command, and stops it with the test. */
-async function serve(
-  argv: readonly string[],
-  cwd: string,
-): Promise<{ url: string; stop: () => Promise<CliResult> }> {
-  const controller = new AbortController();
-  let ended: Promise<CliResult> | undefined;
-  const stop = () => {
-    controller.abort();
-    return ended!;
-  };
-  const url = await new Promise<string>((resolve, reject) => {
-    ended = cachequant(['serve', ...argv, '--port', '0', '--warm-up-steps', '1', '--threads', '1'], {
-      cwd,
-      signal: controller.signal,
-      onStderr: (text) => {
-        const [, address] = /(http:\S+) serves/.exec(text) ?? [];
-        if (address) resolve(address);
-      },
-    });
-    ended.then((result) => reject(new Error(JSON.stringify(result))));
-  });
-  onTestFinished(async () => void (await stop()));
-  return { url, stop };
-}
 
 async function post(url: string, body: object, headers: Record<string, string> = {}): Promise<Response> {
   return fetch(`${url}/v1/images/generations`, {
@@ -94,6 +69,17 @@ describe('serve', () => {
     expect(exitCode).toBe(1);
     expect(stderr).toContain(message);
     expect(stderr).not.toContain('bug in cachequant');
+  });
+
+  test('refuses to guess which of several models an option is for', async () => {
+    const folder = temporaryFolder();
+    makeTinyPipeline(join(folder, 'pixels'));
+    const argv = ['serve', 'pixels', 'other=pixels', '--lora', 'style.safetensors'];
+    const { exitCode, stderr } = await cachequant(argv, { cwd: folder });
+    expect([exitCode, stderr]).toEqual([
+      2,
+      expect.stringContaining('--lora says how one model is read, and 2 are given'),
+    ]);
   });
 
   test('fails for a port that is taken and says so', async () => {

@@ -1,4 +1,4 @@
-import { basename, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { createNodeRuntime } from '@cachequant/runtime-node';
 import {
   ApiError,
@@ -6,7 +6,6 @@ import {
   createPictureServer,
   DEFAULT_LIMITS,
   type PictureServer,
-  type ServedModel,
   type ServerOptions,
   serveModel,
 } from '@cachequant/server';
@@ -14,7 +13,8 @@ import { CacheQuantError } from '@cachequant/tensor';
 import type { Command } from 'commander';
 import { examples, type GlobalOptions } from '../command-context.js';
 import { type CliIo, writeLines } from '../io.js';
-import { locateFolder } from '../model-sources/model-location.js';
+import { NAMED_MODELS, openNamedModels } from '../model-sources/named-model.js';
+import { addSourceOptions, type SourceOptions } from '../model-sources/source-options.js';
 import { byteSize, decimal, integer } from '../options/parse-arguments.js';
 import {
   openArchive,
@@ -26,7 +26,7 @@ import { readTextFile } from '../options/read-file.js';
 import { UsageError } from '../options/usage-error.js';
 import { stopOf } from '../stop-of.js';
 
-interface ServeOptions extends GlobalOptions, QueueOptions {
+interface ServeOptions extends GlobalOptions, QueueOptions, SourceOptions {
   readonly host: string;
   readonly port: number;
   readonly threads?: number;
@@ -47,18 +47,15 @@ const LOOPBACK = new Set(['localhost', '127.0.0.1', '::1']);
 export function addServe(program: Command, io: CliIo): void {
   const { queue, deadlineSeconds, steps, pixels } = DEFAULT_LIMITS;
   const [queueUrl, pictures] = queueOptionsOfEnvironment();
-  program
+  const command = program
     .command('serve')
-    .summary('serve bundles over HTTP')
+    .summary('serve models over HTTP')
     .description(
-      "Serves bundles and model folders over HTTP: OpenAI's images API at /v1, AUTOMATIC1111's at /sdapi/v1, a page " +
+      "Serves bundles and models over HTTP: OpenAI's images API at /v1, AUTOMATIC1111's at /sdapi/v1, a page " +
         'at /, metrics at /metrics. One picture is generated at a time; other requests wait in a bounded queue. ' +
         'Ctrl-C and SIGTERM let the picture in progress finish. The log goes to stdout, one line of JSON per response.',
     )
-    .argument(
-      '[models...]',
-      'bundles or model folders, each as <folder> or <name>=<folder>; the first is the default',
-    )
+    .argument('[models...]', `${NAMED_MODELS}; the first is the default`)
     .addOption(queueUrl.helpGroup('Workers on other machines, in place of models:'))
     .addOption(pictures.helpGroup('Workers on other machines, in place of models:'))
     .option('--host <address>', 'where to listen; 0.0.0.0 for every address of this machine', '127.0.0.1')
@@ -96,6 +93,10 @@ export function addServe(program: Command, io: CliIo): void {
           'two models for a network, loaded when they are asked for',
         ],
         [
+          'serve ./dreamshaper.safetensors --lora ./pixel-art.safetensors:0.8',
+          'a file of weights with a LoRA',
+        ],
+        [
           'serve --queue redis://queue:6379 --pictures /shared/pictures',
           'a front to `cachequant worker` processes, which have the models',
         ],
@@ -104,6 +105,7 @@ export function addServe(program: Command, io: CliIo): void {
     .action((given: readonly string[], _: unknown, command: Command) =>
       serve(given, command.optsWithGlobals<ServeOptions>(), io),
     );
+  addSourceOptions(command);
 }
 
 async function serve(given: readonly string[], options: ServeOptions, io: CliIo): Promise<void> {
@@ -133,7 +135,10 @@ interface Served {
 
 async function localServer(given: readonly string[], options: ServeOptions, io: CliIo): Promise<Served> {
   if (given.length === 0) throw new UsageError("missing required argument 'models', or --queue");
-  const models = await Promise.all(given.map((place) => servedModel(place, options, io)));
+  const openRuntime = () =>
+    createNodeRuntime(options.threads === undefined ? {} : { threads: options.threads });
+  const opened = await openNamedModels(given, options, io);
+  const models = await Promise.all(opened.map(({ id, storage }) => serveModel({ id, storage, openRuntime })));
   const server = createPictureServer({
     ...(await serverOptions(options, io)),
     models,
@@ -152,7 +157,7 @@ async function frontServer(given: readonly string[], options: ServeOptions, io: 
     ...(await serverOptions(options, io)),
     openBackend: (context) => queueBackend({ address: place.queue, archive }, context),
   });
-  return { server, what: 'what workers draw' };
+  return { server, what: 'the models of workers' };
 }
 
 async function serverOptions(options: ServeOptions, io: CliIo): Promise<ServerOptions> {
@@ -167,13 +172,6 @@ async function serverOptions(options: ServeOptions, io: CliIo): Promise<ServerOp
       pixels: options.maxPixels,
     },
   };
-}
-
-async function servedModel(given: string, { threads }: ServeOptions, io: CliIo): Promise<ServedModel> {
-  const [, name, place = given] = /^([\w.-]+)=(.+)$/.exec(given) ?? [];
-  const { storage, folder } = await locateFolder(io.cwd, place);
-  const openRuntime = () => createNodeRuntime(threads === undefined ? {} : { threads });
-  return serveModel({ id: name ?? basename(folder), storage, openRuntime });
 }
 
 /** What a client must not know of a model that cannot be loaded is what its owner needs. */

@@ -49,7 +49,7 @@ describe('serve, worker and generate over a queue', () => {
     const worker = await start(
       ['worker', 'pixels', ...place, '--threads', '1', '--warm-up-steps', '1'],
       folder,
-      /draws by (\S+)\n/,
+      /generates with (\S+)\n/,
     );
     expect(worker.match).toBe('pixels');
     const front = await start(['serve', ...place, '--port', '0'], folder, /(http:\S+) serves/);

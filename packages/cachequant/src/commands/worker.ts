@@ -1,4 +1,3 @@
-import { basename } from 'node:path';
 import type { WorkerModel } from '@cachequant/queue';
 import { createNodeRuntime } from '@cachequant/runtime-node';
 import { serveModel } from '@cachequant/server';
@@ -6,7 +5,8 @@ import type { Command } from 'commander';
 import { examples, type GlobalOptions } from '../command-context.js';
 import { type CliIo, writeLines } from '../io.js';
 import { modelIdentity } from '../model-sources/model-identity.js';
-import { locateFolder } from '../model-sources/model-location.js';
+import { NAMED_MODELS, type NamedModel, openNamedModels } from '../model-sources/named-model.js';
+import { addSourceOptions, type SourceOptions } from '../model-sources/source-options.js';
 import { byteSize, decimal, integer } from '../options/parse-arguments.js';
 import {
   openArchive,
@@ -16,7 +16,7 @@ import {
 } from '../options/queue-options.js';
 import { stopOf } from '../stop-of.js';
 
-interface WorkerOptions extends GlobalOptions, QueueOptions {
+interface WorkerOptions extends GlobalOptions, QueueOptions, SourceOptions {
   readonly threads?: number;
   /** Bytes. */
   readonly memory?: number;
@@ -28,20 +28,20 @@ interface WorkerOptions extends GlobalOptions, QueueOptions {
 
 export function addWorker(program: Command, io: CliIo): void {
   const [queue, pictures] = queueOptionsOfEnvironment();
-  program
+  const command = program
     .command('worker')
-    .summary('draw for servers and batches on other machines')
+    .summary('generate for servers and batches on other machines')
     .description(
-      'Draws pictures that `serve --queue` and `generate --prompts --queue` ask for, one at a time. Run as many as ' +
-        'there are machines: a picture is drawn by one of them, and by another if that one ends. Ctrl-C and SIGTERM ' +
+      'Generates the pictures that `serve --queue` and `generate --prompts --queue` ask for, one at a time. Run as many as ' +
+        'there are machines: one of them makes a picture, and another if that one stops. Ctrl-C and SIGTERM ' +
         'let the picture in progress finish. The log goes to stdout, as JSON.',
     )
-    .argument('<models...>', 'bundles or model folders, each as <folder> or <name>=<folder>')
+    .argument('<models...>', NAMED_MODELS)
     .addOption(queue)
     .addOption(pictures)
     .option('--threads <number>', 'processor threads to use', integer(1))
-    .option('--memory <size>', 'what loaded models may take together, as in 6GB', byteSize)
-    .option('--grace <seconds>', 'for the picture that is drawn when the worker ends', decimal(0), 25)
+    .option('--memory <size>', 'the most memory that loaded models may use, such as 6GB', byteSize)
+    .option('--grace <seconds>', 'for the picture in progress when the worker stops', decimal(0), 25)
     .option(
       '--takeover <seconds>',
       'after which the picture of a worker that is gone goes to another',
@@ -66,11 +66,13 @@ export function addWorker(program: Command, io: CliIo): void {
     .action((given: readonly string[], _: unknown, command: Command) =>
       work(given, command.optsWithGlobals<WorkerOptions>(), io),
     );
+  addSourceOptions(command);
 }
 
 async function work(given: readonly string[], options: WorkerOptions, io: CliIo): Promise<void> {
   const place = requireQueueOptions(options);
-  const models = await Promise.all(given.map((model) => workerModel(model, options, io)));
+  const opened = await openNamedModels(given, options, io);
+  const models = await Promise.all(opened.map((model) => workerModel(model, options, io)));
   const { startQueueWorker } = await import('@cachequant/queue');
   const worker = await startQueueWorker({
     address: place.queue,
@@ -84,18 +86,19 @@ async function work(given: readonly string[], options: WorkerOptions, io: CliIo)
     signal: io.signal,
   });
   try {
-    writeLines(io.stderr, [`draws by ${models.map(({ served }) => served.id).join(', ')}`]);
+    writeLines(io.stderr, [`generates with ${models.map(({ served }) => served.id).join(', ')}`]);
     await stopOf(io.signal);
   } finally {
     await worker.close({ graceSeconds: options.grace });
   }
 }
 
-async function workerModel(given: string, { threads }: WorkerOptions, io: CliIo): Promise<WorkerModel> {
-  const [, name, place = given] = /^([\w.-]+)=(.+)$/.exec(given) ?? [];
-  const { storage, folder } = await locateFolder(io.cwd, place);
-  const id = name ?? basename(folder);
-  const { model, sampler } = await modelIdentity({ storage, origin: { name: id } }, io.signal);
+async function workerModel(
+  { id, storage, origin }: NamedModel,
+  { threads }: WorkerOptions,
+  io: CliIo,
+): Promise<WorkerModel> {
+  const { model, sampler } = await modelIdentity({ storage, origin: { ...origin, name: id } }, io.signal);
   const openRuntime = () => createNodeRuntime(threads === undefined ? {} : { threads });
   return { served: await serveModel({ id, storage, openRuntime }), identity: model, sampler };
 }

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vit
 import { HubServer } from '../../../hub/src/__fixtures__/hub-server.js';
 import { writeAsCheckpoint } from '../../../pipeline/src/__fixtures__/as-checkpoint.js';
 import { cachequant, inRepository, temporaryFolder } from '../__fixtures__/command-line.js';
+import { serve } from '../__fixtures__/serve.js';
 import { type WrittenTensor, writeSafetensors, writeSingleFile } from '../__fixtures__/single-file.js';
 
 const ID = 'someone/fashion-sd';
@@ -135,6 +136,32 @@ describe('generate --lora', () => {
     const style = at('style.safetensors');
     const { picture } = await draw([at('fashion'), '--lora', `${style}:0.5`, '--lora', `${style}:.2`]);
     expect(difference(picture, (await draw([at('merged')])).picture)).toBeLessThanOrEqual(1);
+  });
+});
+
+describe('serve', () => {
+  test.each([
+    [
+      'a single file with a LoRA',
+      () => [at('fashion.safetensors'), ...CONFIG, '--lora', at('style.safetensors')],
+      'fashion',
+    ],
+    ['a model of the Hub', () => [ID], ID],
+  ])('makes with %s the picture that generate makes', async (_, model, id) => {
+    const { url } = await serve(model(), process.cwd());
+    const answer = await fetch(`${url}/v1/images/generations`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        model: id,
+        prompt: 'a photo of a red sneaker',
+        seed: 7,
+        num_inference_steps: 6,
+      }),
+    });
+    const { data } = (await answer.json()) as { data: { b64_json: string }[] };
+    const served = decode(Buffer.from(data[0]!.b64_json, 'base64')).data;
+    expect(difference(served, (await draw(model())).picture)).toBe(0);
   });
 });
 

@@ -58,7 +58,7 @@ export async function openCheckpointFile(
   const files = new Map<string, VirtualFile>([
     ['model_index.json', json(index)],
     [scheduler, json((given && (await objectAt(given, scheduler))) ?? model.schedulerConfig)],
-    ...[...components].flatMap(([part, { config }]) => configFiles(part, config)),
+    ...[...components].flatMap(([part, component]) => configFiles(part, component)),
     ...(await tokenizerFiles({
       ...request,
       family: model.family,
@@ -95,8 +95,10 @@ async function tokenizerOf({ tokenizer, config }: SingleFileRequest): Promise<st
   return hasTokenizer ? join(config, 'tokenizer') : undefined;
 }
 
-function configFiles(part: string, config: Component['config']): [string, VirtualFile][] {
-  const folders = part === 'vae' ? ['vae_decoder', 'vae_encoder'] : [part];
+function configFiles(part: string, { config, weights }: Component): [string, VirtualFile][] {
+  // Some files hold the decoder alone.
+  const encodes = part === 'vae' && [...weights.names()].some((name) => name.startsWith('encoder.'));
+  const folders = part === 'vae' ? ['vae_decoder', ...(encodes ? ['vae_encoder'] : [])] : [part];
   return folders.map((folder) => [`${folder}/config.json`, json(config)]);
 }
 
