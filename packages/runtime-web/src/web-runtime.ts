@@ -165,7 +165,7 @@ class WorkerRuntime implements WebRuntime {
     if (Object.keys(computing).length === 0) return;
     if (this.#options.allowFallback !== true) throw notOnWebGpu(label, computing);
     this.#options.onWarning?.(
-      `WebGPU has not all operators of ${label}. The processor computes ${describeOperators(computing)}.`,
+      `WebGPU lacks operators of ${label}. The processor computes ${describeOperators(computing)}.`,
     );
   }
 

@@ -123,7 +123,7 @@ function parseRecords(text: string, path: string): Map<number, LineRecord> {
     if (content === '') continue;
     const parsed = recordSchema.safeParse(parseRecord(content, `${path}:${at + 1}`));
     if (!parsed.success || records.has(parsed.data.line)) {
-      throw new CacheQuantError('storage', 'the file holds something else than results of prompts', {
+      throw new CacheQuantError('storage', 'the file holds something other than results of prompts', {
         where: `${path}:${at + 1}`,
         hint: 'Choose another --out, or move the file away',
       });

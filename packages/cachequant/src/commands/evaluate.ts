@@ -64,8 +64,8 @@ export function addEvaluate(program: Command, io: CliIo): void {
           'distance to real pictures, and whether they show what was asked for',
         ],
         [
-          'seq 4 | xargs -P 4 -I{} cachequant evaluate ./my-bundle --reference ./my-model --prompt x --images 256 --shard {}/4',
-          'four processes; the same with --merge then has the result',
+          'evaluate ./my-bundle --reference ./my-model --prompt x --images 256 --shard 1/4',
+          'one of four processes; the same with --merge gives the result',
         ],
       ]),
     )

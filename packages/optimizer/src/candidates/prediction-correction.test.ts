@@ -29,7 +29,9 @@ describe('predictionCorrection', () => {
         const next = sampler.step(state, right, () => noise);
         const wanted = next.call < sampler.calls ? sampler.modelInput(next) : next.sample;
         const found = predictionCorrection(sampler, state, prediction, wanted, () => noise);
-        for (const [i, value] of found.entries()) expect(value).toBeCloseTo(missing[i]!, 2);
+        // Its first sample is noise alone, of which the prediction says nothing.
+        const reached = name !== 'IPNDMScheduler' || call > 0;
+        for (const [i, value] of found.entries()) expect(value).toBeCloseTo(reached ? missing[i]! : 0, 2);
         state = next;
       }
     },

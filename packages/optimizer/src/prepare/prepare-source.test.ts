@@ -73,14 +73,6 @@ describe('prepareSource refuses before anything runs', () => {
       /cannot be looked through.*\d+ NhwcConv.*export it again without optimizations/,
     ],
     [
-      'a mask and a masked picture beside the noise',
-      ({ graph }) => {
-        const sample = graph.inputs.find(({ name }) => name === 'sample')!;
-        graph.inputs[graph.inputs.indexOf(sample)] = { ...sample, dims: ['batch', 9, 'height', 'width'] };
-      },
-      /input sample: models for inpainting cannot be optimized yet \(expected 4 channels, got 9 channels\)/,
-    ],
-    [
       'inputs of a ControlNet',
       ({ graph }) => {
         graph.inputs.push({ ...graph.inputs[0]!, name: 'mid_block_additional_residual' });

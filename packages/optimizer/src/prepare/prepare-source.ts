@@ -96,7 +96,12 @@ export async function prepareSource(
     latentChannels,
   );
   const latentDims = sampleShape(geometry, asked.width, asked.height);
-  const samplerLayout = { ...family?.sampling, imageTokens: imageTokens(latentDims, sample, config) };
+  const samplerLayout = {
+    ...family?.sampling,
+    ...(folder.scheduler?.use_dynamic_shifting === true && {
+      imageTokens: imageTokens(latentDims, sample, config),
+    }),
+  };
   const sampler = layOutSampler(
     folder.scheduler ?? {},
     { steps, ...(asked.sampler && { sampler: asked.sampler }) },

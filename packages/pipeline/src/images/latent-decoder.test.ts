@@ -41,7 +41,7 @@ it('vaeDecoder refuses a graph that makes no pictures, and latents of other chan
   decoder.requireChannels(4);
   expect(() => decoder.requireChannels(16)).toThrow('expected 16 channels, got 4');
   pixelDecoder().requireChannels(1);
-  expect(() => pixelDecoder().requireChannels(2)).toThrow('the samples are no pictures');
+  expect(() => pixelDecoder().requireChannels(2)).toThrow('the samples are not pictures');
 });
 
 it('pixelDecoder takes samples for pixels', async () => {
