@@ -37,7 +37,7 @@ export async function measureClientCounts(
   }
 }
 
-/** The same picture's time through a front and a worker against a server that draws itself, in turn. */
+/** The same picture's time through a front and a worker against a server that generates itself, in turn. */
 export async function measureQueue(bundle: string, { requests }: Counts) {
   const place = new Place();
   const redis = await startRedis();

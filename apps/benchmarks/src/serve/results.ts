@@ -52,7 +52,7 @@ export function serveTables(results: ServeResults): string[] {
     row('two workers of one thread', perHour(workers.twoOfOne / CORES), cost(workers.twoOfOne)),
     '',
     ...head('one client', 'median'),
-    row('a server that draws itself', ms(queue.directMs)),
+    row('a server that generates itself', ms(queue.directMs)),
     row(
       'a front, a queue and a worker',
       `${ms(queue.queueMs)} (${(queue.queueMs - queue.directMs).toFixed(0)} ms more)`,
