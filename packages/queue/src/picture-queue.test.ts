@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { gate } from '../../server/src/__fixtures__/start-server.js';
 import { colourOf, fakeModel } from './__fixtures__/fake-model.js';
 import { findServer, missingServer, startRedis } from './__fixtures__/redis-server.js';
-import { gate, memoryArchive, startQueue, startWorker, until } from './__fixtures__/start-worker.js';
+import { memoryArchive, startQueue, startWorker, until } from './__fixtures__/start-worker.js';
 import { pictureKey } from './jobs/picture-request.js';
 import { findModel, type PictureQueue } from './picture-queue.js';
 

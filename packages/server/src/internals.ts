@@ -6,6 +6,7 @@ export { doneShare, type OrderStatus, statusOf } from './drawing/order-status.js
 export type { DrawnPicture, DrawnPictures, PictureEvents, PictureOrder } from './drawing/picture-order.js';
 export { enlarge } from './drawing/pictures.js';
 export { type Studio, tooLate } from './drawing/studio.js';
+export { pixelsOf, upright } from './drawing/uploaded-picture.js';
 export { createLog, logChange } from './log.js';
 export { ModelShelf, unknownModel } from './models/model-shelf.js';
 export type { ServerMetrics } from './operations/metrics.js';

@@ -32,94 +32,80 @@ export async function drawReference(jobs: Jobs): Promise<Place> {
   return place;
 }
 
-/** SIGKILL of a worker, again and again; each time another one starts. */
+/** Workers, and a batch that they draw, in the middle of which something happens again and again. */
+interface Run {
+  readonly place: Place;
+  readonly jobs: Jobs;
+  readonly redis: RedisServer;
+  /** Oldest first. */
+  readonly workers: Command[];
+  batch: Command;
+}
+
+function disturbed(
+  act: (run: Run, at: number) => Promise<void>,
+  done: (times: number) => string,
+): Scenario['run'] {
+  return (jobs, reference) =>
+    withQueue(async (place, redis) => {
+      writePrompts(place, jobs);
+      const workers = Array.from({ length: WORKERS }, () => startWorker(place, jobs, redis.address));
+      await Promise.all(workers.map(ready));
+      const run: Run = { place, jobs, redis, workers, batch: startBatch(place, jobs, redis.address) };
+      await atResults(
+        place,
+        spread(jobs.count, jobs.times),
+        () => run.batch,
+        (at) => act(run, at),
+      );
+      return ended(place, jobs, reference, run.batch, done(jobs.times));
+    });
+}
+
+/** Each time a worker is killed, another one starts. */
 const workers: Scenario = {
   name: 'SIGKILL of a worker',
-  run: (jobs, reference) =>
-    withQueue(async (place, redis) => {
-      writePrompts(place, jobs);
-      const alive: Command[] = [];
-      for (let i = 0; i < WORKERS; i++) alive.push(startWorker(place, jobs, redis.address));
-      await Promise.all(alive.map(ready));
-      const batch = startBatch(place, jobs, redis.address);
-      await atResults(
-        place,
-        spread(jobs.count, jobs.times),
-        () => batch,
-        async () => {
-          await alive.shift()!.kill();
-          alive.push(startWorker(place, jobs, redis.address));
-        },
-      );
-      return ended(place, jobs, reference, batch, `${jobs.times} workers killed and replaced`);
-    }),
+  run: disturbed(
+    async ({ place, jobs, redis, workers }) => {
+      await workers.shift()!.kill();
+      workers.push(startWorker(place, jobs, redis.address));
+    },
+    (times) => `${times} workers killed and replaced`,
+  ),
 };
 
-/** SIGKILL of the queue's server, which has written every change to its append-only file. */
+/** The queue's server has written every change to its append-only file. */
 const queueServer: Scenario = {
   name: 'SIGKILL of the queue’s server',
-  run: (jobs, reference) =>
-    withQueue(async (place, redis) => {
-      writePrompts(place, jobs);
-      await Promise.all(
-        Array.from({ length: WORKERS }, () => ready(startWorker(place, jobs, redis.address))),
-      );
-      const batch = startBatch(place, jobs, redis.address);
-      await atResults(
-        place,
-        spread(jobs.count, jobs.times),
-        () => batch,
-        async (at) => {
-          await redis.kill();
-          await pause(at % 2 === 0 ? 200 : 2000);
-          await redis.restart();
-        },
-      );
-      return ended(place, jobs, reference, batch, `${jobs.times} kills, back after 0.2 or 2 s`);
-    }),
+  run: disturbed(
+    async ({ redis }, at) => {
+      await redis.kill();
+      await pause(at % 2 === 0 ? 200 : 2000);
+      await redis.restart();
+    },
+    (times) => `${times} kills, back after 0.2 or 2 s`,
+  ),
 };
 
 /** SIGKILL of the queue's server, which comes back without anything. */
 const emptyServer: Scenario = {
   name: 'the queue’s server loses everything',
-  run: (jobs, reference) =>
-    withQueue(async (place, redis) => {
-      writePrompts(place, jobs);
-      await Promise.all(
-        Array.from({ length: WORKERS }, () => ready(startWorker(place, jobs, redis.address))),
-      );
-      const batch = startBatch(place, jobs, redis.address);
-      await atResults(
-        place,
-        spread(jobs.count, jobs.times),
-        () => batch,
-        () => redis.restart({ forget: true }),
-      );
-      return ended(place, jobs, reference, batch, `${jobs.times} kills, back empty`);
-    }),
+  run: disturbed(
+    ({ redis }) => redis.restart({ forget: true }),
+    (times) => `${times} kills, back empty`,
+  ),
 };
 
 /** SIGKILL of the process that has the prompts; the same command goes on. */
 const batches: Scenario = {
   name: 'SIGKILL of `generate --prompts --queue`',
-  run: (jobs, reference) =>
-    withQueue(async (place, redis) => {
-      writePrompts(place, jobs);
-      await Promise.all(
-        Array.from({ length: WORKERS }, () => ready(startWorker(place, jobs, redis.address))),
-      );
-      let batch = startBatch(place, jobs, redis.address);
-      await atResults(
-        place,
-        spread(jobs.count, jobs.times),
-        () => batch,
-        async () => {
-          await batch.kill();
-          batch = startBatch(place, jobs, redis.address);
-        },
-      );
-      return ended(place, jobs, reference, batch, `${jobs.times} kills, the same command again`);
-    }),
+  run: disturbed(
+    async (run) => {
+      await run.batch.kill();
+      run.batch = startBatch(run.place, run.jobs, run.redis.address);
+    },
+    (times) => `${times} kills, the same command again`,
+  ),
 };
 
 /** The same without a queue. */

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { GenerationRequest, Generator, RgbImage } from '@cachequant/pipeline';
+import type { GenerationRequest, Generator } from '@cachequant/pipeline';
 import { changedSize } from '@cachequant/pipeline/internals';
+import { pixelsOf, upright } from '@cachequant/server/internals';
 import { CacheQuantError } from '@cachequant/tensor';
 import type { Command } from 'commander';
-import sharp, { type Sharp } from 'sharp';
+import type { Sharp } from 'sharp';
 import { decimal } from '../options/parse-arguments.js';
 import { UsageError } from '../options/usage-error.js';
 
@@ -64,8 +65,7 @@ export async function openPictures(options: PictureOptions, cwd: string): Promis
 async function openPicture(path: string): Promise<{ picture: Sharp; hash: string }> {
   try {
     const bytes = await readFile(path);
-    // Cameras say in a tag which side is up.
-    const picture = sharp(bytes).autoOrient();
+    const picture = upright(bytes);
     await picture.metadata();
     return { picture, hash: createHash('sha256').update(bytes).digest('hex') };
   } catch (cause) {
@@ -96,18 +96,4 @@ export async function readPictures(
     ...(mask && { mask: await pixelsOf(mask, size) }),
     ...(strength !== undefined && { strength }),
   };
-}
-
-async function pixelsOf(
-  picture: Sharp,
-  { width, height }: { readonly width: number; readonly height: number },
-): Promise<RgbImage> {
-  const rgb = await picture
-    .clone()
-    .removeAlpha()
-    .toColourspace('srgb')
-    .resize(width, height, { fit: 'cover', kernel: 'lanczos3' })
-    .raw()
-    .toBuffer();
-  return { width, height, rgb };
 }

@@ -75,6 +75,12 @@ export function penultimate(skipped = 0): (outputs: readonly string[]) => TextOu
   };
 }
 
+/** The same, with the pooled vector of an encoder that projects it. */
+export function penultimateAndPooled(skipped = 0): (outputs: readonly string[]) => TextOutputs {
+  const states = penultimate(skipped);
+  return (outputs) => ({ ...states(outputs), pooled: 'text_embeds' });
+}
+
 function requireLayers(layers: number, skipped: number): void {
   if (skipped < layers) return;
   throw new CacheQuantError(

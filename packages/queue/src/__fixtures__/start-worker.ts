@@ -60,26 +60,3 @@ export function startQueue(address: string, archive: PictureArchive): PictureQue
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 10));
 }
-
-/** A door that network calls wait at. */
-export function gate(): {
-  readonly wait: () => Promise<void>;
-  readonly open: () => void;
-  readonly reached: Promise<void>;
-} {
-  let [open, reach] = [() => {}, () => {}];
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  const reached = new Promise<void>((resolve) => {
-    reach = resolve;
-  });
-  return {
-    wait: () => {
-      reach();
-      return opened;
-    },
-    open: () => open(),
-    reached,
-  };
-}

@@ -1,8 +1,9 @@
 import { createFrontServer, type ServerOptions } from '@cachequant/server';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { gate } from '../../../server/src/__fixtures__/start-server.js';
 import { type FakeModel, fakeModel } from '../__fixtures__/fake-model.js';
 import { findServer, missingServer, startRedis } from '../__fixtures__/redis-server.js';
-import { gate, memoryArchive, startQueue, startWorker, until } from '../__fixtures__/start-worker.js';
+import { memoryArchive, startQueue, startWorker, until } from '../__fixtures__/start-worker.js';
 import { queueBackend } from './queue-backend.js';
 
 beforeEach((context) => {

@@ -1,7 +1,7 @@
-import type { GenerationRequest, RgbImage } from '@cachequant/pipeline';
+import type { GenerationRequest } from '@cachequant/pipeline';
 import type { LoadedModel } from '../models/served-model.js';
 import type { PictureOrder } from './picture-order.js';
-import { upright } from './uploaded-picture.js';
+import { pixelsOf, upright } from './uploaded-picture.js';
 
 /** The pictures of an order at the size that will be made, scaled and cropped in the middle. */
 export async function changeOf(
@@ -18,21 +18,10 @@ export async function changeOf(
   const { strength } = change;
   return {
     ...size,
-    image: await pixelsOf(image, size),
-    ...(change.mask !== undefined && { mask: await pixelsOf(Buffer.from(change.mask, 'base64'), size) }),
+    image: await pixelsOf(upright(image), size),
+    ...(change.mask !== undefined && {
+      mask: await pixelsOf(upright(Buffer.from(change.mask, 'base64')), size),
+    }),
     ...(strength !== undefined && { strength }),
   };
-}
-
-async function pixelsOf(
-  bytes: Uint8Array,
-  { width, height }: { readonly width: number; readonly height: number },
-): Promise<RgbImage> {
-  const rgb = await upright(bytes)
-    .removeAlpha()
-    .toColourspace('srgb')
-    .resize(width, height, { fit: 'cover', kernel: 'lanczos3' })
-    .raw()
-    .toBuffer();
-  return { width, height, rgb };
 }

@@ -1,3 +1,4 @@
+import type { RgbImage } from '@cachequant/pipeline';
 import sharp, { type Sharp } from 'sharp';
 import { ApiError } from '../faults/api-error.js';
 import type { ServerLimits } from '../limits.js';
@@ -58,4 +59,19 @@ async function maskFile(mask: Sharp): Promise<Uint8Array> {
 /** Cameras say in a tag which side is up. */
 export function upright(bytes: Uint8Array): Sharp {
   return sharp(bytes).autoOrient();
+}
+
+/** A picture's colours at a size: scaled to fill it, and cropped in the middle. */
+export async function pixelsOf(
+  picture: Sharp,
+  { width, height }: Pick<RgbImage, 'width' | 'height'>,
+): Promise<RgbImage> {
+  const rgb = await picture
+    .clone()
+    .removeAlpha()
+    .toColourspace('srgb')
+    .resize(width, height, { fit: 'cover', kernel: 'lanczos3' })
+    .raw()
+    .toBuffer();
+  return { width, height, rgb };
 }

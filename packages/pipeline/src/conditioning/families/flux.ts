@@ -2,13 +2,13 @@ import { type Tensor, tensor } from '@cachequant/tensor';
 import { PACKED_SIDE } from '../../denoise/packed-latents.js';
 import { vaeFactor } from '../../images/latent-decoder.js';
 import type {
-  ConditionedModel,
   ConditioningEncoder,
   ConditioningFamily,
   ConditioningRequest,
   OpenConditioningContext,
 } from '../conditioning-encoder.js';
 import type { PromptEncoder } from '../prompt-encoder.js';
+import { takesInputs } from '../takes-inputs.js';
 import { openAll, openTextEncoder, refusePromptOptions, warnOfDropped } from '../text-encoder-part.js';
 
 const INPUTS = ['encoder_hidden_states', 'pooled_projections', 'txt_ids', 'img_ids'];
@@ -43,7 +43,7 @@ export const fluxFamily: ConditioningFamily = {
   name: 'FLUX.1 dev',
   embedsGuidance: true,
   defaults: { steps: 28, guidanceScale: GUIDANCE_SCALE },
-  accepts: ({ inputs }) => hasExactly(inputs, [...INPUTS, GUIDANCE]),
+  accepts: (model) => takesInputs(model, [...INPUTS, GUIDANCE]),
 };
 
 /** FLUX.1 schnell: the same without guidance, distilled to few steps. */
@@ -51,12 +51,8 @@ export const fluxSchnellFamily: ConditioningFamily = {
   ...FLUX,
   name: 'FLUX.1 schnell',
   defaults: { steps: 4 },
-  accepts: ({ inputs }) => hasExactly(inputs, INPUTS),
+  accepts: (model) => takesInputs(model, INPUTS),
 };
-
-function hasExactly(inputs: ConditionedModel['inputs'], names: readonly string[]): boolean {
-  return inputs.length === names.length && inputs.every(({ name }) => names.includes(name));
-}
 
 async function openFlux({
   folder,

@@ -1,5 +1,6 @@
 import { tensor } from '@cachequant/tensor';
 import type { ConditionedModel, ConditioningFamily } from '../conditioning-encoder.js';
+import { takesInputs } from '../takes-inputs.js';
 import { openTextEncoder, refusePromptOptions, warnOfDropped } from '../text-encoder-part.js';
 
 const TEXT = ['encoder_hidden_states', 'encoder_attention_mask'];
@@ -57,13 +58,11 @@ const SIGMA = 'PixArtSigmaPipeline';
 export const pixArtSigmaFamily = pixArt(
   'PixArt-Σ',
   300,
-  ({ folder, inputs }) => takes(inputs, TEXT) && folder.index?._class_name === SIGMA,
+  (model) => takesInputs(model, TEXT) && model.folder.index?._class_name === SIGMA,
 );
 
-export const pixArtAlphaFamily = pixArt('PixArt-α', 120, ({ folder, inputs }) =>
-  takes(inputs, TEXT) ? folder.index?._class_name !== SIGMA : takes(inputs, [...TEXT, ...SIZE]),
+export const pixArtAlphaFamily = pixArt('PixArt-α', 120, (model) =>
+  takesInputs(model, TEXT)
+    ? model.folder.index?._class_name !== SIGMA
+    : takesInputs(model, [...TEXT, ...SIZE]),
 );
-
-function takes(inputs: ConditionedModel['inputs'], names: readonly string[]): boolean {
-  return inputs.length === names.length && inputs.every(({ name }) => names.includes(name));
-}

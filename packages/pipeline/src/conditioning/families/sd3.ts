@@ -2,10 +2,11 @@ import { type Tensor, tensor } from '@cachequant/tensor';
 import type { ConditioningFamily } from '../conditioning-encoder.js';
 import { joinedVectors, oneAfterOther, sideBySide, widened } from '../join-states.js';
 import type { PromptEncoder } from '../prompt-encoder.js';
+import { takesInputs } from '../takes-inputs.js';
 import {
   openAll,
   openTextEncoder,
-  penultimate,
+  penultimateAndPooled,
   refusePromptOptions,
   warnOfDropped,
 } from '../text-encoder-part.js';
@@ -36,12 +37,10 @@ export const sd3Family: ConditioningFamily = {
   takesText: true,
   guided: true,
   defaults: { steps: 28, guidanceScale: 7 },
-  accepts: ({ inputs }) =>
-    inputs.length === INPUTS.length && inputs.every(({ name }) => INPUTS.includes(name)),
+  accepts: (model) => takesInputs(model, INPUTS),
   async open({ folder, load, inputs, prompts = {} }) {
     refusePromptOptions(prompts, 'Stable Diffusion 3', 'skips layers');
-    const states = penultimate(prompts.clipSkip);
-    const outputs = (names: readonly string[]) => ({ ...states(names), pooled: 'text_embeds' });
+    const outputs = penultimateAndPooled(prompts.clipSkip);
     const clip = (part: typeof FIRST) => () => openTextEncoder(folder, load, part, outputs, { prompts });
     const t5 = () => openTextEncoder(folder, load, THIRD, undefined, { prompts });
     const width = inputs.find(({ name }) => name === INPUTS[0])?.dims[2];

@@ -1,7 +1,8 @@
 import { tensor } from '@cachequant/tensor';
 import type { ConditioningFamily } from '../conditioning-encoder.js';
 import { windowsOf } from '../prompt-windows.js';
-import { openTextEncoder, penultimate } from '../text-encoder-part.js';
+import { takesInputs } from '../takes-inputs.js';
+import { openTextEncoder, penultimateAndPooled, warnOfDropped } from '../text-encoder-part.js';
 import { SDXL_INPUTS, SECOND_ENCODER } from './sdxl.js';
 
 /** Numbers on the picture: its size, the corner of the crop, and an aesthetic score in place of the target's size. */
@@ -21,21 +22,24 @@ export const sdxlRefinerFamily: ConditioningFamily = {
   takesText: true,
   guided: true,
   defaults: { guidanceScale: 5 },
-  accepts: ({ inputs }) =>
-    inputs.length === SDXL_INPUTS.length &&
-    inputs.every(({ name }) => SDXL_INPUTS.includes(name)) &&
-    inputs.some(({ name, dims }) => name === 'time_ids' && dims[1] === NUMBERS),
+  accepts: (model) =>
+    takesInputs(model, SDXL_INPUTS) &&
+    model.inputs.some(({ name, dims }) => name === 'time_ids' && dims[1] === NUMBERS),
   async open({ folder, inputs, load, prompts }) {
-    const states = penultimate(prompts?.clipSkip);
-    const withPooled = (outputs: readonly string[]) => ({ ...states(outputs), pooled: 'text_embeds' });
-    const encoder = await openTextEncoder(folder, load, SECOND_ENCODER, withPooled, { prompts });
+    const encoder = await openTextEncoder(
+      folder,
+      load,
+      SECOND_ENCODER,
+      penultimateAndPooled(prompts?.clipSkip),
+      { prompts },
+    );
     const input = inputs.find(({ name }) => name === 'encoder_hidden_states')!;
     return {
       async encode(request, half, { warn, signal } = {}) {
         const text = (half === 'conditional' ? request.prompt : request.negativePrompt) ?? '';
         const count = windowsOf([encoder], request, { input, prompts });
         const { hiddenStates, pooled, droppedWords } = await encoder.encode(text, signal, count);
-        if (droppedWords.length > 0) warn?.(`the prompt is too long; left out: ${droppedWords.join(' ')}`);
+        warnOfDropped(droppedWords, warn);
         const { height, width } = request;
         return {
           encoder_hidden_states: hiddenStates,

@@ -2,9 +2,16 @@ import { tensor } from '@cachequant/tensor';
 import type { Conditioning } from '../../denoise/denoiser.js';
 import type { ConditioningFamily, ConditioningRequest } from '../conditioning-encoder.js';
 import { sideBySide } from '../join-states.js';
-import type { EncodedPrompt } from '../prompt-encoder.js';
+import type { EncodedPrompt, PromptEncoder } from '../prompt-encoder.js';
 import { windowsOf } from '../prompt-windows.js';
-import { openTextEncoder, penultimate } from '../text-encoder-part.js';
+import { takesInputs } from '../takes-inputs.js';
+import {
+  openAll,
+  openTextEncoder,
+  penultimate,
+  penultimateAndPooled,
+  warnOfDropped,
+} from '../text-encoder-part.js';
 
 export const SDXL_INPUTS: readonly string[] = ['encoder_hidden_states', 'text_embeds', 'time_ids'];
 
@@ -24,21 +31,17 @@ export const sdxlFamily: ConditioningFamily = {
   takesText: true,
   guided: true,
   defaults: { guidanceScale: 5 },
-  accepts: ({ inputs }) =>
-    inputs.length === SDXL_INPUTS.length &&
-    inputs.every(({ name }) => SDXL_INPUTS.includes(name)) &&
-    inputs.some(
+  accepts: (model) =>
+    takesInputs(model, SDXL_INPUTS) &&
+    model.inputs.some(
       ({ name, dims }) => name === 'time_ids' && (typeof dims[1] !== 'number' || dims[1] === NUMBERS),
     ),
   async open({ folder, inputs, load, prompts }) {
-    const states = penultimate(prompts?.clipSkip);
-    const first = await openTextEncoder(folder, load, FIRST, states, { prompts });
-    const withPooled = (outputs: readonly string[]) => ({ ...states(outputs), pooled: 'text_embeds' });
-    const second = await openTextEncoder(folder, load, SECOND_ENCODER, withPooled, { prompts }).catch(
-      async (error: unknown) => {
-        await first.dispose();
-        throw error;
-      },
+    const skipped = prompts?.clipSkip;
+    const pooled = penultimateAndPooled(skipped);
+    const [first, second] = await openAll<[PromptEncoder, PromptEncoder]>(
+      () => openTextEncoder(folder, load, FIRST, penultimate(skipped), { prompts }),
+      () => openTextEncoder(folder, load, SECOND_ENCODER, pooled, { prompts }),
     );
     const input = inputs.find(({ name }) => name === 'encoder_hidden_states')!;
     const zeros = folder.index?.force_zeros_for_empty_prompt ?? false;
@@ -52,7 +55,7 @@ export const sdxlFamily: ConditioningFamily = {
         ] as const;
         // Both tokenizers have the same words; what one leaves out, the other does too.
         const { droppedWords } = both[0];
-        if (droppedWords.length > 0) warn?.(`the prompt is too long; left out: ${droppedWords.join(' ')}`);
+        warnOfDropped(droppedWords, warn);
         const conditioning = conditioningOf(both, request);
         return half === 'unconditional' && text === '' && zeros ? withoutText(conditioning) : conditioning;
       },
@@ -74,7 +77,7 @@ function conditioningOf(
     encoder_hidden_states: sideBySide(first.hiddenStates, second.hiddenStates),
     text_embeds: second.pooled!,
     // Size of the original, corner of the crop, size of the target: as if nothing had been scaled or cut.
-    time_ids: tensor('float32', [1, 6], Float32Array.of(height, width, 0, 0, height, width)),
+    time_ids: tensor('float32', [1, NUMBERS], Float32Array.of(height, width, 0, 0, height, width)),
   };
 }
 

@@ -3,7 +3,7 @@ import type { ChangeGraph } from '../../model/load-graph.js';
 import type { ConditioningFamily } from '../conditioning-encoder.js';
 import { hiddenStatesOutput } from '../prompt-encoder.js';
 import { windowsOf } from '../prompt-windows.js';
-import { openTextEncoder } from '../text-encoder-part.js';
+import { openTextEncoder, warnOfDropped } from '../text-encoder-part.js';
 
 /**
  * Models that take the hidden states of one text encoder, under whatever name: Stable Diffusion 1.x and 2.x, LDM with
@@ -25,7 +25,7 @@ export const textFamily: ConditioningFamily = {
         const text = (half === 'conditional' ? request.prompt : request.negativePrompt) ?? '';
         const count = windowsOf([encoder], request, { input, prompts });
         const { hiddenStates, droppedWords } = await encoder.encode(text, signal, count);
-        if (droppedWords.length > 0) warn?.(`the prompt is too long; left out: ${droppedWords.join(' ')}`);
+        warnOfDropped(droppedWords, warn);
         return { [name]: hiddenStates };
       },
       dispose: () => encoder.dispose(),
