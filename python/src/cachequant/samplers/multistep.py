@@ -34,7 +34,16 @@ _FEW_STEPS = 15
 
 _COMMON = {**PIXEL_NOISE, **THRESHOLD, **RESPACING, **MULTISTEP_FLOW, "prediction_type": ANY_OR_FLOW}
 _LEARNED = choice("learned", "learned_range", None, default=None)
-_DPM_ALGORITHMS = choice("dpmsolver++", "sde-dpmsolver++", "deis", default="dpmsolver++")
+#: Of both forms of DPM-Solver; the noise schedule and ``lower_order_final`` differ.
+_DPM = {
+    **_COMMON,
+    "final_sigmas_type": FINAL_SIGMA,
+    "solver_order": whole(2, 1, 3),
+    "algorithm_type": choice("dpmsolver++", "sde-dpmsolver++", "deis", default="dpmsolver++"),
+    "solver_type": solver_type("midpoint", "heun"),
+    "lambda_min_clipped": LAMBDA,
+    "variance_type": _LEARNED,
+}
 
 
 def _newest(values: list | tuple, call: int, order: int) -> list:
@@ -85,16 +94,10 @@ DPM_MULTISTEP = Definition(
     "DPMSolverMultistepScheduler",
     ("dpm-solver++", "dpmsolver++"),
     {
-        **_COMMON,
-        "final_sigmas_type": FINAL_SIGMA,
-        "solver_order": whole(2, 1, 3),
-        "algorithm_type": _DPM_ALGORITHMS,
-        "solver_type": solver_type("midpoint", "heun"),
+        **_DPM,
         "lower_order_final": boolean(True),
         "euler_at_final": boolean(False),
         "use_lu_lambdas": flag(),
-        "lambda_min_clipped": LAMBDA,
-        "variance_type": _LEARNED,
         "timestep_spacing": spacing("linspace"),
         "rescale_betas_zero_snr": boolean(False),
     },
@@ -161,14 +164,8 @@ DPM_SINGLESTEP = Definition(
     "DPMSolverSinglestepScheduler",
     ("dpm-solver-singlestep", "dpm-single"),
     {
-        **{field: read for field, read in _COMMON.items() if field != "steps_offset"},
-        "final_sigmas_type": FINAL_SIGMA,
-        "solver_order": whole(2, 1, 3),
-        "algorithm_type": _DPM_ALGORITHMS,
-        "solver_type": solver_type("midpoint", "heun"),
+        **{field: read for field, read in _DPM.items() if field != "steps_offset"},
         "lower_order_final": boolean(False),
-        "lambda_min_clipped": LAMBDA,
-        "variance_type": _LEARNED,
     },
     _dpm_singlestep,
 )
