@@ -9,6 +9,7 @@ from ..errors import CacheQuantError, InvalidArgumentError, UnsupportedError
 from .fields import read_fields, refuse_unknown_fields
 from .first_order import CONSISTENCY, DDIM, DDPM, LCM, TCD
 from .flow_and_edm import EDM_DPM, EDM_EULER, FLOW_EULER, FLOW_HEUN
+from .ipndm import IPNDM
 from .method import Definition, Sampler, State, require_finite, require_timesteps
 from .multistep import DEIS, DPM_MULTISTEP, DPM_SINGLESTEP, UNIPC
 from .pndm import PNDM
@@ -30,6 +31,7 @@ CATALOGUE: tuple[Definition, ...] = (
     DPM_SDE,
     HEUN,
     LMS,
+    IPNDM,
     KDPM2,
     KDPM2_ANCESTRAL,
     LCM,
