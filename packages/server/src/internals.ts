@@ -9,4 +9,5 @@ export { type Studio, tooLate } from './drawing/studio.js';
 export { pixelsOf, upright } from './drawing/uploaded-picture.js';
 export { createLog, logChange } from './log.js';
 export { ModelShelf, unknownModel } from './models/model-shelf.js';
-export type { ServerMetrics } from './operations/metrics.js';
+export { createHealthServer, type HealthServer } from './operations/health-server.js';
+export { ServerMetrics } from './operations/metrics.js';

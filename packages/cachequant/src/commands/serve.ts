@@ -15,6 +15,7 @@ import { examples, type GlobalOptions } from '../command-context.js';
 import { type CliIo, writeLines } from '../io.js';
 import { NAMED_MODELS, openNamedModels } from '../model-sources/named-model.js';
 import { addSourceOptions, type SourceOptions } from '../model-sources/source-options.js';
+import { refuseAddress } from '../options/listen-address.js';
 import { byteSize, decimal, integer } from '../options/parse-arguments.js';
 import {
   openArchive,
@@ -113,7 +114,7 @@ async function serve(given: readonly string[], options: ServeOptions, io: CliIo)
     ? localServer(given, options, io)
     : frontServer(given, options, io));
   try {
-    const { address, ready } = await server.listen(options).catch(refuseAddress(options));
+    const { address, ready } = await server.listen(options).catch(refuseAddress(options, '--port'));
     writeLines(io.stderr, [`${address} serves ${what}`]);
     if (!LOOPBACK.has(options.host) && options.apiKeys === undefined) {
       writeLines(io.stderr, [
@@ -177,20 +178,6 @@ async function serverOptions(options: ServeOptions, io: CliIo): Promise<ServerOp
 /** What a client must not know of a model that cannot be loaded is what its owner needs. */
 function throwCause(error: unknown): never {
   throw error instanceof ApiError && error.cause !== undefined ? error.cause : error;
-}
-
-function refuseAddress({ host, port }: ServeOptions): (error: NodeJS.ErrnoException) => never {
-  return (cause) => {
-    throw new CacheQuantError('invalid-argument', 'the server cannot listen there', {
-      where: `${host}:${port}`,
-      got: cause.code ?? cause.message,
-      hint:
-        cause.code === 'EADDRINUSE'
-          ? 'Another program does; give another --port.'
-          : 'Check --host and --port.',
-      cause,
-    });
-  };
 }
 
 /** @throws CacheQuantError `invalid-argument` for a file without keys, which would let everybody in */

@@ -47,11 +47,11 @@ describe('serve, worker and generate over a queue', () => {
     makeTinyPipeline(join(folder, 'pixels'));
     const place = ['--queue', redis.address, '--pictures', 'pictures'];
     const worker = await start(
-      ['worker', 'pixels', ...place, '--threads', '1', '--warm-up-steps', '1'],
+      ['worker', 'pixels', ...place, '--threads', '1', '--warm-up-steps', '1', '--health-port', '0'],
       folder,
-      /generates with (\S+)\n/,
+      /generates with pixels\nhealth and metrics at (\S+)\n/,
     );
-    expect(worker.match).toBe('pixels');
+    expect((await fetch(`${worker.match}/readyz`)).status).toBe(200);
     const front = await start(['serve', ...place, '--port', '0'], folder, /(http:\S+) serves/);
     const url = front.match;
     while (!(await fetch(`${url}/readyz`)).ok) await new Promise((soon) => setTimeout(soon, 20));
@@ -96,6 +96,8 @@ describe('serve, worker and generate over a queue', () => {
     const bytes = (path: string) => readFileSync(join(folder, path));
     expect(bytes('local/1-image-3.png').equals(bytes('out/1-image-3.png'))).toBe(true);
 
+    const metrics = await (await fetch(`${worker.match}/metrics`)).text();
+    expect(metrics).toContain('cachequant_picture_seconds_count{model="pixels"} 3\n');
     const ended = await worker.stop();
     expect(ended.exitCode).toBe(0);
     const drawn = ended.stdout
@@ -117,6 +119,23 @@ describe('serve, worker and generate over a queue', () => {
 });
 
 describe('the options of a queue', () => {
+  test('name the port of health that another program has', async () => {
+    const redis = await startRedis();
+    onTestFinished(() => redis.stop());
+    const folder = temporaryFolder();
+    makeTinyPipeline(join(folder, 'pixels'));
+    const port = new URL(redis.address).port;
+    const { exitCode, stderr } = await cachequant(
+      ['worker', 'pixels', '--queue', redis.address, '--pictures', 'p', '--health-port', port],
+      { cwd: folder },
+    );
+    expect([exitCode, stderr]).toEqual([
+      1,
+      expect.stringContaining(`127.0.0.1:${port}: the server cannot listen there (got EADDRINUSE)`),
+    ]);
+    expect(stderr).toContain('give another --health-port');
+  });
+
   test.each([
     ['a worker without a queue', ['worker', 'pixels'], "option '--queue <url>' is missing"],
     [

@@ -7,6 +7,7 @@ import { type CliIo, writeLines } from '../io.js';
 import { modelIdentity } from '../model-sources/model-identity.js';
 import { NAMED_MODELS, type NamedModel, openNamedModels } from '../model-sources/named-model.js';
 import { addSourceOptions, type SourceOptions } from '../model-sources/source-options.js';
+import { refuseAddress } from '../options/listen-address.js';
 import { byteSize, decimal, integer } from '../options/parse-arguments.js';
 import {
   openArchive,
@@ -24,6 +25,8 @@ interface WorkerOptions extends GlobalOptions, QueueOptions, SourceOptions {
   readonly takeover: number;
   readonly logPrompts?: boolean;
   readonly warmUpSteps?: number;
+  readonly healthPort?: number;
+  readonly healthHost: string;
 }
 
 export function addWorker(program: Command, io: CliIo): void {
@@ -50,6 +53,16 @@ export function addWorker(program: Command, io: CliIo): void {
     )
     .option('--log-prompts', 'write prompts to the log')
     .option('--warm-up-steps <number>', 'steps of the warm-up picture', integer(1))
+    .option(
+      '--health-port <number>',
+      'answer /healthz, /readyz and /metrics on this port; 0 takes any that is free',
+      integer(0),
+    )
+    .option(
+      '--health-host <address>',
+      'where --health-port listens; 0.0.0.0 for every address of this machine',
+      '127.0.0.1',
+    )
     .addHelpText(
       'after',
       examples([
@@ -60,6 +73,10 @@ export function addWorker(program: Command, io: CliIo): void {
         [
           'worker fashion=./fashion-bundle --queue rediss://queue:6379 --pictures s3://pictures/fashion',
           'to a store that speaks S3',
+        ],
+        [
+          'worker ./my-bundle --health-port 8080 --health-host 0.0.0.0',
+          'with probes and metrics for a cluster; CACHEQUANT_QUEUE and CACHEQUANT_PICTURES say the rest',
         ],
       ]),
     )
@@ -74,6 +91,8 @@ async function work(given: readonly string[], options: WorkerOptions, io: CliIo)
   const opened = await openNamedModels(given, options, io);
   const models = await Promise.all(opened.map((model) => workerModel(model, options, io)));
   const { startQueueWorker } = await import('@cachequant/queue');
+  const { healthHost: host, healthPort: port } = options;
+  const health = port === undefined ? undefined : { host, port };
   const worker = await startQueueWorker({
     address: place.queue,
     archive: await openArchive(place.pictures, io.cwd),
@@ -83,14 +102,22 @@ async function work(given: readonly string[], options: WorkerOptions, io: CliIo)
     takeoverSeconds: options.takeover,
     logPrompts: options.logPrompts ?? false,
     logTo: io.stdout,
+    health,
     signal: io.signal,
-  });
+  }).catch(health === undefined ? rethrow : refuseAddress(health, '--health-port'));
   try {
-    writeLines(io.stderr, [`generates with ${models.map(({ served }) => served.id).join(', ')}`]);
+    writeLines(io.stderr, [
+      `generates with ${models.map(({ served }) => served.id).join(', ')}`,
+      ...(worker.healthAddress === undefined ? [] : [`health and metrics at ${worker.healthAddress}`]),
+    ]);
     await stopOf(io.signal);
   } finally {
     await worker.close({ graceSeconds: options.grace });
   }
+}
+
+function rethrow(error: unknown): never {
+  throw error;
 }
 
 async function workerModel(

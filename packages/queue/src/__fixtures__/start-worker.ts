@@ -3,7 +3,7 @@ import { onTestFinished } from 'vitest';
 import { PictureQueue } from '../picture-queue.js';
 import { folderArchive } from '../pictures/folder-archive.js';
 import type { PictureArchive } from '../pictures/picture-archive.js';
-import { type QueueWorker, startQueueWorker } from '../worker/queue-worker.js';
+import { type QueueWorker, type QueueWorkerOptions, startQueueWorker } from '../worker/queue-worker.js';
 import type { FakeModel } from './fake-model.js';
 
 export interface CountingArchive extends PictureArchive {
@@ -36,17 +36,18 @@ export async function startWorker(
   archive: PictureArchive,
   models: readonly FakeModel[],
   takeoverSeconds = 30,
+  health?: QueueWorkerOptions['health'],
 ): Promise<StartedWorker> {
   const lines: string[] = [];
   const logTo = { write: (line: string) => void lines.push(line) };
-  const worker = await startQueueWorker({ address, archive, models, takeoverSeconds, logTo });
+  const worker = await startQueueWorker({ address, archive, models, takeoverSeconds, logTo, health });
   let closed: Promise<void> | undefined;
   const close: QueueWorker['close'] = (options) => {
     closed ??= worker.close(options);
     return closed;
   };
   onTestFinished(() => close({ graceSeconds: 0 }));
-  return { close, log: () => lines.map((line) => JSON.parse(line)) };
+  return { ...worker, close, log: () => lines.map((line) => JSON.parse(line)) };
 }
 
 /** One who asks, until the test ends. */

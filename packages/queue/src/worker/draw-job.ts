@@ -1,3 +1,4 @@
+import type { CallKind } from '@cachequant/pipeline';
 import { drawPictures, type ModelShelf, type PictureOrder } from '@cachequant/server/internals';
 import type { JobData, JobProgress } from '../jobs/job-messages.js';
 import type { PictureDetails } from '../pictures/picture-file.js';
@@ -10,6 +11,8 @@ export interface DrawJobOptions {
   readonly signal: AbortSignal;
   /** Not waited for. */
   readonly onProgress: (progress: JobProgress) => void;
+  /** Hears of each network call. */
+  readonly onCall?: (kind: CallKind, seconds: number) => void;
   readonly now?: () => number;
 }
 
@@ -22,7 +25,14 @@ const PROGRESS_MS = 250;
  */
 export async function drawJob(
   { model, request, partials, requestId }: JobData,
-  { shelf, model: { identity, sampler }, signal, onProgress, now = () => performance.now() }: DrawJobOptions,
+  {
+    shelf,
+    model: { identity, sampler },
+    signal,
+    onProgress,
+    onCall,
+    now = () => performance.now(),
+  }: DrawJobOptions,
 ): Promise<{ readonly file: Uint8Array; readonly seconds: number }> {
   const { prompt = '', ...rest } = request;
   const order: PictureOrder = {
@@ -42,7 +52,8 @@ export async function drawJob(
       onTimes: (took) => {
         seconds = took;
       },
-      onStep: ({ call, calls }) => {
+      onStep: ({ call, calls, kind, ms }) => {
+        onCall?.(kind, ms / 1000);
         at = { call: call + 1, calls };
         if (now() - toldMs < PROGRESS_MS) return;
         toldMs = now();

@@ -1,5 +1,5 @@
 import { ApiError } from '@cachequant/server';
-import type { ModelShelf } from '@cachequant/server/internals';
+import type { ModelShelf, ServerMetrics } from '@cachequant/server/internals';
 import { CacheQuantError } from '@cachequant/tensor';
 import { type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
@@ -25,6 +25,7 @@ export interface JobTakerOptions {
   readonly turn: Turn;
   readonly takeoverSeconds: number;
   readonly log: Logger;
+  readonly metrics: ServerMetrics;
   readonly logPrompts: boolean;
   readonly onError: (error: Error) => void;
 }
@@ -86,6 +87,11 @@ export class JobTaker {
     );
   }
 
+  /** Jobs that it draws: 0 or 1. */
+  get drawing(): number {
+    return this.#held.size;
+  }
+
   start(): void {
     this.#worker.run().catch(this.#options.onError);
   }
@@ -130,7 +136,9 @@ export class JobTaker {
   }
 
   async #draw(job: Job<JobData, JobResult>, signal: AbortSignal): Promise<JobResult> {
-    const { archive, shelf, model, log, logPrompts, name, queued } = this.#options;
+    const { archive, shelf, model, log, logPrompts, metrics, name, queued } = this.#options;
+    // By the clocks of two machines, which may be a little apart.
+    metrics.waited(Math.max(0, Date.now() - job.timestamp) / 1000);
     const data = readJobData(job.data);
     const key = job.id!;
     const about = { job: key, requestId: data.requestId, model: queued.id, seed: data.request.seed };
@@ -145,7 +153,9 @@ export class JobTaker {
       model,
       signal,
       onProgress: (progress) => void job.updateProgress(progress).catch(() => {}),
+      onCall: (kind, took) => metrics.called(queued.id, kind, took),
     });
+    metrics.drew(queued.id, seconds);
     if (signal.aborted) throw new CacheQuantError('aborted', 'stopped on request');
     await archive.put(key, file);
     log.info({ ...about, tookMs: Math.round(seconds * 1000) }, 'drawn');
@@ -154,9 +164,10 @@ export class JobTaker {
 
   /** What a request is to blame for fails at once; what may be this process's fault is tried again. */
   async #failure(error: unknown, why: unknown): Promise<Error> {
-    const { shelf, queued, log } = this.#options;
+    const { shelf, queued, log, metrics } = this.#options;
     log.info({ model: queued.id, err: error, why }, 'not drawn');
     const cause = error instanceof ApiError && error.cause !== undefined ? error.cause : error;
+    metrics.failed(CacheQuantError.is(cause) ? cause.code : 'internal_error');
     const text = writeJobError(cause);
     if (!CacheQuantError.is(cause)) return new Error(text);
     if (cause.code === 'runtime') await shelf.drop(queued.id);

@@ -1,6 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { createLog, drawPictures, logChange, ModelShelf } from '@cachequant/server/internals';
+import {
+  createHealthServer,
+  createLog,
+  drawPictures,
+  type HealthServer,
+  logChange,
+  ModelShelf,
+  ServerMetrics,
+} from '@cachequant/server/internals';
 import { connect, reach, shownAddress } from '../jobs/connection.js';
 import { CANCEL_CHANNEL } from '../jobs/interest.js';
 import { CANCELLED } from '../jobs/job-messages.js';
@@ -28,12 +36,16 @@ export interface QueueWorkerOptions {
   readonly logPrompts?: boolean;
   /** Where log lines go, as JSON; nowhere when left out. */
   readonly logTo?: { write(line: string): void } | undefined;
+  /** Where `/healthz`, `/readyz` and `/metrics` are answered, from the start on; nowhere when left out. */
+  readonly health?: { readonly host: string; readonly port: number } | undefined;
   /** Stops the start. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /** A worker that takes jobs. */
 export interface QueueWorker {
+  /** As in http://127.0.0.1:9090; undefined where `health` was left out. */
+  readonly healthAddress: string | undefined;
   /** Takes no more jobs; the one that is drawn may end within the grace, else another worker gets it. */
   close(options?: { readonly graceSeconds?: number }): Promise<void>;
 }
@@ -46,7 +58,8 @@ const REACH_SECONDS = 60;
 /**
  * Draws pictures for fronts and batches, one at a time. Its networks run in a thread of their own, so that it can say
  * meanwhile that it is alive; one that cannot say so ends its picture before another worker begins it.
- * @throws CacheQuantError `storage` when the queue cannot be reached, and as `Generator.generate` for the warm-up picture
+ * @throws CacheQuantError `storage` when the queue cannot be reached, and as `Generator.generate` for the warm-up picture;
+ * what Node says (`EADDRINUSE`) when nothing can listen at `health`
  */
 export async function startQueueWorker(options: QueueWorkerOptions): Promise<QueueWorker> {
   const { address, archive, models, takeoverSeconds = TAKEOVER_SECONDS, signal } = options;
@@ -64,13 +77,29 @@ export async function startQueueWorker(options: QueueWorkerOptions): Promise<Que
   };
   const [redis, listener] = [connect(address, onError), connect(address, onError)];
   const takers: JobTaker[] = [];
+  let isTaking = false;
+  const metrics = new ServerMetrics();
+  const isReady = () => isTaking && redis.status === 'ready';
+  metrics.watch({
+    cachequant_queue_running: () => takers.reduce((sum, { drawing }) => sum + drawing, 0),
+    cachequant_models_loaded: () => shelf.loaded.length,
+    cachequant_models_bytes: () => shelf.heldBytes,
+    cachequant_ready: () => Number(isReady()),
+  });
+  let health: HealthServer | undefined;
+  let healthAddress: string | undefined;
   const dispose = async () => {
     redis.disconnect();
     listener.disconnect();
     archive.dispose();
     await shelf.dispose();
+    await health?.close();
   };
   try {
+    if (options.health) {
+      health = createHealthServer({ metrics, isReady, log });
+      healthAddress = await health.listen(options.health);
+    }
     await reach(redis, address, REACH_SECONDS);
     const drawBy = new Map<string, boolean>();
     for (const { served } of models)
@@ -80,7 +109,7 @@ export async function startQueueWorker(options: QueueWorkerOptions): Promise<Que
     for (const [at, model] of models.entries()) {
       takers.push(
         new JobTaker({
-          ...{ name, address, archive, shelf, turn, log, onError, takeoverSeconds },
+          ...{ name, address, archive, shelf, turn, log, metrics, onError, takeoverSeconds },
           logPrompts: options.logPrompts ?? false,
           model,
           queued: queued[at]!,
@@ -95,9 +124,12 @@ export async function startQueueWorker(options: QueueWorkerOptions): Promise<Que
     await say();
     const timer = setInterval(() => void say().catch(onError), ANNOUNCE_MS);
     for (const taker of takers) taker.start();
+    isTaking = true;
     log.info({ worker: name, queue: shownAddress(address), models: queued.map(({ id }) => id) }, 'ready');
     return {
+      healthAddress,
       async close({ graceSeconds = GRACE_SECONDS } = {}) {
+        isTaking = false;
         clearInterval(timer);
         await Promise.all(takers.map((taker) => taker.close(graceSeconds * 1000)));
         await dispose();

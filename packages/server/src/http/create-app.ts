@@ -19,6 +19,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Whether the route needs no key. */
     readonly open?: boolean;
+    /** Whether it is asked every few seconds, so that only a failure is worth a line in the log. */
+    readonly probe?: boolean;
   }
 }
 
@@ -37,7 +39,7 @@ const REQUEST_ID = /^[\w.:-]{1,100}$/;
 /** How often connections are looked at that have not sent their request. */
 const CHECK_MS = 500;
 
-/** A server without routes: limits, request ids, keys, errors, a log line and a count for every answer. */
+/** A server without routes: limits, request ids, keys, errors, a count for every answer and a log line for all but probes'. */
 export function createApp(options: AppOptions): FastifyInstance {
   const { limits, log } = options;
   const app = Fastify({
@@ -109,7 +111,8 @@ function note(
 ): void {
   const route = request.routeOptions.url ?? 'none';
   metrics.answered(route, status);
-  request.log.info({ method: request.method, route, status, tookMs: Math.round(elapsedTime) }, 'answered');
+  const level = request.routeOptions.config?.probe && status < 400 ? 'debug' : 'info';
+  request.log[level]({ method: request.method, route, status, tookMs: Math.round(elapsedTime) }, 'answered');
 }
 
 const BROKEN = {
