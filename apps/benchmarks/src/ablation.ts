@@ -2,21 +2,21 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
+import { createNodeRuntime } from '@cachequant/runtime-node';
 import { CacheQuantError, type Runtime } from '@cachequant/tensor';
 import { assembleRows } from './ablation/assemble.js';
-import { CALIBRATION_IMAGES, GUIDANCE_SCALE } from './ablation/calibrated-models.js';
+import { CALIBRATION_IMAGES } from './ablation/calibrated-models.js';
 import type { Contestant } from './ablation/contestants.js';
 import { drawPictures } from './ablation/draw.js';
 import { renderFigure } from './ablation/figure.js';
 import { gatherContestants } from './ablation/gather.js';
 import { createImageMaker, FIRST_SEED, type ImageMaker } from './ablation/images.js';
-import { ABLATION, commonGridModel } from './ablation/model.js';
+import { openOnCommonGrid, workFolder } from './ablation/model.js';
+import { ablationModel } from './ablation/models/index.js';
 import { renderPage } from './ablation/page.js';
 import { PictureFile } from './ablation/picture-file.js';
-import { splitPrompts } from './ablation/prompts.js';
 import { type AblationResults, ablationSchema } from './ablation/results.js';
-import { ablationRows, CONVERGED, ORIGINAL_ID, type RowSpec } from './ablation/rows.js';
+import { ablationRows, CONVERGED, originalId, type RowSpec } from './ablation/rows.js';
 import { createJudge } from './ablation/scores.js';
 import { readSd15 } from './ablation/sd15-cost.js';
 import { measureTimes, readTimes } from './ablation/times.js';
@@ -25,6 +25,8 @@ import { RESULTS } from './paths.js';
 
 const { values } = parseArgs({
   options: {
+    /** A folder of models/. */
+    model: { type: 'string', default: 'fashion-sd' },
     seeds: { type: 'string', default: '256' },
     frechet: { type: 'string', default: '512' },
     /** Rounds of timing to add; no pictures are generated then. */
@@ -38,6 +40,8 @@ const { values } = parseArgs({
   },
 });
 
+const model = ablationModel(values.model);
+const work = workFolder(model);
 const stop = stopOnSignals();
 if (values.minutes !== undefined) setTimeout(() => stop.abort(), 60_000 * Number(values.minutes)).unref();
 const log = startLog();
@@ -55,26 +59,29 @@ try {
 }
 
 async function ablation(runtime: Runtime, signal: AbortSignal): Promise<void> {
-  const { folder, schedulerConfig } = await commonGridModel();
-  const prompts = await splitPrompts();
+  const opened = await openOnCommonGrid(model);
+  const subjects = await model.subjects();
   const { int8FullRange } = await runtime.capabilities();
   const parts = values.rows.split(',');
   const isWanted = ({ id }: RowSpec) => parts.some((part) => id.includes(part));
-  const wanted = ablationRows().filter((row) => isWanted(row) || row.id === CONVERGED.id);
+  const wanted = ablationRows(model).filter((row) => isWanted(row) || row.id === CONVERGED.id);
   const contestants = await gatherContestants(withReferences(wanted), {
     runtime,
-    folder,
-    schedulerConfig,
-    calibrationPrompts: prompts.calibration,
+    opened,
+    calibrationSubjects: subjects.calibration,
     int8FullRange,
     signal,
     log,
   });
-  const maker = await createImageMaker(runtime, nodeStorage(folder), prompts.heldOut, signal);
+  const maker = await createImageMaker(runtime, opened, subjects.heldOut, signal);
   try {
     if (values.times !== undefined) await time(contestants, maker, Number(values.times), signal);
     else await draw(contestants, maker, signal);
-    await write(contestants, maker, { runtime, int8FullRange, heldOutPrompts: prompts.heldOut.length });
+    await write(contestants, maker, {
+      runtime,
+      int8FullRange,
+      heldOutPrompts: subjects.heldOut.filter(({ prompt }) => prompt !== '').length,
+    });
   } finally {
     await maker.dispose();
   }
@@ -83,8 +90,8 @@ async function ablation(runtime: Runtime, signal: AbortSignal): Promise<void> {
 /** The rows, with those that they are measured against. */
 function withReferences(rows: readonly RowSpec[]): RowSpec[] {
   const needed = new Set(rows.flatMap(({ id, sampler, steps }) => [id, `float-${sampler}-${steps}`]));
-  needed.add(ORIGINAL_ID);
-  return ablationRows().filter(({ id }) => needed.has(id));
+  needed.add(originalId(model));
+  return ablationRows(model).filter(({ id }) => needed.has(id));
 }
 
 async function time(
@@ -96,8 +103,8 @@ async function time(
   const distinct = [...new Map(contestants.map((each) => [each.fingerprint, each])).values()].filter(
     ({ row }) => row.id !== CONVERGED.id,
   );
-  const original = distinct.findIndex(({ row }) => row.id === ORIGINAL_ID);
-  await measureTimes(distinct, original, maker, { rounds, signal, log });
+  const original = distinct.findIndex(({ row }) => row.id === originalId(model));
+  await measureTimes(distinct, original, maker, { folder: work, rounds, signal, log });
 }
 
 /** Fewer pictures of all rows first, then more, so that a run that is stopped leaves a whole table. */
@@ -125,7 +132,7 @@ async function draw(
 }
 
 function openFile({ fingerprint }: Contestant): Promise<PictureFile> {
-  return PictureFile.open(path.join(ABLATION, 'pictures'), fingerprint);
+  return PictureFile.open(path.join(work, 'pictures'), fingerprint);
 }
 
 function isStop(error: unknown): boolean {
@@ -147,17 +154,18 @@ async function write(
   const judge = await createJudge(runtime);
   try {
     const table = await assembleRows({
+      model,
       contestants,
       files: await Promise.all(contestants.map(openFile)),
-      times: await readTimes(),
+      times: await readTimes(work),
       judge,
-      promptOf: maker.promptOf,
+      captionOf: maker.captionOf,
       seeds: Number(values.seeds),
       frechetSeeds: Number(values.frechet),
     });
     const results: AblationResults = ablationSchema.parse({
-      model: 'models/fashion-sd',
-      guidanceScale: GUIDANCE_SCALE,
+      model: `models/${model.name}`,
+      guidanceScale: model.guidanceScale,
       calibrationImages: CALIBRATION_IMAGES,
       firstSeed: FIRST_SEED,
       heldOutPrompts,
@@ -168,15 +176,16 @@ async function write(
         int8FullRange,
       },
       versions: { Node: process.versions.node, 'ONNX Runtime': runtime.version },
-      sd15: await readSd15(),
+      sd15: await readSd15(model),
       ...table,
     });
     // A part of the rows is for development: the committed table always has all of them.
-    const name = values.rows === '' ? 'ablation' : 'ablation-part';
-    const place = values.rows === '' ? RESULTS : ABLATION;
+    const whole = model.name === 'fashion-sd' ? 'ablation' : `ablation-${model.name}`;
+    const name = values.rows === '' ? whole : 'ablation-part';
+    const place = values.rows === '' ? RESULTS : work;
     await mkdir(place, { recursive: true });
     await writeFile(path.join(place, `${name}.json`), `${JSON.stringify(results, null, 2)}\n`);
-    await writeFile(path.join(place, `${name}.svg`), renderFigure(results));
+    await writeFile(path.join(place, `${name}.svg`), renderFigure(model, results));
     const page = renderPage(results);
     await writeFile(path.join(place, `${name}.md`), page);
     console.log(`\n${page}`);

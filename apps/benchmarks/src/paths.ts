@@ -9,7 +9,9 @@ export const SKELETON = path.join(ROOT, 'models/skeletons/sd15-unet');
 export const CACHE = path.join(ROOT, '.cache/bench');
 export const RESULTS = path.join(ROOT, 'apps/benchmarks/results');
 export const PYTHON_SOURCES = path.join(ROOT, 'apps/benchmarks/python');
-/** The small model that was trained, and the network that judges its pictures. */
+/** The models that were trained. */
+export const MODELS = path.join(ROOT, 'models');
+/** The text-to-image model of clothes, and the network that judges such pictures. */
 export const FASHION = path.join(ROOT, 'models/fashion-sd');
 export const SCORER = path.join(ROOT, 'models/fashion-eval');
 /** Pictures of the documentation. */

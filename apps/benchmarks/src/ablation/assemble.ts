@@ -3,6 +3,7 @@ import { bestRow, rowsWithin } from './best-row.js';
 import { budgetsOf } from './budgets.js';
 import type { Contestant } from './contestants.js';
 import { factorsOf } from './factors.js';
+import type { AblationModel } from './models/ablation-model.js';
 import type { PictureFile } from './picture-file.js';
 import type { AblationResults, AblationRow } from './results.js';
 import { CONVERGED } from './rows.js';
@@ -10,12 +11,13 @@ import { convergedScores, type Judge, pairedScores, psnrs } from './scores.js';
 import { type TimeRatios, timeOf } from './times.js';
 
 export interface AssembleRequest {
+  readonly model: AblationModel;
   readonly contestants: readonly Contestant[];
   /** Beside the contestants. */
   readonly files: readonly PictureFile[];
   readonly times: TimeRatios;
   readonly judge: Judge;
-  readonly promptOf: (image: number) => string;
+  readonly captionOf: (image: number) => string;
   readonly seeds: number;
   readonly frechetSeeds: number;
 }
@@ -24,7 +26,7 @@ export interface AssembleRequest {
 export async function assembleRows(
   request: AssembleRequest,
 ): Promise<Pick<AblationResults, 'rows' | 'differences' | 'budgets' | 'factors'>> {
-  const { contestants, files, times, judge, promptOf } = request;
+  const { model, contestants, files, times, judge, captionOf } = request;
   const compared = files.filter((file, i) => file.count > 0 && contestants[i]!.row.id !== CONVERGED.id);
   const least = Math.min(...compared.map((file) => file.count));
   const convergedCount = files[contestants.findIndex(({ row }) => row.id === CONVERGED.id)]?.count ?? 0;
@@ -48,7 +50,7 @@ export async function assembleRows(
       ...timeOf(times, fingerprint),
       ...pairedScores(isReference ? [] : reference, paired),
       ...convergedScores(isConverged ? [] : converged, paired),
-      ...(isConverged || judged.length < 2 ? NOT_JUDGED : await judge.judge(judged, promptOf)),
+      ...(isConverged || judged.length < 2 ? NOT_JUDGED : await judge.judge(judged, captionOf)),
       seeds: paired.length,
       frechetSeeds: isConverged ? 0 : judged.length,
     });
@@ -56,8 +58,8 @@ export async function assembleRows(
   return {
     rows,
     differences: differencesOf(rows, pictures, seeds),
-    budgets: budgetsOf(rows, pictures, seeds),
-    factors: factorsOf(pictures, seeds),
+    budgets: budgetsOf(model, rows, pictures, seeds),
+    factors: factorsOf(model, pictures, seeds),
   };
 }
 

@@ -1,5 +1,6 @@
 import { interval95, type RgbImage } from '@cachequant/evaluate';
 import { bestRow, rowsWithin } from './best-row.js';
+import type { AblationModel } from './models/ablation-model.js';
 import type { AblationRow, Budget } from './results.js';
 import { CONVERGED, optimizeTries } from './rows.js';
 import { psnrs } from './scores.js';
@@ -8,6 +9,7 @@ const SPEEDS = [2, 2.5, 3, 4, 5, 6] as const;
 
 /** For every speed, the best of what `optimize` tries and the best of all other rows that are fast enough. */
 export function budgetsOf(
+  model: AblationModel,
   rows: readonly AblationRow[],
   pictures: ReadonlyMap<string, readonly RgbImage[]>,
   seeds: number,
@@ -15,7 +17,10 @@ export function budgetsOf(
   const converged = (pictures.get(CONVERGED.id) ?? []).slice(0, seeds);
   return SPEEDS.flatMap((speed) => {
     const fast = rowsWithin(rows, 1 / speed);
-    const ours = bestRow(fast.filter(optimizeTries), 'psnrConverged');
+    const ours = bestRow(
+      fast.filter((row) => optimizeTries(model, row)),
+      'psnrConverged',
+    );
     const rival = bestRow(
       fast.filter(({ curve }) => !NO_RIVALS.has(curve)),
       'psnrConverged',

@@ -7,16 +7,16 @@ import {
 } from '@cachequant/optimizer/experiments';
 import { nodeStorage } from '@cachequant/runtime-node';
 import type { Runtime } from '@cachequant/tensor';
-import { ABLATION } from './model.js';
+import { type OpenedModel, workFolder } from './model.js';
+import type { Subject } from './models/ablation-model.js';
 import type { RowSpec } from './rows.js';
 
-export const GUIDANCE_SCALE = 4;
 export const CALIBRATION_IMAGES = 8;
 
 export interface CalibrationRequest {
   readonly runtime: Runtime;
-  readonly folder: string;
-  readonly prompts: readonly string[];
+  readonly opened: OpenedModel;
+  readonly subjects: readonly Subject[];
   readonly sampler: RowSpec['sampler'];
   readonly steps: number;
   readonly bits: 'w8a8' | 'w4a8';
@@ -38,11 +38,12 @@ export interface OpenedCalibratedModel {
 
 /** Observes the model along one sampler's steps, or reads back what was observed before. */
 export async function openCalibratedModel(request: CalibrationRequest): Promise<OpenedCalibratedModel> {
-  const { runtime, folder, sampler, steps, bits, rounding, keepFloat, signal, log } = request;
+  const { runtime, sampler, steps, bits, rounding, keepFloat, signal, log } = request;
+  const { model, source } = request.opened;
   const name = `${sampler}-${steps}${bits === 'w4a8' ? '-w4a8' : ''}${rounding ? `-${rounding}` : ''}`;
   const opened = await openCalibrationContext({
-    source: nodeStorage(folder),
-    work: nodeStorage(path.join(ABLATION, 'models', name)),
+    source,
+    work: nodeStorage(path.join(workFolder(model), 'models', name)),
     runtime,
     signal,
     onStage: ({ label }, reused) => {
@@ -52,9 +53,8 @@ export async function openCalibratedModel(request: CalibrationRequest): Promise<
       sampler,
       steps,
       interval: request.interval,
-      guidanceScale: GUIDANCE_SCALE,
-      prompts: [...request.prompts],
-      verificationPrompts: [request.prompts[0]!],
+      ...(model.guidanceScale > 1 && { guidanceScale: model.guidanceScale }),
+      ...subjectOptions(request.subjects),
       calibrationImages: CALIBRATION_IMAGES,
       verificationImages: 1,
       components: 'keep',
@@ -74,4 +74,12 @@ export async function openCalibratedModel(request: CalibrationRequest): Promise<
     await opened.dispose();
     throw error;
   }
+}
+
+/** Prompts or classes to calibrate with; nothing for a model that takes neither. */
+function subjectOptions(subjects: readonly Subject[]) {
+  const labels = subjects.flatMap(({ classLabel }) => classLabel ?? []);
+  if (labels.length > 0) return { classLabels: labels };
+  const prompts = subjects.map(({ prompt }) => prompt).filter((prompt) => prompt !== '');
+  return prompts.length > 0 ? { prompts, verificationPrompts: [prompts[0]!] } : {};
 }

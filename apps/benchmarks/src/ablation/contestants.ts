@@ -25,10 +25,12 @@ import {
   type Denoiser,
   floatDenoiser,
   loadGraph,
+  openModelFolder,
   type ScheduleKind,
 } from '@cachequant/pipeline';
 import { createSampler, type Sampler } from '@cachequant/samplers';
 import type { Runtime, Storage } from '@cachequant/tensor';
+import type { OpenedModel } from './model.js';
 import type { CacheChoice, ChosenRow } from './results.js';
 import type { RowSpec } from './rows.js';
 
@@ -44,16 +46,30 @@ export interface Contestant {
 /** The float model as it came, with any sampler. */
 export async function floatContestant(
   spec: RowSpec,
-  { runtime, model, schedulerConfig }: { runtime: Runtime; model: Storage; schedulerConfig: unknown },
+  {
+    runtime,
+    source,
+    schedulerConfig,
+  }: Pick<OpenedModel, 'source' | 'schedulerConfig'> & { runtime: Runtime },
 ): Promise<Contestant> {
   const sampler = createSampler(schedulerConfig, { sampler: spec.sampler, steps: spec.steps });
-  const graph = 'unet/model.onnx';
+  const { denoiser } = await openModelFolder(source);
   return {
     row: { ...spec, cache: null, refreshCalls: null, calls: sampler.calls },
     sampler,
-    fingerprint: await fingerprintOf(model, [graph], [sampler.name, sampler.timesteps]),
-    load: async () => floatDenoiser(await loadGraph(runtime, model, graph)),
+    fingerprint: await fingerprintOf(source, await filesOf(source, denoiser.model), [
+      sampler.name,
+      sampler.timesteps,
+    ]),
+    load: async () => floatDenoiser(await loadGraph(runtime, source, denoiser.model)),
   };
+}
+
+/** A graph, or the weights that it is built over. */
+async function filesOf(source: Storage, graph: string): Promise<string[]> {
+  if (source.locate?.(graph) !== undefined) return [graph];
+  const files = await source.list(path.posix.dirname(graph));
+  return files.filter((file) => source.locate?.(file) !== undefined).sort();
 }
 
 /** A row whose graphs come from a calibrated model: with a cache, with integers, or both. */

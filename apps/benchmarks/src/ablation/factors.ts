@@ -1,18 +1,24 @@
 import { bootstrap95, meanOf, type RgbImage } from '@cachequant/evaluate';
+import type { AblationModel } from './models/ablation-model.js';
 import type { Factors } from './results.js';
-import { FACTOR_GROUPS, factorId, ORIGINAL_ID } from './rows.js';
+import { factorGroups, factorId, originalId } from './rows.js';
 import { squaredErrors } from './scores.js';
 
 /** What the quantization correction removes of the error that integers add, with and without the cache correction. */
-export function factorsOf(pictures: ReadonlyMap<string, readonly RgbImage[]>, seeds: number): Factors[] {
-  const reference = pictures.get(ORIGINAL_ID)?.slice(0, seeds) ?? [];
+export function factorsOf(
+  model: AblationModel,
+  pictures: ReadonlyMap<string, readonly RgbImage[]>,
+  seeds: number,
+): Factors[] {
+  const reference = pictures.get(originalId(model))?.slice(0, seeds) ?? [];
   const errorsOf = (id: string) => squaredErrors(reference, pictures.get(id) ?? []);
   return (['w8a8', 'w4a8'] as const).flatMap((bits) =>
-    FACTOR_GROUPS.flatMap(({ interval, correction: cacheCorrection }) => {
+    factorGroups(model).flatMap((cell) => {
+      const { interval, correction: cacheCorrection } = cell;
       const columns = [
-        errorsOf(factorId('float', cacheCorrection, 'none', interval)),
-        errorsOf(factorId(bits, cacheCorrection, 'none', interval)),
-        errorsOf(factorId(bits, cacheCorrection, 'smoothed', interval)),
+        errorsOf(factorId(model, { ...cell, bits: 'float', outputs: 'none' })),
+        errorsOf(factorId(model, { ...cell, bits, outputs: 'none' })),
+        errorsOf(factorId(model, { ...cell, bits, outputs: 'smoothed' })),
       ];
       if (reference.length === 0 || columns.some(({ length }) => length < reference.length)) return [];
       const [float, integer, integerCorrected] = columns.map(meanOf) as [number, number, number];

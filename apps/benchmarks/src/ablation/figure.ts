@@ -1,5 +1,6 @@
 import { dot, gridX, gridY, line, plot, text } from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
+import type { AblationModel } from './models/ablation-model.js';
 import type { AblationResults, AblationRow } from './results.js';
 import { optimizeTries } from './rows.js';
 import { sd15Cost } from './sd15-cost.js';
@@ -44,17 +45,19 @@ interface Point {
 
 /**
  * Quality against time as an SVG of two panels: as measured, and as it would be where a cached call is as cheap as in
- * a denoiser of SD-1.5's size; the second is left out before `npm run bench` has measured that.
+ * a denoiser of SD-1.5's size; the second is left out where a model does not compare itself with that, and before
+ * `npm run bench` has measured it.
  */
-export function renderFigure(results: AblationResults): string {
-  const measured = pointsOf(results.rows, ({ timeRatio }) => timeRatio);
+export function renderFigure(model: AblationModel, results: AblationResults): string {
+  const measured = pointsOf(model, results.rows, ({ timeRatio }) => timeRatio);
   const { sd15 } = results;
+  const { sampler, steps } = model.original;
   const panels = [
-    panel(measured, 'time of an image, measured (1 = the original, 50 PLMS steps)'),
+    panel(measured, `time of an image, measured (1 = the original, ${steps} ${sampler.toUpperCase()} steps)`),
     ...(sd15
       ? [
           panel(
-            pointsOf(results.rows, (row) => sd15Cost(row, sd15)),
+            pointsOf(model, results.rows, (row) => sd15Cost(row, sd15)),
             'time of all calls with the times of SD-1.5',
           ),
         ]
@@ -70,12 +73,16 @@ export function renderFigure(results: AblationResults): string {
   ].join('\n');
 }
 
-function pointsOf(rows: readonly AblationRow[], place: (row: AblationRow) => number | null): Point[] {
+function pointsOf(
+  model: AblationModel,
+  rows: readonly AblationRow[],
+  place: (row: AblationRow) => number | null,
+): Point[] {
   return rows.flatMap((row) => {
     const x = place(row);
     const { psnrConverged: y, curve } = row;
     if (x === null || y === null || !STROKES[curve] || x > 1.05) return [];
-    return [{ x, y, curve, tried: optimizeTries(row) }];
+    return [{ x, y, curve, tried: optimizeTries(model, row) }];
   });
 }
 

@@ -1,4 +1,3 @@
-import { nodeStorage } from '@cachequant/runtime-node';
 import type { Runtime } from '@cachequant/tensor';
 import {
   type CalibrationRequest,
@@ -6,13 +5,14 @@ import {
   openCalibratedModel,
 } from './calibrated-models.js';
 import { type Contestant, floatContestant, studiedContestant } from './contestants.js';
+import type { OpenedModel } from './model.js';
+import type { Subject } from './models/ablation-model.js';
 import { ablationRows, type RowSpec } from './rows.js';
 
 export interface GatherRequest {
   readonly runtime: Runtime;
-  readonly folder: string;
-  readonly schedulerConfig: unknown;
-  readonly calibrationPrompts: readonly string[];
+  readonly opened: OpenedModel;
+  readonly calibrationSubjects: readonly Subject[];
   readonly int8FullRange: boolean;
   readonly signal: AbortSignal;
   readonly log: (line: string) => void;
@@ -24,9 +24,8 @@ export async function gatherContestants(
   request: GatherRequest,
 ): Promise<Contestant[]> {
   const made = new Map<string, Contestant>();
-  const model = nodeStorage(request.folder);
   for (const spec of rows.filter(asItCame)) {
-    made.set(spec.id, await floatContestant(spec, { ...request, model }));
+    made.set(spec.id, await floatContestant(spec, { ...request.opened, runtime: request.runtime }));
   }
   const studied = rows.filter((spec) => !asItCame(spec));
   const keepFloat = studied.length > 0 ? await floatLayers(request) : [];
@@ -52,8 +51,6 @@ function calibratedKey({ sampler, steps, bits, rounding }: RowSpec): string {
   return [sampler, steps, bits === 'w4a8' ? bits : 'w8a8', rounding].join(' ');
 }
 
-const ORIGINAL = { sampler: 'plms', steps: 50, bits: 'w8a8' } as const;
-
 /** Layers that measured better in float, found once, so that all rows compare with the same layers in integers. */
 async function floatLayers(request: GatherRequest): Promise<string[]> {
   const { calibrated, opened } = await openOriginalModel(request);
@@ -64,7 +61,7 @@ async function floatLayers(request: GatherRequest): Promise<string[]> {
 
 /** What was observed of the model as it is usually run. */
 export function openOriginalModel(request: GatherRequest): Promise<OpenedCalibratedModel> {
-  return openCalibratedModel(calibrationRequest(ORIGINAL, request));
+  return openCalibratedModel(calibrationRequest({ ...request.opened.model.original, bits: 'w8a8' }, request));
 }
 
 function calibrationRequest(
@@ -74,14 +71,16 @@ function calibrationRequest(
 ): CalibrationRequest {
   const { sampler, steps, rounding } = of;
   const bits = of.bits === 'w4a8' ? 'w4a8' : 'w8a8';
-  const isOriginal = sampler === ORIGINAL.sampler && steps === ORIGINAL.steps && bits === ORIGINAL.bits;
+  const { model } = request.opened;
+  const { original } = model;
+  const isOriginal = sampler === original.sampler && steps === original.steps && bits === 'w8a8';
   // Of all rows, so that a run of some of them reads back what a run of others has observed.
-  const intervals = ablationRows()
+  const intervals = ablationRows(model)
     .filter((row) => row.sampler === sampler && row.steps === steps)
     .map(({ interval }) => interval);
   return {
     ...request,
-    prompts: request.calibrationPrompts,
+    subjects: request.calibrationSubjects,
     sampler,
     steps,
     bits,

@@ -3,28 +3,29 @@ import {
   batchConditioning,
   type Conditioning,
   conditioningFamily,
+  floatDenoiser,
   initialNoise,
   type LatentDecoder,
   loadDecoder,
+  loadGraph,
   openConditioning,
   openModelFolder,
   type SampleLatentsOptions,
   sampleLatents,
 } from '@cachequant/pipeline';
-import { type Runtime, type Storage, tensor } from '@cachequant/tensor';
-import { GUIDANCE_SCALE } from './calibrated-models.js';
+import { type Runtime, tensor } from '@cachequant/tensor';
 import type { Contestant } from './contestants.js';
+import type { OpenedModel } from './model.js';
+import type { AblationModel, Subject } from './models/ablation-model.js';
 
 /** Seeds of the held-out images; calibration begins at 1,000,000. */
 export const FIRST_SEED = 3_000_000;
 
-const LATENT_DIMS = [4, 16, 16] as const;
 const SIZE = { width: 32, height: 32 } as const;
-const TEXT_INPUT = { name: 'encoder_hidden_states', dtype: 'float32', dims: [null, null, null] } as const;
 
-/** Makes held-out images: image i has prompt i, from the start again at the end, and seed FIRST_SEED + i. */
+/** Makes held-out images: image i shows subject i, from the start again at the end, and has seed FIRST_SEED + i. */
 export interface ImageMaker {
-  readonly promptOf: (image: number) => string;
+  readonly captionOf: (image: number) => string;
   /** Images `first` to `first + count`, in one batch; a batch gives the pictures that its images give alone. */
   make(
     loaded: Pick<Contestant, 'sampler'> & { readonly denoiser: Awaited<ReturnType<Contestant['load']>> },
@@ -37,44 +38,46 @@ export interface ImageMaker {
 
 export async function createImageMaker(
   runtime: Runtime,
-  model: Storage,
-  prompts: readonly string[],
+  { model, source }: OpenedModel,
+  subjects: readonly Subject[],
   signal: AbortSignal,
 ): Promise<ImageMaker> {
-  const folder = await openModelFolder(model);
-  const conditioned = { folder, inputs: [TEXT_INPUT] };
+  const folder = await openModelFolder(source);
+  const conditioned = { folder, inputs: await conditioningInputs(runtime, folder) };
   const encoder = await openConditioning(
     { ...conditioned, family: conditioningFamily(conditioned) },
     runtime,
   );
   const warn = (message: string) => console.warn(message);
-  const encode = async (texts: readonly string[]) => {
+  const encode = async (shown: readonly Subject[], half: 'conditional' | 'unconditional') => {
     const each: Conditioning[] = [];
-    for (const prompt of texts) {
-      each.push(await encoder.encode({ prompt, ...SIZE }, 'conditional', { warn, signal }));
+    for (const { prompt, classLabel } of shown) {
+      const label = classLabel !== undefined && { classLabel };
+      each.push(await encoder.encode({ prompt, ...label, ...SIZE }, half, { warn, signal }));
     }
     return batchConditioning(each);
   };
   const decoder = await loadDecoder(folder, runtime);
-  const promptOf = (image: number) => prompts[image % prompts.length]!;
+  const subjectOf = (image: number) => subjects[image % subjects.length]!;
   return {
-    promptOf,
+    captionOf: (image) => subjectOf(image).caption,
     async make({ denoiser, sampler }, first, count, onStep) {
       const images = Array.from({ length: count }, (_, i) => first + i);
+      const shown = images.map(subjectOf);
       const { latents } = await sampleLatents({
         denoiser,
         sampler,
         ...initialNoise(
           images.map((image) => FIRST_SEED + image),
-          LATENT_DIMS,
+          model.latentDims,
         ),
-        conditioning: await encode(images.map(promptOf)),
-        unconditional: await encode(images.map(() => '')),
-        guidanceScale: GUIDANCE_SCALE,
+        conditioning: await encode(shown, 'conditional'),
+        ...(model.guidanceScale > 1 && { unconditional: await encode(shown, 'unconditional') }),
+        guidanceScale: model.guidanceScale,
         signal,
         ...(onStep && { onStep }),
       });
-      return decodeEach(decoder, latents.data, count);
+      return decodeEach(model, decoder, latents.data);
     },
     async dispose() {
       await Promise.all([encoder.dispose(), decoder.dispose()]);
@@ -82,11 +85,25 @@ export async function createImageMaker(
   };
 }
 
-async function decodeEach(decoder: LatentDecoder, data: Float32Array, count: number): Promise<RgbImage[]> {
-  const size = data.length / count;
+/** What the denoiser takes beside sample and time. */
+async function conditioningInputs(
+  runtime: Runtime,
+  { storage, denoiser }: Awaited<ReturnType<typeof openModelFolder>>,
+): Promise<ReturnType<typeof floatDenoiser>['conditioningInputs']> {
+  const loaded = floatDenoiser(await loadGraph(runtime, storage, denoiser.model));
+  await loaded.dispose();
+  return loaded.conditioningInputs;
+}
+
+async function decodeEach(
+  { latentDims }: AblationModel,
+  decoder: LatentDecoder,
+  data: Float32Array,
+): Promise<RgbImage[]> {
+  const size = latentDims.reduce((product, dim) => product * dim, 1);
   const pictures: RgbImage[] = [];
-  for (let i = 0; i < count; i++) {
-    const latents = tensor('float32', [1, ...LATENT_DIMS], data.slice(i * size, (i + 1) * size));
+  for (let at = 0; at < data.length; at += size) {
+    const latents = tensor('float32', [1, ...latentDims], data.slice(at, at + size));
     pictures.push((await decoder.decode(latents))[0]!);
   }
   return pictures;

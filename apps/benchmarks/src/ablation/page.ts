@@ -1,3 +1,4 @@
+import path from 'node:path';
 import type { AblationResults, AblationRow, Budget, Factors } from './results.js';
 
 const row = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
@@ -14,7 +15,7 @@ export function renderPage(results: AblationResults): string {
   return `${[
     '# What each part brings',
     '',
-    `Made by \`npm run ablation\` on ${results.measuredAt.slice(0, 10)}: ${results.model}, guidance scale ${results.guidanceScale}, ${results.calibrationImages} calibration images, ${measured?.seeds ?? 0} held-out seeds for PSNR and SSIM, ${measured?.frechetSeeds ?? 0} for Fréchet distance and accuracies, over ${results.heldOutPrompts} prompts that calibration never saw; ${machine.processor}, ${machine.cores} cores, ${machine.threads === 1 ? 'one thread' : `${machine.threads} threads`}, ${machine.int8FullRange ? 'with' : 'without'} full-range 8-bit products (VNNI).`,
+    `Made by \`npm run ablation${results.model === 'models/fashion-sd' ? '' : ` -- --model ${path.basename(results.model)}`}\` on ${results.measuredAt.slice(0, 10)}: ${results.model}, ${guidanceOf(results)}, ${results.calibrationImages} calibration images, ${measured?.seeds ?? 0} held-out seeds for PSNR and SSIM, ${measured?.frechetSeeds ?? 0} for Fréchet distance and accuracies, ${subjectsOf(results)}; ${machine.processor}, ${machine.cores} cores, ${machine.threads === 1 ? 'one thread' : `${machine.threads} threads`}, ${machine.int8FullRange ? 'with' : 'without'} full-range 8-bit products (VNNI).`,
     'All samplers go from timestep 999 to the clean picture. *PSNR* is against the float model with the same sampler and steps; *to converged*, against 500 DDIM steps from the same noise. In brackets, 95 % bootstrap intervals.',
     '',
     ...head('row', 'time', 'PSNR, dB', 'to converged, dB', 'SSIM', 'Fréchet', 'kind', 'colour'),
@@ -56,6 +57,16 @@ export function renderPage(results: AblationResults): string {
     ),
     ...results.factors.map(factorRow),
   ].join('\n')}\n`;
+}
+
+function guidanceOf({ guidanceScale }: AblationResults): string {
+  return guidanceScale === 1 ? 'no guidance' : `guidance scale ${guidanceScale}`;
+}
+
+function subjectsOf({ heldOutPrompts }: AblationResults): string {
+  return heldOutPrompts > 0
+    ? `over ${heldOutPrompts} prompts that calibration never saw`
+    : 'which calibration never saw';
 }
 
 function tableRow(entry: AblationRow): string {

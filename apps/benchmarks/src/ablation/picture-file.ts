@@ -2,6 +2,7 @@ import { appendFile, mkdir, readFile, stat, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import type { RgbImage } from '@cachequant/evaluate';
 
+/** Pixels of the side of a picture. */
 const SIZE = 32;
 const BYTES = SIZE * SIZE * 3;
 

@@ -1,3 +1,4 @@
+import type { AblationModel } from './models/ablation-model.js';
 import type { CacheChoice, ChosenRow } from './results.js';
 
 /** One way to make pictures that the ablation compares. */
@@ -9,29 +10,14 @@ export type RowSpec = Pick<
   readonly cache?: CacheChoice;
 };
 
-/** Steps that divide the 1,000 of the training, so that all samplers step on the same grid; 15 by DPM-Solver++ alone. */
-const STEPS = {
-  plms: [50, 25, 20, 10],
-  ddim: [25, 10],
-  'dpm-solver++': [50, 25, 20, 15, 10, 8],
-} as const;
-
-const CACHE_INTERVALS = [3, 5, 10] as const;
-
-/** Samplers and steps with which our best is tried, with the intervals that fit. */
-const BEST: readonly (readonly ['plms' | 'dpm-solver++', number, readonly number[]])[] = [
-  ['plms', 50, [1, 2, 3, 4, 5, 10]],
-  ['plms', 25, [2]],
-  ['dpm-solver++', 50, [3, 5]],
-  ['dpm-solver++', 25, [2]],
-  ['dpm-solver++', 20, [2]],
-];
-
-/** Rows without a cache that `optimize` chooses among as well: where no cache pays, it leaves it out. */
-export function optimizeTries({ curve, sampler, steps, interval, bits }: Omit<RowSpec, 'cache'>): boolean {
+/** Whether `optimize` chooses among this as well: rows without a cache too, which it leaves out where none pays. */
+export function optimizeTries(
+  model: AblationModel,
+  { curve, sampler, steps, interval, bits }: Omit<RowSpec, 'cache'>,
+): boolean {
   if (curve === 'cachequant') return true;
-  const tried = BEST.some(([name, count]) => name === sampler && count === steps) || isFast(sampler, steps);
-  return interval === 1 && bits !== 'w4a8' && curve !== 'reference' && tried;
+  const tried = model.best.some(([name, count]) => name === sampler && count === steps);
+  return interval === 1 && bits !== 'w4a8' && curve !== 'reference' && (tried || isFast(sampler, steps));
 }
 
 const isFast = (sampler: string, steps: number): boolean =>
@@ -48,21 +34,23 @@ export const CONVERGED: RowSpec = {
 };
 
 /** The model as it is usually run. */
-export const ORIGINAL_ID = 'float-plms-50';
-
-/** Every row of the table. */
-export function ablationRows(): RowSpec[] {
-  return [CONVERGED, ...fewerSteps(), ...cacheRows(), ...factorial(), ...bestRows()];
+export function originalId({ original }: AblationModel): string {
+  return `float-${original.sampler}-${original.steps}`;
 }
 
-function fewerSteps(): RowSpec[] {
-  return (Object.keys(STEPS) as (keyof typeof STEPS)[]).flatMap((sampler) =>
+/** Every row of the table. */
+export function ablationRows(model: AblationModel): RowSpec[] {
+  return [CONVERGED, ...fewerSteps(model), ...cacheRows(model), ...factorial(model), ...bestRows(model)];
+}
+
+function fewerSteps({ steps }: AblationModel): RowSpec[] {
+  return (Object.keys(steps) as RowSpec['sampler'][]).flatMap((sampler) =>
     (['float', 'w8a8'] as const).flatMap((bits) =>
-      STEPS[sampler].map((steps) => ({
-        id: `${bits}-${sampler}-${steps}`,
+      steps[sampler]!.map((count) => ({
+        id: `${bits}-${sampler}-${count}`,
         curve: `${bits === 'float' ? 'fewer steps' : 'int8, fewer steps'}, ${sampler}` as const,
         sampler,
-        steps,
+        steps: count,
         interval: 1,
         bits,
       })),
@@ -71,7 +59,7 @@ function fewerSteps(): RowSpec[] {
 }
 
 /** Uniform and planned refreshes with plain reuse, alone and with integers, and the paper's recipe. */
-function cacheRows(): RowSpec[] {
+function cacheRows({ original, intervals }: AblationModel): RowSpec[] {
   const kinds = [
     ['uniform cache', 'uniform', 'float', 'none', 'none'],
     ['DP cache', 'dp', 'float', 'none', 'none'],
@@ -80,11 +68,10 @@ function cacheRows(): RowSpec[] {
     ['paper', 'dp', 'w8a8', 'paper', 'paper'],
   ] as const;
   return kinds.flatMap(([curve, schedule, bits, correction, outputs]) =>
-    CACHE_INTERVALS.map((interval) => ({
+    intervals.map((interval) => ({
       id: curve === 'paper' ? `paper-i${interval}` : `${schedule}-${bits}-i${interval}`,
       curve,
-      sampler: 'plms' as const,
-      steps: 50,
+      ...original,
       interval,
       bits,
       cache: { schedule, correction, outputs, guidance: 'computed' as const },
@@ -97,16 +84,15 @@ function cacheRows(): RowSpec[] {
  * and without a cache. Plain integers are those of the table; with 4 bits their weights are rounded to the nearest
  * level, and rounding them by second moments is part of the correction. In float, two cells are one.
  */
-function factorial(): RowSpec[] {
-  return FACTOR_GROUPS.flatMap(({ interval, correction }) =>
+function factorial(model: AblationModel): RowSpec[] {
+  return factorGroups(model).flatMap(({ interval, correction }) =>
     (['float', 'w8a8', 'w4a8'] as const).flatMap((bits) =>
       (bits === 'float' ? (['none'] as const) : (['none', 'smoothed'] as const))
-        .filter((outputs) => factorId(bits, correction, outputs, interval).startsWith('factors'))
+        .filter((outputs) => factorId(model, { bits, correction, outputs, interval }).startsWith('factors'))
         .map((outputs) => ({
-          id: factorId(bits, correction, outputs, interval),
+          id: factorId(model, { bits, correction, outputs, interval }),
           curve: 'factors' as const,
-          sampler: 'plms' as const,
-          steps: 50,
+          ...model.original,
           interval,
           bits,
           ...(bits === 'w4a8' && outputs === 'none' && { rounding: 'nearest' as const }),
@@ -114,7 +100,10 @@ function factorial(): RowSpec[] {
             schedule: 'uniform' as const,
             correction,
             outputs,
-            guidance: correction === 'none' ? ('computed' as const) : ('forecast' as const),
+            guidance:
+              correction === 'none' || model.guidanceScale === 1
+                ? ('computed' as const)
+                : ('forecast' as const),
           },
         })),
     ),
@@ -122,30 +111,36 @@ function factorial(): RowSpec[] {
 }
 
 /** Without a cache there is no error of it to correct. */
-export const FACTOR_GROUPS = [
-  { interval: 1, correction: 'none' },
-  { interval: 5, correction: 'none' },
-  { interval: 5, correction: 'forecast' },
-  { interval: 10, correction: 'none' },
-  { interval: 10, correction: 'forecast' },
-] as const;
+export function factorGroups({
+  factorIntervals,
+}: AblationModel): Pick<FactorCell, 'interval' | 'correction'>[] {
+  const corrections = ['none', 'forecast'] as const;
+  return [
+    { interval: 1, correction: 'none' },
+    ...factorIntervals.flatMap((interval) => corrections.map((correction) => ({ interval, correction }))),
+  ];
+}
 
-/** The row of a cell of the factorial; some are rows of the table anyway. */
-export function factorId(
-  bits: RowSpec['bits'],
-  correction: 'none' | 'forecast',
-  outputs: 'none' | 'smoothed',
-  interval: number,
-): string {
-  if (interval === 1 && bits === 'float') return ORIGINAL_ID;
+/** A cell of the factorial. */
+export interface FactorCell {
+  readonly bits: RowSpec['bits'];
+  readonly correction: 'none' | 'forecast';
+  readonly outputs: 'none' | 'smoothed';
+  readonly interval: number;
+}
+
+/** The row of a cell; some are rows of the table anyway. */
+export function factorId(model: AblationModel, { bits, correction, outputs, interval }: FactorCell): string {
+  if (interval === 1 && bits === 'float') return originalId(model);
   if (correction === 'none' && outputs === 'none' && bits !== 'w4a8') {
-    return interval === 1 ? 'w8a8-plms-50' : `uniform-${bits}-i${interval}`;
+    const { sampler, steps } = model.original;
+    return interval === 1 ? `w8a8-${sampler}-${steps}` : `uniform-${bits}-i${interval}`;
   }
   return `factors-${bits}-${correction}-${outputs}-i${interval}`;
 }
 
-function bestRows(): RowSpec[] {
-  return BEST.flatMap(([sampler, steps, intervals]) =>
+function bestRows({ best }: AblationModel): RowSpec[] {
+  return best.flatMap(([sampler, steps, intervals]) =>
     intervals.map((interval) => ({
       id: `cachequant-${sampler}-${steps}-i${interval}`,
       curve: 'cachequant' as const,

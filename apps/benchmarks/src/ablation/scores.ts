@@ -56,11 +56,11 @@ export function convergedScores(
   return { psnrConverged: meanOf(values), psnrConvergedInterval: interval95(values) };
 }
 
-/** Distance to real pictures and whether kind and colour are those of the prompt. */
+/** Distance to real pictures and whether kind and colour are those of the caption. */
 export interface Judge {
   judge(
     pictures: readonly RgbImage[],
-    promptOf: (image: number) => string,
+    captionOf: (image: number) => string,
   ): Promise<Pick<AblationRow, 'frechet' | 'kindAccuracy' | 'colorAccuracy'>>;
   dispose(): Promise<void>;
 }
@@ -74,10 +74,10 @@ export async function createJudge(runtime: Runtime): Promise<Judge> {
     scorer.outputs,
   );
   return {
-    async judge(pictures, promptOf) {
+    async judge(pictures, captionOf) {
       const evaluation = new Evaluation(reference);
       for (const [i, picture] of pictures.entries()) {
-        evaluation.add({ prompt: promptOf(i), picture, scores: await scorer.score(picture) });
+        evaluation.add({ prompt: captionOf(i), picture, scores: await scorer.score(picture) });
       }
       const { frechet, measures } = evaluation.summary();
       return {

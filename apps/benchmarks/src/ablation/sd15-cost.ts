@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { RESULTS } from '../paths.js';
 import { resultsSchema } from '../results.js';
+import type { AblationModel } from './models/ablation-model.js';
 import type { AblationResults, AblationRow } from './results.js';
 
 type CallTimes = NonNullable<AblationResults['sd15']>;
@@ -10,8 +11,9 @@ type CallTimes = NonNullable<AblationResults['sd15']>;
 /** Calls of 50 PLMS steps. */
 const ORIGINAL_CALLS = 51;
 
-/** Times of one call from `npm run bench`; null before it was run. */
-export async function readSd15(): Promise<AblationResults['sd15']> {
+/** Times of one call from `npm run bench`; null before it was run, and for a model that makes no use of them. */
+export async function readSd15({ comparesSd15 }: AblationModel): Promise<AblationResults['sd15']> {
+  if (!comparesSd15) return null;
   const file = path.join(RESULTS, 'sd15-unet.json');
   if (!existsSync(file)) return null;
   const { calls } = resultsSchema.parse(JSON.parse(await readFile(file, 'utf8')));

@@ -4,17 +4,25 @@ import { medianOf } from '@cachequant/evaluate';
 import { z } from 'zod';
 import type { Contestant } from './contestants.js';
 import type { ImageMaker } from './images.js';
-import { ABLATION } from './model.js';
 
-const FILE = path.join(ABLATION, 'times.json');
 /** By fingerprint: time of an image over that of the original in the same round. */
 const timesSchema = z.record(z.string(), z.array(z.number().positive()));
 
+const FILE = 'times.json';
+
 export type TimeRatios = z.output<typeof timesSchema>;
 
-export async function readTimes(): Promise<TimeRatios> {
-  const text = await readFile(FILE, 'utf8').catch(() => '{}');
+export async function readTimes(folder: string): Promise<TimeRatios> {
+  const text = await readFile(path.join(folder, FILE), 'utf8').catch(() => '{}');
   return timesSchema.parse(JSON.parse(text));
+}
+
+export interface TimesRequest {
+  /** Where the ratios are kept. */
+  readonly folder: string;
+  readonly rounds: number;
+  readonly signal: AbortSignal;
+  readonly log: (line: string) => void;
 }
 
 /**
@@ -26,7 +34,7 @@ export async function measureTimes(
   contestants: readonly Contestant[],
   original: number,
   maker: ImageMaker,
-  { rounds, signal, log }: { rounds: number; signal: AbortSignal; log: (line: string) => void },
+  { folder, rounds, signal, log }: TimesRequest,
 ): Promise<void> {
   const loaded = [];
   try {
@@ -40,11 +48,11 @@ export async function measureTimes(
         await maker.make(each, round, 1);
         ms.push(performance.now() - start);
       }
-      const times = await readTimes();
+      const times = await readTimes(folder);
       for (const [i, { fingerprint }] of contestants.entries()) {
         times[fingerprint] = [...(times[fingerprint] ?? []), ms[i]! / ms[original]!];
       }
-      await writeFile(FILE, JSON.stringify(times));
+      await writeFile(path.join(folder, FILE), JSON.stringify(times));
       log(`times: round ${round + 1} of ${rounds}, ${ms[original]!.toFixed(0)} ms by the original`);
     }
   } finally {
