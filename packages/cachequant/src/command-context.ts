@@ -7,8 +7,8 @@ export interface GlobalOptions {
   readonly debug?: boolean;
 }
 
-/** Adds one command to the program. */
-export type AddCommand = (program: Command, io: CliIo) => void;
+/** Gives a command its description, arguments, options and action. */
+export type AddCommand = (command: Command, io: CliIo) => void;
 
 /** The end of a command's help. */
 export function examples(lines: readonly (readonly [command: string, explanation: string])[]): string {

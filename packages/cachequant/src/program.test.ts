@@ -3,6 +3,7 @@ import { cachequant } from './__fixtures__/command-line.js';
 import { packageVersion } from './version.js';
 
 const COMMANDS = ['inspect', 'optimize', 'generate', 'compare', 'evaluate', 'report', 'cut', 'schedule'];
+const ALL = [...COMMANDS, 'serve', 'worker'];
 
 describe('help', () => {
   test('--help lists every command, the first steps and the exit codes', async () => {
@@ -19,6 +20,11 @@ describe('help', () => {
     expect(stdout).toContain(`  $ cachequant ${name} `);
     expect(stdout).toContain('--json');
     expect(stdout).toContain('--debug');
+  });
+
+  test.each(ALL)('--help lists %s with the arguments that it takes', async (name) => {
+    const [, usage] = /^Usage: cachequant (.*)$/m.exec((await cachequant([name, '--help'])).stdout)!;
+    expect((await cachequant(['--help'])).stdout).toContain(`  ${usage} `);
   });
 
   test.each(COMMANDS)('the examples of %s use options that their commands have', async (name) => {

@@ -1,31 +1,8 @@
-import { Command } from 'commander';
-import type { AddCommand } from './command-context.js';
-import { addCompare } from './commands/compare.js';
-import { addCut } from './commands/cut.js';
-import { addEvaluate } from './commands/evaluate.js';
-import { addGenerate } from './commands/generate.js';
-import { addInspect } from './commands/inspect.js';
-import { addOptimize } from './commands/optimize.js';
-import { addReport } from './commands/report.js';
-import { addSchedule } from './commands/schedule.js';
-import { addServe } from './commands/serve.js';
-import { addWorker } from './commands/worker.js';
+import { Command, Help } from 'commander';
+import { COMMANDS } from './commands.js';
 import type { CliIo } from './io.js';
 import { printable } from './print/printable.js';
 import { packageVersion } from './version.js';
-
-const COMMANDS: readonly AddCommand[] = [
-  addInspect,
-  addOptimize,
-  addGenerate,
-  addServe,
-  addWorker,
-  addCompare,
-  addEvaluate,
-  addReport,
-  addCut,
-  addSchedule,
-];
 
 const FIRST_STEPS = `
 First steps:
@@ -37,8 +14,11 @@ A model is a folder (ONNX or safetensors), a .safetensors file, or an id such as
 
 Exit codes: 0 done · 1 failed · 2 wrong usage · 130 interrupted`;
 
-/** The commands with their help; parsing throws CommanderError instead of ending the process. */
-export function createProgram(io: CliIo): Command {
+/**
+ * The commands with their help; parsing throws CommanderError instead of ending the process. Only those that `argv` names
+ * are loaded, with the packages that they run on: the others stand in the help alone.
+ */
+export async function createProgram(io: CliIo, argv: readonly string[]): Promise<Command> {
   const program = new Command('cachequant')
     .description('Make a diffusion model in ONNX faster and smaller: cached features, integers, corrections.')
     .version(packageVersion(), '-V, --version', 'print the version')
@@ -47,7 +27,7 @@ export function createProgram(io: CliIo): Command {
     .option('--json', 'print one JSON document for programs')
     .option('--debug', 'show where in the code an error came from')
     .addHelpText('after', FIRST_STEPS)
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({ showGlobalOptions: true, subcommandTerm })
     .configureOutput({
       writeOut: (text) => io.stdout.write(printable(text)),
       writeErr: (text) => io.stderr.write(printable(text)),
@@ -55,6 +35,16 @@ export function createProgram(io: CliIo): Command {
       getErrHasColors: () => false,
     })
     .exitOverride();
-  for (const add of COMMANDS) add(program, io);
+  for (const { name, summary, load } of COMMANDS) {
+    const command = program.command(name).summary(summary);
+    if (argv.includes(name)) (await load())(command, io);
+  }
   return program;
+}
+
+function subcommandTerm(command: Command): string {
+  const listed = COMMANDS.find(({ name }) => name === command.name());
+  return listed === undefined
+    ? new Help().subcommandTerm(command)
+    : `${listed.name} [options] ${listed.takes}`;
 }

@@ -11,7 +11,7 @@ import { createProgram } from './program.js';
  * @example await run(['inspect', './my-model'], { stdout: process.stdout, stderr: process.stderr, cwd: '.' })
  */
 export async function run(argv: readonly string[], io: CliIo): Promise<ExitCode> {
-  const program = createProgram(io);
+  const program = await createProgram(io, argv);
   try {
     await program.parseAsync(argv, { from: 'user' });
     return EXIT_CODES.ok;

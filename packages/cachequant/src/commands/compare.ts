@@ -50,11 +50,9 @@ const GRID_GAP = 4;
 /** Pictures smaller than this are enlarged to be looked at. */
 const SMALL_PIXELS = 128;
 
-export function addCompare(program: Command, io: CliIo): void {
+export function addCompare(command: Command, io: CliIo): void {
   addGenerationOptions(
-    program
-      .command('compare')
-      .summary('generate the same seeds with a model and its bundle')
+    command
       .description(
         'Generates the same prompts and seeds with a model folder and with its bundle, in turn, and shows what the ' +
           `bundle gains in time and loses in quality. Writes ${GRID}: the original on the left, the bundle on the right.`,

@@ -31,10 +31,8 @@ interface CutOptions extends GlobalOptions {
   readonly dim?: Readonly<Record<string, readonly number[]>>;
 }
 
-export function addCut(program: Command, io: CliIo): void {
-  program
-    .command('cut')
-    .summary('split a denoiser into a full and a cached graph, in float')
+export function addCut(command: Command, io: CliIo): void {
+  command
     .description(
       'Splits a denoiser in two graphs that share their weights: full.onnx, which also gives the features to ' +
         'cache, and cached.onnx, which takes them and computes only the rest. Nothing is quantized.',

@@ -33,11 +33,9 @@ import { evaluationLines } from '../print/print-evaluation.js';
 import { createProgress } from '../print/progress.js';
 import { withRuntime } from '../with-runtime.js';
 
-export function addEvaluate(program: Command, io: CliIo): void {
+export function addEvaluate(command: Command, io: CliIo): void {
   addGenerationOptions(
-    program
-      .command('evaluate')
-      .summary("measure a model's or a bundle's pictures over many seeds")
+    command
       .description(
         'Generates pictures with a model folder or a bundle and measures them: against the same prompts and seeds of ' +
           '--reference (PSNR, SSIM, error per network call), and with a --scorer (Fréchet distance of its features, ' +

@@ -55,11 +55,9 @@ interface Generated {
   readonly runs: readonly RunTiming[];
 }
 
-export function addGenerate(program: Command, io: CliIo): void {
+export function addGenerate(command: Command, io: CliIo): void {
   addGenerationOptions(
-    program
-      .command('generate')
-      .summary('make images with a model folder or a bundle')
+    command
       .description(
         'Makes images with a model folder or a bundle, and writes each as a PNG as soon as it is done. No file is ' +
           'replaced: where the name is taken by another picture, a number is added. Each PNG says how it was made.',

@@ -31,10 +31,8 @@ interface Inspection {
   readonly graph: GraphInspection;
 }
 
-export function addInspect(program: Command, io: CliIo): void {
-  const command = program
-    .command('inspect')
-    .summary('show what is in a model, and what can be done with it')
+export function addInspect(command: Command, io: CliIo): void {
+  command
     .description(
       'Shows the inputs, the size, the places where the network can be cut for caching, and which layers would ' +
         'run in integers. The network is not run.',

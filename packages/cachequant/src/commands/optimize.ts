@@ -41,11 +41,9 @@ import { createProgress, type Progress } from '../print/progress.js';
 import { packageVersion } from '../version.js';
 import { withRuntime } from '../with-runtime.js';
 
-export function addOptimize(program: Command, io: CliIo): void {
-  const command = addOptimizeOptions(
-    program
-      .command('optimize')
-      .summary('make a fast bundle of a model')
+export function addOptimize(command: Command, io: CliIo): void {
+  addOptimizeOptions(
+    command
       .description(
         'Makes a bundle of a model folder: features are cached between network calls, layers run in integers, ' +
           'and the errors of both are corrected. Then bundle and model are compared on held-out prompts.\n\n' +

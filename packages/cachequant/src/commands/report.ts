@@ -14,10 +14,8 @@ interface ReportOptions extends GlobalOptions {
   readonly out: string;
 }
 
-export function addReport(program: Command, io: CliIo): void {
-  program
-    .command('report')
-    .summary("write a bundle's report again")
+export function addReport(command: Command, io: CliIo): void {
+  command
     .description(
       "Rewrites a bundle's report: what it gained, what it cost, and on which machine. One self-contained HTML file.",
     )

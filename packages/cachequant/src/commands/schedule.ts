@@ -22,10 +22,8 @@ interface ScheduleOptions extends GlobalOptions {
   readonly refreshes?: number;
 }
 
-export function addSchedule(program: Command, io: CliIo): void {
-  program
-    .command('schedule')
-    .summary('choose the calls at which a cache is refreshed')
+export function addSchedule(command: Command, io: CliIo): void {
+  command
     .description(
       'Chooses the network calls at which a feature cache is refreshed, exactly, by dynamic programming over ' +
         'the L1 distances of the features.',

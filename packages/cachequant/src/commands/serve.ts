@@ -45,12 +45,10 @@ interface ServeOptions extends GlobalOptions, QueueOptions, SourceOptions {
 
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '::1']);
 
-export function addServe(program: Command, io: CliIo): void {
+export function addServe(command: Command, io: CliIo): void {
   const { queue, deadlineSeconds, steps, pixels } = DEFAULT_LIMITS;
   const [queueUrl, pictures] = queueOptionsOfEnvironment();
-  const command = program
-    .command('serve')
-    .summary('serve models over HTTP')
+  command
     .description(
       "Serves bundles and models over HTTP: OpenAI's images API at /v1, AUTOMATIC1111's at /sdapi/v1, a page " +
         'at /, metrics at /metrics. One picture is generated at a time; other requests wait in a bounded queue. ' +

@@ -29,11 +29,9 @@ interface WorkerOptions extends GlobalOptions, QueueOptions, SourceOptions {
   readonly healthHost: string;
 }
 
-export function addWorker(program: Command, io: CliIo): void {
+export function addWorker(command: Command, io: CliIo): void {
   const [queue, pictures] = queueOptionsOfEnvironment();
-  const command = program
-    .command('worker')
-    .summary('generate for servers and batches on other machines')
+  command
     .description(
       'Generates the pictures that `serve --queue` and `generate --prompts --queue` ask for, one at a time. Run as many as ' +
         'there are machines: one of them makes a picture, and another if that one stops. Ctrl-C and SIGTERM ' +
