@@ -10,6 +10,7 @@ export { float32Chunks, readFloat32 } from './read-float32.js';
 export { openSafetensors, type SafetensorsFile } from './safetensors/open-safetensors.js';
 export { openSharded } from './safetensors/open-sharded.js';
 export type { Family } from './single-file/family.js';
+export { type LonePart, openPart } from './single-file/open-part.js';
 export {
   type Component,
   openSingleFile,

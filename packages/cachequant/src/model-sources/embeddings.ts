@@ -122,21 +122,34 @@ export function withVocabulary(
   return { ...config, vocab_size: config.vocab_size + count };
 }
 
+/** The text encoders of a folder of safetensors, by their folders. */
+export async function textEncodersOf(storage: Storage): Promise<ReadonlyMap<string, WeightSource>> {
+  const encoders = new Map<string, WeightSource>();
+  for (const encoder of Object.keys(TOKENIZERS)) {
+    if (!(await storage.list(encoder)).some((file) => file.endsWith('.safetensors'))) continue;
+    encoders.set(encoder, await openWeights(storage, encoder));
+  }
+  return encoders;
+}
+
 /**
  * Tokenizers that know the new words.
- * @param storage of the model, without them
+ * @param storage that has the tokenizers without them
+ * @param encoders the text encoders without them, by their folders
  * @throws CacheQuantError `invalid-argument` for a word that the tokenizer has already
  */
 export async function embeddingTokenizers(
   storage: Storage,
+  encoders: ReadonlyMap<string, WeightSource>,
   { inversions }: OpenedEmbeddings,
 ): Promise<Map<string, VirtualFile>> {
   const files = new Map<string, VirtualFile>();
   const words = inversions.flatMap(({ tokens }) => tokens);
   if (words.length === 0) return files;
   for (const [encoder, tokenizer] of Object.entries(TOKENIZERS)) {
-    if (!(await storage.list(encoder)).some((file) => file.endsWith('.safetensors'))) continue;
-    const first = tokenCount(await openWeights(storage, encoder));
+    const weights = encoders.get(encoder);
+    if (weights === undefined) continue;
+    const first = tokenCount(weights);
     const added = words.map((content, i) => ({ ...PLAIN, content, id: first + i }));
     const [path, text] = await withTokens(storage, tokenizer, added);
     files.set(path, { make: async () => new TextEncoder().encode(text) });

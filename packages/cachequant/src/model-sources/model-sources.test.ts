@@ -106,6 +106,16 @@ describe('generate draws what the exported model draws, to one level of 255,', (
     expect(difference(picture, exported)).toBeLessThanOrEqual(1);
   });
 
+  test('with a single file whose autoencoder and text encoder come from an id of the Hub', async () => {
+    const here = nodeStorage(folder);
+    await writeSingleFile(nodeStorage(at('fashion')), here, 'unet-alone.safetensors', {
+      without: ['vae', 'text_encoder'],
+    });
+    const parts = ['--vae', ID, '--text-encoder', ID];
+    const { picture } = await draw([at('unet-alone.safetensors'), ...CONFIG, ...parts]);
+    expect(difference(picture, exported)).toBeLessThanOrEqual(1);
+  });
+
   test('with an id of the Hub, then without a connection', async () => {
     const { picture } = await draw([ID]);
     expect(difference(picture, exported)).toBeLessThanOrEqual(1);

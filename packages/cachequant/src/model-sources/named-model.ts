@@ -14,6 +14,12 @@ export interface NamedModel extends OpenedModelSource {
   readonly id: string;
 }
 
+/** Options on how one model is read. */
+const READING = [
+  ...['revision', 'lora', 'embedding', 'config', 'tokenizer', 'vae', 'textEncoder', 'textEncoder2'],
+  ...['prediction', 'input'],
+] as readonly (keyof SourceOptions)[];
+
 /**
  * Opens models that were each given as `<model>` or `<name>=<model>`.
  * @throws UsageError where options on how a model is read could mean any of several models
@@ -23,11 +29,10 @@ export async function openNamedModels(
   options: SourceOptions,
   io: CliIo,
 ): Promise<NamedModel[]> {
-  const { revision, lora, embedding, config, tokenizer, prediction, input } = options;
-  const reading = { revision, lora, embedding, config, tokenizer, prediction, input };
-  const [option] = Object.entries(reading).find(([, value]) => value !== undefined) ?? [];
+  const option = READING.find((name) => options[name] !== undefined);
   if (given.length > 1 && option !== undefined) {
-    throw new UsageError(`--${option} says how one model is read, and ${given.length} are given`);
+    const flag = option.replace(/[A-Z]|\d/g, (part) => `-${part.toLowerCase()}`);
+    throw new UsageError(`--${flag} says how one model is read, and ${given.length} are given`);
   }
   const models: NamedModel[] = [];
   for (const one of given) models.push(await openNamedModel(one, options, io));

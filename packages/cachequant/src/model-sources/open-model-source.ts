@@ -5,7 +5,14 @@ import { checkpointFolder, isBundle, type VirtualFile } from '@cachequant/pipeli
 import { nodeStorage } from '@cachequant/runtime-node';
 import { CacheQuantError, type Storage } from '@cachequant/tensor';
 import { openAdapters } from './adapters.js';
-import { embeddingTokenizers, openEmbeddings, withEmbeddings, withVocabulary } from './embeddings.js';
+import {
+  embeddingTokenizers,
+  openEmbeddings,
+  textEncodersOf,
+  withEmbeddings,
+  withVocabulary,
+} from './embeddings.js';
+import { type GivenParts, PART_OPTIONS } from './given-parts.js';
 import { fetchModel, isModelId } from './hub-model.js';
 import type { ModelOrigin } from './model-origin.js';
 import { openCheckpointFile } from './single-file.js';
@@ -20,7 +27,9 @@ export interface ModelSourceRequest extends SourceContext {
   readonly embeddings?: readonly NamedEmbedding[];
   /** Of a single file: a folder with its configurations, in place of the usual ones of its kind. */
   readonly config?: string | undefined;
-  /** Of a single file: the folder of its tokenizer. */
+  /** Of a single file: parts that it lacks, or in place of those in it; each a file, a folder, or an id on the Hub. */
+  readonly parts?: GivenParts;
+  /** Of a single file: the folder of its tokenizer, or of a model that has it. */
   readonly tokenizer?: string | undefined;
   /** Of a single file: what its network predicts, in place of what the file is taken to say. */
   readonly prediction?: PredictionType | undefined;
@@ -126,7 +135,7 @@ async function changedFolder(
     ...(request.embeddings?.length
       ? described(['text_encoder', 'text_encoder_2'], embeddings.description)
       : []),
-    ...(await embeddingTokenizers(storage, embeddings)),
+    ...(await embeddingTokenizers(storage, await textEncodersOf(storage), embeddings)),
   ]);
   const merged = await checkpointFolder(storage, {
     adapt: (weights) => withEmbeddings(adapters.adapt(weights), embeddings),
@@ -145,16 +154,13 @@ async function openFile(opened: Place, request: ModelSourceRequest): Promise<Ope
   if (!/\.(safetensors|gguf)$/i.test(place)) {
     refuseOptionsOfFiles(given, request);
     requireGraphName(given);
-    refuseEmbeddings(given, request);
-    if (request.loras?.length) {
-      throw new CacheQuantError('unsupported', 'a LoRA is merged into safetensors, not into an ONNX graph', {
-        where: given,
-      });
-    }
+    refuseChanges(given, request);
     return { ...opened, storage: nodeStorage(dirname(place)), graph: basename(place) };
   }
-  refuseEmbeddings(given, request);
   const adapters = request.loras?.length ? await openAdapters(request.loras, request) : undefined;
+  const embeddings = request.embeddings?.length
+    ? await openEmbeddings(request.embeddings, request)
+    : undefined;
   const inCwd = (path: string | undefined) => (path === undefined ? undefined : resolve(request.cwd, path));
   const { storage, license } = await openCheckpointFile({
     ...request,
@@ -162,8 +168,11 @@ async function openFile(opened: Place, request: ModelSourceRequest): Promise<Ope
     config: await existingFolder('--config', inCwd(request.config)),
     tokenizer: await existingFolder('--tokenizer', inCwd(request.tokenizer)),
     prediction: request.prediction,
+    parts: request.parts ?? {},
     adapters,
+    embeddings,
   });
+  const added = [...(adapters?.origin ?? []), ...(embeddings?.origin ?? [])];
   const named = origin.license ?? license;
   return {
     ...opened,
@@ -172,17 +181,18 @@ async function openFile(opened: Place, request: ModelSourceRequest): Promise<Ope
     origin: {
       ...origin,
       ...(named !== undefined && { license: named }),
-      ...(adapters && { adapters: adapters.origin }),
+      ...(added.length > 0 && { adapters: added }),
     },
   };
 }
 
-/** A single file has no tokenizer of its own that words could be added to. */
-function refuseEmbeddings(given: string, { embeddings }: ModelSourceRequest): void {
-  if (!embeddings?.length) return;
-  throw new CacheQuantError('unsupported', 'an embedding is added to a folder of safetensors', {
+/** What is added to weights is not added to a graph. */
+function refuseChanges(given: string, { loras = [], embeddings = [] }: ModelSourceRequest): void {
+  if (loras.length + embeddings.length === 0) return;
+  const what = loras.length > 0 ? 'a LoRA' : 'an embedding';
+  throw new CacheQuantError('unsupported', `${what} is merged into safetensors, not into an ONNX graph`, {
     where: given,
-    hint: 'Give the model as diffusers saves it',
+    hint: 'Give the safetensors that the graph was exported from',
   });
 }
 
@@ -192,11 +202,16 @@ async function existingFolder(where: string, path: string | undefined): Promise<
 }
 
 /** A folder has its own. */
-function refuseOptionsOfFiles(given: string, { config, tokenizer, prediction }: ModelSourceRequest): void {
-  const [option] =
+function refuseOptionsOfFiles(
+  given: string,
+  { config, tokenizer, prediction, parts = {} }: ModelSourceRequest,
+): void {
+  const [part] = Object.keys(parts) as (keyof GivenParts)[];
+  const [named] =
     Object.entries({ config, tokenizer, prediction }).find(([, value]) => value !== undefined) ?? [];
+  const option = named === undefined ? part && PART_OPTIONS[part] : `--${named}`;
   if (option === undefined) return;
-  throw new CacheQuantError('invalid-argument', `--${option} is for single files of weights`, {
+  throw new CacheQuantError('invalid-argument', `${option} is for single files of weights`, {
     where: given,
     hint: 'A folder says it itself, in its own files',
   });

@@ -6,15 +6,22 @@ import { formatBytes } from '../print/format.js';
 import type { Progress } from '../print/progress.js';
 import { namedInputs } from './named-inputs.js';
 import { type OpenedModelSource, openModelSource } from './open-model-source.js';
-import { type Prediction, parseEmbedding, parseLora, type SourceOptions } from './source-options.js';
+import {
+  givenParts,
+  type Prediction,
+  parseEmbedding,
+  parseLora,
+  type SourceOptions,
+} from './source-options.js';
 
 /** Opens the model that a command was given, showing downloads and warnings. */
 export async function openModel(
   given: string,
-  { revision, lora = [], embedding = [], config, tokenizer, prediction }: SourceOptions,
+  options: SourceOptions,
   io: CliIo,
   progress: Progress,
 ): Promise<OpenedModelSource> {
+  const { revision, lora = [], embedding = [], config, tokenizer, prediction } = options;
   try {
     return await openModelSource(given, {
       cwd: io.cwd,
@@ -23,6 +30,7 @@ export async function openModel(
       embeddings: embedding.map(parseEmbedding),
       config,
       tokenizer,
+      parts: givenParts(options),
       prediction: checkpointPrediction(given, prediction),
       signal: io.signal,
       onDownload: (download) => showDownload(download, progress),

@@ -1,10 +1,23 @@
-import { basename, dirname, join } from 'node:path';
-import { type Component, openSingleFile, openWeightFile, type PredictionType } from '@cachequant/checkpoint';
+import { basename, dirname } from 'node:path';
+import {
+  type Component,
+  type Family,
+  type LonePart,
+  openSingleFile,
+  openWeightFile,
+  type PredictionType,
+  type SingleFileModel,
+  type SingleFilePart,
+  tokenCount,
+} from '@cachequant/checkpoint';
 import { checkpointStorage, type PlacedComponent, type VirtualFile } from '@cachequant/pipeline';
 import { nodeStorage } from '@cachequant/runtime-node';
-import { CacheQuantError, openSource, parseJson, readText, type Storage } from '@cachequant/tensor';
-import { z } from 'zod';
+import { CacheQuantError, openSource, type Storage } from '@cachequant/tensor';
 import type { OpenedAdapters } from './adapters.js';
+import { readConfig } from './component-config.js';
+import { embeddingTokenizers, type OpenedEmbeddings, withEmbeddings, withVocabulary } from './embeddings.js';
+import { type GivenParts, openGivenParts, PART_OPTIONS } from './given-parts.js';
+import { mountedStorage } from './mounted-storage.js';
 import type { SourceContext } from './source-context.js';
 import { tokenizerFiles } from './tokenizer-files.js';
 
@@ -14,57 +27,64 @@ export interface SingleFileRequest extends SourceContext {
   readonly config: string | undefined;
   readonly tokenizer: string | undefined;
   readonly prediction: PredictionType | undefined;
+  /** In place of those in the file, or because it has none. */
+  readonly parts: GivenParts;
   readonly adapters: OpenedAdapters | undefined;
+  readonly embeddings: OpenedEmbeddings | undefined;
 }
 
-const PARTS = ['unet', 'vae', 'text_encoder'] as const;
+const PARTS: Readonly<Record<Family, readonly SingleFilePart[]>> = {
+  sd1: ['unet', 'vae', 'text_encoder'],
+  sd2: ['unet', 'vae', 'text_encoder'],
+  sdxl: ['unet', 'vae', 'text_encoder', 'text_encoder_2'],
+  'sdxl-refiner': ['unet', 'vae', 'text_encoder_2'],
+};
+
 /** Where configurations of a part are kept: by diffusers, and by exporters. */
 const CONFIG_FOLDERS: Readonly<Record<string, readonly string[]>> = { vae: ['vae', 'vae_decoder'] };
 
-const objectSchema = z.record(z.string(), z.unknown());
-
 /**
  * One .safetensors or .gguf file, as model sites have them, in the layout of an exported pipeline.
- * @throws CacheQuantError as `openSingleFile` does; `unsupported` for a file without one of the parts
+ * @throws CacheQuantError as `openSingleFile` and `openGivenParts` do; `unsupported` for a file without one of the parts
  */
 export async function openCheckpointFile(
   request: SingleFileRequest,
 ): Promise<{ storage: Storage; license: string | undefined }> {
-  const { path, config: configFolder, prediction, adapters, onWarning } = request;
-  const base = nodeStorage(dirname(path));
+  const { path, config: configFolder, prediction, parts, adapters, embeddings, onWarning } = request;
   const name = basename(path);
-  const file = await openWeightFile(await openSource(base, name));
+  const file = await openWeightFile(await openSource(nodeStorage(dirname(path)), name));
+  const given = configFolder === undefined ? undefined : nodeStorage(configFolder);
+  const configs = given ? await configsOf(given) : {};
   const model = await openSingleFile(file, {
+    configs,
     ...(file.metadata && { metadata: file.metadata }),
     ...(prediction && { predictionType: prediction }),
   });
-  requireParts(model.components, name);
-  const given = configFolder === undefined ? undefined : nodeStorage(configFolder);
-  const components = new Map<string, PlacedComponent>();
-  const weights = new Map(
-    [...model.components].map(([part, component]) => [part, component.weights] as const),
+  requireParts(model, parts, name);
+  const elsewhere = await openGivenParts(parts, { family: model.family, configs }, request);
+  const base = mountedStorage(
+    nodeStorage(dirname(path)),
+    new Map([...elsewhere.values()].map(({ mount, storage }) => [mount, storage])),
   );
-  const adapted: ReadonlyMap<string, Component['weights']> = adapters?.adapt(weights) ?? weights;
-  for (const [part, component] of model.components) {
-    const config = (given && (await configOf(given, part))) ?? component.config;
-    components.set(part, { config, weights: adapted.get(part)!, folder: '', files: [name] });
+  const plain = new Map<string, PlacedComponent>();
+  for (const part of PARTS[model.family]) {
+    const other = elsewhere.get(part as LonePart)?.component;
+    plain.set(part, other ?? { ...model.components.get(part)!, folder: '', files: [name] });
   }
+  const components = adapted(plain, adapters, embeddings);
   const scheduler = 'scheduler/scheduler_config.json';
-  const index = {
-    ...((given && (await objectAt(given, 'model_index.json'))) ?? model.modelIndex),
-    tokenizer: ['transformers', 'CLIPTokenizer'],
-  };
-  const tokens = model.components.get('text_encoder')!.weights.shapeOf(EMBEDDING)[0]!;
+  const encoders = new Map([...plain].filter(([part]) => part.startsWith('text_encoder')));
+  const tokenizers = await tokenizerFiles({
+    ...request,
+    family: model.family,
+    tokens: new Map([...encoders].map(([part, { weights }]) => [part, tokenCount(weights)])),
+  });
   const files = new Map<string, VirtualFile>([
-    ['model_index.json', json(index)],
-    [scheduler, json((given && (await objectAt(given, scheduler))) ?? model.schedulerConfig)],
+    ['model_index.json', json(await indexOf(model, components, given))],
+    [scheduler, json((given && (await readConfig(given, scheduler))) ?? model.schedulerConfig)],
     ...[...components].flatMap(([part, component]) => configFiles(part, component)),
-    ...(await tokenizerFiles({
-      ...request,
-      family: model.family,
-      tokens,
-      tokenizer: await tokenizerOf(request),
-    })),
+    ...tokenizers,
+    ...(embeddings ? await withWords(base, tokenizers, encoders, embeddings) : []),
     ...(adapters ? [['unet/adapters.json', text(adapters.description)] as const] : []),
   ]);
   if (model.family === 'sd2' && prediction === undefined) {
@@ -76,23 +96,88 @@ export async function openCheckpointFile(
   return { storage, license: file.metadata?.['modelspec.license'] };
 }
 
-const EMBEDDING = 'text_model.embeddings.token_embedding.weight';
-
-function requireParts(components: ReadonlyMap<string, Component>, name: string): void {
-  const missing = PARTS.filter((part) => !components.has(part));
+function requireParts({ components, family }: SingleFileModel, given: GivenParts, name: string): void {
+  const needed = PARTS[family];
+  const useless = (Object.keys(given) as LonePart[]).find((part) => !needed.includes(part));
+  if (useless !== undefined) {
+    throw new CacheQuantError('invalid-argument', 'the model has no such part', {
+      where: `${PART_OPTIONS[useless]} beside ${name}`,
+      expected: needed.join(', '),
+    });
+  }
+  const missing = needed.filter((part) => !components.has(part) && given[part as LonePart] === undefined);
   if (missing.length === 0) return;
+  const options = missing.flatMap((part) => PART_OPTIONS[part as LonePart] ?? []);
   throw new CacheQuantError('unsupported', `the file holds no ${missing.join(' and no ')}`, {
     where: name,
-    expected: PARTS.join(', '),
+    expected: needed.join(', '),
     got: [...components.keys()].join(', ') || 'none of them',
-    hint: 'Use the model as a diffusers folder, or another file of it that has all parts',
+    hint: missing.includes('unet')
+      ? 'Give the file of the whole model'
+      : `Give what is missing with ${options.join(' and ')}: a .safetensors file, or the folder or id of a model that has it`,
   });
 }
 
-async function tokenizerOf({ tokenizer, config }: SingleFileRequest): Promise<string | undefined> {
-  if (tokenizer !== undefined || config === undefined) return tokenizer;
-  const hasTokenizer = (await nodeStorage(config).list('tokenizer')).length > 0;
-  return hasTokenizer ? join(config, 'tokenizer') : undefined;
+function adapted(
+  plain: ReadonlyMap<string, PlacedComponent>,
+  adapters: OpenedAdapters | undefined,
+  embeddings: OpenedEmbeddings | undefined,
+): ReadonlyMap<string, PlacedComponent> {
+  const stored = new Map([...plain].map(([part, { weights }]) => [part, weights]));
+  const merged = adapters?.adapt(stored) ?? stored;
+  const weights = embeddings ? withEmbeddings(merged, embeddings) : merged;
+  return new Map(
+    [...plain].map(([part, component]) => {
+      const { config } = component;
+      const known = embeddings ? withVocabulary(part, config, embeddings) : config;
+      // The file beside a part from elsewhere would say what it was before.
+      const files =
+        known === config ? component.files : component.files.filter((path) => !path.endsWith('/config.json'));
+      return [part, { ...component, config: known, files, weights: weights.get(part)! }];
+    }),
+  );
+}
+
+async function indexOf(
+  { modelIndex }: SingleFileModel,
+  components: ReadonlyMap<string, PlacedComponent>,
+  given: Storage | undefined,
+): Promise<Record<string, unknown>> {
+  const tokenizer = ['transformers', 'CLIPTokenizer'];
+  return {
+    ...((given && (await readConfig(given, 'model_index.json'))) ?? {
+      ...modelIndex,
+      ...classesOf(components),
+    }),
+    ...(components.has('text_encoder') && { tokenizer }),
+    ...(components.has('text_encoder_2') && { tokenizer_2: tokenizer }),
+  };
+}
+
+/** Of parts that the file itself may have lacked. */
+function classesOf(components: ReadonlyMap<string, PlacedComponent>): Record<string, readonly string[]> {
+  const classes: Readonly<Record<string, readonly string[]>> = {
+    vae: ['diffusers', 'AutoencoderKL'],
+    text_encoder: ['transformers', 'CLIPTextModel'],
+    text_encoder_2: ['transformers', 'CLIPTextModelWithProjection'],
+  };
+  return Object.fromEntries(Object.entries(classes).filter(([part]) => components.has(part)));
+}
+
+/** The tokenizers' files with the words of embeddings, and what says that the text encoders have them. */
+async function withWords(
+  base: Storage,
+  tokenizers: ReadonlyMap<string, VirtualFile>,
+  encoders: ReadonlyMap<string, PlacedComponent>,
+  embeddings: OpenedEmbeddings,
+): Promise<[string, VirtualFile][]> {
+  const shown = await checkpointStorage(base, new Map(), { files: tokenizers, shows: () => false });
+  const weights = new Map([...encoders].map(([part, component]) => [part, component.weights]));
+  const described = [...encoders.keys()].map((part): [string, VirtualFile] => [
+    `${part}/adapters.json`,
+    text(embeddings.description),
+  ]);
+  return [...(await embeddingTokenizers(shown, weights, embeddings)), ...described];
 }
 
 function configFiles(part: string, { config, weights }: Component): [string, VirtualFile][] {
@@ -102,20 +187,14 @@ function configFiles(part: string, { config, weights }: Component): [string, Vir
   return folders.map((folder) => [`${folder}/config.json`, json(config)]);
 }
 
-async function configOf(storage: Storage, part: string): Promise<Record<string, unknown> | undefined> {
-  for (const folder of CONFIG_FOLDERS[part] ?? [part]) {
-    const config = await objectAt(storage, `${folder}/config.json`);
-    if (config !== undefined) return config;
+async function configsOf(storage: Storage): Promise<Partial<Record<SingleFilePart, Component['config']>>> {
+  const configs: Partial<Record<SingleFilePart, Component['config']>> = {};
+  for (const part of PARTS.sdxl) {
+    for (const folder of CONFIG_FOLDERS[part] ?? [part]) {
+      configs[part] ??= await readConfig(storage, `${folder}/config.json`);
+    }
   }
-  return undefined;
-}
-
-async function objectAt(storage: Storage, path: string): Promise<Record<string, unknown> | undefined> {
-  if ((await storage.stat(path)) === undefined) return undefined;
-  const where = storage.locate?.(path) ?? path;
-  const parsed = objectSchema.safeParse(parseJson(await readText(storage, path), where));
-  if (parsed.success) return parsed.data;
-  throw new CacheQuantError('invalid-argument', 'the configuration is not a JSON object', { where });
+  return configs;
 }
 
 const text = (content: string): VirtualFile => ({ make: async () => new TextEncoder().encode(content) });

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { repeated } from '../options/parse-arguments.js';
+import type { GivenParts } from './given-parts.js';
 
 const PREDICTIONS = ['epsilon', 'v_prediction', 'sample', 'flow_prediction', 'consistency'] as const;
 
@@ -12,6 +13,9 @@ export interface SourceOptions {
   readonly lora?: readonly string[];
   readonly embedding?: readonly string[];
   readonly tokenizer?: string;
+  readonly vae?: string;
+  readonly textEncoder?: string;
+  readonly textEncoder2?: string;
   readonly config?: string;
   readonly prediction?: Prediction;
   /** Of a lone graph: `role=input`, or `input=source`. */
@@ -37,7 +41,16 @@ export function addSourceOptions(command: Command): Command {
       repeated,
     )
     .option('--config <folder>', 'configurations for a single file, in place of the usual ones of its kind')
-    .option('--tokenizer <folder>', 'the tokenizer for a single file, which has none')
+    .option(
+      '--tokenizer <folder>',
+      'the tokenizer for a single file, which has none; or a model folder that has it',
+    )
+    .option(
+      '--vae <model>',
+      'the autoencoder for a single file that has none, or in place of its own: a file, a folder, or an id',
+    )
+    .option('--text-encoder <model>', 'the same for the text encoder')
+    .option('--text-encoder-2 <model>', 'the same for the second text encoder of SDXL')
     .addOption(
       new Option(
         '--prediction <type>',
@@ -49,6 +62,15 @@ export function addSourceOptions(command: Command): Command {
       'what an input of a lone ONNX graph takes: sample=<input>, time=<input>, <input>=<number>, <input>=<array.npy>; may be given several times',
       repeated,
     );
+}
+
+/** Parts of single files by the options that name them. */
+export function givenParts({ vae, textEncoder, textEncoder2 }: SourceOptions): GivenParts {
+  return {
+    ...(vae !== undefined && { vae }),
+    ...(textEncoder !== undefined && { text_encoder: textEncoder }),
+    ...(textEncoder2 !== undefined && { text_encoder_2: textEncoder2 }),
+  };
 }
 
 /** A LoRA as the command line names it. */

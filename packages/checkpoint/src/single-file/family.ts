@@ -7,8 +7,9 @@ export type Family = 'sd1' | 'sd2' | 'sdxl' | 'sdxl-refiner';
 
 /** A weight that only the U-Net of Stable Diffusion 2.x has in this place, 1024 wide. */
 const SD2_SIGN = `${UNET}input_blocks.2.1.transformer_blocks.0.attn2.to_k.weight`;
-const SDXL_SIGN = 'conditioner.embedders.1.model.transformer.resblocks.9.mlp.c_proj.bias';
-const REFINER_SIGN = 'conditioner.embedders.0.model.transformer.resblocks.9.mlp.c_proj.bias';
+/** OpenCLIP's text encoder: the second one of SDXL, the only one of its refiner. */
+const SDXL_SIGN = 'conditioner.embedders.1.model.token_embedding.weight';
+const REFINER_SIGN = 'conditioner.embedders.0.model.token_embedding.weight';
 const LABELS = `${UNET}label_emb.0.0.weight`;
 
 /** Width of the vector beside the prompt: the pooled prompt (1280) and the numbers of a size (256 each). */
@@ -27,7 +28,7 @@ const OTHER_MODELS: readonly (readonly [sign: string, name: string])[] = [
 
 /**
  * Tells the model of an original file by its names and shapes, as diffusers does (`infer_diffusers_model_type`).
- * Differs: SDXL is also recognized without its text encoders, and a file with nothing of these is refused, where
+ * Differs: SDXL is also recognized without its text encoders, or by any size of them, and a file with nothing of these is refused, where
  * diffusers takes it for Stable Diffusion 1.x.
  *
  * @throws CacheQuantError `unsupported` for other models, by name where it is known

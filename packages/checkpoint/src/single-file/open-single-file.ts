@@ -40,6 +40,8 @@ export interface SingleFileOptions {
   ema?: boolean;
   /** What the network predicts, where the file does not say or says it wrong. */
   predictionType?: PredictionType;
+  /** Configurations in place of those that shapes and the family's usual values make. */
+  configs?: Readonly<Partial<Record<SingleFilePart, Component['config']>>>;
   /** Of the file, for marks that its writer left. */
   metadata?: Readonly<Record<string, string>>;
 }
@@ -68,7 +70,7 @@ export async function openSingleFile(
   ) => {
     for (const { from } of weights.values()) used.add(from);
     const view = new WeightView(source, weights);
-    components.set(part, { weights: view, config: config(view) });
+    components.set(part, { weights: view, config: options.configs?.[part] ?? config(view) });
   };
 
   if (source.has(`${UNET}input_blocks.0.0.weight`)) {
@@ -79,7 +81,7 @@ export async function openSingleFile(
     add('unet', weights, () => unetConfig(layout, family, prediction.type));
   }
   const vae = VAES.find((prefix) => source.has(`${prefix}decoder.conv_in.weight`));
-  if (vae !== undefined) add('vae', vaeWeights(source, vae), () => vaeConfig(source, vae, family));
+  if (vae !== undefined) add('vae', vaeWeights(source, vae), (view) => vaeConfig(view, family));
   for (const place of TEXT_ENCODERS) {
     if (!source.has(place.sign) || components.has(place.component)) continue;
     const withProjection = place.component === 'text_encoder_2';

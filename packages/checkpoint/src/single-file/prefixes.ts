@@ -1,7 +1,13 @@
+import type { WeightSource } from '../weight-source.js';
+
 /** Where the parts of a model stand in the files of the original code. */
 export const UNET = 'model.diffusion_model.';
 export const EMA = 'model_ema.';
 export const VAES = ['first_stage_model.', 'vae.'];
+/** Whether an autoencoder stands there under the original names, which share their first with those of diffusers. */
+export function hasOriginalVae(source: WeightSource, prefix: string): boolean {
+  return source.has(`${prefix}decoder.up.0.block.0.conv1.weight`);
+}
 
 export interface TextEncoderPlace {
   readonly component: 'text_encoder' | 'text_encoder_2';

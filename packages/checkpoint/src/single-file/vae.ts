@@ -28,27 +28,26 @@ export function vaeWeights(source: WeightSource, prefix: string): Map<string, Vi
 }
 
 /**
- * The `config.json` of AutoencoderKL, from the shapes of its weights under the original names.
+ * The `config.json` of AutoencoderKL, from the shapes of its weights under diffusers' names.
  * Source: `create_vae_diffusers_config_from_ldm` (diffusers).
  */
-export function vaeConfig(source: WeightSource, prefix: string, family: Family): Record<string, unknown> {
-  const shape = (name: string) => source.shapeOf(`${prefix}${name}`);
-  const levels = countLevels(source, prefix);
+export function vaeConfig(weights: WeightSource, family: Family): Record<string, unknown> {
+  const channels = (name: string, axis: 0 | 1) => weights.shapeOf(name)[axis]!;
+  const levels = countWhile((level) => weights.has(`decoder.up_blocks.${level}.resnets.0.conv1.weight`));
   const large = family.startsWith('sdxl');
   return {
     _class_name: 'AutoencoderKL',
     act_fn: 'silu',
-    block_out_channels: Array.from(
-      { length: levels },
-      (_, level) => shape(`decoder.up.${level}.block.0.conv2.weight`)[0]!,
+    block_out_channels: Array.from({ length: levels }, (_, level) =>
+      channels(`decoder.up_blocks.${levels - 1 - level}.resnets.0.conv2.weight`, 0),
     ),
     down_block_types: Array(levels).fill('DownEncoderBlock2D'),
     ...(large ? { force_upcast: true } : {}),
-    in_channels: source.has(`${prefix}encoder.conv_in.weight`) ? shape('encoder.conv_in.weight')[1]! : 3,
-    latent_channels: shape('decoder.conv_in.weight')[1]!,
-    layers_per_block: countWhile((i) => source.has(`${prefix}decoder.up.0.block.${i}.conv1.weight`)) - 1,
+    in_channels: weights.has('encoder.conv_in.weight') ? channels('encoder.conv_in.weight', 1) : 3,
+    latent_channels: channels('decoder.conv_in.weight', 1),
+    layers_per_block: countWhile((i) => weights.has(`decoder.up_blocks.0.resnets.${i}.conv1.weight`)) - 1,
     norm_num_groups: 32,
-    out_channels: shape('decoder.conv_out.weight')[0]!,
+    out_channels: channels('decoder.conv_out.weight', 0),
     sample_size: family === 'sd2' ? 768 : large ? 1024 : 512,
     scaling_factor: SCALING_FACTORS[family],
     up_block_types: Array(levels).fill('UpDecoderBlock2D'),
