@@ -6,23 +6,41 @@ import { watchMemory } from './memory-watch.js';
 export interface ChildResult {
   readonly seconds: number;
   readonly peakBytes: number;
+  /** With mapped files. */
+  readonly peakResidentBytes: number;
   /** Lines of standard output. */
   readonly lines: readonly string[];
 }
+
+/** Is told each line of standard output, and the most memory until then. */
+export type OnLine = (line: string, peakBytes: number) => void;
 
 /**
  * Runs one of this app's scripts in a process of its own and watches its memory.
  * @throws Error when it fails
  */
-export async function runChild(
+export function runChild(
   script: string,
   args: readonly string[],
   signal: AbortSignal,
-  onLine: (line: string) => void,
+  onLine: OnLine,
 ): Promise<ChildResult> {
   const file = path.join(path.dirname(fileURLToPath(import.meta.url)), script);
+  return runWatched(process.execPath, [file, ...args], signal, onLine);
+}
+
+/**
+ * Runs a program and watches its memory and that of all it starts.
+ * @throws Error when it fails
+ */
+export async function runWatched(
+  program: string,
+  args: readonly string[],
+  signal: AbortSignal,
+  onLine: OnLine,
+): Promise<ChildResult> {
   const start = performance.now();
-  const child = spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const watch = watchMemory(child.pid!);
   const end = () => child.kill('SIGTERM');
   signal.addEventListener('abort', end);
@@ -33,7 +51,7 @@ export async function runChild(
     rest = parts.pop()!;
     for (const line of parts) {
       lines.push(line);
-      onLine(line);
+      onLine(line, watch.peakBytes);
     }
   });
   const code = await new Promise<number | null>((resolve, reject) => {
@@ -42,6 +60,7 @@ export async function runChild(
   });
   watch.stop();
   signal.removeEventListener('abort', end);
-  if (code !== 0) throw new Error(`${script} ended with exit code ${code}`);
-  return { seconds: (performance.now() - start) / 1000, peakBytes: watch.peakBytes, lines };
+  if (code !== 0) throw new Error(`${path.basename(args[0]!)} ended with exit code ${code}`);
+  const { peakBytes, peakResidentBytes } = watch;
+  return { seconds: (performance.now() - start) / 1000, peakBytes, peakResidentBytes, lines };
 }

@@ -4,6 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 export interface MemoryWatch {
   /** The most that was seen so far, in bytes: anonymous and shared memory, not files that are mapped. */
   readonly peakBytes: number;
+  /** The same with mapped files, which the system takes back when it needs room. */
+  readonly peakResidentBytes: number;
   stop(): void;
 }
 
@@ -11,17 +13,20 @@ const INTERVAL_MS = 250;
 
 /** Works where there is a /proc; elsewhere the peak stays 0. */
 export function watchMemory(pid: number): MemoryWatch {
-  let peak = 0;
+  let [peak, resident] = [0, 0];
   const timer = setInterval(() => {
-    peak = Math.max(
-      peak,
-      processTree(pid).reduce((sum, each) => sum + ownBytes(each), 0),
-    );
+    const tree = processTree(pid);
+    const sum = (bytes: (pid: number) => number) => tree.reduce((total, each) => total + bytes(each), 0);
+    peak = Math.max(peak, sum(ownBytes));
+    resident = Math.max(resident, sum(residentBytes));
   }, INTERVAL_MS);
   timer.unref();
   return {
     get peakBytes() {
       return peak;
+    },
+    get peakResidentBytes() {
+      return resident;
     },
     stop: () => clearInterval(timer),
   };
@@ -29,11 +34,17 @@ export function watchMemory(pid: number): MemoryWatch {
 
 /** RssAnon + RssShmem of one process. */
 export function ownBytes(pid: number): number {
+  return statusBytes(pid, /^Rss(?:Anon|Shmem):\s+(\d+) kB$/gm);
+}
+
+function residentBytes(pid: number): number {
+  return statusBytes(pid, /^VmRSS:\s+(\d+) kB$/gm);
+}
+
+function statusBytes(pid: number, lines: RegExp): number {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-    const kibibytes = [...status.matchAll(/^Rss(?:Anon|Shmem):\s+(\d+) kB$/gm)].map(([, value]) =>
-      Number(value),
-    );
+    const kibibytes = [...status.matchAll(lines)].map(([, value]) => Number(value));
     return 1024 * kibibytes.reduce((sum, value) => sum + value, 0);
   } catch {
     return 0;
