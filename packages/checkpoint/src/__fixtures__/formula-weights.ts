@@ -19,7 +19,7 @@ function fill(name: string, count: number): Float32Array {
 }
 
 /** float32 weights by that formula, with pretended places in a file, one behind the other. */
-export function formulaWeights(shapes: Record<string, number[]>): WeightSource {
+export function formulaWeights(shapes: Readonly<Record<string, readonly number[]>>): WeightSource {
   const count = (name: string) => shapes[name]!.reduce((a, b) => a * b, 1);
   const offsets = new Map<string, number>();
   let position = 0;

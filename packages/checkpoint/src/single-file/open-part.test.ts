@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { formulaWeights, readFixture } from '../__fixtures__/formula-weights.js';
 import { type Family, type LonePart, openPart, openSingleFile, type WeightSource } from '../index.js';
 
-type Shapes = Record<string, number[]>;
+type Shapes = Record<string, readonly number[]>;
 const cases = readFixture<Record<string, { family: Family; shapes: Shapes }>>('single-files.json.gz');
 
 /** The names of a file that begin with a prefix, without it or behind another one. */
