@@ -19,6 +19,7 @@ export { removeDeadNodes } from './edit/dead-nodes.js';
 export { type ExtractOptions, extractSubgraph } from './edit/extract-subgraph.js';
 export { freezeShapes } from './edit/freeze-shapes.js';
 export { freshName, freshNodeName } from './edit/fresh-name.js';
+export { giveNormStatistics, NORM_STATISTICS } from './edit/give-norm-statistics.js';
 export { insertNodes } from './edit/insert-nodes.js';
 export { liftOpset } from './edit/lift-opset.js';
 export { setOpset } from './edit/opset.js';
