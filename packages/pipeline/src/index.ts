@@ -43,8 +43,9 @@ export {
   type GeneratorOptions,
   type ResolvedRequest,
 } from './generate/generator.js';
-export { type DenoiserLoader, loadDecoder } from './generate/generator-parts.js';
+export { type DecoderOptions, type DenoiserLoader, loadDecoder } from './generate/generator-parts.js';
 export type { GeneratedImage, RunTiming } from './generate/run-images.js';
+export type { DecodeTiling } from './images/decode-tiling.js';
 export { type ImageGridOptions, imageGrid } from './images/image-grid.js';
 export type { LatentDecoder } from './images/latent-decoder.js';
 export { type LatentPreview, previewPicture } from './images/latent-preview.js';
@@ -68,3 +69,4 @@ export type { VirtualFile } from './model/layered-storage.js';
 export { loadGraph } from './model/load-graph.js';
 export { type InputOrigin, type LoneModelOptions, loneModel } from './model/lone-model.js';
 export { type ModelComponent, type ModelFolder, openModelFolder } from './model/model-folder.js';
+export { withTinyDecoder } from './model/with-tiny-decoder.js';

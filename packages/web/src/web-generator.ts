@@ -42,6 +42,12 @@ export interface WebGeneratorOptions extends WebRuntimeOptions, Pick<HttpStorage
   readonly batch?: number;
   /** Whether guidance runs both halves as one batch. */
   readonly halves?: GeneratorOptions['halves'];
+  /** What makes the pictures: the model's own decoder, or its tiny one. */
+  readonly decoder?: GeneratorOptions['decoder'];
+  /** A folder with a tiny decoder, for previews and `decoder: 'tiny'`. */
+  readonly tinyDecoder?: GeneratorOptions['tinyDecoder'];
+  /** When the decoder works in tiles. */
+  readonly decodeTile?: GeneratorOptions['decodeTile'];
 }
 
 /** A loaded model or bundle that makes pictures on a web page. */
@@ -146,13 +152,16 @@ function load(
   { variant }: ChosenGraphs,
   options: WebGeneratorOptions,
 ) {
-  const { defaults, batch, halves, onWarning } = options;
+  const { defaults, batch, halves, onWarning, decoder, tinyDecoder, decodeTile } = options;
   const shared = {
     storage,
     runtime,
     ...(defaults && { defaults }),
     ...(batch !== undefined && { batch }),
     ...(halves && { halves }),
+    ...(decoder && { decoder }),
+    ...(tinyDecoder && { tinyDecoder }),
+    ...(decodeTile !== undefined && { decodeTile }),
     ...(onWarning && { onWarning }),
   };
   if (manifest === undefined) return createFolderGenerator(shared);

@@ -19,6 +19,7 @@ import { openGenerator, promptsOfBundle } from '../model-sources/open-generator.
 import { openWholeModel } from '../model-sources/open-model.js';
 import type { OpenedModelSource } from '../model-sources/open-model-source.js';
 import { MODEL_KINDS } from '../model-sources/source-options.js';
+import { decoderOptionsOf } from '../options/decoder-options.js';
 import {
   addGenerationOptions,
   type GenerationOptions,
@@ -110,10 +111,10 @@ async function compareWith(
   progress: Progress,
 ): Promise<Comparison> {
   const prompts = promptOptionsOf(options);
-  const fast = await openGenerator(optimized, runtime, prompts);
+  const fast = await openGenerator(optimized, runtime, { prompts, ...decoderOptionsOf(options) });
   try {
     const like = { ...(await promptsOfBundle(optimized)), ...prompts };
-    const float = await openGenerator(source, runtime, like);
+    const float = await openGenerator(source, runtime, { prompts: like });
     try {
       return await comparePairs(
         float,

@@ -12,6 +12,7 @@ import { locateGraph } from '../model-sources/model-location.js';
 import { openGenerator, promptsOfBundle } from '../model-sources/open-generator.js';
 import { openWholeModel } from '../model-sources/open-model.js';
 import { MODEL_KINDS, type SourceOptions } from '../model-sources/source-options.js';
+import { decoderOptionsOf } from '../options/decoder-options.js';
 import { type EvaluateOptions, type KnownScorer, NO_SCORER } from '../options/evaluate-options.js';
 import {
   addGenerationOptions,
@@ -116,9 +117,11 @@ async function evaluate(given: string, options: EvaluateOptions, io: CliIo): Pro
         return evaluation.summary();
       }
       const own = promptOptionsOf(options);
-      const generator = keep(await openGenerator(model, runtime, own));
+      const generator = keep(
+        await openGenerator(model, runtime, { prompts: own, ...decoderOptionsOf(options) }),
+      );
       const like = { ...(await promptsOfBundle(model)), ...own };
-      const compared = reference && keep(await openGenerator(reference, runtime, like));
+      const compared = reference && keep(await openGenerator(reference, runtime, { prompts: like }));
       const given = await readPictures(pictures, options, generator);
       const request = { generator, reference: compared, known, subjects, options, given, progress, io };
       if (sharded && shard) {

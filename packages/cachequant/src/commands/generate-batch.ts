@@ -16,6 +16,7 @@ import { type CliIo, writeJson, writeLines } from '../io.js';
 import { modelIdentity } from '../model-sources/model-identity.js';
 import { openGenerator } from '../model-sources/open-generator.js';
 import { openWholeModel } from '../model-sources/open-model.js';
+import { decoderOptionsOf } from '../options/decoder-options.js';
 import { type GenerationOptions, promptOptionsOf } from '../options/generation-options.js';
 import { requireWritableFolder } from '../options/output-folder.js';
 import { openArchive, type QueueOptions, requireQueueOptions } from '../options/queue-options.js';
@@ -84,7 +85,7 @@ async function drawHere(given: string, batch: Batch): Promise<void> {
   const artist = localArtist({
     identity: await modelIdentity(location, io.signal),
     openRuntime: () => createNodeRuntime(threads === undefined ? {} : { threads }),
-    openGenerator: (runtime) => openGenerator(location, runtime),
+    openGenerator: (runtime) => openGenerator(location, runtime, decoderOptionsOf(options)),
     metadata: options.metadata,
     strict: options.strict ?? false,
   });

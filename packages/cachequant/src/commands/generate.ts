@@ -8,6 +8,7 @@ import { type ModelIdentity, modelIdentity } from '../model-sources/model-identi
 import { openGenerator } from '../model-sources/open-generator.js';
 import { openWholeModel } from '../model-sources/open-model.js';
 import { MODEL_KINDS } from '../model-sources/source-options.js';
+import { decoderOptionsOf } from '../options/decoder-options.js';
 import {
   addGenerationOptions,
   type GenerationOptions,
@@ -20,6 +21,7 @@ import {
   subjectsOf,
 } from '../options/generation-options.js';
 import { requireWritableFolder } from '../options/output-folder.js';
+import { integer } from '../options/parse-arguments.js';
 import { picturesOption, queueOption } from '../options/queue-options.js';
 import { UsageError } from '../options/usage-error.js';
 import { openPictures, readPictures } from '../pictures/given-pictures.js';
@@ -41,6 +43,8 @@ interface GenerateOptions extends GenerationOptions {
   readonly out: string;
   readonly like?: string;
   readonly metadata: boolean;
+  /** Network calls between two unfinished pictures. */
+  readonly preview?: number;
 }
 
 /** What a run of the command made. */
@@ -50,6 +54,8 @@ interface Generated {
     readonly width: number;
     readonly height: number;
   })[];
+  /** Files of unfinished pictures. */
+  readonly previews: readonly string[];
   readonly warnings: readonly string[];
   readonly textEncoderMs: number;
   readonly runs: readonly RunTiming[];
@@ -75,6 +81,11 @@ export function addGenerate(command: Command, io: CliIo): void {
       .option('--retry-errors', 'with --prompts: draw lines again that failed')
       .addOption(queueOption())
       .addOption(picturesOption())
+      .option(
+        '--preview <calls>',
+        'write the unfinished picture after every so many network calls, by the tiny decoder where there is one',
+        integer(1),
+      )
       .option('--no-metadata', 'keep prompt, seed and settings out of the files'),
   )
     .addHelpText(
@@ -95,6 +106,10 @@ export function addGenerate(command: Command, io: CliIo): void {
         [
           'generate my-bundle --prompts prompts.jsonl --out ./pictures --queue redis://queue:6379 --pictures /shared/pictures',
           'the same by workers that draw by my-bundle',
+        ],
+        [
+          'generate ./my-bundle --prompt "a fox" --preview 5 --tiny-decoder madebyollin/taesd',
+          'with the unfinished picture after every fifth network call',
         ],
         ['generate ./my-bundle --like a-bag-0.png --count 8', 'that picture and seven more of its kind'],
         ['generate stabilityai/sd-turbo --prompt "a fox" --steps 1 --guidance-scale 0', 'a model of the Hub'],
@@ -123,7 +138,10 @@ async function generate(given: string, command: Command, io: CliIo): Promise<voi
     );
   }
   const generated = await withRuntime(options.threads, async (runtime) => {
-    const generator = await openGenerator(location, runtime, promptOptionsOf(options));
+    const generator = await openGenerator(location, runtime, {
+      prompts: promptOptionsOf(options),
+      ...decoderOptionsOf(options),
+    });
     try {
       const run = options.metadata && identity ? runMetadata(generator, identity, options) : undefined;
       const given = await readPictures(pictures, options, generator);
@@ -195,6 +213,7 @@ async function generateAll({
   const storage = nodeStorage(out);
   const images: Generated['images'][number][] = [];
   const runs: RunTiming[] = [];
+  const previews: string[] = [];
   const warnings = new Set<string>();
   let textEncoderMs = 0;
   const jobs = imageJobs(options);
@@ -204,7 +223,13 @@ async function generateAll({
       ...requestFor(job, options),
       ...given,
       ...(io.signal && { signal: io.signal }),
-      onStep: ({ call, calls }) => progress.update(task, call + 1, calls),
+      onStep: async ({ call, calls, preview }) => {
+        progress.update(task, call + 1, calls);
+        const every = options.preview;
+        if (every === undefined || (call + 1) % every !== 0 || call === calls - 1) return;
+        const name = imageFileName(job).replace(/\.png$/, `-call-${String(call + 1).padStart(3, '0')}.png`);
+        previews.push(join(out, await savePicture(storage, name, encodePng(await preview()))));
+      },
     });
     for (const warning of result.warnings) showOnce(warnings, warning, progress);
     textEncoderMs += result.timings.textEncoderMs;
@@ -215,7 +240,7 @@ async function generateAll({
       images.push({ file: join(out, name), ...job, width: image.width, height: image.height });
     }
   }
-  return { images, warnings: [...warnings], textEncoderMs, runs };
+  return { images, previews, warnings: [...warnings], textEncoderMs, runs };
 }
 
 function showOnce(shown: Set<string>, warning: string, progress: Progress): void {

@@ -15,6 +15,11 @@ import { examples, type GlobalOptions } from '../command-context.js';
 import { type CliIo, writeLines } from '../io.js';
 import { NAMED_MODELS, openNamedModels } from '../model-sources/named-model.js';
 import { addSourceOptions, type SourceOptions } from '../model-sources/source-options.js';
+import {
+  addDecoderOptions,
+  type DecoderCommandOptions,
+  decoderOptionsOf,
+} from '../options/decoder-options.js';
 import { refuseAddress } from '../options/listen-address.js';
 import { byteSize, decimal, integer } from '../options/parse-arguments.js';
 import {
@@ -27,7 +32,7 @@ import { readTextFile } from '../options/read-file.js';
 import { UsageError } from '../options/usage-error.js';
 import { stopOf } from '../stop-of.js';
 
-interface ServeOptions extends GlobalOptions, QueueOptions, SourceOptions {
+interface ServeOptions extends GlobalOptions, QueueOptions, SourceOptions, DecoderCommandOptions {
   readonly host: string;
   readonly port: number;
   readonly threads?: number;
@@ -104,7 +109,7 @@ export function addServe(command: Command, io: CliIo): void {
     .action((given: readonly string[], _: unknown, command: Command) =>
       serve(given, command.optsWithGlobals<ServeOptions>(), io),
     );
-  addSourceOptions(command);
+  addSourceOptions(addDecoderOptions(command));
 }
 
 async function serve(given: readonly string[], options: ServeOptions, io: CliIo): Promise<void> {
@@ -137,7 +142,11 @@ async function localServer(given: readonly string[], options: ServeOptions, io: 
   const openRuntime = () =>
     createNodeRuntime(options.threads === undefined ? {} : { threads: options.threads });
   const opened = await openNamedModels(given, options, io);
-  const models = await Promise.all(opened.map(({ id, storage }) => serveModel({ id, storage, openRuntime })));
+  const models = await Promise.all(
+    opened.map(({ id, storage, tinyDecoder }) =>
+      serveModel({ id, storage, tinyDecoder, openRuntime, ...decoderOptionsOf(options) }),
+    ),
+  );
   const server = createPictureServer({
     ...(await serverOptions(options, io)),
     models,

@@ -7,6 +7,11 @@ import { type CliIo, writeLines } from '../io.js';
 import { modelIdentity } from '../model-sources/model-identity.js';
 import { NAMED_MODELS, type NamedModel, openNamedModels } from '../model-sources/named-model.js';
 import { addSourceOptions, type SourceOptions } from '../model-sources/source-options.js';
+import {
+  addDecoderOptions,
+  type DecoderCommandOptions,
+  decoderOptionsOf,
+} from '../options/decoder-options.js';
 import { refuseAddress } from '../options/listen-address.js';
 import { byteSize, decimal, integer } from '../options/parse-arguments.js';
 import {
@@ -17,7 +22,7 @@ import {
 } from '../options/queue-options.js';
 import { stopOf } from '../stop-of.js';
 
-interface WorkerOptions extends GlobalOptions, QueueOptions, SourceOptions {
+interface WorkerOptions extends GlobalOptions, QueueOptions, SourceOptions, DecoderCommandOptions {
   readonly threads?: number;
   /** Bytes. */
   readonly memory?: number;
@@ -81,7 +86,7 @@ export function addWorker(command: Command, io: CliIo): void {
     .action((given: readonly string[], _: unknown, command: Command) =>
       work(given, command.optsWithGlobals<WorkerOptions>(), io),
     );
-  addSourceOptions(command);
+  addSourceOptions(addDecoderOptions(command));
 }
 
 async function work(given: readonly string[], options: WorkerOptions, io: CliIo): Promise<void> {
@@ -119,11 +124,13 @@ function rethrow(error: unknown): never {
 }
 
 async function workerModel(
-  { id, storage, origin }: NamedModel,
-  { threads }: WorkerOptions,
+  { id, storage, tinyDecoder, origin }: NamedModel,
+  options: WorkerOptions,
   io: CliIo,
 ): Promise<WorkerModel> {
+  const { threads } = options;
   const { model, sampler } = await modelIdentity({ storage, origin: { ...origin, name: id } }, io.signal);
   const openRuntime = () => createNodeRuntime(threads === undefined ? {} : { threads });
-  return { served: await serveModel({ id, storage, openRuntime }), identity: model, sampler };
+  const decoding = { tinyDecoder, ...decoderOptionsOf(options) };
+  return { served: await serveModel({ id, storage, openRuntime, ...decoding }), identity: model, sampler };
 }

@@ -2,21 +2,22 @@ import {
   createBundleGenerator,
   createGenerator,
   type Generator,
+  type GeneratorOptions,
   isBundle,
   type PromptOptions,
   readManifest,
 } from '@cachequant/pipeline';
 import type { Runtime, Storage } from '@cachequant/tensor';
+import type { OpenedModelSource } from './open-model-source.js';
 
 /** Loads a model folder or a bundle for making images. */
 export async function openGenerator(
-  { storage }: { readonly storage: Storage },
+  { storage, tinyDecoder }: Pick<OpenedModelSource, 'storage' | 'tinyDecoder'>,
   runtime: Runtime,
-  prompts?: PromptOptions,
+  options: Pick<GeneratorOptions, 'prompts' | 'decoder' | 'decodeTile'> = {},
 ): Promise<Generator> {
-  return (await isBundle(storage))
-    ? createBundleGenerator({ storage, runtime, prompts })
-    : createGenerator({ storage, runtime, prompts });
+  const all = { storage, runtime, tinyDecoder, ...options };
+  return (await isBundle(storage)) ? createBundleGenerator(all) : createGenerator(all);
 }
 
 /** How a bundle reads prompts, for the model that it is compared with; nothing of a model folder. */

@@ -46,6 +46,8 @@ export interface OpenedModelSource {
   /** The name of a single ONNX graph in the storage; undefined for whole models. */
   readonly graph: string | undefined;
   readonly origin: ModelOrigin;
+  /** Given with a bundle, which stays as it is; the storage of other models shows it. */
+  readonly tinyDecoder?: Storage | undefined;
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { HubProgress } from '@cachequant/hub';
-import { loneModel } from '@cachequant/pipeline';
-import { CacheQuantError } from '@cachequant/tensor';
+import { isBundle, loneModel, withTinyDecoder } from '@cachequant/pipeline';
+import { CacheQuantError, type Storage } from '@cachequant/tensor';
 import type { CliIo } from '../io.js';
 import { formatBytes } from '../print/format.js';
 import type { Progress } from '../print/progress.js';
@@ -61,10 +61,38 @@ export async function openWholeModel(
   const { input, prediction, ...others } = options;
   const isLone = input !== undefined || isGraph(given);
   const opened = await openModel(given, isLone ? others : options, io, progress);
-  if (!isLone) return opened;
+  if (!isLone) return withTiny(opened, options, io, progress);
   const { storage, graph = LONE_GRAPH } = opened;
   const inputs = await namedInputs(input ?? [], { storage, graph, cwd: io.cwd });
   return { ...opened, storage: await loneModel(storage, { graph, inputs, prediction }), graph: undefined };
+}
+
+/** A bundle is opened as it was checked, and takes the decoder beside it. */
+async function withTiny(
+  opened: OpenedModelSource,
+  { tinyDecoder }: SourceOptions,
+  io: CliIo,
+  progress: Progress,
+): Promise<OpenedModelSource> {
+  if (tinyDecoder === undefined) return opened;
+  const tiny = await openTinyDecoder(tinyDecoder, io, progress);
+  const { storage } = opened;
+  if (await isBundle(storage)) {
+    // Refuses what is none before anything is loaded.
+    await withTinyDecoder(storage, tiny);
+    return { ...opened, tinyDecoder: tiny };
+  }
+  return { ...opened, storage: await withTinyDecoder(storage, tiny) };
+}
+
+async function openTinyDecoder(given: string, io: CliIo, progress: Progress): Promise<Storage> {
+  const { storage, graph } = await openModel(given, {}, io, progress);
+  if (graph === undefined) return storage;
+  throw new CacheQuantError('invalid-argument', 'this is a file', {
+    where: '--tiny-decoder',
+    expected: 'the folder of an AutoencoderTiny, or its id on the Hub',
+    got: given,
+  });
 }
 
 const LONE_GRAPH = 'model.onnx';

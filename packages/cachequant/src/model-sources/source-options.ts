@@ -16,6 +16,7 @@ export interface SourceOptions {
   readonly vae?: string;
   readonly textEncoder?: string;
   readonly textEncoder2?: string;
+  readonly tinyDecoder?: string;
   readonly config?: string;
   readonly prediction?: Prediction;
   /** Of a lone graph: `role=input`, or `input=source`. */
@@ -39,6 +40,10 @@ export function addSourceOptions(command: Command): Command {
       '--embedding <file[:word]>',
       'a textual inversion, and what stands for it in prompts (default: as the file says, else its name); may be given several times',
       repeated,
+    )
+    .option(
+      '--tiny-decoder <folder>',
+      'a tiny decoder for previews and --decoder tiny: the folder of an AutoencoderTiny, or its id on the Hub (default: taesd/ or tiny_vae/ of the model)',
     )
     .option('--config <folder>', 'configurations for a single file, in place of the usual ones of its kind')
     .option(

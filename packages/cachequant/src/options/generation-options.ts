@@ -5,11 +5,16 @@ import type { Command } from 'commander';
 import type { GlobalOptions } from '../command-context.js';
 import { addSourceOptions, type SourceOptions } from '../model-sources/source-options.js';
 import { addPictureOptions, type PictureOptions } from '../pictures/given-pictures.js';
+import { addDecoderOptions, type DecoderCommandOptions } from './decoder-options.js';
 import { decimal, integer, repeated, repeatedInteger } from './parse-arguments.js';
 import { UsageError } from './usage-error.js';
 
 /** Options of the commands that make images. */
-export interface GenerationOptions extends GlobalOptions, SourceOptions, PictureOptions {
+export interface GenerationOptions
+  extends GlobalOptions,
+    SourceOptions,
+    PictureOptions,
+    DecoderCommandOptions {
   readonly prompt?: readonly string[];
   readonly negativePrompt?: string;
   readonly classLabel?: readonly number[];
@@ -65,7 +70,7 @@ export function addGenerationOptions(command: Command): Command {
     .option('--height <pixels>', 'height of the pictures', integer(1, LARGEST_PICTURE))
     .option('--strict', 'fail where there would be a warning')
     .option('--threads <number>', 'processor threads to use', integer(1));
-  return addSourceOptions(addPictureOptions(generating));
+  return addSourceOptions(addPictureOptions(addDecoderOptions(generating)));
 }
 
 /**

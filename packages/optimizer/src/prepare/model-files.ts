@@ -35,6 +35,7 @@ export async function modelFiles(folder: ModelFolder): Promise<ModelFiles> {
   const graphs = [
     vaeDecoder?.model,
     vaeEncoder?.model,
+    folder.tinyDecoder?.model,
     textEncoder?.model,
     classEmbedder?.model,
     ...(await Promise.all(further)),

@@ -53,7 +53,7 @@ const FOR_PEOPLE = [VERIFICATION, 'report.html', 'report.json'];
 
 /** What a pipeline is made of; files beside these folders are nobody's to load. */
 const LOADED =
-  /^(model_index\.json$|inputs\.json$|inputs\/|(?:class_embedder|denoiser|planning|scheduler|text_encoder|tokenizer|vae_decoder|vae_encoder)\w*\/)/;
+  /^(model_index\.json$|inputs\.json$|inputs\/|(?:class_embedder|denoiser|planning|scheduler|text_encoder|tiny_decoder|tokenizer|vae_decoder|vae_encoder)\w*\/)/;
 
 /** A file in a part's folder could be meant to be loaded. Those that systems hide are not. */
 async function refuseUnlisted(storage: Storage, { files }: BundleManifest): Promise<void> {

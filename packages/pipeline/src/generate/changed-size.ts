@@ -1,4 +1,4 @@
-import { vaeFactor } from '../images/latent-decoder.js';
+import { vaeFactor } from '../images/vae-factor.js';
 import type { Generator } from './generator.js';
 import { sampleGeometry } from './sample-geometry.js';
 

@@ -19,7 +19,7 @@ export interface GenerationStep {
   readonly ms: number;
   /** [B, C, H, W]. */
   readonly latents: Tensor<'float32'>;
-  /** Decodes the first image of the batch as it is now; costs a run of the decoder. */
+  /** Decodes the first image of the batch as it is now, by the tiny decoder where there is one, else by the full one. */
   preview(): Promise<RgbImage>;
 }
 

@@ -6,12 +6,15 @@ import type { Denoiser } from '../denoise/denoiser.js';
 import { floatDenoiser } from '../denoise/float-denoiser.js';
 import { sampleChannels } from '../denoise/further-channels.js';
 import { declaredChannels, takesPackedLatents } from '../denoise/packed-latents.js';
+import { type DecodeTiling, requireTiling } from '../images/decode-tiling.js';
 import { type LatentDecoder, pixelDecoder, vaeDecoder } from '../images/latent-decoder.js';
 import { type LatentEncoder, pixelEncoder, vaeEncoder } from '../images/latent-encoder.js';
+import { isTiny } from '../model/component-configs.js';
 import { layerLocator } from '../model/lazy-locator.js';
 import { loadGraph } from '../model/load-graph.js';
 import { type ModelFolder, openModelFolder } from '../model/model-folder.js';
 import { requireReadDecoder } from '../model/unread-decoder.js';
+import { withTinyDecoder } from '../model/with-tiny-decoder.js';
 
 /** Makes the denoiser of a folder; the generator disposes it. */
 export type DenoiserLoader = (folder: ModelFolder, runtime: Runtime) => Promise<Denoiser>;
@@ -20,7 +23,10 @@ export type DenoiserLoader = (folder: ModelFolder, runtime: Runtime) => Promise<
 export interface GeneratorParts {
   readonly folder: ModelFolder;
   readonly denoiser: Denoiser;
+  /** What makes the pictures. */
   readonly decoder: LatentDecoder;
+  /** Loads what unfinished pictures are made by, when it is first asked for: the tiny decoder where there is one. */
+  previewDecoder(): Promise<LatentDecoder>;
   readonly family: ConditioningFamily;
   readonly conditioning: ConditioningEncoder;
   /**
@@ -35,7 +41,14 @@ interface Disposable {
   dispose(): Promise<void>;
 }
 
-export interface PartOptions {
+export interface PartOptions extends DecoderOptions {
+  /**
+   * What makes the pictures: `full`, the model's own decoder, unless given, or the `tiny` one, which is several times
+   * faster and less exact.
+   */
+  readonly decoder?: 'full' | 'tiny' | undefined;
+  /** A folder with a tiny decoder (see `withTinyDecoder`), in place of the one that the model may have. */
+  readonly tinyDecoder?: Storage | undefined;
   readonly loadDenoiser?: DenoiserLoader | undefined;
   /** Path of the decoder's graph, where it is not the usual one. */
   readonly decoderGraph?: string | undefined;
@@ -49,10 +62,12 @@ export interface PartOptions {
 
 /** Loads every part of a model folder, or none: what was loaded before a failure is freed. */
 export async function loadParts(
-  storage: Storage,
+  given: Storage,
   runtime: Runtime,
-  { loadDenoiser = loadFloatDenoiser, decoderGraph, families, prompts, afterLoad }: PartOptions = {},
+  options: PartOptions = {},
 ): Promise<GeneratorParts> {
+  const { loadDenoiser = loadFloatDenoiser, decoderGraph, families, prompts, afterLoad } = options;
+  const { decodeTile, decoder: which = 'full', tinyDecoder } = options;
   const loaded: Disposable[] = [];
   const dispose = async () => {
     await Promise.all(loaded.map((part) => part.dispose()));
@@ -62,15 +77,25 @@ export async function loadParts(
     return part;
   };
   try {
+    const storage = tinyDecoder ? await withTinyDecoder(given, tinyDecoder) : given;
     const folder = await openModelFolder(storage);
     requireReadDecoder(folder);
-    const decoder = keep(await loadDecoder(withDecoder(folder, decoderGraph), runtime));
+    const full = withDecoder(folder, decoderGraph);
+    const tiny = tinyOf(folder);
+    if (which === 'tiny' && tiny === undefined) throw tinyDecoderMissing(folder);
+    const decoder = keep(await loadDecoder(which === 'tiny' ? tiny! : full, runtime, { decodeTile }));
     const denoiser = keep(await loadDenoiser(folder, runtime));
     requireChannels(folder, denoiser, decoder);
     const model = { folder, inputs: denoiser.conditioningInputs };
     const family = conditioningFamily(model, families);
     const conditioning = keep(await openConditioning({ ...model, family, prompts }, runtime));
     let encoder: Promise<LatentEncoder> | undefined;
+    let preview: Promise<LatentDecoder> | undefined;
+    const later = async <T extends Disposable>(loading: Promise<T>): Promise<T> => {
+      const part = keep(await loading);
+      await afterLoad?.();
+      return part;
+    };
     return {
       folder,
       family,
@@ -78,12 +103,13 @@ export async function loadParts(
       decoder,
       denoiser,
       encoder() {
-        encoder ??= loadEncoder(folder, runtime).then(async (loaded) => {
-          keep(loaded);
-          await afterLoad?.();
-          return loaded;
-        });
+        encoder ??= later(loadEncoder(folder, runtime));
         return encoder;
+      },
+      async previewDecoder() {
+        if (which === 'tiny' || folder.tinyDecoder === undefined) return decoder;
+        preview ??= later(loadDecoder(tiny!, runtime, { decodeTile }));
+        return preview;
       },
       dispose,
     };
@@ -103,6 +129,28 @@ function requireChannels(
   if (typeof known !== 'number') return;
   const latents = vaeDecoder?.config.latent_channels ?? config.out_channels ?? undefined;
   decoder.requireChannels(sampleChannels(known, latents, `denoiser input ${sampleInput.name}`).noisy);
+}
+
+/** The folder with its tiny decoder as the decoder; undefined where it has none. */
+function tinyOf(folder: ModelFolder): ModelFolder | undefined {
+  const { tinyDecoder, vaeDecoder } = folder;
+  if (tinyDecoder !== undefined) return { ...folder, vaeDecoder: tinyDecoder };
+  return vaeDecoder && isTiny(vaeDecoder.config) ? folder : undefined;
+}
+
+function tinyDecoderMissing({ vaeDecoder }: ModelFolder): CacheQuantError {
+  if (vaeDecoder === undefined) {
+    return new CacheQuantError('unsupported', 'the samples of the model are pixels, which nothing decodes', {
+      where: 'decoder',
+      expected: 'full',
+      got: 'tiny',
+    });
+  }
+  return new CacheQuantError('unsupported', 'the model has no tiny decoder', {
+    where: 'decoder',
+    expected: 'an AutoencoderTiny in taesd/ or tiny_vae/, or as vae/',
+    hint: 'Name a folder or an id with --tiny-decoder, such as madebyollin/taesd for Stable Diffusion 1 and 2',
+  });
 }
 
 function withDecoder(folder: ModelFolder, model: string | undefined): ModelFolder {
@@ -126,10 +174,34 @@ export async function loadFloatDenoiser(folder: ModelFolder, runtime: Runtime): 
 export async function loadDecoder(
   { storage, vaeDecoder: decoder }: ModelFolder,
   runtime: Runtime,
+  { decodeTile = 'auto' }: DecoderOptions = {},
 ): Promise<LatentDecoder> {
+  requireTiling(decodeTile);
   if (decoder === undefined) return pixelDecoder();
-  const locate = layerLocator(runtime, storage, decoder.model);
-  return vaeDecoder(await loadGraph(runtime, storage, decoder.model), decoder.config, locate);
+  const session = await loadGraph(runtime, storage, decoder.model);
+  try {
+    return vaeDecoder(session, decoder.config, {
+      decodeTile,
+      locate: layerLocator(runtime, storage, decoder.model),
+      loadTileGraph: async () => {
+        // Most pictures are decoded as a whole, and pages need not fetch the tools of graphs for them.
+        const { loadTileGraph } = await import('../model/tile-graph.js');
+        return loadTileGraph(runtime, storage, decoder.model);
+      },
+    });
+  } catch (error) {
+    await session.dispose();
+    throw error;
+  }
+}
+
+/** How pictures are made of latents. */
+export interface DecoderOptions {
+  /**
+   * Decodes pictures of more latents in a direction than this in tiles of so many, which takes less memory; `auto`: in
+   * tiles of 64 where the whole would take more than 4 GiB; `never`: as a whole. `auto` when left out.
+   */
+  readonly decodeTile?: DecodeTiling | undefined;
 }
 
 /**

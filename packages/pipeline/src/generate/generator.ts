@@ -181,6 +181,7 @@ async function planned(settings: Settings, request: GenerationRequest): Promise<
     batch,
     firstCall: firstCall ?? 0,
   };
+  noteTiles(settings, shape, note);
   const halvesScale = guided ? guidanceScale : 1;
   if (request.negativePrompt && !isGuided(halvesScale)) {
     const why = guided ? 'there is guidance at scales above 1 alone' : 'the model takes none';
@@ -203,6 +204,16 @@ async function planned(settings: Settings, request: GenerationRequest): Promise<
     warn,
   };
   return { jobs, run, warnings };
+}
+
+/** Tiles that nobody asked for are said, since they change the picture a little. */
+function noteTiles({ parts, decodeTile = 'auto' }: Settings, shape: readonly number[], note: Warn): void {
+  const tile = parts.decoder.tileFor(shape[1]!, shape[2]!);
+  if (tile === undefined || decodeTile !== 'auto') return;
+  note(
+    `The picture is decoded in tiles of ${tile[1]}x${tile[0]} latents, since the whole takes too much memory or another ` +
+      'size than the decoder has; its colours may differ a little.',
+  );
 }
 
 async function generate(settings: Settings, request: GenerationRequest): Promise<GenerationResult> {

@@ -51,7 +51,10 @@ export async function runImages(
           ...step,
           image: first,
           images: total,
-          preview: async () => (await parts.decoder.decode(imageOf(step.latents, 0), signal))[0]!,
+          preview: async () => {
+            const decoder = await parts.previewDecoder();
+            return (await decoder.decode(imageOf(step.latents, 0), signal))[0]!;
+          },
         }),
     }),
   });

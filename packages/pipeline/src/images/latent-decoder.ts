@@ -1,9 +1,12 @@
 import type { RgbImage } from '@cachequant/evaluate';
 import { CacheQuantError, type Session, type Tensor, type TensorInfo, tensor } from '@cachequant/tensor';
 import type { VaeConfig } from '../model/component-configs.js';
-import { convertTensor, readFloat32 } from '../model/convert-tensor.js';
-import { type LocateLayer, requireFinite } from '../model/non-finite.js';
+import type { LocateLayer } from '../model/non-finite.js';
+import { type DecodeTiling, tileOf } from './decode-tiling.js';
+import { graphRun } from './decoder-run.js';
 import { toRgbImages } from './rgb-image.js';
+import { type TileDecoder, tileDecoder } from './tile-decoder.js';
+import { vaeFactor } from './vae-factor.js';
 
 /** In color and in gray. */
 const PICTURE_CHANNELS = [3, 1];
@@ -18,6 +21,10 @@ export interface LatentDecoder {
    */
   requireChannels(channels: number): void;
   /**
+   * In tiles of which size, [height, width] in latents, it decodes latents of this size; undefined: as a whole.
+   */
+  tileFor(height: number, width: number): readonly [number, number] | undefined;
+  /**
    * Latents [B, C, H, W] to one picture each.
    * @param latents [B, C, h, w], as the sampler leaves them
    * @throws CacheQuantError `runtime`, `shape`, `non-finite`, `aborted`
@@ -27,16 +34,50 @@ export interface LatentDecoder {
   dispose(): Promise<void>;
 }
 
-/** Decodes with the decoder of an autoencoder: of latents / scaling_factor + shift_factor. It owns the session. */
-export function vaeDecoder(session: Session, config: VaeConfig, locate?: LocateLayer): LatentDecoder {
+/** What a decoder does beyond decoding. */
+export interface VaeDecoderOptions {
+  /** Finds the layer that NaN comes from. */
+  readonly locate?: LocateLayer | undefined;
+  /** When it decodes in tiles; `auto` unless given. */
+  readonly decodeTile?: DecodeTiling | undefined;
+  /**
+   * Loads the graph with norms that take their statistics from an input (see `giveNormStatistics`), for tiles; undefined
+   * where it has no norms.
+   */
+  readonly loadTileGraph?: (() => Promise<Session | undefined>) | undefined;
+}
+
+/**
+ * Decodes with the decoder of an autoencoder: of latents / scaling_factor + shift_factor. It owns the session.
+ * @throws CacheQuantError `unsupported` for a graph that makes no pictures, `invalid-argument` for tiles that it cannot
+ * take
+ */
+export function vaeDecoder(
+  session: Session,
+  config: VaeConfig,
+  { locate, decodeTile = 'auto', loadTileGraph }: VaeDecoderOptions = {},
+): LatentDecoder {
   const [input] = session.inputs;
   const [output] = session.outputs;
   if (input === undefined || output === undefined) {
     throw new CacheQuantError('unsupported', 'the graph has no input or no output', { where: 'vae_decoder' });
   }
   requirePictures(output);
+  const factor = vaeFactor(config);
+  const whole = graphRun(session, locate);
+  const tileFor = tileOf(input, config, decodeTile);
+  let tiles: Promise<TileDecoder> | undefined;
+  const openTiles = async () => {
+    const own = await loadTileGraph?.();
+    return tileDecoder(own ?? session, {
+      factor,
+      run: own ? graphRun(own, undefined) : whole,
+      owns: own !== undefined,
+    });
+  };
   return {
-    factor: vaeFactor(config),
+    factor,
+    tileFor,
     requireChannels(channels) {
       const [, wanted] = input.dims;
       if (typeof wanted !== 'number' || wanted === channels) return;
@@ -51,18 +92,16 @@ export function vaeDecoder(session: Session, config: VaeConfig, locate?: LocateL
       const scaled = latents.data.map(
         (value) => Math.fround(value / config.scaling_factor) + (config.shift_factor ?? 0),
       );
-      const feed = convertTensor(tensor('float32', latents.dims, scaled), input.dtype);
-      const outputs = await session.run(
-        { [input.name]: feed },
-        { outputs: [output.name], ...(signal && { signal }) },
-      );
-      const pixels = await readFloat32(outputs[output.name]!);
-      await requireFinite(pixels, 'vae_decoder', async () =>
-        locate?.({ [input.name]: feed }, signal && { signal }),
-      );
-      return toRgbImages(pixels);
+      const given = tensor('float32', latents.dims, scaled);
+      const tile = tileFor(latents.dims[2]!, latents.dims[3]!);
+      if (tile === undefined) return toRgbImages((await whole(given, {}, signal))[output.name]!);
+      tiles ??= openTiles();
+      return toRgbImages(await (await tiles).decode(given, tile, signal));
     },
-    dispose: () => session.dispose(),
+    async dispose() {
+      await session.dispose();
+      await (await tiles?.catch(() => undefined))?.dispose();
+    },
   };
 }
 
@@ -88,6 +127,7 @@ export function pixelDecoder(): LatentDecoder {
         got: `${channels} channels`,
       });
     },
+    tileFor: () => undefined,
     decode: async (pixels) => toRgbImages(pixels),
     dispose: async () => {},
   };
@@ -104,6 +144,7 @@ export function latentView(): LatentDecoder {
   return {
     factor: 1,
     requireChannels() {},
+    tileFor: () => undefined,
     async decode({ dims, data }) {
       const [batch, channels, height, width] = dims as [number, number, number, number];
       const tiled = tensor('float32', [batch, 1, height, width * channels]);
@@ -119,9 +160,4 @@ export function latentView(): LatentDecoder {
     },
     dispose: async () => {},
   };
-}
-
-/** Pixels per latent: every block of the autoencoder but the last halves the size. */
-export function vaeFactor({ block_out_channels, pixels_per_latent }: VaeConfig): number {
-  return pixels_per_latent ?? 2 ** (block_out_channels.length - 1);
 }

@@ -15,6 +15,10 @@ export async function openComponent(
   folder: string,
   files: readonly string[],
 ): Promise<PlacedComponent> {
-  const config = await readJson(storage, `${folder}/config.json`, configSchema);
+  const config = await readJson(
+    storage,
+    folder === '' ? 'config.json' : `${folder}/config.json`,
+    configSchema,
+  );
   return { config, weights: await openWeights(storage, folder), folder, files };
 }

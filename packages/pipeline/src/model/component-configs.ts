@@ -33,20 +33,29 @@ export const denoiserConfigSchema = z.looseObject({
 /** What is read of the denoiser's `config.json`. */
 export type DenoiserConfig = z.output<typeof denoiserConfigSchema>;
 
+/** Whether an autoencoder is one of the small ones that are made after another's latents. */
+export function isTiny({ _class_name }: { readonly _class_name?: string | undefined }): boolean {
+  return _class_name === 'AutoencoderTiny';
+}
+
 /** `config.json` of a VAE's decoder; those with a codebook have latents of another default, and of its entries' size. */
 export const vaeConfigSchema = z
   .looseObject({
     _class_name: z.string().optional(),
     latent_channels: count.optional(),
     vq_embed_dim: count.nullish(),
-    scaling_factor: z.number().positive().default(0.18215),
+    scaling_factor: z.number().positive().optional(),
     shift_factor: z.number().nullish(),
-    block_out_channels: z.array(count).min(1).default([64]),
+    block_out_channels: z.array(count).min(1).optional(),
+    decoder_block_out_channels: z.array(count).min(1).nullish(),
     /** Not of diffusers: what the graph says where there is no configuration. */
     pixels_per_latent: count.optional(),
   })
-  .transform(({ latent_channels, ...config }) => ({
+  .transform(({ latent_channels, scaling_factor, block_out_channels, ...config }) => ({
     ...config,
+    scaling_factor: scaling_factor ?? (isTiny(config) ? 1 : 0.18215),
+    block_out_channels:
+      block_out_channels ?? (isTiny(config) ? (config.decoder_block_out_channels ?? [64, 64, 64, 64]) : [64]),
     latent_channels: config.vq_embed_dim ?? latent_channels ?? (config._class_name === 'VQModel' ? 3 : 4),
   }));
 /** What is read of the decoder's `config.json`. */

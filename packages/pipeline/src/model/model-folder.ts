@@ -1,6 +1,7 @@
 import { parseSchedulerConfig } from '@cachequant/samplers';
 import { CacheQuantError, type Storage } from '@cachequant/tensor';
 import type { z } from 'zod';
+import { vaeFactor } from '../images/vae-factor.js';
 import { isBuiltGraph, keepBuiltGraphs } from './built-graphs.js';
 import { checkpointFolder } from './checkpoint-folder.js';
 import {
@@ -40,6 +41,8 @@ export interface ModelFolder {
   readonly denoiser: ModelComponent<DenoiserConfig>;
   /** Undefined where samples are pixels. */
   readonly vaeDecoder: ModelComponent<VaeConfig> | undefined;
+  /** A small decoder of the same latents, for previews; undefined where there is none beside the model's own. */
+  readonly tinyDecoder: ModelComponent<VaeConfig> | undefined;
   /** Makes latents of pictures; undefined where there is none, or where samples are pixels. */
   readonly vaeEncoder: ModelComponent<VaeConfig> | undefined;
   /** A part that turns samples into pictures and that nothing here runs; undefined where there is none. */
@@ -62,6 +65,7 @@ export interface ModelFolder {
 const DENOISER_FOLDERS = ['unet', 'transformer'];
 const BUNDLED_DENOISER = 'denoiser/full.onnx';
 const LONE_DENOISER = 'model.onnx';
+const TINY_DECODER = 'tiny_decoder';
 
 /**
  * Reads the layout that optimum writes for Stable Diffusion, that of diffusers' old conversion script (which has no
@@ -81,6 +85,7 @@ export async function openModelFolder(given: Storage): Promise<ModelFolder> {
     index,
     denoiser: { model: denoiser, config: await denoiserConfig(storage, denoiser, index) },
     vaeDecoder,
+    tinyDecoder: vaeDecoder && (await openTinyDecoder(storage, vaeDecoder)),
     vaeEncoder: vaeDecoder && (await openEncoder(storage, vaeDecoder)),
     unreadDecoder: vaeDecoder ? undefined : await unreadDecoder(storage, index),
     textEncoder: await openTextEncoder(storage),
@@ -95,11 +100,23 @@ export async function openModelFolder(given: Storage): Promise<ModelFolder> {
 }
 
 /** Bundles have graphs in 16 bits on purpose; graphs that were built of a checkpoint have none. */
-async function withFloat32({ storage, denoiser, vaeDecoder, textEncoder }: ModelFolder): Promise<Storage> {
+async function withFloat32({
+  storage,
+  denoiser,
+  vaeDecoder,
+  tinyDecoder,
+  textEncoder,
+}: ModelFolder): Promise<Storage> {
   if (denoiser.model === BUNDLED_DENOISER) return storage;
   const further = ['text_encoder_2/model.onnx', 'text_encoder_3/model.onnx'];
   const paths: string[] = [];
-  for (const path of [denoiser.model, vaeDecoder?.model, textEncoder?.model, ...further]) {
+  for (const path of [
+    denoiser.model,
+    vaeDecoder?.model,
+    tinyDecoder?.model,
+    textEncoder?.model,
+    ...further,
+  ]) {
     if (path === undefined || isBuiltGraph(storage, path)) continue;
     if ((await storage.stat(path)) !== undefined) paths.push(path);
   }
@@ -193,6 +210,39 @@ async function openDecoder(
   const { pixelsPerLatent } = await import('./graph-facts.js');
   const pixels = await pixelsPerLatent(storage, model, told.latent_channels);
   return { model, config: { ...told, pixels_per_latent: pixels } };
+}
+
+/**
+ * The decoder in `tiny_decoder/`, as `withUsualFolders` and checkpoints show `taesd/` and `tiny_vae/`.
+ * @throws CacheQuantError `unsupported` for one of other latents than the model's
+ */
+async function openTinyDecoder(
+  storage: Storage,
+  { config: own }: ModelComponent<VaeConfig>,
+): Promise<ModelComponent<VaeConfig> | undefined> {
+  const model = await findPart(storage, TINY_DECODER);
+  if (model === undefined) return undefined;
+  const config = await readConfig(storage, model, vaeConfigSchema);
+  if (config === undefined) {
+    throw new CacheQuantError('storage', 'the file is missing', {
+      where: `${TINY_DECODER}/config.json`,
+      expected: 'the configuration of an AutoencoderTiny, as diffusers saves it',
+    });
+  }
+  requireSameLatents(config, own);
+  return { model, config };
+}
+
+function requireSameLatents(tiny: VaeConfig, own: VaeConfig): void {
+  const describe = (config: VaeConfig) =>
+    `${config.latent_channels} channels, ${vaeFactor(config)} pixels per latent`;
+  if (describe(tiny) === describe(own)) return;
+  throw new CacheQuantError('unsupported', 'the tiny decoder is made for another model', {
+    where: `${TINY_DECODER}/`,
+    expected: describe(own),
+    got: describe(tiny),
+    hint: 'Each kind of latents has its own: TAESD is for Stable Diffusion 1 and 2, TAESDXL for SDXL, TAESD3 for SD3',
+  });
 }
 
 /** The two halves of an autoencoder have one configuration; where the encoder has none beside it, the decoder's. */

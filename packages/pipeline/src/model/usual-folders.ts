@@ -1,16 +1,18 @@
 import type { Storage } from '@cachequant/tensor';
+import { TINY_DECODER_FOLDERS } from './checkpoint-part.js';
 import { findGraph } from './find-graph.js';
 import { layeredStorage, type VirtualFile } from './layered-storage.js';
 
-/** Folders of latent diffusion's parts, and what the same parts are called elsewhere. */
+/** Folders of latent diffusion's parts and of tiny decoders, and what the same parts are called elsewhere. */
 const USUAL: readonly (readonly [folder: string, usual: string])[] = [
   ['vqvae', 'vae_decoder'],
   ['bert', 'text_encoder'],
+  ...TINY_DECODER_FOLDERS.map((folder) => [folder, 'tiny_decoder'] as const),
 ];
 
 /**
  * A model folder with the graphs of its parts where exporters put them for Stable Diffusion: in `vae_decoder/` what lies
- * in `vqvae/`, and in `text_encoder/` what lies in `bert/`. A folder that has both keeps them.
+ * in `vqvae/`, in `text_encoder/` what lies in `bert/`, and in `tiny_decoder/` what lies in `taesd/` or `tiny_vae/`. A folder that has both keeps them.
  */
 export async function withUsualFolders(storage: Storage): Promise<Storage> {
   const files = new Map<string, VirtualFile>();

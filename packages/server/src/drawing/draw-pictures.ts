@@ -78,8 +78,9 @@ function partialIndex({ call, calls }: GenerationStep, partials: number): number
   return found;
 }
 
-/** In the size of the finished picture; without the decoder where the model's colours were fitted. */
+/** In the size of the finished picture: by the tiny decoder, else without one where the model's colours were fitted. */
 async function partialPicture(step: GenerationStep, model: LoadedModel): Promise<RgbImage> {
+  if (model.hasTinyDecoder) return step.preview();
   return (await latentPicture(step.latents, model)) ?? step.preview();
 }
 

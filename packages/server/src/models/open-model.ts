@@ -1,4 +1,11 @@
-import { createBundleGenerator, createGenerator, isBundle, readManifest, openModelFolder } from '@cachequant/pipeline';
+import {
+  createBundleGenerator,
+  createGenerator,
+  type GeneratorOptions,
+  isBundle,
+  openModelFolder,
+  readManifest,
+} from '@cachequant/pipeline';
 import { changedSize, vaeFactor } from '@cachequant/pipeline/internals';
 import type { Runtime, Storage } from '@cachequant/tensor';
 import type { LoadedModel, ServedModel } from './served-model.js';
@@ -11,29 +18,37 @@ export interface ModelPlace {
   readonly storage: Storage;
   /** Starts a runtime for this model alone; it is disposed with the model, so its memory is given back. */
   readonly openRuntime: () => Promise<Runtime>;
+  /** What makes the pictures, and how; see `GeneratorOptions`. */
+  readonly decoder?: GeneratorOptions['decoder'];
+  readonly decodeTile?: GeneratorOptions['decodeTile'];
+  readonly tinyDecoder?: GeneratorOptions['tinyDecoder'];
 }
 
 /**
  * Offers a bundle or a model folder. Its configuration is read; its networks are not loaded yet.
  * @throws CacheQuantError as `readManifest` and `openModelFolder`
  */
-export async function serveModel({ id, storage, openRuntime }: ModelPlace): Promise<ServedModel> {
+export async function serveModel({ id, storage, openRuntime, ...decoding }: ModelPlace): Promise<ServedModel> {
   const manifest = (await isBundle(storage)) ? await readManifest(storage) : undefined;
   await openModelFolder(storage);
   return {
     id,
     bytes: await bytesIn(storage),
     created: Math.floor((manifest ? Date.parse(manifest.createdAt) : Date.now()) / 1000),
-    open: () => openModel(storage, openRuntime),
+    open: () => openModel(storage, openRuntime, decoding),
   };
 }
 
-async function openModel(storage: Storage, openRuntime: ModelPlace['openRuntime']): Promise<LoadedModel> {
+async function openModel(
+  storage: Storage,
+  openRuntime: ModelPlace['openRuntime'],
+  decoding: Pick<GeneratorOptions, 'decoder' | 'decodeTile' | 'tinyDecoder'>,
+): Promise<LoadedModel> {
   const runtime = await openRuntime();
   try {
     const bundle = await isBundle(storage);
-    const generator = await (bundle ? createBundleGenerator : createGenerator)({ storage, runtime });
-    const { textEncoder, vaeDecoder } = generator.folder;
+    const generator = await (bundle ? createBundleGenerator : createGenerator)({ storage, runtime, ...decoding });
+    const { textEncoder, vaeDecoder, tinyDecoder } = generator.folder;
     return {
       generator: {
         defaults: generator.defaults,
@@ -44,6 +59,7 @@ async function openModel(storage: Storage, openRuntime: ModelPlace['openRuntime'
         },
       },
       takesText: textEncoder !== undefined,
+      hasTinyDecoder: tinyDecoder !== undefined || decoding.decoder === 'tiny',
       preview: bundle ? (await readManifest(storage)).preview : undefined,
       pixelsPerLatent: vaeDecoder ? vaeFactor(vaeDecoder.config) : 1,
       sizeFor: (natural, asked) => changedSize(generator, natural, asked),

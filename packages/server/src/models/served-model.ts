@@ -10,6 +10,8 @@ export interface LoadedModel {
   readonly takesText: boolean;
   /** Colours of latents without the decoder; undefined where they were not fitted. */
   readonly preview?: LatentPreview | undefined;
+  /** Whether unfinished pictures come from a tiny decoder, which costs little. */
+  readonly hasTinyDecoder?: boolean;
   /** Of a picture for each latent, in each direction. */
   readonly pixelsPerLatent: number;
   /** The size at which a picture is changed; left out: what was asked for, else the picture's own. */

@@ -1,6 +1,6 @@
 import { type Tensor, tensor } from '@cachequant/tensor';
 import { PACKED_SIDE } from '../../denoise/packed-latents.js';
-import { vaeFactor } from '../../images/latent-decoder.js';
+import { vaeFactor } from '../../images/vae-factor.js';
 import type {
   ConditioningEncoder,
   ConditioningFamily,
