@@ -20,7 +20,7 @@ const LARGE_TENSORS = 3;
  * Bytes that a decoder takes beside its weights, roughly: of the tensors at the full size of the picture, and of its
  * attention over all latents.
  */
-export function decoderBytes(
+function decoderBytes(
   { block_out_channels: channels, pixels_per_latent, ...config }: VaeConfig,
   height: number,
   width: number,
