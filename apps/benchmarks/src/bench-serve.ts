@@ -3,23 +3,40 @@ import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { CLI } from './chaos/processes.js';
-import { describeMachine, startLog } from './command.js';
+import { describeMachine, startLog, untilStopped } from './command.js';
 import { CACHE, FASHION, RESULTS, ROOT } from './paths.js';
 import { findServer, missingServer } from './redis.js';
+import { benchPeers } from './serve/bench-peers.js';
 import { measureClientCounts, measureQueue, measureWorkers } from './serve/measure-serve.js';
 import { type ServeResults, serveTables } from './serve/results.js';
 import { writeBlock } from './write-block.js';
 
 // What a server gives: pictures an hour and core, latencies, what a queue costs. The first run makes the bundle; later
-// ones take some three minutes on two cores that do nothing else.
+// ones take some three minutes on two cores that do nothing else. With --peers, our server beside stable-diffusion.cpp's.
 
 const { values } = parseArgs({
-  options: { price: { type: 'string' }, requests: { type: 'string' }, batch: { type: 'string' } },
+  options: {
+    price: { type: 'string' },
+    requests: { type: 'string' },
+    batch: { type: 'string' },
+    peers: { type: 'boolean', default: false },
+    size: { type: 'string' },
+    steps: { type: 'string' },
+    rounds: { type: 'string' },
+  },
 });
-if (findServer() === undefined) throw new Error(missingServer);
 const log = startLog();
+if (values.peers) {
+  const [size, steps, rounds] = [values.size ?? 256, values.steps ?? 10, values.rounds ?? 3].map(Number);
+  await untilStopped(
+    (signal) => benchPeers({ size: size!, steps: steps!, rounds: rounds!, signal, log }),
+    'Stopped.',
+  );
+  process.exit();
+}
+if (findServer() === undefined) throw new Error(missingServer);
 const bundle = path.join(CACHE, 'fashion-bundle');
-if (!existsSync(path.join(bundle, 'manifest.json'))) {
+if (!existsSync(path.join(bundle, 'cachequant.json'))) {
   log('making the bundle');
   const argv = [CLI, 'optimize', FASHION, '--out', bundle, '--interval', '5', '--guidance-scale', '4'];
   const { status } = spawnSync(process.execPath, argv, { stdio: 'inherit' });

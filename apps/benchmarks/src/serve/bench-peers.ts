@@ -1,0 +1,73 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { CLI } from '../chaos/processes.js';
+import { describeMachine } from '../command.js';
+import { CACHE, RESULTS, ROOT } from '../paths.js';
+import { writeBlock } from '../write-block.js';
+import { measurePeers, ours, type PeerRequest, sdServer } from './measure-peers.js';
+import { type PeerServers, peerServersSchema, peerServerTables } from './peer-results.js';
+import { PACKAGE, prepareServer, VERSION } from './sd-server.js';
+import { seededCheckpoint } from './seeded-checkpoint.js';
+
+export interface BenchPeersOptions {
+  /** Pixels of a side. */
+  readonly size: number;
+  readonly steps: number;
+  /** Pictures of each server. */
+  readonly rounds: number;
+  readonly signal: AbortSignal;
+  readonly log: (line: string) => void;
+}
+
+/** As the machines have for which the targets were set. */
+const THREADS = 2;
+const INTERVAL = 3;
+const GUIDANCE = 7.5;
+const PROMPT = 'a photo of a red sneaker';
+
+/** Our server beside stable-diffusion.cpp's, on the same weights, in one run. What is made for it is made once. */
+export async function benchPeers(options: BenchPeersOptions): Promise<void> {
+  const { size, steps, rounds, signal, log } = options;
+  const program = await prepareServer(signal, log);
+  const checkpoint = path.join(CACHE, 'sd15-checkpoint');
+  await seededCheckpoint(checkpoint, signal, log);
+  const bundle = await bundleOf(checkpoint, options);
+  const request: PeerRequest = {
+    ...{ prompt: PROMPT, width: size, height: size, steps },
+    ...{ cfg_scale: GUIDANCE, sampler_name: 'Euler' },
+  };
+  const contestants = [
+    ours(`cachequant, the bundle at interval ${INTERVAL}`, bundle, THREADS),
+    ours('cachequant, the folder as it is, in float', checkpoint, THREADS),
+    sdServer(program, checkpoint, 'q8_0', THREADS),
+  ];
+  const servers = await measurePeers(contestants, request, { rounds, log });
+  const results: PeerServers = peerServersSchema.parse({
+    measuredAt: new Date().toISOString(),
+    machine: describeMachine(),
+    peer: `stable-diffusion.cpp's sd-server out of ${PACKAGE} ${VERSION}, built for this processor`,
+    threads: THREADS,
+    request,
+    servers,
+  });
+  const tables = peerServerTables(results);
+  writeFileSync(path.join(RESULTS, 'serve-peers.json'), `${JSON.stringify(results, null, 2)}\n`);
+  writeFileSync(path.join(RESULTS, 'serve-peers.md'), `# Servers side by side\n\n${tables.join('\n')}\n`);
+  writeBlock(path.join(ROOT, 'docs/serving.md'), 'bench:serve-peers', tables);
+}
+
+async function bundleOf(checkpoint: string, { size, steps, log }: BenchPeersOptions): Promise<string> {
+  const bundle = path.join(CACHE, `sd15-bundle-${size}-${steps}`);
+  if (existsSync(path.join(bundle, 'cachequant.json'))) return bundle;
+  log('making the bundle');
+  const argv = [
+    ...[CLI, 'optimize', checkpoint, '--out', bundle, '--width', String(size), '--height', String(size)],
+    ...['--sampler', 'euler', '--steps', String(steps), '--guidance-scale', String(GUIDANCE)],
+    ...['--interval', String(INTERVAL), '--effort', 'fast', '--threads', String(THREADS)],
+    ...['--calibration-images', '2', '--verification-images', '1', '--off-calibration-images', '0'],
+  ];
+  const { status } = spawnSync(process.execPath, argv, { stdio: 'inherit' });
+  if (status !== 0) throw new Error(`optimize ended with ${status}`);
+  return bundle;
+}
