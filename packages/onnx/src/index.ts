@@ -21,6 +21,7 @@ export { freezeShapes } from './edit/freeze-shapes.js';
 export { freshName, freshNodeName } from './edit/fresh-name.js';
 export { giveNormStatistics, NORM_STATISTICS } from './edit/give-norm-statistics.js';
 export { insertNodes } from './edit/insert-nodes.js';
+export { type JoinOptions, joinModels } from './edit/join-models.js';
 export { liftOpset } from './edit/lift-opset.js';
 export { setOpset } from './edit/opset.js';
 export { type ReplaceOptions, replaceUses } from './edit/replace-uses.js';

@@ -3,6 +3,7 @@ import { readModel, writeModel } from '@cachequant/onnx';
 import { nodeStorage } from '@cachequant/runtime-node';
 import { type Storage, writeFile } from '@cachequant/tensor';
 import { memoryStorage } from '@cachequant/tensor/testing';
+import { mountStorage } from '../model/mount-storage.js';
 import { openModelFolder } from '../model/model-folder.js';
 
 const MODELS = new URL('../../../../models/', import.meta.url);
@@ -26,6 +27,11 @@ export async function modelCopy(
     if (content !== undefined) await writeFile(copy, path, content);
   }
   return copy;
+}
+
+/** A model of the repository with one of its ControlNets beside it. */
+export function controlledStorage(name: string, control: string): Storage {
+  return mountStorage(modelStorage(name), 'controlnet', modelStorage(control));
 }
 
 /** models/tiny/lcm with its U-Net as PyTorch exports it, and the other parts as graphs of their own. */

@@ -15,3 +15,9 @@ export const tinyMask = drawn((x, y) => {
   const gray = x > 12 && y < 20 ? 255 : 0;
   return [gray, gray, gray];
 });
+
+/** The lines that models/tiny/make-controlnet.py has its ControlNet follow. */
+export const tinyControl = drawn((x, y) => {
+  const gray = x % 8 === 3 || ((y === 8 || y === 24) && x > 4) ? 255 : 0;
+  return [gray, gray, gray];
+});

@@ -1,3 +1,4 @@
+import type { RgbImage } from '@cachequant/evaluate';
 import type { Session, TensorInfo } from '@cachequant/tensor';
 import type { Conditioning } from '../denoise/denoiser.js';
 import type { SamplerLayout } from '../model/lay-out-sampler.js';
@@ -5,6 +6,16 @@ import type { ChangeGraph } from '../model/load-graph.js';
 import type { ModelFolder } from '../model/model-folder.js';
 import type { PromptOptions } from './prompt-options.js';
 import type { Warn } from './warnings.js';
+
+/** What a ControlNet is told. */
+export interface Control {
+  /** Edges, depths, a pose or whatever it was trained on; of the picture's size. */
+  readonly image: RgbImage;
+  /** What its residuals are multiplied with (`controlnet_conditioning_scale` in diffusers). */
+  readonly scale: number;
+  /** Whether the unconditional half does not follow, and shallow residuals count less; no unless given. */
+  readonly guessMode?: boolean | undefined;
+}
 
 /** What a picture is asked to be, as far as a denoiser can be conditioned on it. */
 export interface ConditioningRequest {
@@ -20,6 +31,8 @@ export interface ConditioningRequest {
   readonly height: number;
   /** For models that take it as an input; left out: the family's own. */
   readonly guidanceScale?: number | undefined;
+  /** For models that follow a ControlNet, which need it. */
+  readonly control?: Control | undefined;
   /** Other prompts of the same batch, whose conditioning has to have the same shape. */
   readonly companions?: readonly string[];
 }
@@ -71,6 +84,8 @@ export interface ConditioningFamily {
   readonly guided: boolean;
   /** Whether the guidance scale is an input of the denoiser, in place of an unconditional half; left out: no. */
   readonly embedsGuidance?: boolean;
+  /** Whether requests have a control image; left out: no. */
+  readonly takesControl?: boolean;
   /** For folders and requests that name none; left out: 50 steps and a guidance scale of 7.5. */
   readonly defaults?: { readonly steps?: number; readonly guidanceScale?: number };
   /** Height and width of the latents for which it was trained, where `config.json` does not say. */

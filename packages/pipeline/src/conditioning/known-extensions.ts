@@ -8,7 +8,7 @@ const EXTENSIONS: readonly (readonly [pattern: RegExp, what: string, hint: strin
   [
     /^(down_block|mid_block).*additional_residual|^controlnet_cond$/,
     'the residuals of a ControlNet',
-    'Export the U-Net without ControlNet inputs',
+    'Put the ControlNet beside it, as controlnet/',
   ],
   [
     /^timestep_cond$/,

@@ -7,6 +7,7 @@ import type {
   OpenConditioningContext,
 } from './conditioning-encoder.js';
 import { classEmbeddingFamily } from './families/class-embedding.js';
+import { CONTROLLED_FAMILIES } from './families/controlled.js';
 import { ditFamily } from './families/dit.js';
 import { fluxFamily, fluxSchnellFamily } from './families/flux.js';
 import { givenInputsFamily } from './families/given-inputs.js';
@@ -27,6 +28,7 @@ const CONDITIONING_FAMILIES: readonly ConditioningFamily[] = [
   sdxlRefinerFamily,
   latentConsistencyFamily,
   latentConsistencySdxlFamily,
+  ...CONTROLLED_FAMILIES,
   sd3Family,
   fluxFamily,
   fluxSchnellFamily,

@@ -1,6 +1,7 @@
 import type { Sampler, SamplerState } from '@cachequant/samplers';
 import { CacheQuantError, type Tensor, tensor, throwIfAborted } from '@cachequant/tensor';
 import { allFinite } from '../model/non-finite.js';
+import { type ConditioningWindow, isWithin, outside } from './conditioning-window.js';
 import type { CallKind, Conditioning, Denoiser } from './denoiser.js';
 import { type Guidance, guidedPrediction, withJoinedConditioning } from './guidance.js';
 import { GuidanceForecast } from './guidance-forecast.js';
@@ -40,6 +41,8 @@ export interface SampleLatentsOptions {
   /** Up to 1, the default, there is no guidance. */
   readonly guidanceScale?: number;
   readonly halves?: Guidance['halves'];
+  /** What of the conditioning holds at some calls alone; left out: all of it at every call. */
+  readonly window?: ConditioningWindow | undefined;
   /** For a run that changes pictures; left out: it begins with noise alone. */
   readonly picture?: PictureStart | undefined;
   /** Called after each network call, and waited for. */
@@ -65,7 +68,7 @@ export interface SampledLatents {
  */
 export async function sampleLatents(options: SampleLatentsOptions): Promise<SampledLatents> {
   const { sampler, noise, signal, onStep, now = () => performance.now() } = options;
-  const { picture } = options;
+  const { picture, window } = options;
   const first = picture?.firstCall ?? 0;
   const denoiser = options.denoiser.forTimesteps?.(sampler.timesteps, first) ?? options.denoiser;
   const generators = checkGenerators(options);
@@ -76,6 +79,14 @@ export async function sampleLatents(options: SampleLatentsOptions): Promise<Samp
     halves: options.halves ?? 'together',
     ...(denoiser.conditionalAlone && { forecast: new GuidanceForecast(denoiser.guidanceExtrapolation) }),
   });
+  const silent =
+    window &&
+    withJoinedConditioning({
+      ...guidance,
+      joined: undefined,
+      conditional: outside(guidance.conditional, window),
+      unconditional: outside(guidance.unconditional, window),
+    });
   const smoothing = denoiser.smoothing && new PredictionSmoothing(denoiser.smoothing);
   denoiser.reset();
   const noises = splitImages(noise);
@@ -93,7 +104,7 @@ export async function sampleLatents(options: SampleLatentsOptions): Promise<Samp
     const prediction = await guidedPrediction(
       denoiser,
       { call, timestep, sample },
-      guidance,
+      window && !isWithin(window, call - first, sampler.calls - first) ? silent! : guidance,
       signal && { signal },
     );
     requireFiniteCall(prediction.data, call, timestep, `guidance at scale ${guidance.scale} gives`);

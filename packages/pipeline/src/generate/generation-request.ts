@@ -48,6 +48,16 @@ export interface GenerationRequest {
   readonly mask?: RgbImage;
   /** How much of `image` is changed: the share of the steps that are made, above 0. 0.8 when left out, 1 with a mask. */
   readonly strength?: number;
+  /** What a ControlNet follows: edges, depths, a pose; needed by a model with one. Its size is that of the pictures. */
+  readonly controlImage?: RgbImage;
+  /** How closely it is followed (`controlnet_conditioning_scale` in diffusers); 1, or as the bundle was made. */
+  readonly controlScale?: number;
+  /** Share of the calls after which it is followed (`control_guidance_start`); 0 when left out. */
+  readonly controlStart?: number;
+  /** Share of the calls up to which it is followed (`control_guidance_end`); 1 when left out. */
+  readonly controlEnd?: number;
+  /** Whether the ControlNet leads without a prompt: the unconditional half does not follow it (`guess_mode`). */
+  readonly guessMode?: boolean;
   /** A sampler's name in place of the folder's own. */
   readonly sampler?: string;
   /** Fields to set in the sampler's configuration. */
@@ -67,12 +77,17 @@ export interface GenerationDefaults {
   readonly steps: number;
   readonly guidanceScale: number;
   readonly sampler?: string | undefined;
+  /** Of models that follow a ControlNet. */
+  readonly controlScale?: number | undefined;
 }
 
 const SEED_LIMIT = 2 ** 53 - 1;
 
 /** Images of one request; each is kept until all are done. */
 const MOST_IMAGES = 100_000;
+
+/** More than this is a mistake: at 2, hardly anything else is drawn. */
+const MOST_CONTROL = 10;
 
 const pictureSchema = z
   .looseObject({
@@ -98,6 +113,11 @@ const requestSchema = z.strictObject({
   image: pictureSchema.optional(),
   mask: pictureSchema.optional(),
   strength: z.number().positive().max(1).optional(),
+  controlImage: pictureSchema.optional(),
+  controlScale: z.number().nonnegative().max(MOST_CONTROL).optional(),
+  controlStart: z.number().nonnegative().max(1).optional(),
+  controlEnd: z.number().nonnegative().max(1).optional(),
+  guessMode: z.boolean().optional(),
   sampler: z.string().optional(),
   samplerOverrides: z.record(z.string(), z.unknown()).optional(),
   count: z.number().int().positive().max(MOST_IMAGES).optional(),
@@ -210,7 +230,7 @@ function expectation(message: string): string {
     .replace(/^.* to be (<=|>=)/, (_, sign: string) => (sign === '<=' ? 'at most ' : 'at least '));
 }
 
-const PICTURES = ['image', 'mask'] as const;
+const PICTURES = ['image', 'mask', 'controlImage'] as const;
 
 /** Without its pixels. */
 function describePicture(value: Partial<RgbImage> | undefined): string {

@@ -5,6 +5,7 @@ import type { Denoiser } from '../denoise/denoiser.js';
 import { type Guidance, isGuided } from '../denoise/guidance.js';
 import { layOutSampler } from '../model/lay-out-sampler.js';
 import type { ModelFolder } from '../model/model-folder.js';
+import { type AskedControl, askedControl, requireControlSize } from './asked-control.js';
 import { generationDefaults } from './generation-defaults.js';
 import {
   checkRequest,
@@ -48,6 +49,8 @@ export interface ResolvedRequest {
   readonly batch: number;
   /** The first call of the sampler that is made; above 0 where a picture is changed. */
   readonly firstCall: number;
+  /** What a ControlNet is told; undefined for a model without one. */
+  readonly control: AskedControl | undefined;
 }
 
 /** The model, the runtime that runs it, and what {@link createGenerator} does otherwise than by default. */
@@ -160,7 +163,9 @@ async function planned(settings: Settings, request: GenerationRequest): Promise<
   const jobs = imageJobs(request, { takesText, classes: parts.family.classes?.(model) });
   const geometry = geometryOf(settings);
   const asked = askedChange(request, geometry);
-  const { width: givenWidth, height: givenHeight } = { ...request, ...asked?.image };
+  const control = askedControl(request, parts.family.takesControl ?? false, settings.defaults.controlScale);
+  requireControlSize(request, asked, control);
+  const { width: givenWidth, height: givenHeight } = { ...request, ...control?.image, ...asked?.image };
   const shape = sampleShape(geometry, givenWidth, givenHeight);
   const sampler = requestedSampler(settings, request, shape);
   const { guided, embedsGuidance = false } = parts.family;
@@ -180,6 +185,7 @@ async function planned(settings: Settings, request: GenerationRequest): Promise<
     height,
     batch,
     firstCall: firstCall ?? 0,
+    control,
   };
   noteTiles(settings, shape, note);
   const halvesScale = guided ? guidanceScale : 1;
@@ -201,6 +207,7 @@ async function planned(settings: Settings, request: GenerationRequest): Promise<
     height,
     geometry,
     change,
+    control,
     warn,
   };
   return { jobs, run, warnings };

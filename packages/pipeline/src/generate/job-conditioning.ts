@@ -3,6 +3,7 @@ import { batchConditioning } from '../conditioning/batch-conditioning.js';
 import type { Warn } from '../conditioning/warnings.js';
 import type { Conditioning } from '../denoise/denoiser.js';
 import { type Guidance, isGuided } from '../denoise/guidance.js';
+import type { AskedControl } from './asked-control.js';
 import type { GenerationRequest, ImageJob } from './generation-request.js';
 import type { GeneratorParts } from './generator-parts.js';
 import type { PictureChange } from './picture-change.js';
@@ -26,6 +27,8 @@ export interface ImageRun {
   readonly geometry: SampleGeometry;
   /** The picture that is changed. */
   readonly change: PictureChange | undefined;
+  /** What a ControlNet is told. */
+  readonly control: AskedControl | undefined;
   readonly halves?: Guidance['halves'];
   readonly warn: Warn;
   readonly now: () => number;
@@ -42,7 +45,7 @@ export async function conditioningOf(
 }
 
 async function encodeHalf(
-  { parts, request, width, height, guidanceScale, warn }: ImageRun,
+  { parts, request, width, height, guidanceScale, control, warn }: ImageRun,
   jobs: readonly ImageJob[],
   half: 'conditional' | 'unconditional',
 ): Promise<Conditioning> {
@@ -50,7 +53,7 @@ async function encodeHalf(
   const each: Conditioning[] = [];
   const companions = jobs.flatMap(({ prompt }) => prompt ?? []);
   for (const { prompt, classLabel } of jobs) {
-    const asked = { prompt, companions, negativePrompt, classLabel, width, height, guidanceScale };
+    const asked = { prompt, companions, negativePrompt, classLabel, width, height, guidanceScale, control };
     each.push(await parts.conditioning.encode(asked, half, { warn, signal }));
   }
   return batchConditioning(each);

@@ -1,5 +1,6 @@
 import type { RgbImage } from '@cachequant/evaluate';
 import { type Tensor, tensor } from '@cachequant/tensor';
+import { CONTROL_SCALES } from '../denoise/control-inputs.js';
 import type { Guidance } from '../denoise/guidance.js';
 import { type CallTiming, type SamplingStep, sampleLatents } from '../denoise/sample-latents.js';
 import type { ImageJob } from './generation-request.js';
@@ -30,7 +31,7 @@ export async function runImages(
   first: number,
   total: number,
 ): Promise<{ images: GeneratedImage[]; timing: RunTiming }> {
-  const { parts, request, sampler, shape, geometry, change, now } = run;
+  const { parts, request, sampler, shape, geometry, change, control, now } = run;
   const { signal, onStep } = request;
   const startMs = now();
   const { further, ...start } = startingPoint(jobs, shape, geometry, change);
@@ -43,6 +44,7 @@ export async function runImages(
     conditioning: { ...conditioning, ...further },
     unconditional: unconditional && { ...unconditional, ...further },
     halves: halvesFor(run),
+    window: control && { inputs: [CONTROL_SCALES], start: control.start, end: control.end },
     signal,
     now,
     ...(onStep && {

@@ -14,6 +14,11 @@ export function keepBuiltGraphs(of: Storage, shown: Storage): Storage {
   return shown;
 }
 
+/** What is remembered of a storage; empty for one without built graphs. */
+export function builtGraphsOf(storage: Storage): ReadonlyMap<string, readonly string[]> {
+  return built.get(storage) ?? new Map();
+}
+
 /** Whether a graph of a storage is built of a checkpoint, so that its weights lie in files that hold others too. */
 export function isBuiltGraph(storage: Storage, path: string): boolean {
   return built.get(storage)?.has(path) ?? false;

@@ -1,10 +1,11 @@
 import type { WeightSource } from '@cachequant/checkpoint';
 import type { Storage } from '@cachequant/tensor';
 import { CHECKPOINT_PARTS } from './checkpoint-part.js';
+import { CONTROL_FOLDER } from './control/control-folders.js';
 import type { CheckpointStorageOptions, PlacedComponent } from './checkpoint-storage.js';
 
 /** How a folder of safetensors is shown. */
-export interface CheckpointFolderOptions extends Pick<CheckpointStorageOptions, 'files'> {
+export interface CheckpointFolderOptions extends Pick<CheckpointStorageOptions, 'files' | 'controlled'> {
   /** Gives other weights in place of those of the folder, by part, such as those with a LoRA. */
   readonly adapt?: (weights: ReadonlyMap<string, WeightSource>) => ReadonlyMap<string, WeightSource>;
   /** Gives the configuration of a part that goes with its adapted weights. */
@@ -19,7 +20,12 @@ export interface CheckpointFolderOptions extends Pick<CheckpointStorageOptions, 
  */
 export async function checkpointFolder(
   storage: Storage,
-  { adapt = (weights) => weights, configure = (_, config) => config, files }: CheckpointFolderOptions = {},
+  {
+    adapt = (weights) => weights,
+    configure = (_, config) => config,
+    files,
+    controlled,
+  }: CheckpointFolderOptions = {},
 ): Promise<Storage | undefined> {
   const opened = await openParts(storage);
   if (opened.size === 0) return undefined;
@@ -35,7 +41,8 @@ export async function checkpointFolder(
   );
   const shows = (path: string) => !hidden.some((name) => path.startsWith(`${name}/`));
   const { checkpointStorage } = await import('./checkpoint-graphs.js');
-  return checkpointStorage(storage, components, { shows, ...(files && { files }) });
+  const hasControl = (await storage.list(CONTROL_FOLDER)).length > 0;
+  return checkpointStorage(storage, components, { shows, files, controlled: controlled ?? hasControl });
 }
 
 /** The parts of a folder that are safetensors and have no graphs, by their folders. */

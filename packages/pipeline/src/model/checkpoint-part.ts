@@ -23,9 +23,15 @@ export const TINY_DECODER_FOLDERS = ['taesd', 'tiny_vae'];
 
 /** The parts of a pipeline that graphs are built of, by the folders that diffusers keeps them in. */
 export const CHECKPOINT_PARTS: ReadonlyMap<string, readonly GraphPlace[]> = new Map([
-  ...['unet', 'transformer', 'text_encoder', 'text_encoder_2', 'text_encoder_3', 'class_embedder'].map(
-    single,
-  ),
+  ...[
+    'unet',
+    'transformer',
+    'controlnet',
+    'text_encoder',
+    'text_encoder_2',
+    'text_encoder_3',
+    'class_embedder',
+  ].map(single),
   ...['vae', 'vqvae'].map(autoencoder),
   ...TINY_DECODER_FOLDERS.map((folder): [string, readonly GraphPlace[]] => [
     folder,

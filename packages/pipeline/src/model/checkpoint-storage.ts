@@ -1,7 +1,8 @@
+import type { GraphOptions } from '@cachequant/architectures';
 import type { Component } from '@cachequant/checkpoint';
 import { encodeModel } from '@cachequant/onnx';
 import type { Storage } from '@cachequant/tensor';
-import { markBuiltGraphs } from './built-graphs.js';
+import { builtGraphsOf, markBuiltGraphs } from './built-graphs.js';
 import { CHECKPOINT_PARTS, type GraphPlace } from './checkpoint-part.js';
 import { placeComputedWeights } from './computed-weights.js';
 import { layeredStorage, type VirtualFile } from './layered-storage.js';
@@ -17,9 +18,11 @@ export interface PlacedComponent extends Component {
 /** What else a storage of a checkpoint shows. */
 export interface CheckpointStorageOptions {
   /** Further files, in front of those of the storage. */
-  readonly files?: ReadonlyMap<string, VirtualFile>;
+  readonly files?: ReadonlyMap<string, VirtualFile> | undefined;
   /** Which of the storage's own files are listed; all unless given. */
   readonly shows?: (path: string) => boolean;
+  /** Whether U-Nets take the residuals of a ControlNet; left out: where there is one among the components. */
+  readonly controlled?: boolean | undefined;
 }
 
 /**
@@ -32,21 +35,30 @@ export interface CheckpointStorageOptions {
 export async function checkpointStorage(
   base: Storage,
   components: ReadonlyMap<string, PlacedComponent>,
-  { files = new Map(), shows = () => true }: CheckpointStorageOptions = {},
+  {
+    files = new Map(),
+    shows = () => true,
+    controlled = components.has('controlnet'),
+  }: CheckpointStorageOptions = {},
 ): Promise<Storage> {
   // Pages that open exported models alone need not fetch it.
   const architectures = await import('@cachequant/architectures');
   const virtual = new Map<string, VirtualFile>(files);
   const graphs = new Map<string, readonly string[]>();
   const listed = new Set<string>();
-  // Pipelines with several text encoders take the states of an inner layer.
-  const hiddenStates = components.has('text_encoder_2');
+  const options: GraphOptions = {
+    // Pipelines with several text encoders take the states of an inner layer.
+    hiddenStates: components.has('text_encoder_2'),
+    // Who attends to padding, too, gives a mask of ones.
+    attentionMask: true,
+    controlResiduals: controlled,
+  };
   for (const [name, component] of components) {
     for (const place of CHECKPOINT_PARTS.get(name) ?? []) {
       if (!hasPart(architectures, component, place)) continue;
       const described = [...files.keys()].filter((path) => path === `${place.folder}/${ADAPTERS}`);
       const sources = place.folder === name && component.folder === name ? [...component.files] : [];
-      for (const [path, file] of filesOf(architectures, base, component, place, hiddenStates)) {
+      for (const [path, file] of filesOf(architectures, base, component, place, options)) {
         // Each file once: those who look at all files look at it once, too.
         const again = 'target' in file && listed.has(file.target);
         if ('target' in file) listed.add(file.target);
@@ -57,7 +69,7 @@ export async function checkpointStorage(
     }
   }
   const storage = layeredStorage(base, virtual, shows);
-  markBuiltGraphs(storage, graphs);
+  markBuiltGraphs(storage, new Map([...builtGraphsOf(base), ...graphs]));
   return storage;
 }
 
@@ -85,14 +97,10 @@ function filesOf(
   base: Storage,
   { config, weights, folder, files }: PlacedComponent,
   { folder: place, part }: GraphPlace,
-  hiddenStates: boolean,
+  options: GraphOptions,
 ): [string, VirtualFile][] {
   const build = once(async () => {
-    const { model } = buildGraph({
-      ...{ config, weights, part, folder, hiddenStates },
-      // Who attends to padding, too, gives a mask of ones.
-      attentionMask: true,
-    });
+    const { model } = buildGraph({ config, weights, part, folder, ...options });
     const computed = placeComputedWeights(model, computedName, (location) => {
       const path = folder === '' ? location : `${folder}/${location}`;
       return {

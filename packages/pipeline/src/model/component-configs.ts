@@ -69,6 +69,11 @@ export const textEncoderConfigSchema = z.looseObject({
 /** What is read of the text encoder's `config.json`. */
 export type TextEncoderConfig = z.output<typeof textEncoderConfigSchema>;
 
+/** `config.json` of a ControlNet. */
+export const controlNetConfigSchema = z.looseObject({ global_pool_conditions: z.boolean().nullish() });
+/** What is read of the `config.json` of a ControlNet. */
+export type ControlNetConfig = z.output<typeof controlNetConfigSchema>;
+
 /** `config.json` of a table of classes; the last one stands for none. */
 export const classEmbedderConfigSchema = z.looseObject({ n_classes: z.number().int().min(2) });
 /** What is read of the `config.json` of a table of classes. */

@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { vaeFactor } from '../images/vae-factor.js';
 import { isBuiltGraph, keepBuiltGraphs } from './built-graphs.js';
 import { checkpointFolder } from './checkpoint-folder.js';
+import { CONTROL_EMBEDDING_FOLDER, CONTROL_FOLDER } from './control/control-folders.js';
 import {
   type ClassEmbedderConfig,
   classEmbedderConfigSchema,
@@ -13,6 +14,8 @@ import {
   modelIndexSchema,
   type SchedulerConfig,
   schedulerConfigSchema,
+  type ControlNetConfig,
+  controlNetConfigSchema,
   type TextEncoderConfig,
   textEncoderConfigSchema,
   type VaeConfig,
@@ -53,6 +56,8 @@ export interface ModelFolder {
   readonly inputOrigins: InputOrigins | undefined;
   /** Undefined where no table of classes conditions the denoiser. */
   readonly classEmbedder: ModelComponent<ClassEmbedderConfig> | undefined;
+  /** The first layers of a ControlNet, which see the control image alone; undefined for a model without one. */
+  readonly controlNet: ModelComponent<ControlNetConfig> | undefined;
   /** The folder of the tokenizer's files. */
   readonly tokenizer: string | undefined;
   /** As the pipeline uses it (see `pipelineScheduler`). */
@@ -96,7 +101,45 @@ export async function openModelFolder(given: Storage): Promise<ModelFolder> {
     warnings: scheduler?.warnings ?? [],
   };
   checkParts(folder);
-  return { ...folder, storage: await withFloat32(folder) };
+  return withControl({ ...folder, storage: await withFloat32(folder) });
+}
+
+/** Of a folder with a ControlNet, the denoiser has it inside; bundles have been made of such. */
+async function withControl(folder: Omit<ModelFolder, 'controlNet'>): Promise<ModelFolder> {
+  const { denoiser } = folder;
+  const control = await findPart(folder.storage, CONTROL_FOLDER);
+  if (control === undefined || denoiser.model === BUNDLED_DENOISER) {
+    return { ...folder, controlNet: await openControlNet(folder.storage) };
+  }
+  await refuseSeveral(folder.storage);
+  const config = await readConfig(folder.storage, control, controlNetConfigSchema);
+  if (config?.global_pool_conditions) {
+    throw new CacheQuantError('unsupported', 'the ControlNet pools what it gives over the picture', {
+      where: `${folderOf(control)}config.json, global_pool_conditions`,
+      expected: 'false',
+      got: 'true',
+    });
+  }
+  // Of folders that have one alone, so that pages of others need not fetch it.
+  const { withControlNet } = await import('./control/with-control-net.js');
+  const storage = await withControlNet(folder.storage, denoiser.model, control);
+  return { ...folder, storage, controlNet: await openControlNet(storage) };
+}
+
+async function openControlNet(storage: Storage): Promise<ModelComponent<ControlNetConfig> | undefined> {
+  const model = await findPart(storage, CONTROL_EMBEDDING_FOLDER);
+  if (model === undefined) return undefined;
+  return { model, config: (await readConfig(storage, model, controlNetConfigSchema)) ?? {} };
+}
+
+async function refuseSeveral(storage: Storage): Promise<void> {
+  const second = `${CONTROL_FOLDER}_1`;
+  if ((await storage.list(second)).length === 0) return;
+  throw new CacheQuantError('unsupported', 'the model follows several ControlNets', {
+    where: `${second}/`,
+    expected: `one, in ${CONTROL_FOLDER}/`,
+    hint: 'Save the pipeline with one of them',
+  });
 }
 
 /** Bundles have graphs in 16 bits on purpose; graphs that were built of a checkpoint have none. */
@@ -106,17 +149,13 @@ async function withFloat32({
   vaeDecoder,
   tinyDecoder,
   textEncoder,
-}: ModelFolder): Promise<Storage> {
+}: Omit<ModelFolder, 'controlNet'>): Promise<Storage> {
   if (denoiser.model === BUNDLED_DENOISER) return storage;
   const further = ['text_encoder_2/model.onnx', 'text_encoder_3/model.onnx'];
   const paths: string[] = [];
-  for (const path of [
-    denoiser.model,
-    vaeDecoder?.model,
-    tinyDecoder?.model,
-    textEncoder?.model,
-    ...further,
-  ]) {
+  const decoders = [vaeDecoder?.model, tinyDecoder?.model];
+  const control = await findPart(storage, CONTROL_FOLDER);
+  for (const path of [denoiser.model, ...decoders, textEncoder?.model, ...further, control]) {
     if (path === undefined || isBuiltGraph(storage, path)) continue;
     if ((await storage.stat(path)) !== undefined) paths.push(path);
   }
@@ -289,7 +328,12 @@ export async function openScheduler(storage: Storage): Promise<PipelineScheduler
   return pipelineScheduler(config, index?._class_name);
 }
 
-function checkParts({ index, textEncoder, tokenizer, scheduler }: ModelFolder): void {
+function checkParts({
+  index,
+  textEncoder,
+  tokenizer,
+  scheduler,
+}: Pick<ModelFolder, 'index' | 'textEncoder' | 'tokenizer' | 'scheduler'>): void {
   if (textEncoder !== undefined && tokenizer === undefined) {
     throw new CacheQuantError('storage', 'the text encoder has no tokenizer', {
       where: 'tokenizer/',

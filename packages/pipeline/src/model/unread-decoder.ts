@@ -13,6 +13,7 @@ const OTHER_PARTS = new Set([
   'safety_checker',
   'feature_extractor',
   'image_encoder',
+  'controlnet',
 ]);
 
 /** Folders of decoders that exist in diffusers but are not run here. */
@@ -48,11 +49,13 @@ function isPart(value: unknown): boolean {
 export function requireReadDecoder({
   unreadDecoder: part,
   index,
+  controlNet,
 }: {
   readonly unreadDecoder: string | undefined;
   readonly index?: ModelIndex | undefined;
+  readonly controlNet?: unknown;
 }): void {
-  refuseControl(index);
+  if (controlNet === undefined) refuseControl(index);
   if (part === undefined) return;
   if (part === 'vae' || part === 'vqvae') {
     throw new CacheQuantError('storage', 'the decoder is missing', {
@@ -71,9 +74,9 @@ export function requireReadDecoder({
 /** Without what it gives, pictures would follow the text alone, and nobody would be told. */
 function refuseControl(index: ModelIndex | undefined): void {
   if (!/ControlNet/.test(index?._class_name ?? '')) return;
-  throw new CacheQuantError('unsupported', 'the model follows a ControlNet, which is not run', {
+  throw new CacheQuantError('storage', 'the ControlNet is missing that the model follows', {
     where: 'controlnet/',
-    expected: 'a pipeline without one',
-    hint: 'Save the same weights as StableDiffusionPipeline, without controlnet/',
+    expected: 'its weights and its config.json, or model.onnx',
+    hint: 'Copy the folder whole, or give the ControlNet',
   });
 }
