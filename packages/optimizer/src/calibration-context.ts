@@ -38,6 +38,8 @@ export interface PreparedImage {
   readonly prompt: string;
   /** Of a model that draws classes. */
   readonly classLabel?: number | undefined;
+  /** Of a model with a ControlNet. */
+  readonly controlImage?: RgbImage | undefined;
   readonly seed: number;
   readonly conditioning: Conditioning;
   readonly unconditional: Conditioning | undefined;

@@ -8,6 +8,7 @@ import { outlierInputs } from './graphs/outlier-inputs.js';
 import { planLayers } from './layers/layer-plan.js';
 import { momentWaves, roundingMultiplyAdds } from './observe/moment-waves.js';
 import { MOMENT_CALLS } from './observe/observe-moments.js';
+import type { ControlImages } from './prepare/control-images.js';
 import type { GivenConditioning } from './prepare/given-conditioning.js';
 import { type OpenCalibrationContext, openCalibrationContext } from './prepare/open-calibration-context.js';
 import type { OptimizeOptions, Recipe } from './recipe.js';
@@ -43,6 +44,7 @@ export async function estimateOptimization(request: {
   readonly runtime: Runtime;
   readonly options?: OptimizeOptions;
   readonly conditioning?: GivenConditioning;
+  readonly controlImages?: ControlImages;
   readonly plan?: DecisionRecord;
   readonly signal?: AbortSignal;
 }): Promise<OptimizationEstimate> {

@@ -15,6 +15,7 @@ import {
 } from './operating-points/explore.js';
 import type { OperatingTarget } from './operating-points/operating-point.js';
 import { type OptimizeSummary, summaryOf } from './optimize-summary.js';
+import type { ControlImages } from './prepare/control-images.js';
 import type { GivenConditioning } from './prepare/given-conditioning.js';
 import { type OpenCalibrationContext, openCalibrationContext } from './prepare/open-calibration-context.js';
 import type { OptimizeOptions } from './recipe.js';
@@ -36,6 +37,8 @@ export interface OptimizeRequest extends StageObserver, BundleRequest {
   readonly options?: OptimizeOptions;
   /** For a denoiser whose folder has no text encoder. */
   readonly conditioning?: GivenConditioning;
+  /** For a model with a ControlNet, which needs them: what it follows while the bundle is calibrated. */
+  readonly controlImages?: ControlImages;
   /**
    * Of an earlier bundle of the same model, as `parseDecisionRecord` reads it: its options hold and its decisions stand in for
    * measurements, so that everything under denoiser/ comes out the same.

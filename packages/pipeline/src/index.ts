@@ -16,6 +16,7 @@ export type {
   ConditioningEncoder,
   ConditioningFamily,
   ConditioningRequest,
+  Control,
   OpenConditioningContext,
 } from './conditioning/conditioning-encoder.js';
 export { conditioningFamily, openConditioning } from './conditioning/open-conditioning.js';
@@ -69,4 +70,5 @@ export type { VirtualFile } from './model/layered-storage.js';
 export { loadGraph } from './model/load-graph.js';
 export { type InputOrigin, type LoneModelOptions, loneModel } from './model/lone-model.js';
 export { type ModelComponent, type ModelFolder, openModelFolder } from './model/model-folder.js';
+export { mountStorage } from './model/mount-storage.js';
 export { withTinyDecoder } from './model/with-tiny-decoder.js';

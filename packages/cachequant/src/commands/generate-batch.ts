@@ -59,6 +59,7 @@ export async function generateBatch(given: string, options: BatchCommandOptions,
   const lines = readPromptLines(await readText(options.prompts, io), name, defaults);
   const out = resolve(io.cwd, options.out);
   refusePromptOptions(options);
+  refusePictures(options);
   await requireWritableFolder(out, `--out ${options.out}`);
   const progress = createProgress(io.stderr);
   const batch = { lines, name, out, options, io, progress };
@@ -67,6 +68,14 @@ export async function generateBatch(given: string, options: BatchCommandOptions,
   } finally {
     progress.stop();
   }
+}
+
+/** Lines say nothing of pictures. */
+function refusePictures(options: BatchCommandOptions): void {
+  const given = (['image', 'controlImage'] as const).find((name) => options[name] !== undefined);
+  if (given === undefined) return;
+  const flag = given === 'image' ? '--image' : '--control-image';
+  throw new UsageError(`${flag} does not go with --prompts: give the prompts one by one`);
 }
 
 /** Results that were drawn with other ones would be taken up, and workers do not know of them. */

@@ -24,6 +24,7 @@ import { requireWritableFolder } from '../options/output-folder.js';
 import { integer } from '../options/parse-arguments.js';
 import { picturesOption, queueOption } from '../options/queue-options.js';
 import { UsageError } from '../options/usage-error.js';
+import { CONTROL_SETTINGS } from '../pictures/control-options.js';
 import { openPictures, readPictures } from '../pictures/given-pictures.js';
 import { imageTimes, timesLine } from '../pictures/image-times.js';
 import {
@@ -98,6 +99,10 @@ export function addGenerate(command: Command, io: CliIo): void {
         ],
         ['generate ./my-model --prompt "a fox" --image dog.png --strength 0.6', 'a picture changed'],
         ['generate ./my-model --prompt "a hat" --image dog.png --mask head.png', 'a part of it painted'],
+        [
+          'generate ./my-model --controlnet ./canny --control-image edges.png --prompt "a house"',
+          'along the edges of another',
+        ],
         ['generate ./my-model --prompt "a bag" --sampler dpm-solver++ --steps 20', 'another sampler'],
         [
           'generate ./my-bundle --prompts prompts.jsonl --out ./pictures',
@@ -185,6 +190,10 @@ function runMetadata(
     clipSkip: options.clipSkip,
     promptWeights: options.promptWeights,
     promptChunks: options.promptChunks,
+    ...Object.fromEntries(CONTROL_SETTINGS.map((name) => [name, options[name]])),
+    ...(options.controlImage !== undefined && {
+      controlScale: options.controlScale ?? defaults.controlScale ?? 1,
+    }),
     ...(options.image !== undefined && { strength: options.strength ?? (options.mask ? 1 : 0.8) }),
   };
 }

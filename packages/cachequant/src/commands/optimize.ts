@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import {
+  type ControlImages,
   type DecisionRecord,
   estimateOptimization,
   type OptimizeOptions,
@@ -37,6 +38,7 @@ import { addOptimizeOptions, libraryOptions, type OptimizeArguments } from '../o
 import { readTextFile } from '../options/read-file.js';
 import { requireOneOf, shardPlace, shardPlaces } from '../options/shards.js';
 import { type Optimized, optimizedLines, planLines } from '../print/print-optimization.js';
+import { openControlImages } from '../pictures/control-images.js';
 import { createProgress, type Progress } from '../print/progress.js';
 import { packageVersion } from '../version.js';
 import { withRuntime } from '../with-runtime.js';
@@ -66,6 +68,10 @@ export function addOptimize(command: Command, io: CliIo): void {
           'closer to the original, slower',
         ],
         ['optimize ./my-model --out ./my-bundle --prompts prompts.txt --steps 30', 'as you will use it'],
+        [
+          'optimize ./my-model --controlnet ./canny --control-image ./edges --out ./my-bundle',
+          'with a ControlNet, calibrated on a folder of edges',
+        ],
         ['optimize ./my-model --out ./my-bundle --bits none', 'the cache alone, all in float'],
         ['optimize ./my-model --out ./my-bundle --shard 2/4', 'calibrate on several machines …'],
         ['optimize ./my-model --out ./my-bundle --merge', '… and go on from all of them'],
@@ -83,6 +89,7 @@ interface Job {
   readonly place: BundlePlace;
   readonly options: OptimizeOptions;
   readonly plan: DecisionRecord | undefined;
+  readonly controlImages: ControlImages | undefined;
   /** Work folders to merge. */
   readonly shards: readonly string[] | undefined;
   readonly given: OptimizeArguments;
@@ -106,6 +113,7 @@ async function optimizeCommand(given: string, args: OptimizeArguments, io: CliIo
     place,
     options,
     plan: await readPlan(args.plan, io.cwd),
+    controlImages: await openControlImages(args.controlImage, io.cwd),
     shards,
     given: args,
     io,
@@ -124,7 +132,7 @@ async function shardFolders(
 }
 
 /** Observes a shard into a work folder of its own; no bundle is made, and other shards may run at the same time. */
-async function makeShard({ source, place, options, plan, given, io }: Job, shard: Shard): Promise<void> {
+async function makeShard({ source, place, options, plan, controlImages, given, io }: Job, shard: Shard): Promise<void> {
   const lock = await lockWork(place);
   const progress = createProgress(io.stderr);
   try {
@@ -136,6 +144,7 @@ async function makeShard({ source, place, options, plan, given, io }: Job, shard
         options,
         shard,
         ...(plan && { plan }),
+        ...(controlImages && { controlImages }),
         ...watchers(progress),
         ...(io.signal && { signal: io.signal }),
       }),
@@ -173,13 +182,14 @@ async function requireModel({ storage, given }: OpenedModelSource): Promise<void
   await openModelFolder(storage);
 }
 
-async function dryRun({ source, options, plan, given, io }: Job): Promise<void> {
+async function dryRun({ source, options, plan, controlImages, given, io }: Job): Promise<void> {
   const estimate = await withRuntime(given.threads, (runtime) =>
     estimateOptimization({
       source: source.storage,
       runtime,
       options,
       ...(plan && { plan }),
+      ...(controlImages && { controlImages }),
       ...(io.signal && { signal: io.signal }),
     }),
   );
@@ -225,7 +235,7 @@ async function removeWork({ place, shards = [] }: Job): Promise<void> {
 }
 
 async function optimizeInto(
-  { source, place, options, plan, shards, given, io }: Job,
+  { source, place, options, plan, controlImages, shards, given, io }: Job,
   runtime: Runtime,
   progress: Progress,
 ): Promise<Optimized> {
@@ -237,6 +247,7 @@ async function optimizeInto(
     runtime,
     options,
     ...(plan && { plan }),
+    ...(controlImages && { controlImages }),
     ...(given.shardSize !== undefined && { shardBytes: Math.floor(given.shardSize * 1e6) }),
     sourceName: source.origin.name,
     origin: source.origin,

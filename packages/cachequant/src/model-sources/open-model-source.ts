@@ -1,10 +1,11 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { PredictionType } from '@cachequant/checkpoint';
-import { checkpointFolder, isBundle, type VirtualFile } from '@cachequant/pipeline';
+import { checkpointFolder, isBundle, mountStorage, type VirtualFile } from '@cachequant/pipeline';
 import { nodeStorage } from '@cachequant/runtime-node';
 import { CacheQuantError, type Storage } from '@cachequant/tensor';
 import { openAdapters } from './adapters.js';
+import { openControlNet } from './control-net.js';
 import {
   embeddingTokenizers,
   openEmbeddings,
@@ -25,6 +26,8 @@ export interface ModelSourceRequest extends SourceContext {
   readonly loras?: readonly NamedLora[];
   /** Words to add to the text encoders and their tokenizers. */
   readonly embeddings?: readonly NamedEmbedding[];
+  /** Folder or id of a ControlNet that goes beside the model. */
+  readonly controlnet?: string | undefined;
   /** Of a single file: a folder with its configurations, in place of the usual ones of its kind. */
   readonly config?: string | undefined;
   /** Of a single file: parts that it lacks, or in place of those in it; each a file, a folder, or an id on the Hub. */
@@ -64,6 +67,29 @@ export async function openModelSource(
   given: string,
   request: ModelSourceRequest,
 ): Promise<OpenedModelSource> {
+  const opened = await openAlone(given, request);
+  const { controlnet } = request;
+  if (controlnet === undefined) return opened;
+  await refuseControlNet(opened);
+  const control = await openControlNet(controlnet, request);
+  return { ...opened, storage: mountStorage(opened.storage, 'controlnet', control) };
+}
+
+/** Its layers become part of the denoiser, before that is rounded. */
+async function refuseControlNet({ storage, graph, given }: OpenedModelSource): Promise<void> {
+  if (await isBundle(storage)) {
+    throw new CacheQuantError('invalid-argument', 'a ControlNet cannot be added to a bundle', {
+      where: given,
+      hint: 'Optimize the model with --controlnet: the bundle then has it',
+    });
+  }
+  if (graph === undefined) return;
+  throw new CacheQuantError('unsupported', 'a ControlNet goes beside a whole model, not beside a graph', {
+    where: given,
+  });
+}
+
+async function openAlone(given: string, request: ModelSourceRequest): Promise<OpenedModelSource> {
   const path = resolve(request.cwd, given);
   const found = await stat(path).catch(() => undefined);
   if (found?.isDirectory())
@@ -143,6 +169,7 @@ async function changedFolder(
     adapt: (weights) => withEmbeddings(adapters.adapt(weights), embeddings),
     configure: (part, config) => withVocabulary(part, config, embeddings),
     files,
+    ...(request.controlnet !== undefined && { controlled: true }),
   });
   return merged && { storage: merged, origin: { adapters: [...adapters.origin, ...embeddings.origin] } };
 }
@@ -173,6 +200,7 @@ async function openFile(opened: Place, request: ModelSourceRequest): Promise<Ope
     parts: request.parts ?? {},
     adapters,
     embeddings,
+    controlled: request.controlnet !== undefined,
   });
   const added = [...(adapters?.origin ?? []), ...(embeddings?.origin ?? [])];
   const named = origin.license ?? license;

@@ -21,13 +21,14 @@ export async function openModel(
   io: CliIo,
   progress: Progress,
 ): Promise<OpenedModelSource> {
-  const { revision, lora = [], embedding = [], config, tokenizer, prediction } = options;
+  const { revision, lora = [], embedding = [], controlnet, config, tokenizer, prediction } = options;
   try {
     return await openModelSource(given, {
       cwd: io.cwd,
       revision,
       loras: lora.map(parseLora),
       embeddings: embedding.map(parseEmbedding),
+      controlnet,
       config,
       tokenizer,
       parts: givenParts(options),

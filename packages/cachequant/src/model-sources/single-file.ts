@@ -31,6 +31,8 @@ export interface SingleFileRequest extends SourceContext {
   readonly parts: GivenParts;
   readonly adapters: OpenedAdapters | undefined;
   readonly embeddings: OpenedEmbeddings | undefined;
+  /** Whether its U-Net takes the residuals of a ControlNet. */
+  readonly controlled?: boolean;
 }
 
 const PARTS: Readonly<Record<Family, readonly SingleFilePart[]>> = {
@@ -92,7 +94,11 @@ export async function openCheckpointFile(
       `${name} is taken to predict ${model.prediction.type}: ${model.prediction.because}; --prediction overrules it`,
     );
   }
-  const storage = await checkpointStorage(base, components, { files, shows: () => false });
+  const storage = await checkpointStorage(base, components, {
+    files,
+    shows: () => false,
+    controlled: request.controlled,
+  });
   return { storage, license: file.metadata?.['modelspec.license'] };
 }
 

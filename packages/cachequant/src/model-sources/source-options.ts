@@ -12,6 +12,7 @@ export interface SourceOptions {
   readonly revision?: string;
   readonly lora?: readonly string[];
   readonly embedding?: readonly string[];
+  readonly controlnet?: string;
   readonly tokenizer?: string;
   readonly vae?: string;
   readonly textEncoder?: string;
@@ -44,6 +45,10 @@ export function addSourceOptions(command: Command): Command {
     .option(
       '--tiny-decoder <folder>',
       'a tiny decoder for previews and --decoder tiny: the folder of an AutoencoderTiny, or its id on the Hub (default: taesd/ or tiny_vae/ of the model)',
+    )
+    .option(
+      '--controlnet <folder>',
+      'a ControlNet to put beside the model: its folder (safetensors or ONNX), or its id on the Hub',
     )
     .option('--config <folder>', 'configurations for a single file, in place of the usual ones of its kind')
     .option(

@@ -3,7 +3,7 @@ import { type OptimizeOptions, type OptionGroup, type OptionLine, optionLines } 
 import { type Command, Option } from 'commander';
 import type { GlobalOptions } from '../command-context.js';
 import type { SourceOptions } from '../model-sources/source-options.js';
-import { commaSeparated, decimal, integer, integers } from './parse-arguments.js';
+import { commaSeparated, decimal, integer, integers, repeated } from './parse-arguments.js';
 import { readPrompts } from './read-prompts.js';
 import { type ShardArguments, shardOf } from './shards.js';
 
@@ -15,6 +15,8 @@ export interface OptimizeArguments extends GlobalOptions, SourceOptions, ShardAr
   readonly out: string;
   /** A text file. */
   readonly prompts?: string;
+  /** Pictures, and folders of pictures. */
+  readonly controlImage?: readonly string[];
   /** The plan.json of an earlier bundle. */
   readonly plan?: string;
   readonly threads?: number;
@@ -60,6 +62,11 @@ function addRunSettings(command: Command): Command {
   return command
     .optionsGroup('This run:')
     .option('--prompts <file>', 'prompts to calibrate with, one per line (default: a built-in list)')
+    .option(
+      '--control-image <file-or-folder>',
+      'what the ControlNet follows while calibrating, best as you will use it; may be given several times',
+      repeated,
+    )
     .option(
       '--plan <file>',
       'the plan.json of an earlier bundle of this model: reuse its decisions instead of measuring again',

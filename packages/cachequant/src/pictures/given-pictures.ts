@@ -9,9 +9,10 @@ import type { Command } from 'commander';
 import type { Sharp } from 'sharp';
 import { decimal } from '../options/parse-arguments.js';
 import { UsageError } from '../options/usage-error.js';
+import { addControlOptions, type ControlOptions, checkControlOptions, controlFields } from './control-options.js';
 
 /** Options of the commands that can begin with a picture. */
-export interface PictureOptions {
+export interface PictureOptions extends ControlOptions {
   readonly image?: string;
   readonly mask?: string;
   readonly strength?: number;
@@ -23,14 +24,15 @@ export interface PictureOptions {
 export interface GivenPictures {
   readonly image: Sharp | undefined;
   readonly mask: Sharp | undefined;
+  readonly control: Sharp | undefined;
   /** SHA-256 of their files. */
   readonly hashes: readonly string[];
 }
 
-type PictureFields = Pick<GenerationRequest, 'image' | 'mask' | 'strength' | 'width' | 'height'>;
+type PictureFields = Partial<GenerationRequest>;
 
 export function addPictureOptions(command: Command): Command {
-  return command
+  const changing = command
     .option(
       '--image <file>',
       'a picture to change: PNG, JPEG, WebP and others; scaled and cropped to the size',
@@ -41,6 +43,7 @@ export function addPictureOptions(command: Command): Command {
       'how much of the picture is changed, above 0, up to 1 (default: 0.8, with a mask 1)',
       decimal(0, 1),
     );
+  return addControlOptions(changing);
 }
 
 /**
@@ -52,6 +55,7 @@ export async function openPictures(options: PictureOptions, cwd: string): Promis
     if (options[name] === undefined || options.image !== undefined) continue;
     throw new UsageError(`option '--${name}' needs '--image <file>': there is no picture to change`);
   }
+  checkControlOptions(options);
   const hashes: string[] = [];
   const open = async (path: string | undefined) => {
     if (path === undefined) return undefined;
@@ -59,10 +63,15 @@ export async function openPictures(options: PictureOptions, cwd: string): Promis
     hashes.push(hash);
     return picture;
   };
-  return { image: await open(options.image), mask: await open(options.mask), hashes };
+  return {
+    image: await open(options.image),
+    mask: await open(options.mask),
+    control: await open(options.controlImage),
+    hashes,
+  };
 }
 
-async function openPicture(path: string): Promise<{ picture: Sharp; hash: string }> {
+export async function openPicture(path: string): Promise<{ picture: Sharp; hash: string }> {
   try {
     const bytes = await readFile(path);
     const picture = upright(bytes);
@@ -83,17 +92,20 @@ async function openPicture(path: string): Promise<{ picture: Sharp; hash: string
  * the picture, rounded down to what the model can make.
  */
 export async function readPictures(
-  { image, mask }: GivenPictures,
-  { strength, width, height }: PictureOptions,
+  { image, mask, control }: GivenPictures,
+  options: PictureOptions,
   generator: Pick<Generator, 'denoiser' | 'folder'>,
 ): Promise<PictureFields> {
-  if (image === undefined) return {};
-  const { autoOrient: own } = await image.metadata();
+  const first = image ?? control;
+  if (first === undefined) return {};
+  const { strength, width, height } = options;
+  const { autoOrient: own } = await first.metadata();
   const size = changedSize(generator, own, { width, height });
   return {
     ...size,
-    image: await pixelsOf(image, size),
+    ...(image && { image: await pixelsOf(image, size) }),
     ...(mask && { mask: await pixelsOf(mask, size) }),
     ...(strength !== undefined && { strength }),
+    ...(await controlFields(control, size, options)),
   };
 }

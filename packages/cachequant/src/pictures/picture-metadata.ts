@@ -28,6 +28,11 @@ const pictureSchema = z.object({
   promptChunks: z.number().int().positive().optional(),
   /** How much of a given picture was changed. */
   strength: z.number().positive().optional(),
+  /** How closely a ControlNet was followed, and when. */
+  controlScale: z.number().nonnegative().optional(),
+  controlStart: z.number().nonnegative().optional(),
+  controlEnd: z.number().nonnegative().optional(),
+  guessMode: z.boolean().optional(),
   width: z.number().int().positive(),
   height: z.number().int().positive(),
   model: z.object({ kind: z.enum(['bundle', 'folder']), name: z.string(), fingerprint: z.string() }),
@@ -48,6 +53,10 @@ export interface RunMetadata
     | 'clipSkip'
     | 'promptWeights'
     | 'promptChunks'
+    | 'controlScale'
+    | 'controlStart'
+    | 'controlEnd'
+    | 'guessMode'
   > {
   readonly negativePrompt?: string | undefined;
 }
@@ -136,6 +145,9 @@ export function optionsLike<T extends GenerationOptions>(
 ): T {
   if (made.strength !== undefined && given.image === undefined) {
     throw new UsageError("option '--image <file>' is missing: the picture was made of another one");
+  }
+  if (made.controlScale !== undefined && given.controlImage === undefined) {
+    throw new UsageError("option '--control-image <file>' is missing: the picture follows one");
   }
   const subject = isGiven('prompt') || isGiven('classLabel') ? {} : listed({ prompt, classLabel });
   const missing = Object.entries({ ...made, ...subject }).filter(

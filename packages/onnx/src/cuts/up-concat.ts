@@ -56,9 +56,16 @@ function isFeatureConcat({ shapes }: CutSearch, node: OnnxNode): boolean {
   return (axis === 1 || axis === -3) && node.inputs.every(featureMap);
 }
 
-/** The input of a concatenation that depends on the other. */
+/** The input of a concatenation that depends on the other, or on what the residual of a ControlNet was added to there. */
 function deepInput(search: CutSearch, node: OnnxNode): string | undefined {
   const [first, second] = node.inputs as [string, string];
-  if (isAncestor(search, second, first)) return first;
-  return isAncestor(search, first, second) ? second : undefined;
+  const isSkipOf = (skip: string, deep: string) =>
+    [skip, ...addends(search, skip)].some((tensor) => isAncestor(search, tensor, deep));
+  if (isSkipOf(second, first)) return first;
+  return isSkipOf(first, second) ? second : undefined;
+}
+
+function addends({ dependencies }: CutSearch, tensor: string): readonly string[] {
+  const node = dependencies.producers.get(tensor);
+  return node?.opType === 'Add' ? node.inputs : [];
 }

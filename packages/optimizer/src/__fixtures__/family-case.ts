@@ -1,6 +1,7 @@
 import type { GenerationRequest } from '@cachequant/pipeline';
 import type { Runtime, Storage } from '@cachequant/tensor';
 import type { PreparedImage } from '../calibration-context.js';
+import type { ControlImages } from '../prepare/control-images.js';
 import type { OptimizeOptions } from '../recipe.js';
 
 /** What the matching pipeline of diffusers makes of a request, with the same weights. */
@@ -38,6 +39,8 @@ export interface FamilyCase {
   readonly golden: readonly GoldenPicture[];
   /** Beyond those that all families run with. */
   readonly options?: OptimizeOptions;
+  /** What a ControlNet follows in the calibration. */
+  readonly controlImages?: ControlImages;
   /** What asks for a calibration's image again; left out: its prompt and its seed. */
   readonly requestOf?: (image: PreparedImage) => GenerationRequest;
   /** Least PSNR in decibels of the bundle's pictures against the float model's. */

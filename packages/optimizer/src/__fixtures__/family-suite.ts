@@ -42,7 +42,8 @@ const OPTIMIZE_MS = 240_000;
  * up a new one, `npm run readme` puts it into the table.
  */
 export function describeFamily(family: FamilyCase): void {
-  const { source, requestOf = promptAndSeed } = family;
+  const { source, requestOf = promptAndSeed, controlImages } = family;
+  const given = controlImages && { controlImages };
   const options: OptimizeOptions = { ...FAMILY_RUN, ...family.options };
   describe(`${family.family}, from folder to bundle to picture`, { timeout: OPTIMIZE_MS }, () => {
     const [work, bundle] = [memoryStorage(), memoryStorage()];
@@ -50,7 +51,7 @@ export function describeFamily(family: FamilyCase): void {
     let made: OptimizationWithModel;
     beforeAll(async () => {
       runtime = await createNodeRuntime({ threads: 1 });
-      made = await optimizeKeepingModel({ source, work, out: bundle, runtime, options });
+      made = await optimizeKeepingModel({ source, work, out: bundle, runtime, options, ...given });
     }, OPTIMIZE_MS);
     afterAll(() => runtime.dispose());
 
@@ -87,7 +88,7 @@ export function describeFamily(family: FamilyCase): void {
     it('resumes: with the same options, only the bundle is written again', async () => {
       const made: string[] = [];
       const onStage = ({ id }: { id: string }, reused: boolean) => reused || made.push(id);
-      await optimize({ source, work, out: memoryStorage(), runtime, options, onStage });
+      await optimize({ source, work, out: memoryStorage(), runtime, options, onStage, ...given });
       expect(made).toEqual(['bundle']);
     });
 
@@ -103,8 +104,9 @@ export function describeFamily(family: FamilyCase): void {
   });
 }
 
-const promptAndSeed = ({ prompt, seed }: PreparedImage): GenerationRequest => ({
+const promptAndSeed = ({ prompt, seed, controlImage }: PreparedImage): GenerationRequest => ({
   ...(prompt && { prompt }),
+  ...(controlImage && { controlImage }),
   seed,
 });
 

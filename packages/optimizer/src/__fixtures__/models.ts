@@ -1,1 +1,1 @@
-export { modelCopy, modelStorage } from '../../../pipeline/src/__fixtures__/models.js';
+export { controlledStorage, modelCopy, modelStorage } from '../../../pipeline/src/__fixtures__/models.js';

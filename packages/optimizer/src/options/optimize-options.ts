@@ -40,6 +40,13 @@ export const OPTIMIZE_OPTIONS = {
     help: 'the negative prompt that you will generate with',
     otherwise: 'empty',
   },
+  controlScale: {
+    schema: z.number().min(0).max(10).optional(),
+    group: 'everyday',
+    value: 'number',
+    help: 'how closely the ControlNet will be followed when you generate',
+    otherwise: '1',
+  },
   /** As `PromptOptions` of the pipeline has it. */
   clipSkip: {
     schema: z.int().min(0).max(48).default(0),

@@ -1,3 +1,4 @@
+import type { RgbImage } from '@cachequant/evaluate';
 import {
   type ConditionedModel,
   type Conditioning,
@@ -21,6 +22,8 @@ export interface ImageConditioning extends ConditionedModel {
   readonly guided: boolean;
   readonly negativePrompt: string;
   readonly prompts: PromptOptions;
+  /** How closely a ControlNet is followed. */
+  readonly controlScale: number;
 }
 
 /** Both halves of what an image is conditioned on. */
@@ -52,6 +55,8 @@ export interface DrawnSubject {
   /** Empty for a model that takes no text. */
   readonly prompt: string;
   readonly classLabel?: number | undefined;
+  /** Of a model with a ControlNet. */
+  readonly controlImage?: RgbImage | undefined;
 }
 
 /** What else to encode an image with than the model's images usually are. */
@@ -64,14 +69,15 @@ export type ImageEncoder = (subject: DrawnSubject, other?: OtherRequest) => Prom
 
 /** Encodes images with an encoder that is open. */
 export function imageEncoder(
-  { width, height, guided, negativePrompt, guidanceScale, family }: ImageConditioning,
+  { width, height, guided, negativePrompt, guidanceScale, controlScale, family }: ImageConditioning,
   encoder: ConditioningEncoder,
   signal?: AbortSignal,
 ): ImageEncoder {
-  return async ({ prompt, classLabel }, other = {}) => {
+  return async ({ prompt, classLabel, controlImage }, other = {}) => {
     const text = family.takesText ? prompt : undefined;
     const usual = { negativePrompt, guidanceScale, width, height };
-    const request = { prompt: text, classLabel, ...usual, ...other };
+    const control = controlImage && { image: controlImage, scale: controlScale };
+    const request = { prompt: text, classLabel, control, ...usual, ...other };
     return {
       conditioning: await encoder.encode(request, 'conditional', { signal }),
       unconditional: guided ? await encoder.encode(request, 'unconditional', { signal }) : undefined,

@@ -29,8 +29,8 @@ const FURTHER = ['_2', '_3'];
 
 /** Lists a model's files from its parts; reads the graphs, but not their weights. */
 export async function modelFiles(folder: ModelFolder): Promise<ModelFiles> {
-  const { storage, denoiser, vaeDecoder, vaeEncoder, textEncoder, classEmbedder, inputOrigins, tokenizer } =
-    folder;
+  const { storage, denoiser, vaeDecoder, vaeEncoder, textEncoder, classEmbedder, controlNet } = folder;
+  const { inputOrigins, tokenizer } = folder;
   const further = FURTHER.map((ending) => findGraph(storage, `text_encoder${ending}`));
   const graphs = [
     vaeDecoder?.model,
@@ -38,6 +38,7 @@ export async function modelFiles(folder: ModelFolder): Promise<ModelFiles> {
     folder.tinyDecoder?.model,
     textEncoder?.model,
     classEmbedder?.model,
+    controlNet?.model,
     ...(await Promise.all(further)),
   ];
   const tokenizers = [tokenizer, ...FURTHER.map((ending) => `tokenizer${ending}`)];

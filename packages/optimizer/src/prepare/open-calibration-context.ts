@@ -7,6 +7,7 @@ import { type OpenRecipe, type OptimizeOptions, parseRecipe } from '../recipe.js
 import { ownWork } from '../work/own-work.js';
 import { openStages, type StageObserver, type StageRunner } from '../work/stage-runner.js';
 import type { GivenConditioning } from './given-conditioning.js';
+import { type ControlImages, prepareControl } from './control-images.js';
 import { prepareImages } from './prepare-images.js';
 import { denoiserDims, type PreparedSource, prepareSource } from './prepare-source.js';
 import { promptWarnings } from './prompt-warnings.js';
@@ -25,6 +26,8 @@ export interface CalibrationContextOptions extends StageObserver {
   readonly options?: OptimizeOptions;
   /** For a denoiser whose folder has no text encoder. */
   readonly conditioning?: GivenConditioning;
+  /** For a model with a ControlNet, which needs them. */
+  readonly controlImages?: ControlImages;
   /** Its options hold, and its decisions, in place of measurements. */
   readonly plan?: DecisionRecord;
   readonly onWarning?: (warning: string) => void;
@@ -40,7 +43,7 @@ export interface OpenCalibrationContext {
   /** Of the model, which must stay as it is. */
   readonly watch: SourceWatch;
   readonly sourceFingerprint: string;
-  /** Of conditioning that was given. */
+  /** Of conditioning or control images that were given. */
   readonly conditioningFingerprint: string | undefined;
   readonly plan: DecisionRecord | undefined;
   /** What the user should know of the folder and of the prompts. */
@@ -82,13 +85,15 @@ async function openLocked(options: CalibrationContextOptions): Promise<OpenCalib
   await requireProfile(runtime, asked, plan);
   const prepared = await prepareSource(source, asked, conditioning);
   const { recipe } = prepared;
+  const control = await prepareControl(prepared, recipe, options.controlImages);
+  const conditioningFingerprint = conditioning?.fingerprint ?? control?.fingerprint;
   const watch = await watchSource(prepared.folder, signal);
   const sourceFingerprint = watch.fingerprint;
   if (plan)
-    requireRecordOf(plan, { fingerprint: sourceFingerprint, conditioning: conditioning?.fingerprint });
+    requireRecordOf(plan, { fingerprint: sourceFingerprint, conditioning: conditioningFingerprint });
   const runner = await openStages(
     work,
-    hashText(JSON.stringify([RESULTS_VERSION, recipe, sourceFingerprint, conditioning?.fingerprint, plan])),
+    hashText(JSON.stringify([RESULTS_VERSION, recipe, sourceFingerprint, conditioningFingerprint, plan])),
     {
       signal,
       beforeSave: () => watch.check(signal),
@@ -96,7 +101,7 @@ async function openLocked(options: CalibrationContextOptions): Promise<OpenCalib
       onProgress: options.onProgress,
     },
   );
-  const images = await prepareImages(prepared, runtime, recipe, { signal, given: conditioning });
+  const images = await prepareImages(prepared, runtime, recipe, { signal, given: conditioning, control });
   const warnings = [
     ...prepared.folder.warnings,
     ...prepared.warnings,
@@ -128,7 +133,7 @@ async function openLocked(options: CalibrationContextOptions): Promise<OpenCalib
     inputDims,
     watch,
     sourceFingerprint,
-    conditioningFingerprint: conditioning?.fingerprint,
+    conditioningFingerprint,
     plan,
     warnings,
     dispose: () => decoder.dispose(),

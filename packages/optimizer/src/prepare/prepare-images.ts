@@ -1,7 +1,8 @@
-import { medianOf } from '@cachequant/evaluate';
+import { medianOf, type RgbImage } from '@cachequant/evaluate';
 import { type Runtime, throwIfAborted } from '@cachequant/tensor';
 import type { CalibrationContext, PreparedImage } from '../calibration-context.js';
 import type { OpenRecipe } from '../recipe.js';
+import type { PreparedControl } from './control-images.js';
 import { DEFAULT_PROMPTS } from './default-prompts.js';
 import type { GivenConditioning } from './given-conditioning.js';
 import {
@@ -21,7 +22,12 @@ export async function prepareImages(
   {
     signal,
     given,
-  }: { readonly signal?: AbortSignal | undefined; readonly given?: GivenConditioning | undefined },
+    control,
+  }: {
+    readonly signal?: AbortSignal | undefined;
+    readonly given?: GivenConditioning | undefined;
+    readonly control?: PreparedControl | undefined;
+  },
 ): Promise<Pick<CalibrationContext, 'calibration' | 'verification' | 'textEncoderMs'>> {
   const { conditioning } = prepared;
   if (given || !conditioning) return givenImages(given!, recipe);
@@ -32,11 +38,13 @@ export async function prepareImages(
     const images = async (
       { count, seed }: Count,
       subjects: readonly DrawnSubject[],
+      controls: readonly RgbImage[] = [],
     ): Promise<PreparedImage[]> => {
       const made: PreparedImage[] = [];
       for (let i = 0; i < count; i++) {
         throwIfAborted(signal);
-        const subject = subjects[i % subjects.length]!;
+        const controlImage = controls[i % controls.length];
+        const subject = { ...subjects[i % subjects.length]!, ...(controlImage && { controlImage }) };
         const start = performance.now();
         const encoded = await encode(subject);
         if (!times.has(subject.prompt)) times.set(subject.prompt, performance.now() - start);
@@ -47,8 +55,8 @@ export async function prepareImages(
     };
     const counts = countsOf(recipe);
     return {
-      calibration: await images(counts.calibration, seen),
-      verification: await images(counts.verification, heldOut),
+      calibration: await images(counts.calibration, seen, control?.seen),
+      verification: await images(counts.verification, heldOut, control?.heldOut),
     };
   };
   const images = await withInpaintingInputs(

@@ -141,6 +141,7 @@ export async function prepareSource(
       guided: hasHalves,
       negativePrompt: recipe.negativePrompt,
       prompts: promptsOf(recipe),
+      controlScale: recipe.controlScale ?? 1,
     },
     refreshes,
     inputs: further > 0 ? { ...inputs, further: FURTHER_CHANNELS } : inputs,

@@ -1,5 +1,6 @@
 import { CALL_INDEX_INPUT } from '@cachequant/onnx';
 import type { BundleManifest } from '@cachequant/pipeline';
+import { CONTROL_EMBEDDING, CONTROL_SCALES } from '@cachequant/pipeline/internals';
 import type { CalibratedModel } from '../calibrated-model.js';
 import { CACHE_NAME, PREVIOUS_CACHE_NAME } from '../calibration-context.js';
 import type { Choice } from '../candidates/choose-variant.js';
@@ -66,6 +67,8 @@ function describeInputs(names: readonly string[]): Record<string, InputOrigin> {
     [CALL_INDEX_INPUT]: 'call_index',
     [CACHE_NAME]: 'cache:newest',
     [PREVIOUS_CACHE_NAME]: 'cache:previous',
+    [CONTROL_EMBEDDING]: 'control:image',
+    [CONTROL_SCALES]: 'control:scale',
   };
   return Object.fromEntries(names.map((name) => [name, origins[name] ?? 'request']));
 }

@@ -135,6 +135,7 @@ async function writeFiles(
     calibration: {
       negativePrompt: context.recipe.negativePrompt,
       words: wordsOf(context.calibration.map(({ prompt }) => prompt)),
+      ...(context.conditioning?.family.takesControl && { controlScale: context.conditioning.controlScale }),
     },
     ...promptsIn(context.recipe),
     offCalibration: [...offCalibration],

@@ -61,6 +61,7 @@ export async function createBundleGenerator(
       steps: sampler.steps,
       guidanceScale,
       sampler: calibrated?.name ?? sampler.name,
+      controlScale: manifest.calibration?.controlScale,
       ...options.defaults,
     },
     beforeRun: (plan) => checkPlan(manifest, plan, calibrated),

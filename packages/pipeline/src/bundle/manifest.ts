@@ -12,8 +12,14 @@ export const FORMAT_VERSION = 1;
 
 const graphSchema = z.object({
   file: z.string(),
-  /** Where each input comes from: the request, the index of the network call, or a cached tensor. */
-  inputs: z.record(z.string(), z.enum(['request', 'call_index', 'cache:newest', 'cache:previous'])),
+  /**
+   * Where each input comes from: the request, the index of the network call, a cached tensor, or, of the request, what a
+   * ControlNet follows and how closely.
+   */
+  inputs: z.record(
+    z.string(),
+    z.enum(['request', 'call_index', 'cache:newest', 'cache:previous', 'control:image', 'control:scale']),
+  ),
   outputs: z.record(z.string(), z.enum(['prediction', 'cache'])),
 });
 
@@ -122,7 +128,14 @@ const manifestSchema = z.object({
   /** Red, green, blue out of latent channels and an offset, for previews; earlier versions did not fit it. */
   preview: z.array(z.array(z.number())).length(3).optional(),
   /** What it was calibrated with, beside sampler and guidance scale; bundles of earlier versions do not say. */
-  calibration: z.object({ negativePrompt: z.string(), words: z.array(z.string()) }).optional(),
+  calibration: z
+    .object({
+      negativePrompt: z.string(),
+      words: z.array(z.string()),
+      /** Of a model with a ControlNet. */
+      controlScale: z.number().optional(),
+    })
+    .optional(),
   /** How prompts are read, where that is not as the model's own pipeline does it. */
   prompts: z
     .object({

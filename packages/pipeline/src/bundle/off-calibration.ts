@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isGuided } from '../denoise/guidance.js';
+import type { AskedControl } from '../generate/asked-control.js';
 
 const KINDS = ['guidance scale', 'negative prompt', 'wording', 'steps'] as const;
 
@@ -38,6 +39,8 @@ export interface GenerationSettings {
   readonly prompts: readonly string[];
   /** The first call that is made; above 0 where a picture is changed. */
   readonly firstCall?: number;
+  /** What a ControlNet is told. */
+  readonly control?: Pick<AskedControl, 'scale' | 'guessMode' | 'start' | 'end'> | undefined;
 }
 
 /** What a bundle was calibrated with, and what was measured beyond that. */
@@ -45,7 +48,13 @@ export interface CalibratedFor {
   readonly sampler: { readonly name: string; readonly steps: number };
   readonly guidanceScale: number;
   /** Bundles of earlier versions do not say. */
-  readonly calibration?: { readonly negativePrompt: string; readonly words: readonly string[] } | undefined;
+  readonly calibration?:
+    | {
+        readonly negativePrompt: string;
+        readonly words: readonly string[];
+        readonly controlScale?: number | undefined;
+      }
+    | undefined;
   readonly offCalibration: readonly OffCalibration[];
 }
 
@@ -79,6 +88,7 @@ export function offCalibrationWarnings(bundle: CalibratedFor, request: Generatio
     );
   }
   if (calibration === undefined) return warnings;
+  if (request.control) warnings.push(...controlWarnings(calibration.controlScale ?? 1, request.control));
   if (isGuided(request.guidanceScale) && request.negativePrompt !== calibration.negativePrompt) {
     const [loss] = measured('negative prompt');
     const what = loss
@@ -96,6 +106,21 @@ export function offCalibrationWarnings(bundle: CalibratedFor, request: Generatio
     );
   }
   return warnings;
+}
+
+function controlWarnings(
+  calibrated: number,
+  { scale, guessMode, start, end }: NonNullable<GenerationSettings['control']>,
+): string[] {
+  const others = [
+    ...(scale === calibrated ? [] : [`at ${scale}`]),
+    ...(start > 0 || end < 1 ? ['at some of the calls alone'] : []),
+    ...(guessMode ? ['in guess mode'] : []),
+  ];
+  if (others.length === 0) return [];
+  return [
+    `The bundle was calibrated with the ControlNet followed at ${calibrated}, at every call; ${others.join(', ')} its quality was not measured.`,
+  ];
 }
 
 /** All scales without guidance are one. */
