@@ -24,7 +24,7 @@ _CACHED_PROMPTS = 64
 _GUIDANCE_INPUT = "timestep_cond"
 
 _KNOWN_EXTENSIONS = (
-    (r"^(down_block|mid_block).*additional_residual|^controlnet_cond$", "the residuals of a ControlNet"),
+    (r"^(down_block|mid_block).*additional_residual|^controlnet_", "what a ControlNet follows"),
     (r"^(image_embeds|ip_adapter.*)$", "an image prompt"),
     (r"^class_labels$", "a class"),
 )

@@ -93,7 +93,11 @@ async function evaluate(given: string, options: EvaluateOptions, io: CliIo): Pro
   await requireSubject(model, subjects);
   const folders = [model.place, ...(reference ? [reference.place] : [])];
   const { threads: _, json: __, debug: ___, images, shard, merge, ...measured } = options;
-  const made = { ...measured, prompts: subjects, ...(pictures.hashes.length > 0 && { pictures: pictures.hashes }) };
+  const made = {
+    ...measured,
+    prompts: subjects,
+    ...(pictures.hashes.length > 0 && { pictures: pictures.hashes }),
+  };
   const total = images ?? subjects.length;
   const state = await evaluationState(out, { folders, options: made });
   const sharded = (shard || merge) && {

@@ -37,8 +37,8 @@ import { addSourceOptions, MODEL_KINDS } from '../model-sources/source-options.j
 import { addOptimizeOptions, libraryOptions, type OptimizeArguments } from '../options/optimize-options.js';
 import { readTextFile } from '../options/read-file.js';
 import { requireOneOf, shardPlace, shardPlaces } from '../options/shards.js';
-import { type Optimized, optimizedLines, planLines } from '../print/print-optimization.js';
 import { openControlImages } from '../pictures/control-images.js';
+import { type Optimized, optimizedLines, planLines } from '../print/print-optimization.js';
 import { createProgress, type Progress } from '../print/progress.js';
 import { packageVersion } from '../version.js';
 import { withRuntime } from '../with-runtime.js';
@@ -132,7 +132,10 @@ async function shardFolders(
 }
 
 /** Observes a shard into a work folder of its own; no bundle is made, and other shards may run at the same time. */
-async function makeShard({ source, place, options, plan, controlImages, given, io }: Job, shard: Shard): Promise<void> {
+async function makeShard(
+  { source, place, options, plan, controlImages, given, io }: Job,
+  shard: Shard,
+): Promise<void> {
   const lock = await lockWork(place);
   const progress = createProgress(io.stderr);
   try {

@@ -9,7 +9,12 @@ import type { Command } from 'commander';
 import type { Sharp } from 'sharp';
 import { decimal } from '../options/parse-arguments.js';
 import { UsageError } from '../options/usage-error.js';
-import { addControlOptions, type ControlOptions, checkControlOptions, controlFields } from './control-options.js';
+import {
+  addControlOptions,
+  type ControlOptions,
+  checkControlOptions,
+  controlFields,
+} from './control-options.js';
 
 /** Options of the commands that can begin with a picture. */
 export interface PictureOptions extends ControlOptions {

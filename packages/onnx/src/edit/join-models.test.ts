@@ -71,7 +71,11 @@ describe('joinModels(first, second)', () => {
   });
 
   test.each([
-    ['an input that the second has not', { feeds: new Map([['middle', 'a']]) }, /no input or output 'middle'/],
+    [
+      'an input that the second has not',
+      { feeds: new Map([['middle', 'a']]) },
+      /no input or output 'middle'/,
+    ],
     ['an output that the first has not', { feeds: new Map([['left', 'c']]) }, /no input or output 'c'/],
     ['an input that the first has not', { shared: new Map([['time', 'x']]) }, /no input or output 'time'/],
     ['inputs of both that are not shared', { shared: new Map() }, /both models have a tensor 'x'/],

@@ -88,9 +88,8 @@ describeFamily({
 });
 
 async function golden(folder: string): Promise<GoldenPicture[]> {
-  const cases = JSON.parse(
-    await readText(modelStorage(folder), 'golden.json'),
-  ) as (GoldenPicture['request'] & Omit<GoldenPicture, 'request'>)[];
+  const cases = JSON.parse(await readText(modelStorage(folder), 'golden.json')) as (GoldenPicture['request'] &
+    Omit<GoldenPicture, 'request'>)[];
   return cases.map(({ latents, picture, ...request }) => ({
     request: { ...request, controlImage: tinyControl },
     latents,

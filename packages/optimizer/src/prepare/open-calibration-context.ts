@@ -6,8 +6,8 @@ import { type DecisionRecord, optionsOfRecord, requireRecordOf } from '../decisi
 import { type OpenRecipe, type OptimizeOptions, parseRecipe } from '../recipe.js';
 import { ownWork } from '../work/own-work.js';
 import { openStages, type StageObserver, type StageRunner } from '../work/stage-runner.js';
-import type { GivenConditioning } from './given-conditioning.js';
 import { type ControlImages, prepareControl } from './control-images.js';
+import type { GivenConditioning } from './given-conditioning.js';
 import { prepareImages } from './prepare-images.js';
 import { denoiserDims, type PreparedSource, prepareSource } from './prepare-source.js';
 import { promptWarnings } from './prompt-warnings.js';
@@ -89,8 +89,7 @@ async function openLocked(options: CalibrationContextOptions): Promise<OpenCalib
   const conditioningFingerprint = conditioning?.fingerprint ?? control?.fingerprint;
   const watch = await watchSource(prepared.folder, signal);
   const sourceFingerprint = watch.fingerprint;
-  if (plan)
-    requireRecordOf(plan, { fingerprint: sourceFingerprint, conditioning: conditioningFingerprint });
+  if (plan) requireRecordOf(plan, { fingerprint: sourceFingerprint, conditioning: conditioningFingerprint });
   const runner = await openStages(
     work,
     hashText(JSON.stringify([RESULTS_VERSION, recipe, sourceFingerprint, conditioningFingerprint, plan])),

@@ -3,8 +3,8 @@ import { readModel, writeModel } from '@cachequant/onnx';
 import { nodeStorage } from '@cachequant/runtime-node';
 import { type Storage, writeFile } from '@cachequant/tensor';
 import { memoryStorage } from '@cachequant/tensor/testing';
-import { mountStorage } from '../model/mount-storage.js';
 import { openModelFolder } from '../model/model-folder.js';
+import { mountStorage } from '../model/mount-storage.js';
 
 const MODELS = new URL('../../../../models/', import.meta.url);
 

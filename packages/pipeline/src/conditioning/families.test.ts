@@ -35,7 +35,7 @@ describe('conditioningFamily(model, families)', () => {
 
 describe('conditioningFamily of a denoiser with an extension', () => {
   it.each([
-    ['down_block_0_additional_residual', /a ControlNet.*without ControlNet/],
+    ['down_block_0_additional_residual', /the residuals of a ControlNet.*beside it, as controlnet/],
     ['image_embeds', /an image prompt/],
     ['class_labels', /a class/],
   ])('says what %s is for', async (name, message) => {

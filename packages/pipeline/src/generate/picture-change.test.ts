@@ -124,14 +124,14 @@ it('createGenerator on a model without an encoder says so, and makes pictures fr
   }
 });
 
-it('createGenerator refuses a folder with a ControlNet, which nothing would follow', async () => {
+it('createGenerator refuses a folder whose ControlNet is missing, which nothing would follow', async () => {
   const index = JSON.stringify({
     _class_name: 'StableDiffusionControlNetPipeline',
     controlnet: ['diffusers', 'ControlNetModel'],
   });
   const storage = await modelCopy('tiny/sd', { 'model_index.json': index });
   await expect(createGenerator({ storage, runtime })).rejects.toMatchObject({
-    code: 'unsupported',
+    code: 'storage',
     where: 'controlnet/',
   });
 });

@@ -1,8 +1,8 @@
 import type { WeightSource } from '@cachequant/checkpoint';
 import type { Storage } from '@cachequant/tensor';
 import { CHECKPOINT_PARTS } from './checkpoint-part.js';
-import { CONTROL_FOLDER } from './control/control-folders.js';
 import type { CheckpointStorageOptions, PlacedComponent } from './checkpoint-storage.js';
+import { CONTROL_FOLDER } from './control/control-folders.js';
 
 /** How a folder of safetensors is shown. */
 export interface CheckpointFolderOptions extends Pick<CheckpointStorageOptions, 'files' | 'controlled'> {

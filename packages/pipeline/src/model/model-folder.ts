@@ -4,23 +4,23 @@ import type { z } from 'zod';
 import { vaeFactor } from '../images/vae-factor.js';
 import { isBuiltGraph, keepBuiltGraphs } from './built-graphs.js';
 import { checkpointFolder } from './checkpoint-folder.js';
-import { CONTROL_EMBEDDING_FOLDER, CONTROL_FOLDER } from './control/control-folders.js';
 import {
   type ClassEmbedderConfig,
+  type ControlNetConfig,
   classEmbedderConfigSchema,
+  controlNetConfigSchema,
   type DenoiserConfig,
   denoiserConfigSchema,
   type ModelIndex,
   modelIndexSchema,
   type SchedulerConfig,
   schedulerConfigSchema,
-  type ControlNetConfig,
-  controlNetConfigSchema,
   type TextEncoderConfig,
   textEncoderConfigSchema,
   type VaeConfig,
   vaeConfigSchema,
 } from './component-configs.js';
+import { CONTROL_EMBEDDING_FOLDER, CONTROL_FOLDER } from './control/control-folders.js';
 import { findGraph } from './find-graph.js';
 import { type InputOrigins, readInputOrigins } from './input-origins.js';
 import { findPipelineConstants, pipelineConstants } from './pipeline-class.js';

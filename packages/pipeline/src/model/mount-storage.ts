@@ -3,7 +3,8 @@ import { keepBuiltGraphs } from './built-graphs.js';
 
 /** The files of `base`, and in a folder of it those of another storage, in place of what lies there; to be read only. */
 export function mountStorage(base: Storage, folder: string, other: Storage): Storage {
-  const inside = (path: string) => (path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : undefined);
+  const inside = (path: string) =>
+    path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : undefined;
   const holder = (path: string): [Storage, string] => {
     const own = inside(path);
     return own === undefined ? [base, path] : [other, own];
