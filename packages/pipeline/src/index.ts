@@ -70,5 +70,5 @@ export type { VirtualFile } from './model/layered-storage.js';
 export { loadGraph } from './model/load-graph.js';
 export { type InputOrigin, type LoneModelOptions, loneModel } from './model/lone-model.js';
 export { type ModelComponent, type ModelFolder, openModelFolder } from './model/model-folder.js';
-export { mountStorage } from './model/mount-storage.js';
+export { withControlNet } from './model/with-control-net.js';
 export { withTinyDecoder } from './model/with-tiny-decoder.js';

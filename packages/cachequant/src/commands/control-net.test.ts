@@ -76,7 +76,17 @@ describe('generate --controlnet', () => {
 
 describe('optimize --controlnet', () => {
   const ASKED = ['--steps', '6', '--interval', '2', '--guidance-scale', '3', '--calibration-images', '2'];
-  const FAST = [...ASKED, '--verification-images', '1', '--off-calibration-images', '0', '--layers', 'all', '--components', 'keep'];
+  const FAST = [
+    ...ASKED,
+    '--verification-images',
+    '1',
+    '--off-calibration-images',
+    '0',
+    '--layers',
+    'all',
+    '--components',
+    'keep',
+  ];
 
   test('makes a bundle that needs a control image alone, and is compared with the model', async () => {
     const made = await cachequant(

@@ -6,20 +6,11 @@ import { fetchModel, isModelId } from './hub-model.js';
 import type { SourceContext } from './source-context.js';
 
 /**
- * Opens a ControlNet that goes beside a model: a folder as diffusers saves it, or exported to ONNX, or an id on the Hub.
+ * Finds a ControlNet that goes beside a model: a folder, or an id on the Hub.
  * @throws CacheQuantError `storage` where there is none, `hub` for what the Hub is to blame for, `unsupported` for a file
  */
 export async function openControlNet(given: string, context: SourceContext): Promise<Storage> {
-  const storage = nodeStorage(await folderOf(given, context));
-  const [hasConfig, files] = [await storage.stat('config.json'), await storage.list()];
-  const isExported = files.includes('model.onnx');
-  const hasWeights = files.some((path) => path.endsWith('.safetensors') && !path.includes('/'));
-  if (isExported || (hasConfig && hasWeights)) return storage;
-  throw new CacheQuantError('storage', 'the folder holds no ControlNet', {
-    where: `--controlnet ${given}`,
-    expected: 'config.json and safetensors, as diffusers saves a ControlNetModel, or model.onnx',
-    ...(files.length > 0 && { got: files.slice(0, 4).join(', ') }),
-  });
+  return nodeStorage(await folderOf(given, context));
 }
 
 async function folderOf(given: string, context: SourceContext): Promise<string> {

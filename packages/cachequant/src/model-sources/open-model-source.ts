@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { PredictionType } from '@cachequant/checkpoint';
-import { checkpointFolder, isBundle, mountStorage, type VirtualFile } from '@cachequant/pipeline';
+import { checkpointFolder, isBundle, type VirtualFile, withControlNet } from '@cachequant/pipeline';
 import { nodeStorage } from '@cachequant/runtime-node';
 import { CacheQuantError, type Storage } from '@cachequant/tensor';
 import { openAdapters } from './adapters.js';
@@ -72,7 +72,7 @@ export async function openModelSource(
   if (controlnet === undefined) return opened;
   await refuseControlNet(opened);
   const control = await openControlNet(controlnet, request);
-  return { ...opened, storage: mountStorage(opened.storage, 'controlnet', control) };
+  return { ...opened, storage: await withControlNet(opened.storage, control) };
 }
 
 /** Its layers become part of the denoiser, before that is rounded. */

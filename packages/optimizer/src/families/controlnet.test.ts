@@ -52,7 +52,7 @@ describeFamily({
   family: 'Stable Diffusion with a ControlNet',
   pipeline: 'StableDiffusionControlNetPipeline',
   asks: 'prompt, negative prompt, control image',
-  source: controlledStorage('tiny/sd', 'tiny/controlnet'),
+  source: await controlledStorage('tiny/sd', 'tiny/controlnet'),
   golden: await golden('tiny/controlnet'),
   options,
   controlImages: async () => [tinyControl],
@@ -67,8 +67,8 @@ describeFamily({
     },
     {
       what: "another version's ControlNet",
-      run: ({ runtime }) =>
-        createGenerator({ storage: controlledStorage('tiny/sd', 'tiny/controlnet-sdxl'), runtime }),
+      run: async ({ runtime }) =>
+        createGenerator({ storage: await controlledStorage('tiny/sd', 'tiny/controlnet-sdxl'), runtime }),
       error: /the ControlNet takes what the denoiser is not given .*got text_embeds, time_ids/,
     },
   ],
@@ -79,7 +79,7 @@ describeFamily({
   family: 'Stable Diffusion XL with a ControlNet',
   pipeline: 'StableDiffusionXLControlNetPipeline',
   asks: 'prompt, negative prompt, control image',
-  source: controlledStorage('tiny/sdxl', 'tiny/controlnet-sdxl'),
+  source: await controlledStorage('tiny/sdxl', 'tiny/controlnet-sdxl'),
   golden: await golden('tiny/controlnet-sdxl'),
   options: { ...options, controlScale: 0.7 },
   controlImages: async () => [tinyControl],

@@ -4,7 +4,7 @@ import { nodeStorage } from '@cachequant/runtime-node';
 import { type Storage, writeFile } from '@cachequant/tensor';
 import { memoryStorage } from '@cachequant/tensor/testing';
 import { openModelFolder } from '../model/model-folder.js';
-import { mountStorage } from '../model/mount-storage.js';
+import { withControlNet } from '../model/with-control-net.js';
 
 const MODELS = new URL('../../../../models/', import.meta.url);
 
@@ -30,8 +30,8 @@ export async function modelCopy(
 }
 
 /** A model of the repository with one of its ControlNets beside it. */
-export function controlledStorage(name: string, control: string): Storage {
-  return mountStorage(modelStorage(name), 'controlnet', modelStorage(control));
+export function controlledStorage(name: string, control: string): Promise<Storage> {
+  return withControlNet(modelStorage(name), modelStorage(control));
 }
 
 /** models/tiny/lcm with its U-Net as PyTorch exports it, and the other parts as graphs of their own. */

@@ -30,7 +30,7 @@ describe.each(RUNS)('createGenerator on tiny/%s and tiny/%s, %s', (model, contro
   beforeAll(async () => {
     cases = JSON.parse(await readText(modelStorage(`tiny/${control}`), `${task}.json`));
     generator = await createGenerator({
-      storage: controlledStorage(`tiny/${model}`, `tiny/${control}`),
+      storage: await controlledStorage(`tiny/${model}`, `tiny/${control}`),
       runtime,
     });
   });

@@ -121,8 +121,8 @@ async function withControl(folder: Omit<ModelFolder, 'controlNet'>): Promise<Mod
     });
   }
   // Of folders that have one alone, so that pages of others need not fetch it.
-  const { withControlNet } = await import('./control/with-control-net.js');
-  const storage = await withControlNet(folder.storage, denoiser.model, control);
+  const { joinedStorage } = await import('./control/joined-storage.js');
+  const storage = await joinedStorage(folder.storage, denoiser.model, control);
   return { ...folder, storage, controlNet: await openControlNet(storage) };
 }
 

@@ -16,7 +16,7 @@ const STORED = '.weights';
  * @param control path of the ControlNet's graph
  * @throws CacheQuantError `unsupported` for graphs that do not fit each other
  */
-export async function withControlNet(storage: Storage, denoiser: string, control: string): Promise<Storage> {
+export async function joinedStorage(storage: Storage, denoiser: string, control: string): Promise<Storage> {
   const files = new Map<string, VirtualFile>();
   const [unet, net] = [await openGraph(storage, denoiser), await openGraph(storage, control)];
   requireResiduals(unet.model, storage.locate?.(denoiser) ?? denoiser);
