@@ -8,6 +8,8 @@ const KEY = 'cachequant-key';
 /** @type {AbortController | undefined} */
 let drawing;
 let ownId = '';
+/** What the server did not take for a key, which need not be sent again and again. @type {string | undefined} */
+let refusedKey;
 
 const form = /** @type {HTMLFormElement} */ (element('form'));
 const keyField = input('key');
@@ -96,7 +98,7 @@ function showPicture({
   picture.src = `data:image/${format};base64,${data}`;
   picture.classList.toggle('small', Number.parseInt(size, 10) < 200);
   picture.alt = isDone ? `Picture with seed ${seed}` : 'Unfinished picture';
-  caption.textContent = isDone ? [`Seed ${seed}, ${size}.`, ...(warnings ?? [])].join(' ') : 'Drawing…';
+  caption.textContent = isDone ? [`Seed ${seed}, ${size}.`, ...(warnings ?? [])].join(' ') : 'Generating…';
 }
 
 /** @param {string} id */
@@ -149,10 +151,12 @@ async function poll() {
 }
 
 async function showQueue() {
-  const [queue, ready] = await Promise.all([
-    send('/queue').then((answer) => answer.json()),
-    fetch('/readyz'),
-  ]);
+  const ready = await fetch('/readyz');
+  if (refusedKey === keyField.value) {
+    setState(ready.ok ? 'Ready · asks for a key' : 'Not ready: warming up, or ending.');
+    return;
+  }
+  const queue = await (await send('/queue')).json();
   const { running, waiting, capacity } =
     /** @type {{ running: Order[], waiting: Order[], capacity: number }} */ (queue);
   setState(
@@ -172,7 +176,7 @@ function queueLine({ id, model, images, seconds }, isRunning) {
   const line = document.createElement('li');
   line.className = id === ownId ? 'mine' : '';
   const what = `${images} ${images === 1 ? 'picture' : 'pictures'} by ${model}`;
-  line.textContent = `${id === ownId ? 'Yours: ' : ''}${what}, ${isRunning ? 'being drawn' : 'waiting'}, ${Math.round(seconds)} s`;
+  line.textContent = `${id === ownId ? 'Yours: ' : ''}${what}, ${isRunning ? 'being generated' : 'waiting'}, ${Math.round(seconds)} s`;
   return line;
 }
 
@@ -207,7 +211,10 @@ async function send(path, options = {}) {
   const key = keyField.value;
   const headers = { ...options.headers, ...(key && { authorization: `Bearer ${key}` }) };
   const answer = await fetch(path, { ...options, headers });
-  if (answer.status === 401) element('key-field').hidden = false;
+  if (answer.status === 401) {
+    element('key-field').hidden = false;
+    refusedKey = key;
+  }
   if (answer.ok) return answer;
   const { error } = await answer.json().catch(() => ({}));
   throw new Error(error?.message ?? `The server answers ${answer.status}.`);

@@ -80,11 +80,11 @@ function inChromium() {
     await page.getByRole('button', { name: 'Generate' }).click();
     await door.reached;
     const other = postJson(`${url}/v1/images/generations`, { prompt: 'y', n: 3 });
-    await page.getByText('Yours: 1 picture by fashion, being drawn').waitFor();
+    await page.getByText('Yours: 1 picture by fashion, being generated').waitFor();
     await page.getByText('3 pictures by fashion, waiting').waitFor();
     await page.getByText('call 2 of 4').waitFor();
     await page.getByText('Ready · 1 of 16 places taken').waitFor();
-    expect(await captions(page)).toEqual(['Drawing…']);
+    expect(await captions(page)).toEqual(['Generating…']);
     await page.getByRole('button', { name: 'Cancel' }).click();
     await page.getByText('Cancelled.').waitFor();
     await vi.waitUntil(() => log().some(({ status }) => status === 499), { timeout: 30_000 });
@@ -102,8 +102,12 @@ function inChromium() {
   });
 
   test('asks for a key where there must be one', async () => {
-    const { page } = await open({}, { apiKeys: ['right'] });
+    const { page, log } = await open({}, { apiKeys: ['right'] });
     await page.getByText('The API key is missing or wrong.').waitFor();
+    await page.getByText('Ready · asks for a key').waitFor();
+    // It looks at the queue every second, but not without a key.
+    await page.waitForTimeout(2200);
+    expect(log().filter(({ status }) => status === 401).length).toBeLessThanOrEqual(2);
     await page.getByLabel('API key').fill('right');
     await page.getByLabel('API key').blur();
     await page.waitForFunction(() => document.querySelectorAll('#model option').length === 2);
