@@ -54,8 +54,8 @@ def test_a_manifest_that_is_no_json_is_refused(copy):
 
 
 def test_a_newer_format_is_named(copy):
-    change(copy, lambda manifest: manifest.update(formatVersion=2))
-    with pytest.raises(BundleError, match="written by a newer version .*got format 2"):
+    change(copy, lambda manifest: manifest.update(formatVersion=3))
+    with pytest.raises(BundleError, match="written by a newer version .*got format 3"):
         cachequant.load(copy)
 
 

@@ -1,3 +1,4 @@
+import type { ConditioningFamily } from '@cachequant/pipeline';
 import type { Sampler } from '@cachequant/samplers';
 import type { Runtime, Storage } from '@cachequant/tensor';
 import { type CalibratedModel, calibrateModel } from './calibrated-model.js';
@@ -39,6 +40,8 @@ export interface OptimizeRequest extends StageObserver, BundleRequest {
   readonly conditioning?: GivenConditioning;
   /** For a model with a ControlNet, which needs them: what it follows while the bundle is calibrated. */
   readonly controlImages?: ControlImages;
+  /** Families of models beyond those that are known; of one that is data (`recipeFamily`) the bundle needs it no more. */
+  readonly families?: readonly ConditioningFamily[];
   /**
    * Of an earlier bundle of the same model, as `parseDecisionRecord` reads it: its options hold and its decisions stand in for
    * measurements, so that everything under denoiser/ comes out the same.

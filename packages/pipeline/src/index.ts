@@ -23,6 +23,8 @@ export { conditioningFamily, openConditioning } from './conditioning/open-condit
 export { type EncodedPrompt, PromptEncoder } from './conditioning/prompt-encoder.js';
 export type { PromptOptions } from './conditioning/prompt-options.js';
 export { readTokenizer } from './conditioning/read-tokenizer.js';
+export type { ConditioningRecipe, ConditioningSource } from './conditioning/recipe/conditioning-recipe.js';
+export { type RecipeFamily, type RecipeParts, recipeFamily } from './conditioning/recipe/recipe-family.js';
 export type { TokenizedPrompt, Tokenizer } from './conditioning/tokenizer.js';
 export { type CachedDenoiserOptions, type CacheNames, cachedDenoiser } from './denoise/cached-denoiser.js';
 export type { CallKind, Conditioning, Denoiser, DenoiserCall } from './denoise/denoiser.js';

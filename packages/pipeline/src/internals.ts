@@ -14,6 +14,7 @@ export { CACHE_CORRECTIONS, SCHEDULE_KINDS } from './cache-plan/kinds.js';
 export { makeSchedule, mergedMoments } from './cache-plan/schedules.js';
 export { findConditioningFamily } from './conditioning/open-conditioning.js';
 export { promptFeeds } from './conditioning/prompt-encoder.js';
+export { foldersOf } from './conditioning/recipe/conditioning-recipe.js';
 export { CONTROL_EMBEDDING, CONTROL_SCALES } from './denoise/control-inputs.js';
 export { denoiserFeeds } from './denoise/denoiser-feeds.js';
 export { findDenoiserInputs } from './denoise/denoiser-inputs.js';

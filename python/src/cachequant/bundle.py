@@ -17,6 +17,7 @@ from .guidance import Guidance, GuidanceForecast, PredictionSmoothing, is_guided
 from .manifest import CheckedFiles, read_manifest, unknown_fields
 from .off_calibration import off_calibration_warnings
 from .pictures import Decoder, Picture
+from .recipe import open_recipe
 from .samplers import Sampler, create_sampler
 from .scheduler import calibrated_sampler, scheduler_config
 from .session import Session, require_finite
@@ -80,10 +81,12 @@ class Bundle:
             (variant or corrections)["anchors"],
         )
         full = self._denoiser.full
-        self._conditioning = open_conditioning(
-            files,
-            {name: full.session.inputs[name].shape for name in full.conditioning},
-            count,
+        inputs = {name: full.session.inputs[name].shape for name in full.conditioning}
+        described = self.manifest.get("conditioning")
+        self._conditioning = (
+            open_recipe(files, described, list(inputs), count)
+            if described
+            else open_conditioning(files, inputs, count)
         )
         # It was fitted to what integers round.
         self._smoothing = None if variant else corrections.get("smoothing")

@@ -27,14 +27,17 @@ class Graph:
         by_source = lambda source: [name for name in session.inputs if tied["inputs"][name] == source]  # noqa: E731
         self.call_index = by_source("call_index")
         self.newest, self.previous = by_source("cache:newest"), by_source("cache:previous")
+        # Format 1 has one word for all three.
         requested = by_source("request")
-        self.sample = next((name for name in SAMPLE_NAMES if name in requested), None)
+        self.sample = next(iter(by_source("sample")), next((name for name in SAMPLE_NAMES if name in requested), None))
         if self.sample is None:
             raise UnsupportedError(
                 "no input looks like the noisy sample", where=self.where, got=", ".join(requested) or "no inputs"
             )
-        self.timestep = next((name for name in TIMESTEP_NAMES if name in requested), None)
-        self.conditioning = [name for name in requested if name not in (self.sample, self.timestep)]
+        timed = next((name for name in TIMESTEP_NAMES if name in requested), None)
+        self.timestep = next(iter(by_source("timestep")), timed)
+        rest = [name for name in requested if name not in (self.sample, self.timestep)]
+        self.conditioning = [*by_source("conditioning"), *rest]
         self.prediction = self._output(tied, "prediction")
         self.features = self._output(tied, "cache") if "cache" in tied["outputs"].values() else None
 

@@ -13,7 +13,7 @@ from .errors import BundleError, UnsupportedError
 
 MANIFEST = "cachequant.json"
 #: The newest format that this version reads.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 #: What may be left out where a bundle is served.
 _FOR_PEOPLE = ("verification.json", "report.html", "report.json")
@@ -24,7 +24,7 @@ _LOADED = re.compile(
 _AGAIN = "Copy the bundle again, or optimize the model again"
 
 #: What a graph's inputs and outputs may be tied to.
-_SOURCES = ("request", "call_index", "cache:newest", "cache:previous")
+_SOURCES = ("sample", "timestep", "conditioning", "request", "call_index", "cache:newest", "cache:previous")
 _TARGETS = ("prediction", "cache")
 
 #: Fields that decide how pictures come out. One that is not here would be left undone without a word.
@@ -42,7 +42,7 @@ _EARLIER = {
 _TOP = {
     *("formatVersion", "createdBy", "createdAt", "source", "cut", "denoiser", "sampler", "guidanceScale"),
     *("latentDims", "schedule", "corrections", "bits", "layers", "components", "preview", "calibration"),
-    *("offCalibration", "files", "sha256"),
+    *("offCalibration", "conditioning", "files", "sha256"),
 }
 _VARIANT = {
     *("backends", "precision", "full", "cached", "anchors", "corrections", "largestTensorBytes", "vaeDecoder"),
@@ -90,7 +90,7 @@ def _require_version(manifest: dict[str, Any], where: str) -> None:
             got=f"format {version}",
             hint="Update cachequant, or optimize the model again",
         )
-    if version != FORMAT_VERSION:
+    if version not in (1, FORMAT_VERSION):
         raise BundleError("the manifest is damaged", where=f"{where}, formatVersion", got=version)
 
 

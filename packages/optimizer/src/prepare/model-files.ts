@@ -1,6 +1,6 @@
 import { externalLocations } from '@cachequant/onnx';
-import type { ModelFolder } from '@cachequant/pipeline';
-import { builtGraphSources, findGraph } from '@cachequant/pipeline/internals';
+import type { ConditioningRecipe, ModelFolder } from '@cachequant/pipeline';
+import { builtGraphSources, findGraph, foldersOf } from '@cachequant/pipeline/internals';
 import type { Storage } from '@cachequant/tensor';
 
 /** The files of a model folder that pictures depend on. What else lies there is nobody's business. */
@@ -27,11 +27,17 @@ const LICENCE_FILES = ['LICENSE', 'LICENSE.md', 'LICENSE.txt', 'NOTICE', 'NOTICE
 /** Encoders beside the first, each with its tokenizer. */
 const FURTHER = ['_2', '_3'];
 
-/** Lists a model's files from its parts; reads the graphs, but not their weights. */
-export async function modelFiles(folder: ModelFolder): Promise<ModelFiles> {
+/**
+ * Lists a model's files from its parts; reads the graphs, but not their weights.
+ * @param recipe of its conditioning, which may read parts of other names
+ */
+export async function modelFiles(folder: ModelFolder, recipe?: ConditioningRecipe): Promise<ModelFiles> {
   const { storage, denoiser, vaeDecoder, vaeEncoder, textEncoder, classEmbedder, controlNet } = folder;
   const { inputOrigins, tokenizer } = folder;
-  const further = FURTHER.map((ending) => findGraph(storage, `text_encoder${ending}`));
+  const described = recipe && foldersOf(recipe);
+  const usual = FURTHER.map((ending) => `text_encoder${ending}`);
+  const parts = new Set([...usual, ...(described?.graphs ?? [])]);
+  const further = [...parts].map((part) => findGraph(storage, part));
   const graphs = [
     vaeDecoder?.model,
     vaeEncoder?.model,
@@ -41,12 +47,19 @@ export async function modelFiles(folder: ModelFolder): Promise<ModelFiles> {
     controlNet?.model,
     ...(await Promise.all(further)),
   ];
-  const tokenizers = [tokenizer, ...FURTHER.map((ending) => `tokenizer${ending}`)];
+  const tokenizers = new Set([
+    tokenizer,
+    ...FURTHER.map((ending) => `tokenizer${ending}`),
+    ...(described?.tokenizers ?? []),
+  ]);
   const others = [
     'model_index.json',
     ...(inputOrigins ? ['inputs.json', ...(await storage.list('inputs'))] : []),
     'scheduler/scheduler_config.json',
-    ...tokenizers.flatMap((folder) => (folder ? TOKENIZER_FILES.map((name) => `${folder}/${name}`) : [])),
+    ...(described?.files ?? []),
+    ...[...tokenizers].flatMap((folder) =>
+      folder ? TOKENIZER_FILES.map((name) => `${folder}/${name}`) : [],
+    ),
     ...(await Promise.all(graphs.map((graph) => (graph ? partFiles(storage, graph) : [])))).flat(),
   ];
   const own = await present(storage, await partFiles(storage, denoiser.model));

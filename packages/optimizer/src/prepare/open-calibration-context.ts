@@ -1,4 +1,4 @@
-import { type LatentDecoder, loadDecoder } from '@cachequant/pipeline';
+import { type ConditioningFamily, type LatentDecoder, loadDecoder } from '@cachequant/pipeline';
 import { hashText, latentView } from '@cachequant/pipeline/internals';
 import { CacheQuantError, type Runtime, type Storage } from '@cachequant/tensor';
 import type { CalibrationContext } from '../calibration-context.js';
@@ -28,6 +28,8 @@ export interface CalibrationContextOptions extends StageObserver {
   readonly conditioning?: GivenConditioning;
   /** For a model with a ControlNet, which needs them. */
   readonly controlImages?: ControlImages;
+  /** Families of models beyond those that are known. */
+  readonly families?: readonly ConditioningFamily[];
   /** Its options hold, and its decisions, in place of measurements. */
   readonly plan?: DecisionRecord;
   readonly onWarning?: (warning: string) => void;
@@ -83,11 +85,11 @@ async function openLocked(options: CalibrationContextOptions): Promise<OpenCalib
   const given = options.options ?? {};
   const asked = parseRecipe(plan ? optionsOfRecord(plan, given) : given);
   await requireProfile(runtime, asked, plan);
-  const prepared = await prepareSource(source, asked, conditioning);
+  const prepared = await prepareSource(source, asked, { conditioning, families: options.families });
   const { recipe } = prepared;
   const control = await prepareControl(prepared, recipe, options.controlImages);
   const conditioningFingerprint = conditioning?.fingerprint ?? control?.fingerprint;
-  const watch = await watchSource(prepared.folder, signal);
+  const watch = await watchSource(prepared.folder, { signal, recipe: prepared.described });
   const sourceFingerprint = watch.fingerprint;
   if (plan) requireRecordOf(plan, { fingerprint: sourceFingerprint, conditioning: conditioningFingerprint });
   const runner = await openStages(

@@ -1,5 +1,7 @@
 import { type OnnxModel, readModel, widenWeights } from '@cachequant/onnx';
 import {
+  type ConditioningFamily,
+  type ConditioningRecipe,
   conditioningFamily,
   type DenoiserInputs,
   type ModelFolder,
@@ -49,11 +51,20 @@ export interface PreparedSource {
   readonly inputs: DenoiserInputs;
   /** Undefined where the conditioning is given. */
   readonly conditioning: ImageConditioning | undefined;
+  /** The same as data, for the manifest; undefined where the family is code. */
+  readonly described: ConditioningRecipe | undefined;
   /** 2 with guidance, which runs both halves as one batch. */
   readonly batch: number;
   /** Channels of the mask and the masked picture, which have an input of their own; 0 for other models. */
   readonly further: number;
   readonly pictureSize: { readonly width: number; readonly height: number };
+}
+
+/** What conditions a model, where that is not told by its folder. */
+export interface SourceOptions {
+  readonly conditioning?: GivenConditioning | undefined;
+  /** Families of models beyond those that are known. */
+  readonly families?: readonly ConditioningFamily[] | undefined;
 }
 
 const BUNDLED_DENOISER = 'denoiser/full.onnx';
@@ -62,7 +73,7 @@ const BUNDLED_DENOISER = 'denoiser/full.onnx';
 export async function prepareSource(
   source: Storage,
   asked: OpenRecipe,
-  given?: GivenConditioning,
+  { conditioning: given, families }: SourceOptions = {},
 ): Promise<PreparedSource> {
   const folder = await openModelFolder(source);
   requireFloatSource(folder);
@@ -78,7 +89,7 @@ export async function prepareSource(
     folder,
     inputs: declared.filter(({ name }) => inputs.conditioning.includes(name)),
   };
-  const family = given ? undefined : conditioningFamily(conditioned);
+  const family = given ? undefined : conditioningFamily(conditioned, families);
   if (!(family?.takesText ?? folder.textEncoder)) refuseText(asked);
   const classes = family?.classes?.(conditioned);
   for (const label of asked.classLabels ?? []) requireClass(label, classes, 'option classLabels');
@@ -143,6 +154,7 @@ export async function prepareSource(
       prompts: promptsOf(recipe),
       controlScale: recipe.controlScale ?? 1,
     },
+    described: family?.describe?.(conditioned),
     refreshes,
     inputs: further > 0 ? { ...inputs, further: FURTHER_CHANNELS } : inputs,
     batch,

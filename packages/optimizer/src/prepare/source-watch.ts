@@ -1,4 +1,4 @@
-import type { ModelFolder } from '@cachequant/pipeline';
+import type { ConditioningRecipe, ModelFolder } from '@cachequant/pipeline';
 import { hashFile, hashText } from '@cachequant/pipeline/internals';
 import { CacheQuantError, type FileStat, type Storage, throwIfAborted } from '@cachequant/tensor';
 import { type ModelFiles, modelFiles } from './model-files.js';
@@ -18,14 +18,22 @@ export interface SourceWatch {
 /** Hashes a file, and may know the hash already. */
 export type HashFile = (storage: Storage, path: string) => Promise<string>;
 
+/** How a model's files are told and read. */
+export interface WatchOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** In place of reading each file whole. */
+  readonly hash?: HashFile | undefined;
+  /** Of its conditioning. */
+  readonly recipe?: ConditioningRecipe | undefined;
+}
+
 /** Reads every file of a model once. */
 export async function watchSource(
   folder: ModelFolder,
-  signal?: AbortSignal,
-  hash: HashFile = hashFile,
+  { signal, hash = hashFile, recipe }: WatchOptions = {},
 ): Promise<SourceWatch> {
   const { storage } = folder;
-  const files = await modelFiles(folder);
+  const files = await modelFiles(folder, recipe);
   const known = new Map<string, WatchedFile>();
   for (const path of [...files.denoiser, ...files.others].sort()) {
     throwIfAborted(signal);
@@ -56,7 +64,7 @@ export async function modelFingerprint(
   folder: ModelFolder,
   { signal, hash }: { readonly signal?: AbortSignal | undefined; readonly hash?: HashFile } = {},
 ): Promise<string> {
-  return (await watchSource(folder, signal, hash)).fingerprint;
+  return (await watchSource(folder, { signal, hash })).fingerprint;
 }
 
 interface WatchedFile {

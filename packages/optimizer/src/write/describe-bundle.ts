@@ -1,5 +1,5 @@
 import { CALL_INDEX_INPUT } from '@cachequant/onnx';
-import type { BundleManifest } from '@cachequant/pipeline';
+import type { BundleManifest, DenoiserInputs } from '@cachequant/pipeline';
 import { CONTROL_EMBEDDING, CONTROL_SCALES } from '@cachequant/pipeline/internals';
 import type { CalibratedModel } from '../calibrated-model.js';
 import { CACHE_NAME, PREVIOUS_CACHE_NAME } from '../calibration-context.js';
@@ -15,7 +15,7 @@ export function describeGraphs(
   { graphs, context }: CalibratedModel,
   { chosen }: Choice,
   inputs: DenoiserInputNames,
-  { floatVariants, components }: BundleExtras,
+  { floatVariants, components, fed }: BundleExtras,
 ): Pick<BundleManifest, 'cut' | 'denoiser'> {
   const { cut } = graphs;
   const batch = graphs.full.shapes.get(graphs.full.model.graph.inputs[0]!.name)?.dims?.[0];
@@ -25,12 +25,12 @@ export function describeGraphs(
   ) => ({
     full: {
       file: files.full,
-      inputs: describeInputs(names.full),
+      inputs: describeInputs(names.full, fed),
       outputs: { [context.output]: 'prediction' as const, [CACHE_NAME]: 'cache' as const },
     },
     cached: {
       file: files.cached,
-      inputs: describeInputs(names.cached),
+      inputs: describeInputs(names.cached, fed),
       outputs: { [context.output]: 'prediction' as const },
     },
   });
@@ -58,19 +58,24 @@ export function describeGraphs(
 export interface BundleExtras {
   readonly floatVariants: readonly FloatVariant[];
   readonly components: readonly ComponentDecision[];
+  /** What the source's graph takes each of its inputs for. */
+  readonly fed: DenoiserInputs;
 }
 
 type InputOrigin = BundleManifest['denoiser']['full']['inputs'][string];
 
-function describeInputs(names: readonly string[]): Record<string, InputOrigin> {
+function describeInputs(names: readonly string[], fed: DenoiserInputs): Record<string, InputOrigin> {
   const origins: Record<string, InputOrigin> = {
+    [fed.sample]: 'sample',
+    ...(fed.timestep !== undefined && { [fed.timestep]: 'timestep' }),
+    ...(fed.further !== undefined && { [fed.further]: 'inpainting' }),
     [CALL_INDEX_INPUT]: 'call_index',
     [CACHE_NAME]: 'cache:newest',
     [PREVIOUS_CACHE_NAME]: 'cache:previous',
     [CONTROL_EMBEDDING]: 'control:image',
     [CONTROL_SCALES]: 'control:scale',
   };
-  return Object.fromEntries(names.map((name) => [name, origins[name] ?? 'request']));
+  return Object.fromEntries(names.map((name) => [name, origins[name] ?? 'conditioning']));
 }
 
 /** The manifest's words on how the bundle was made. */

@@ -172,8 +172,8 @@ describe('openBundle', () => {
   });
 
   it('refuses a newer format, and says what to do', async () => {
-    const opening = openBundle(await manifestWith({ formatVersion: 2 }));
-    await expect(opening).rejects.toMatchObject({ code: 'bundle', got: 'format 2' });
+    const opening = openBundle(await manifestWith({ formatVersion: 3 }));
+    await expect(opening).rejects.toMatchObject({ code: 'bundle', got: 'format 3' });
     await expect(opening).rejects.toThrow(/newer.*Update cachequant/s);
   });
 

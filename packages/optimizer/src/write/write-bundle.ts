@@ -127,7 +127,11 @@ async function writeFiles(
       ...(license !== undefined && { license }),
       ...(adapters && { adapters: [...adapters] }),
     },
-    ...describeGraphs(calibrated, choice, inputs, { floatVariants: floatGraphs.kept, components }),
+    ...describeGraphs(calibrated, choice, inputs, {
+      floatVariants: floatGraphs.kept,
+      components,
+      fed: prepared.inputs,
+    }),
     ...describeRecipe(calibrated, choice),
     preview: fitLatentPreview(calibrated.latents, context.latentDims, calibrated.references).map((row) => [
       ...row,
@@ -137,6 +141,7 @@ async function writeFiles(
       words: wordsOf(context.calibration.map(({ prompt }) => prompt)),
       ...(context.conditioning?.family.takesControl && { controlScale: context.conditioning.controlScale }),
     },
+    ...(prepared.described && { conditioning: prepared.described }),
     ...promptsIn(context.recipe),
     offCalibration: [...offCalibration],
     components: components.map(({ name, form, reason, sourceBytes, bytes }) => ({

@@ -1,4 +1,5 @@
 import { CacheQuantError, type Runtime, type Storage } from '@cachequant/tensor';
+import { familyOfRecipe } from '../conditioning/recipe/recipe-family.js';
 import type { Denoiser } from '../denoise/denoiser.js';
 import { loadCachedDenoiser } from '../denoise/load-cached-denoiser.js';
 import {
@@ -57,6 +58,11 @@ export async function createBundleGenerator(
     ...options,
     storage,
     prompts: { ...manifest.prompts, ...options.prompts },
+    // What the bundle says of itself, unless a family is given that knows better.
+    families: [
+      ...(options.families ?? []),
+      ...(manifest.conditioning ? [familyOfRecipe(manifest.conditioning)] : []),
+    ],
     defaults: {
       steps: sampler.steps,
       guidanceScale,

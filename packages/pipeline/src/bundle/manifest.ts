@@ -1,5 +1,6 @@
 import { CacheQuantError, parseJson, readText, type Storage } from '@cachequant/tensor';
 import { z } from 'zod';
+import { conditioningRecipeSchema } from '../conditioning/recipe/conditioning-recipe.js';
 import { bundleFolder, MANIFEST } from './bundle-folder.js';
 import { earlierNames } from './earlier-names.js';
 import { hashText } from './fingerprint.js';
@@ -8,18 +9,31 @@ import { offCalibrationsSchema } from './off-calibration.js';
 /** The name of a bundle's measurements. */
 export const VERIFICATION = 'verification.json';
 /** The version of the manifest that this code writes, and the newest that it reads. */
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
+/** Those that it reads. */
+const READ_VERSIONS = z.union([z.literal(1), z.literal(FORMAT_VERSION)]);
+
+const GRAPH_INPUTS = [
+  'sample',
+  'timestep',
+  'conditioning',
+  'inpainting',
+  'call_index',
+  'cache:newest',
+  'cache:previous',
+  'control:image',
+  'control:scale',
+  'request',
+] as const;
 
 const graphSchema = z.object({
   file: z.string(),
   /**
-   * Where each input comes from: the request, the index of the network call, a cached tensor, or, of the request, what a
-   * ControlNet follows and how closely.
+   * What each input takes: the noisy sample, its time, the index of the network call, a cached tensor, the mask and masked
+   * picture of inpainting, what a ControlNet follows and how closely, or conditioning, of which `conditioning` says where it
+   * comes from. Format 1 has `request` for everything that is neither an index nor cached.
    */
-  inputs: z.record(
-    z.string(),
-    z.enum(['request', 'call_index', 'cache:newest', 'cache:previous', 'control:image', 'control:scale']),
-  ),
+  inputs: z.record(z.string(), z.enum(GRAPH_INPUTS)),
   outputs: z.record(z.string(), z.enum(['prediction', 'cache'])),
 });
 
@@ -41,7 +55,7 @@ const variantSchema = z.object({
 });
 
 const manifestSchema = z.object({
-  formatVersion: z.literal(FORMAT_VERSION),
+  formatVersion: READ_VERSIONS,
   createdBy: z.string(),
   createdAt: z.string(),
   source: z.object({
@@ -136,6 +150,11 @@ const manifestSchema = z.object({
       controlScale: z.number().optional(),
     })
     .optional(),
+  /**
+   * Where each conditioning input comes from: which encoder and output, which field of the request, which constant. Bundles of
+   * format 1 have none, nor those of families that are code: these run where their family is known.
+   */
+  conditioning: conditioningRecipeSchema.optional(),
   /** How prompts are read, where that is not as the model's own pipeline does it. */
   prompts: z
     .object({

@@ -5,6 +5,7 @@ import type { SamplerLayout } from '../model/lay-out-sampler.js';
 import type { ChangeGraph } from '../model/load-graph.js';
 import type { ModelFolder } from '../model/model-folder.js';
 import type { PromptOptions } from './prompt-options.js';
+import type { ConditioningRecipe } from './recipe/conditioning-recipe.js';
 import type { Warn } from './warnings.js';
 
 /** What a ControlNet is told. */
@@ -97,4 +98,9 @@ export interface ConditioningFamily {
   /** Whether a model is of this family; at most one family of a list may say so. */
   accepts(model: ConditionedModel): boolean;
   open(context: OpenConditioningContext): Promise<ConditioningEncoder>;
+  /**
+   * What its models are conditioned on, as data, for bundles: these then run wherever recipes are read, without the family.
+   * Left out for a family that is code: whoever opens its bundles gives it in `families`.
+   */
+  describe?(model: ConditionedModel): ConditioningRecipe;
 }

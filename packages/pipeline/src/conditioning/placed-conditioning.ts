@@ -11,7 +11,7 @@ export type FeedConversion = (tensor: Tensor, input: TensorInfo) => Promise<Tens
 export function fittedTensor(value: Tensor, { dtype, dims }: TensorInfo): Tensor {
   const converted = convertTensor(value, dtype);
   const [batch = 1, ...rest] = converted.dims;
-  if (dims.length !== rest.length || rest.length === 0) return converted;
+  if (dims.length !== rest.length) return converted;
   const first = converted.data.subarray(0, converted.data.length / batch);
   return tensor(converted.dtype, rest, first as never);
 }

@@ -35,7 +35,7 @@ export async function openTextEncoder(
   { storage }: Pick<ModelFolder, 'storage'>,
   load: OpenConditioningContext['load'],
   { encoder, tokenizer, length, padding }: TextEncoderPart,
-  choose?: (outputs: readonly string[]) => TextOutputs,
+  choose?: (outputs: Session['outputs']) => TextOutputs,
   { prompts = {}, change }: TextEncoderOptions = {},
 ): Promise<PromptEncoder> {
   const graph = await findGraph(storage, encoder);
@@ -50,7 +50,7 @@ export async function openTextEncoder(
   const words = await readTokenizer(storage, tokenizer, most, length);
   const session = await load(graph!, change);
   try {
-    const outputs = choose?.(session.outputs.map(({ name }) => name));
+    const outputs = choose?.(session.outputs);
     requireOutputs(session, outputs, encoder);
     if (padding === 'masked') requireMask(session, encoder);
     const attendsToPadding = padding === 'attended';
@@ -73,12 +73,6 @@ export function penultimate(skipped = 0): (outputs: readonly string[]) => TextOu
     if (skipped > 0) requireLayers(layers, skipped);
     return { hiddenStates: `hidden_states.${Math.max(0, layers - 1 - skipped)}` };
   };
-}
-
-/** The same, with the pooled vector of an encoder that projects it. */
-export function penultimateAndPooled(skipped = 0): (outputs: readonly string[]) => TextOutputs {
-  const states = penultimate(skipped);
-  return (outputs) => ({ ...states(outputs), pooled: 'text_embeds' });
 }
 
 function requireLayers(layers: number, skipped: number): void {

@@ -1,5 +1,5 @@
-import { tensor } from '@cachequant/tensor';
-import type { ConditionedModel, ConditioningFamily } from '../conditioning-encoder.js';
+import type { ConditionedModel } from '../conditioning-encoder.js';
+import { recipeFamily } from '../recipe/recipe-family.js';
 
 /**
  * DiT: a class, and behind the classes one that stands for none, which is the unconditional half.
@@ -8,7 +8,7 @@ import type { ConditionedModel, ConditioningFamily } from '../conditioning-encod
  * diffusers' DiTPipeline does it: all channels of the noise are guided (the paper's own code guides three of four), and
  * the learned variance is dropped where the sampler does not ask for it.
  */
-export const ditFamily: ConditioningFamily = {
+export const ditFamily = recipeFamily({
   name: 'class labels',
   takesText: false,
   guided: true,
@@ -19,17 +19,19 @@ export const ditFamily: ConditioningFamily = {
     inputs[0]!.name === 'class_labels' &&
     folder.denoiser.config.num_embeds_ada_norm != null,
   classes: classesOf,
-  async open(model) {
-    const none = classesOf(model);
-    return {
-      async encode({ classLabel = none }, half) {
-        const label = half === 'conditional' ? classLabel : none;
-        return { class_labels: tensor('int64', [1], BigInt64Array.of(BigInt(label))) };
+  describe: (model) => ({
+    encoders: {},
+    inputs: {
+      class_labels: {
+        from: 'numbers',
+        values: ['class_label'],
+        unconditional: [classesOf(model)],
+        dims: [1],
+        dtype: 'int64',
       },
-      dispose: async () => {},
-    };
-  },
-};
+    },
+  }),
+});
 
 function classesOf({ folder }: Pick<ConditionedModel, 'folder'>): number {
   return folder.denoiser.config.num_embeds_ada_norm!;

@@ -1,34 +1,24 @@
-import { type Tensor, tensor } from '@cachequant/tensor';
 import { PACKED_SIDE } from '../../denoise/packed-latents.js';
 import { vaeFactor } from '../../images/vae-factor.js';
-import type {
-  ConditioningEncoder,
-  ConditioningFamily,
-  ConditioningRequest,
-  OpenConditioningContext,
-} from '../conditioning-encoder.js';
-import type { PromptEncoder } from '../prompt-encoder.js';
+import type { ConditionedModel } from '../conditioning-encoder.js';
+import type { ConditioningSource } from '../recipe/conditioning-recipe.js';
+import { type RecipeParts, recipeFamily } from '../recipe/recipe-family.js';
 import { takesInputs } from '../takes-inputs.js';
-import { openAll, openTextEncoder, refusePromptOptions, warnOfDropped } from '../text-encoder-part.js';
 
 const INPUTS = ['encoder_hidden_states', 'pooled_projections', 'txt_ids', 'img_ids'];
 const GUIDANCE = 'guidance';
 const GUIDANCE_SCALE = 3.5;
 
-const FIRST = { encoder: 'text_encoder', tokenizer: 'tokenizer' };
-const SECOND = {
-  encoder: 'text_encoder_2',
-  tokenizer: 'tokenizer_2',
-  length: 512,
-  padding: 'attended',
-} as const;
+/** Tokens of T5. */
+const LENGTH = 512;
+/** Of a token's place: nothing for pictures, its row, its column. */
+const AXES = 3;
 
 const FLUX = {
   takesText: true,
   guided: false,
   sampleSize: 128,
   sampling: { evenSigmas: true, timestepScale: 1 / 1000 },
-  open: openFlux,
 } as const;
 
 /**
@@ -38,67 +28,46 @@ const FLUX = {
  * Source: Black Forest Labs, https://github.com/black-forest-labs/flux, as diffusers' FluxPipeline does it. Differs:
  * there is no true guidance beside the distilled one.
  */
-export const fluxFamily: ConditioningFamily = {
+export const fluxFamily = recipeFamily({
   ...FLUX,
   name: 'FLUX.1 dev',
   embedsGuidance: true,
   defaults: { steps: 28, guidanceScale: GUIDANCE_SCALE },
   accepts: (model) => takesInputs(model, [...INPUTS, GUIDANCE]),
-};
+  describe(model) {
+    const plain = describeFlux(model);
+    const guidance: ConditioningSource = {
+      from: 'numbers',
+      values: ['guidance_scale'],
+      dims: [1],
+      dtype: 'float32',
+    };
+    return { ...plain, inputs: { ...plain.inputs, [GUIDANCE]: guidance } };
+  },
+});
 
 /** FLUX.1 schnell: the same without guidance, distilled to few steps. */
-export const fluxSchnellFamily: ConditioningFamily = {
+export const fluxSchnellFamily = recipeFamily({
   ...FLUX,
   name: 'FLUX.1 schnell',
   defaults: { steps: 4 },
   accepts: (model) => takesInputs(model, INPUTS),
-};
+  describe: describeFlux,
+});
 
-async function openFlux({
-  folder,
-  inputs,
-  load,
-  prompts = {},
-}: OpenConditioningContext): Promise<ConditioningEncoder> {
-  refusePromptOptions(prompts, 'FLUX.1', 'skips none');
-  const pooledOutput = () => ({ hiddenStates: 'last_hidden_state', pooled: 'pooler_output' });
-  const [first, second] = await openAll<[PromptEncoder, PromptEncoder]>(
-    () => openTextEncoder(folder, load, FIRST, pooledOutput, { prompts }),
-    () => openTextEncoder(folder, load, SECOND, undefined, { prompts }),
-  );
+function describeFlux({ folder }: ConditionedModel): RecipeParts {
   const factor = folder.vaeDecoder ? vaeFactor(folder.vaeDecoder.config) : 1;
-  const isGuided = inputs.some(({ name }) => name === GUIDANCE);
   return {
-    async encode(request, _, { warn, signal } = {}) {
-      const text = request.prompt ?? '';
-      const { pooled } = await first.encode(text, signal);
-      const { hiddenStates, droppedWords } = await second.encode(text, signal);
-      warnOfDropped(droppedWords, warn);
-      const { guidanceScale = GUIDANCE_SCALE } = request;
-      return {
-        encoder_hidden_states: hiddenStates,
-        pooled_projections: pooled!,
-        txt_ids: tensor('float32', [1, hiddenStates.dims[1]!, AXES]),
-        img_ids: imagePlaces(request, factor * PACKED_SIDE),
-        ...(isGuided && { [GUIDANCE]: tensor('float32', [1], Float32Array.of(guidanceScale)) }),
-      };
+    encoders: {
+      text_encoder: { tokenizer: 'tokenizer', hiddenStates: 'last_hidden_state', pooled: 'pooler_output' },
+      text_encoder_2: { tokenizer: 'tokenizer_2', length: LENGTH, padding: 'attended' },
     },
-    async dispose() {
-      await Promise.all([first.dispose(), second.dispose()]);
+    inputs: {
+      encoder_hidden_states: { from: 'hidden_states', encoder: 'text_encoder_2' },
+      pooled_projections: { from: 'pooled', encoder: 'text_encoder' },
+      txt_ids: { from: 'zeros', dims: [1, LENGTH, AXES] },
+      img_ids: { from: 'image_ids', pixelsPerToken: factor * PACKED_SIDE },
     },
+    limitedBy: 'text_encoder_2',
   };
-}
-
-/** Of a token's place: nothing for pictures, its row, its column. */
-const AXES = 3;
-
-/** [1, L, 3]. @param pixels of a token's side */
-function imagePlaces({ width, height }: ConditioningRequest, pixels: number): Tensor<'float32'> {
-  const [rows, columns] = [height / pixels, width / pixels];
-  const places = tensor('float32', [1, rows * columns, AXES]);
-  for (let token = 0; token < rows * columns; token++) {
-    places.data[token * AXES + 1] = Math.floor(token / columns);
-    places.data[token * AXES + 2] = token % columns;
-  }
-  return places;
 }

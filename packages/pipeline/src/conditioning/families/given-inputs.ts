@@ -1,11 +1,12 @@
-import { CacheQuantError, type Tensor, type TensorInfo, tensor } from '@cachequant/tensor';
-import type { Conditioning } from '../../denoise/denoiser.js';
-import type { InputOrigins } from '../../model/input-origins.js';
-import { readNpy } from '../../model/npy.js';
-import type { ConditioningFamily, OpenConditioningContext } from '../conditioning-encoder.js';
+import { CacheQuantError, type TensorInfo } from '@cachequant/tensor';
+import type { StoredOrigin } from '../../model/input-origins.js';
+import type { ConditionedModel } from '../conditioning-encoder.js';
+import type { ConditioningSource } from '../recipe/conditioning-recipe.js';
+import { conditionDims } from '../recipe/fitting-array.js';
+import { recipeFamily } from '../recipe/recipe-family.js';
 
-/** A lone graph whose further inputs take what `inputs.json` names: numbers and arrays, the same for every picture. */
-export const givenInputsFamily: ConditioningFamily = {
+/** A lone graph whose further inputs take what `inputs.json` names. */
+export const givenInputsFamily = recipeFamily({
   name: 'inputs that are given',
   takesText: false,
   guided: false,
@@ -13,51 +14,34 @@ export const givenInputsFamily: ConditioningFamily = {
     folder.inputOrigins !== undefined &&
     inputs.length > 0 &&
     inputs.every(({ name }) => Object.hasOwn(folder.inputOrigins!, name)),
-  async open(context) {
-    const conditioning = await givenConditioning(context, context.folder.inputOrigins!);
-    return { encode: async () => conditioning, dispose: async () => {} };
-  },
-};
+  describe: (model) => ({
+    encoders: {},
+    inputs: Object.fromEntries(
+      model.inputs.map((input) => [input.name, sourceOf(input, originOf(model, input))]),
+    ),
+  }),
+});
 
-async function givenConditioning(
-  { folder: { storage }, inputs }: OpenConditioningContext,
-  origins: InputOrigins,
-): Promise<Conditioning> {
-  const fed: Record<string, Tensor> = {};
-  for (const input of inputs) {
-    const origin = origins[input.name]!;
-    if (origin.from === 'value') fed[input.name] = filled(input, origin.value);
-    else if (origin.from === 'file') {
-      fed[input.name] = asOne(input, readNpy(await storage.read(origin.file), origin.file), origin.file);
-    }
-  }
-  return fed;
+function originOf({ folder }: ConditionedModel, { name }: TensorInfo): StoredOrigin {
+  return folder.inputOrigins![name]!;
 }
 
-function filled({ dims, name }: TensorInfo, value: number): Tensor {
-  const sizes = dims.map((dim, axis) => (axis === 0 ? 1 : dim));
-  if (sizes.some((size) => typeof size !== 'number')) {
+function sourceOf(input: TensorInfo, origin: StoredOrigin): ConditioningSource {
+  if (origin.from === 'file') return { from: 'file', file: origin.file };
+  if (origin.from === 'value') {
+    return { from: 'numbers', values: [origin.value], dims: fixedDims(input), dtype: 'float32' };
+  }
+  throw new CacheQuantError('invalid-argument', 'this input is fed by sampling', { where: input.name });
+}
+
+/** [1, …] */
+function fixedDims({ dims, name }: TensorInfo): number[] {
+  return conditionDims(dims).map((size) => {
+    if (typeof size === 'number') return size;
     throw new CacheQuantError('invalid-argument', 'the graph leaves open how large this input is', {
       where: name,
       got: `[${dims}]`,
       hint: `Give an array: --input ${name}=array.npy`,
     });
-  }
-  const count = (sizes as number[]).reduce((product, size) => product * size, 1);
-  return tensor('float64', sizes as number[], new Float64Array(count).fill(value));
-}
-
-/** The array as the condition of one picture: [1, …]. */
-function asOne({ dims, name }: TensorInfo, array: Tensor, file: string): Tensor {
-  const shape = array.dims.length === dims.length - 1 ? [1, ...array.dims] : array.dims;
-  const fits =
-    shape.length === dims.length &&
-    shape[0] === 1 &&
-    shape.every((size, axis) => axis === 0 || typeof dims[axis] !== 'number' || dims[axis] === size);
-  if (fits) return { ...array, dims: shape } as Tensor;
-  throw new CacheQuantError('shape', 'the array does not fit the input', {
-    where: `${file}, for ${name}`,
-    expected: `[${[1, ...dims.slice(1).map((dim) => dim ?? 'any')].join()}]`,
-    got: `[${array.dims}]`,
   });
 }

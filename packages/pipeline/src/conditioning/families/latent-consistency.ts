@@ -1,5 +1,6 @@
-import { CacheQuantError, type Tensor, type TensorInfo, tensor } from '@cachequant/tensor';
-import type { ConditionedModel, ConditioningFamily } from '../conditioning-encoder.js';
+import { CacheQuantError, type TensorInfo } from '@cachequant/tensor';
+import type { ConditionedModel } from '../conditioning-encoder.js';
+import { type DescribedFamily, recipeFamily } from '../recipe/recipe-family.js';
 import { sdxlFamily } from './sdxl.js';
 import { textFamily } from './text.js';
 
@@ -16,30 +17,25 @@ const SDXL_GUIDANCE = 8;
  * Source: Luo et al., Latent Consistency Models, 2023, https://arxiv.org/abs/2310.04378, as diffusers'
  * LatentConsistencyModelPipeline does it: the scale that enters is the one of the request less 1.
  */
-function latentConsistency(base: ConditioningFamily, guidanceScale: number): ConditioningFamily {
-  return {
+function latentConsistency(base: DescribedFamily, guidanceScale: number): DescribedFamily {
+  const own = {
     name: `latent consistency, ${base.name}`,
-    takesText: base.takesText,
     guided: false,
     embedsGuidance: true,
     defaults: { steps: 4, guidanceScale },
-    accepts: (model) => splitModel(model).embedding !== undefined && base.accepts(splitModel(model).rest),
-    async open({ load, ...model }) {
-      const { embedding, rest } = splitModel(model);
-      const channels = channelsOf(embedding!, model);
-      const encoder = await base.open({ ...rest, load });
-      return {
-        async encode(request, half, options) {
-          const scale = request.guidanceScale ?? guidanceScale;
-          return {
-            ...(await encoder.encode(request, half, options)),
-            [INPUT]: guidanceEmbedding(scale, channels),
-          };
-        },
-        dispose: () => encoder.dispose(),
-      };
-    },
   };
+  return recipeFamily({
+    ...own,
+    takesText: base.takesText,
+    accepts: (model) => splitModel(model).embedding !== undefined && base.accepts(splitModel(model).rest),
+    describe(model) {
+      const { embedding, rest } = splitModel(model);
+      const { name: family, ...fields } = own;
+      const { inputs, ...described } = base.describe(rest);
+      const guidance = { from: 'guidance_embedding', channels: channelsOf(embedding!, model) } as const;
+      return { ...described, ...fields, family, inputs: { ...inputs, [INPUT]: guidance } };
+    },
+  });
 }
 
 export const latentConsistencyFamily = latentConsistency(textFamily, TEXT_GUIDANCE);
@@ -59,24 +55,4 @@ function channelsOf({ dims }: TensorInfo, { folder: { denoiser } }: ConditionedM
     expected: 'a fixed number of channels, or time_cond_proj_dim in its config.json',
     got: `[${dims}]`,
   });
-}
-
-/** Frequencies fall to this part of the first. */
-const LOWEST = 10_000;
-
-/**
- * [1, channels]: sines, then cosines, of 1000 · (scale − 1) at falling frequencies.
- *
- * Source: `get_guidance_scale_embedding` of diffusers.
- */
-function guidanceEmbedding(scale: number, channels: number): Tensor<'float32'> {
-  const half = Math.floor(channels / 2);
-  const embedding = tensor('float32', [1, channels]);
-  const weight = Math.fround(1000 * Math.fround(scale - 1));
-  for (let i = 0; i < half; i++) {
-    const angle = Math.fround(weight * Math.fround(LOWEST ** (-i / Math.max(1, half - 1))));
-    embedding.data[i] = Math.sin(angle);
-    embedding.data[half + i] = Math.cos(angle);
-  }
-  return embedding;
 }

@@ -1,7 +1,6 @@
-import { tensor } from '@cachequant/tensor';
-import type { ConditionedModel, ConditioningFamily } from '../conditioning-encoder.js';
+import type { ConditionedModel } from '../conditioning-encoder.js';
+import { recipeFamily } from '../recipe/recipe-family.js';
 import { takesInputs } from '../takes-inputs.js';
-import { openTextEncoder, refusePromptOptions, warnOfDropped } from '../text-encoder-part.js';
 
 const TEXT = ['encoder_hidden_states', 'encoder_attention_mask'];
 const SIZE = ['resolution', 'aspect_ratio'];
@@ -17,40 +16,25 @@ const SIZE = ['resolution', 'aspect_ratio'];
  * nearest of a list (`use_resolution_binning`).
  * @param length tokens of a prompt
  */
-function pixArt(
-  name: string,
-  length: number,
-  accepts: (model: ConditionedModel) => boolean,
-): ConditioningFamily {
-  const part = { encoder: 'text_encoder', tokenizer: 'tokenizer', length, padding: 'masked' } as const;
-  return {
+function pixArt(name: string, length: number, accepts: (model: ConditionedModel) => boolean) {
+  return recipeFamily({
     name,
     takesText: true,
     guided: true,
     defaults: { steps: 20, guidanceScale: 4.5 },
     accepts,
-    async open({ folder, inputs, load, prompts = {} }) {
-      refusePromptOptions(prompts, name, 'skips none');
-      const encoder = await openTextEncoder(folder, load, part, undefined, { prompts });
-      const isSized = inputs.some(({ name }) => name === SIZE[0]);
-      return {
-        async encode({ prompt, negativePrompt, width, height }, half, { warn, signal } = {}) {
-          const text = ((half === 'conditional' ? prompt : negativePrompt) ?? '').toLowerCase().trim();
-          const { hiddenStates, attentionMask, droppedWords } = await encoder.encode(text, signal);
-          warnOfDropped(droppedWords, warn);
-          return {
-            encoder_hidden_states: hiddenStates,
-            encoder_attention_mask: tensor('int32', [1, length], Int32Array.from(attentionMask)),
-            ...(isSized && {
-              resolution: tensor('float32', [1, 2], Float32Array.of(height, width)),
-              aspect_ratio: tensor('float32', [1, 1], Float32Array.of(height / width)),
-            }),
-          };
-        },
-        dispose: () => encoder.dispose(),
-      };
-    },
-  };
+    describe: ({ inputs }) => ({
+      encoders: { text_encoder: { tokenizer: 'tokenizer', length, padding: 'masked', lowerCase: true } },
+      inputs: {
+        encoder_hidden_states: { from: 'hidden_states', encoder: 'text_encoder' },
+        encoder_attention_mask: { from: 'attention_mask', encoder: 'text_encoder' },
+        ...(inputs.some(({ name }) => name === SIZE[0]) && {
+          resolution: { from: 'numbers', values: ['height', 'width'], dims: [1, 2], dtype: 'float32' },
+          aspect_ratio: { from: 'numbers', values: ['aspect_ratio'], dims: [1, 1], dtype: 'float32' },
+        }),
+      },
+    }),
+  });
 }
 
 const SIGMA = 'PixArtSigmaPipeline';

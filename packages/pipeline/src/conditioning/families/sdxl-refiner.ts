@@ -1,9 +1,6 @@
-import { tensor } from '@cachequant/tensor';
-import type { ConditioningFamily } from '../conditioning-encoder.js';
-import { windowsOf } from '../prompt-windows.js';
+import { recipeFamily } from '../recipe/recipe-family.js';
 import { takesInputs } from '../takes-inputs.js';
-import { openTextEncoder, penultimateAndPooled, warnOfDropped } from '../text-encoder-part.js';
-import { SDXL_INPUTS, SECOND_ENCODER } from './sdxl.js';
+import { SDXL_INPUTS } from './sdxl.js';
 
 /** Numbers on the picture: its size, the corner of the crop, and an aesthetic score in place of the target's size. */
 const NUMBERS = 5;
@@ -17,7 +14,7 @@ const AESTHETIC_SCORES = { conditional: 6, unconditional: 2.5 };
  *
  * Source: diffusers' StableDiffusionXLImg2ImgPipeline with `requires_aesthetics_score`, and its default scores.
  */
-export const sdxlRefinerFamily: ConditioningFamily = {
+export const sdxlRefinerFamily = recipeFamily({
   name: 'Stable Diffusion XL refiner',
   takesText: true,
   guided: true,
@@ -25,33 +22,21 @@ export const sdxlRefinerFamily: ConditioningFamily = {
   accepts: (model) =>
     takesInputs(model, SDXL_INPUTS) &&
     model.inputs.some(({ name, dims }) => name === 'time_ids' && dims[1] === NUMBERS),
-  async open({ folder, inputs, load, prompts }) {
-    const encoder = await openTextEncoder(
-      folder,
-      load,
-      SECOND_ENCODER,
-      penultimateAndPooled(prompts?.clipSkip),
-      { prompts },
-    );
-    const input = inputs.find(({ name }) => name === 'encoder_hidden_states')!;
-    return {
-      async encode(request, half, { warn, signal } = {}) {
-        const text = (half === 'conditional' ? request.prompt : request.negativePrompt) ?? '';
-        const count = windowsOf([encoder], request, { input, prompts });
-        const { hiddenStates, pooled, droppedWords } = await encoder.encode(text, signal, count);
-        warnOfDropped(droppedWords, warn);
-        const { height, width } = request;
-        return {
-          encoder_hidden_states: hiddenStates,
-          text_embeds: pooled!,
-          time_ids: tensor(
-            'float32',
-            [1, NUMBERS],
-            Float32Array.of(height, width, 0, 0, AESTHETIC_SCORES[half]),
-          ),
-        };
+  describe: () => ({
+    encoders: {
+      text_encoder_2: { tokenizer: 'tokenizer_2', hiddenStates: 'penultimate', pooled: 'text_embeds' },
+    },
+    inputs: {
+      encoder_hidden_states: { from: 'hidden_states', encoder: 'text_encoder_2' },
+      text_embeds: { from: 'pooled', encoder: 'text_encoder_2' },
+      time_ids: {
+        from: 'numbers',
+        values: ['height', 'width', 0, 0, AESTHETIC_SCORES.conditional],
+        unconditional: ['height', 'width', 0, 0, AESTHETIC_SCORES.unconditional],
+        dims: [1, NUMBERS],
+        dtype: 'float32',
       },
-      dispose: () => encoder.dispose(),
-    };
-  },
-};
+    },
+    windowed: 'encoder_hidden_states',
+  }),
+});

@@ -1,10 +1,10 @@
-import type { ConditioningFamily } from '../conditioning-encoder.js';
+import { recipeFamily } from '../recipe/recipe-family.js';
 
 /** Models that are conditioned on nothing: DDPM, LDM without text, and the like. */
-export const unconditionalFamily: ConditioningFamily = {
+export const unconditionalFamily = recipeFamily({
   name: 'unconditional',
   takesText: false,
   guided: false,
   accepts: ({ folder, inputs }) => folder.textEncoder === undefined && inputs.length === 0,
-  open: async () => ({ encode: async () => ({}), dispose: async () => {} }),
-};
+  describe: () => ({ encoders: {}, inputs: {} }),
+});
