@@ -1,5 +1,5 @@
 import { cloneModel, liftOpset } from '@cachequant/onnx';
-import { floatDenoiser, loadGraph } from '@cachequant/pipeline';
+import { type ConditioningFamily, floatDenoiser, loadGraph } from '@cachequant/pipeline';
 import { CacheQuantError, finishUnlessAborted, type Runtime, type Storage } from '@cachequant/tensor';
 import type { DecisionRecord } from './decision-record.js';
 import { formatOf } from './format.js';
@@ -8,6 +8,7 @@ import { outlierInputs } from './graphs/outlier-inputs.js';
 import { planLayers } from './layers/layer-plan.js';
 import { momentWaves, roundingMultiplyAdds } from './observe/moment-waves.js';
 import { MOMENT_CALLS } from './observe/observe-moments.js';
+import type { CalibrationFeeds } from './prepare/calibration-feeds.js';
 import type { ControlImages } from './prepare/control-images.js';
 import type { GivenConditioning } from './prepare/given-conditioning.js';
 import { type OpenCalibrationContext, openCalibrationContext } from './prepare/open-calibration-context.js';
@@ -44,6 +45,8 @@ export async function estimateOptimization(request: {
   readonly runtime: Runtime;
   readonly options?: OptimizeOptions;
   readonly conditioning?: GivenConditioning;
+  readonly families?: readonly ConditioningFamily[];
+  readonly feeds?: CalibrationFeeds;
   readonly controlImages?: ControlImages;
   readonly plan?: DecisionRecord;
   readonly signal?: AbortSignal;

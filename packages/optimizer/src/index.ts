@@ -16,6 +16,7 @@ export type {
 } from './optimize-summary.js';
 export { OPTION_GROUPS, type OptionGroup } from './options/option-definition.js';
 export { type OptionLine, type OptionValue, optionLines } from './options/option-lines.js';
+export type { CalibrationFeed, CalibrationFeeds } from './prepare/calibration-feeds.js';
 export type { ControlImages } from './prepare/control-images.js';
 export type { GivenConditioning } from './prepare/given-conditioning.js';
 export { modelFingerprint } from './prepare/source-watch.js';

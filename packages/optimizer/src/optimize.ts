@@ -16,6 +16,7 @@ import {
 } from './operating-points/explore.js';
 import type { OperatingTarget } from './operating-points/operating-point.js';
 import { type OptimizeSummary, summaryOf } from './optimize-summary.js';
+import type { CalibrationFeeds } from './prepare/calibration-feeds.js';
 import type { ControlImages } from './prepare/control-images.js';
 import type { GivenConditioning } from './prepare/given-conditioning.js';
 import { type OpenCalibrationContext, openCalibrationContext } from './prepare/open-calibration-context.js';
@@ -42,6 +43,8 @@ export interface OptimizeRequest extends StageObserver, BundleRequest {
   readonly controlImages?: ControlImages;
   /** Families of models beyond those that are known; of one that is data (`recipeFamily`) the bundle needs it no more. */
   readonly families?: readonly ConditioningFamily[];
+  /** What calibration images are conditioned on, in place of what the model's family says: recorded in use, say. */
+  readonly feeds?: CalibrationFeeds;
   /**
    * Of an earlier bundle of the same model, as `parseDecisionRecord` reads it: its options hold and its decisions stand in for
    * measurements, so that everything under denoiser/ comes out the same.

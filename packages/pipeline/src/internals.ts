@@ -15,9 +15,10 @@ export { makeSchedule, mergedMoments } from './cache-plan/schedules.js';
 export { findConditioningFamily } from './conditioning/open-conditioning.js';
 export { promptFeeds } from './conditioning/prompt-encoder.js';
 export { foldersOf } from './conditioning/recipe/conditioning-recipe.js';
+export { fittingArray } from './conditioning/recipe/fitting-array.js';
 export { CONTROL_EMBEDDING, CONTROL_SCALES } from './denoise/control-inputs.js';
 export { denoiserFeeds } from './denoise/denoiser-feeds.js';
-export { findDenoiserInputs } from './denoise/denoiser-inputs.js';
+export { findDenoiserInputs, usualRole } from './denoise/denoiser-inputs.js';
 export { FURTHER_CHANNELS } from './denoise/further-channels.js';
 export {
   combine,
@@ -43,8 +44,10 @@ export { toRgbImages } from './images/rgb-image.js';
 export { vaeFactor } from './images/vae-factor.js';
 export { builtGraphSources, isBuiltGraph } from './model/built-graphs.js';
 export { findGraph } from './model/find-graph.js';
+export { type InputOrigins, readInputOrigins } from './model/input-origins.js';
 export { layOutSampler, type SamplerLayout } from './model/lay-out-sampler.js';
 export { layerLocator } from './model/lazy-locator.js';
 export type { ChangeGraph } from './model/load-graph.js';
 export { allFinite, type LocateLayer } from './model/non-finite.js';
+export { readNpy } from './model/npy.js';
 export { requireReadDecoder } from './model/unread-decoder.js';

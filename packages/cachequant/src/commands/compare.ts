@@ -14,6 +14,7 @@ import { CacheQuantError, type Runtime, writeFile } from '@cachequant/tensor';
 import type { Command } from 'commander';
 import { examples } from '../command-context.js';
 import { type CliIo, writeJson, writeLines } from '../io.js';
+import { bundleInputs } from '../model-sources/bundle-inputs.js';
 import { locateFolder, type ModelLocation } from '../model-sources/model-location.js';
 import { openGenerator, promptsOfBundle } from '../model-sources/open-generator.js';
 import { openWholeModel } from '../model-sources/open-model.js';
@@ -111,7 +112,11 @@ async function compareWith(
   progress: Progress,
 ): Promise<Comparison> {
   const prompts = promptOptionsOf(options);
-  const fast = await openGenerator(optimized, runtime, { prompts, ...decoderOptionsOf(options) });
+  const inputs = await bundleInputs(optimized.storage, options.input, io.cwd);
+  const fast = await openGenerator({ ...optimized, inputs }, runtime, {
+    prompts,
+    ...decoderOptionsOf(options),
+  });
   try {
     const like = { ...(await promptsOfBundle(optimized)), ...prompts };
     const float = await openGenerator(source, runtime, { prompts: like });

@@ -159,9 +159,9 @@ function writeShard(io: CliIo, file: string, { shard, json }: EvaluateOptions): 
 
 /** Options on how a model is read are those of the model, where the other one is a bundle. */
 async function optionsFor(given: string, options: EvaluateOptions, io: CliIo): Promise<SourceOptions> {
-  return options.reference !== undefined && (await isBundle(nodeStorage(resolve(io.cwd, given))))
-    ? {}
-    : options;
+  const isOther = options.reference !== undefined && (await isBundle(nodeStorage(resolve(io.cwd, given))));
+  const { input } = options;
+  return isOther ? { ...(input && { input }) } : options;
 }
 
 /** What the file or the options say, each `count` times. */

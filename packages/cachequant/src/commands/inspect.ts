@@ -7,7 +7,7 @@ import { type PipelineParts, pipelineParts } from '../analysis/pipeline-parts.js
 import { hintsBeside, hintsOfFolder } from '../analysis/size-hints.js';
 import { examples, type GlobalOptions } from '../command-context.js';
 import { type CliIo, writeJson, writeLines } from '../io.js';
-import { openModel } from '../model-sources/open-model.js';
+import { openModel, openWholeModel } from '../model-sources/open-model.js';
 import type { OpenedModelSource } from '../model-sources/open-model-source.js';
 import { addSourceOptions, MODEL_KINDS, type SourceOptions } from '../model-sources/source-options.js';
 import { shapeByName } from '../options/parse-arguments.js';
@@ -60,7 +60,9 @@ export function addInspect(command: Command, io: CliIo): void {
 }
 
 async function inspect(given: string, options: InspectOptions, io: CliIo): Promise<void> {
-  const location = await openModel(given, options, io, createProgress(io.stderr));
+  const isFed = options.input !== undefined || options.output !== undefined;
+  const open = isFed ? openWholeModel : openModel;
+  const location = await open(given, options, io, createProgress(io.stderr));
   if (location.graph === undefined && (await isBundle(location.storage))) {
     await inspectBundle(location, options, io);
     return;
@@ -102,7 +104,7 @@ async function inspectModel(
   const analysed = await analyseGraph(opened?.storage ?? storage, path, { hints, dims, signal });
   return {
     model: storage.locate?.(path) ?? `${place}/${path}`,
-    pipeline: opened?.index ? pipelineParts(opened, analysed.inputs) : null,
+    pipeline: opened?.index || opened?.inputOrigins ? pipelineParts(opened, analysed.inputs) : null,
     graph: inspectGraph(analysed),
   };
 }

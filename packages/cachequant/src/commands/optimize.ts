@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import {
+  type CalibrationFeeds,
   type ControlImages,
   type DecisionRecord,
   estimateOptimization,
@@ -31,6 +32,11 @@ import { reportDataOf } from '../bundle/report-data-of.js';
 import { REPORT_PAGE, writeReport } from '../bundle/report-file.js';
 import { examples } from '../command-context.js';
 import { type CliIo, writeJson, writeLines } from '../io.js';
+import {
+  calibrationFeeds,
+  firstArrays,
+  readCalibrationArchives,
+} from '../model-sources/calibration-archives.js';
 import { openWholeModel } from '../model-sources/open-model.js';
 import type { OpenedModelSource } from '../model-sources/open-model-source.js';
 import { addSourceOptions, MODEL_KINDS } from '../model-sources/source-options.js';
@@ -90,6 +96,8 @@ interface Job {
   readonly options: OptimizeOptions;
   readonly plan: DecisionRecord | undefined;
   readonly controlImages: ControlImages | undefined;
+  /** What calibration images are conditioned on. */
+  readonly feeds: CalibrationFeeds | undefined;
   /** Work folders to merge. */
   readonly shards: readonly string[] | undefined;
   readonly given: OptimizeArguments;
@@ -97,7 +105,12 @@ interface Job {
 }
 
 async function optimizeCommand(given: string, args: OptimizeArguments, io: CliIo): Promise<void> {
-  const source = await openWholeModel(given, args, io, createProgress(io.stderr));
+  const archives =
+    args.calibration === undefined
+      ? undefined
+      : await readCalibrationArchives(resolve(io.cwd, args.calibration));
+  const progress = createProgress(io.stderr);
+  const source = await openWholeModel(given, args, io, progress, archives && firstArrays(archives));
   await requireModel(source);
   requireOneOf(args);
   const whole = bundlePlace(
@@ -106,7 +119,10 @@ async function optimizeCommand(given: string, args: OptimizeArguments, io: CliIo
   );
   const place = args.shard ? { ...whole, work: shardPlace(whole.work, args.shard) } : whole;
   await checkPlace(place, source.place);
-  const options = await libraryOptions(args, io.cwd);
+  const options = {
+    ...(archives && { calibrationImages: calibratedImages(archives.files.length) }),
+    ...(await libraryOptions(args, io.cwd)),
+  };
   const shards = await shardFolders(args, place, io.cwd);
   const job: Job = {
     source,
@@ -114,12 +130,18 @@ async function optimizeCommand(given: string, args: OptimizeArguments, io: CliIo
     options,
     plan: await readPlan(args.plan, io.cwd),
     controlImages: await openControlImages(args.controlImage, io.cwd),
+    feeds: archives && calibrationFeeds(archives),
     shards,
     given: args,
     io,
   };
   if (args.dryRun) await dryRun(job);
   else await (args.shard ? makeShard(job, args.shard) : makeBundle(job));
+}
+
+/** Files that calibration sees where every fourth is kept for the verification. */
+function calibratedImages(files: number): number {
+  return Math.min(files < 4 ? files : files - Math.floor(files / 4), 1024);
 }
 
 async function shardFolders(
@@ -133,7 +155,7 @@ async function shardFolders(
 
 /** Observes a shard into a work folder of its own; no bundle is made, and other shards may run at the same time. */
 async function makeShard(
-  { source, place, options, plan, controlImages, given, io }: Job,
+  { source, place, options, plan, feeds, controlImages, given, io }: Job,
   shard: Shard,
 ): Promise<void> {
   const lock = await lockWork(place);
@@ -148,6 +170,7 @@ async function makeShard(
         shard,
         ...(plan && { plan }),
         ...(controlImages && { controlImages }),
+        ...(feeds && { feeds }),
         ...watchers(progress),
         ...(io.signal && { signal: io.signal }),
       }),
@@ -185,7 +208,7 @@ async function requireModel({ storage, given }: OpenedModelSource): Promise<void
   await openModelFolder(storage);
 }
 
-async function dryRun({ source, options, plan, controlImages, given, io }: Job): Promise<void> {
+async function dryRun({ source, options, plan, feeds, controlImages, given, io }: Job): Promise<void> {
   const estimate = await withRuntime(given.threads, (runtime) =>
     estimateOptimization({
       source: source.storage,
@@ -193,6 +216,7 @@ async function dryRun({ source, options, plan, controlImages, given, io }: Job):
       options,
       ...(plan && { plan }),
       ...(controlImages && { controlImages }),
+      ...(feeds && { feeds }),
       ...(io.signal && { signal: io.signal }),
     }),
   );
@@ -238,7 +262,7 @@ async function removeWork({ place, shards = [] }: Job): Promise<void> {
 }
 
 async function optimizeInto(
-  { source, place, options, plan, controlImages, shards, given, io }: Job,
+  { source, place, options, plan, feeds, controlImages, shards, given, io }: Job,
   runtime: Runtime,
   progress: Progress,
 ): Promise<Optimized> {
@@ -251,6 +275,7 @@ async function optimizeInto(
     options,
     ...(plan && { plan }),
     ...(controlImages && { controlImages }),
+    ...(feeds && { feeds }),
     ...(given.shardSize !== undefined && { shardBytes: Math.floor(given.shardSize * 1e6) }),
     sourceName: source.origin.name,
     origin: source.origin,

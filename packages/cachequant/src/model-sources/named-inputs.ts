@@ -24,7 +24,7 @@ export interface NamedGraph {
 
 /**
  * Reads `--input`: `sample=x` and `time=sigma` say which input of the graph is which, `cond=feeds.npy` and `scale=7.5`
- * what an input takes.
+ * what an input takes, `label=class:1000` and `w=guidance` which part of a request.
  * @returns by the graph's inputs
  * @throws CacheQuantError `invalid-argument` for a name that the graph has not, `storage` for a file that is not there
  */
@@ -60,9 +60,19 @@ async function originOf(
   if (role(right)) return [left, { from: role(right)! }];
   if (right.endsWith('.npy'))
     return [left, { from: 'array', npy: await readArray(resolve(cwd, right), text) }];
+  const [, classes, none] = /^class:(\d+)(?::(\d+))?$/.exec(right) ?? [];
+  if (classes !== undefined) {
+    if (Number(classes) < 1) throw wrong(text, 'there must be a class', 'for example class:1000');
+    return [left, { from: 'class', classes: Number(classes), ...(none && { none: Number(none) }) }];
+  }
+  if (right === 'guidance' || right === 'width' || right === 'height') return [left, { from: right }];
   const value = Number(right);
   if (Number.isFinite(value)) return [left, { from: 'value', value }];
-  throw wrong(text, 'nothing is called so', 'sample, time, a number, or an array in a .npy file');
+  throw wrong(
+    text,
+    'nothing is called so',
+    'sample, time, class:<count>, guidance, width, height, a number, or an array in a .npy file',
+  );
 }
 
 async function readArray(path: string, text: string): Promise<Uint8Array> {

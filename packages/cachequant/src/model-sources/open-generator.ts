@@ -12,12 +12,12 @@ import type { OpenedModelSource } from './open-model-source.js';
 
 /** Loads a model folder or a bundle for making images. */
 export async function openGenerator(
-  { storage, tinyDecoder }: Pick<OpenedModelSource, 'storage' | 'tinyDecoder'>,
+  { storage, inputs, tinyDecoder }: Pick<OpenedModelSource, 'storage' | 'inputs' | 'tinyDecoder'>,
   runtime: Runtime,
   options: Pick<GeneratorOptions, 'prompts' | 'decoder' | 'decodeTile'> = {},
 ): Promise<Generator> {
   const all = { storage, runtime, tinyDecoder, ...options };
-  return (await isBundle(storage)) ? createBundleGenerator(all) : createGenerator(all);
+  return (await isBundle(storage)) ? createBundleGenerator({ ...all, inputs }) : createGenerator(all);
 }
 
 /** How a bundle reads prompts, for the model that it is compared with; nothing of a model folder. */

@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import type { PredictionType } from '@cachequant/checkpoint';
 import { checkpointFolder, isBundle, type VirtualFile, withControlNet } from '@cachequant/pipeline';
 import { nodeStorage } from '@cachequant/runtime-node';
-import { CacheQuantError, type Storage } from '@cachequant/tensor';
+import { CacheQuantError, type Storage, type Tensor } from '@cachequant/tensor';
 import { openAdapters } from './adapters.js';
 import { openControlNet } from './control-net.js';
 import {
@@ -48,6 +48,8 @@ export interface OpenedModelSource {
   readonly place: string;
   /** The name of a single ONNX graph in the storage; undefined for whole models. */
   readonly graph: string | undefined;
+  /** What inputs of a bundle take in place of what its manifest says. */
+  readonly inputs?: Readonly<Record<string, Tensor | number>> | undefined;
   readonly origin: ModelOrigin;
   /** Given with a bundle, which stays as it is; the storage of other models shows it. */
   readonly tinyDecoder?: Storage | undefined;

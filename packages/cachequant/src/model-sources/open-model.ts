@@ -1,9 +1,12 @@
 import type { HubProgress } from '@cachequant/hub';
-import { isBundle, loneModel, withTinyDecoder } from '@cachequant/pipeline';
+import { readModel } from '@cachequant/onnx';
+import { type InputOrigin, isBundle, loneModel, withTinyDecoder } from '@cachequant/pipeline';
+import { usualRole } from '@cachequant/pipeline/internals';
 import { CacheQuantError, type Storage } from '@cachequant/tensor';
 import type { CliIo } from '../io.js';
 import { formatBytes } from '../print/format.js';
 import type { Progress } from '../print/progress.js';
+import { bundleInputs } from './bundle-inputs.js';
 import { namedInputs } from './named-inputs.js';
 import { type OpenedModelSource, openModelSource } from './open-model-source.js';
 import {
@@ -51,6 +54,7 @@ function showDownload(
 
 /**
  * Like `openModel`, for commands that need all parts of a model: a single ONNX graph is shown as a folder.
+ * @param feeds what inputs of such a graph take that no option names
  * @throws CacheQuantError `invalid-argument` for a graph whose inputs are not all known
  */
 export async function openWholeModel(
@@ -58,14 +62,36 @@ export async function openWholeModel(
   options: SourceOptions,
   io: CliIo,
   progress: Progress,
+  feeds: Readonly<Record<string, InputOrigin>> = {},
 ): Promise<OpenedModelSource> {
-  const { input, prediction, ...others } = options;
-  const isLone = input !== undefined || isGraph(given);
+  const { input, output, prediction, ...others } = options;
+  const isLone = input !== undefined || output !== undefined || isGraph(given);
   const opened = await openModel(given, isLone ? others : options, io, progress);
   if (!isLone) return withTiny(opened, options, io, progress);
+  const fed = await bundleInputs(opened.storage, input, io.cwd);
+  if (fed !== undefined) return withTiny({ ...opened, inputs: fed }, options, io, progress);
   const { storage, graph = LONE_GRAPH } = opened;
-  const inputs = await namedInputs(input ?? [], { storage, graph, cwd: io.cwd });
-  return { ...opened, storage: await loneModel(storage, { graph, inputs, prediction }), graph: undefined };
+  const named = await namedInputs(input ?? [], { storage, graph, cwd: io.cwd });
+  const inputs = { ...(await unnamedFeeds({ storage, graph }, feeds, named)), ...named };
+  return {
+    ...opened,
+    storage: await loneModel(storage, { graph, inputs, output, prediction }),
+    graph: undefined,
+  };
+}
+
+/** Feeds for inputs of the graph, without what is its sample or its time by its name. */
+async function unnamedFeeds(
+  { storage, graph }: { readonly storage: Storage; readonly graph: string },
+  feeds: Readonly<Record<string, InputOrigin>>,
+  named: Readonly<Record<string, InputOrigin>>,
+): Promise<Record<string, InputOrigin>> {
+  if (Object.keys(feeds).length === 0) return {};
+  const { inputs } = (await readModel(storage, graph)).graph;
+  const roles = new Set<string>(Object.values(named).map(({ from }) => from));
+  const isSampled = (role: string | undefined) => role !== undefined && !roles.has(role);
+  const isFed = (name: string) => !isSampled(usualRole(name)) && inputs.some((input) => input.name === name);
+  return Object.fromEntries(Object.entries(feeds).filter(([name]) => isFed(name)));
 }
 
 /** A bundle is opened as it was checked, and takes the decoder beside it. */

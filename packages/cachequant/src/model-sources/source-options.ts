@@ -22,6 +22,8 @@ export interface SourceOptions {
   readonly prediction?: Prediction;
   /** Of a lone graph: `role=input`, or `input=source`. */
   readonly input?: readonly string[];
+  /** Of a lone graph: the output that predicts. */
+  readonly output?: string;
 }
 
 /** What a command that takes a model says of it. */
@@ -69,9 +71,10 @@ export function addSourceOptions(command: Command): Command {
     )
     .option(
       '--input <name=source>',
-      'what an input of a lone ONNX graph takes: sample=<input>, time=<input>, <input>=<number>, <input>=<array.npy>; may be given several times',
+      'what an input of a lone ONNX graph takes: sample=<input>, time=<input>, <input>=<number>, <input>=<array.npy>, <input>=class:<classes>[:<label for none>], <input>=guidance, width or height; may be given several times',
       repeated,
-    );
+    )
+    .option('--output <name>', 'the output of a lone ONNX graph that predicts, where it has several');
 }
 
 /** Parts of single files by the options that name them. */

@@ -17,6 +17,8 @@ export interface OptimizeArguments extends GlobalOptions, SourceOptions, ShardAr
   readonly prompts?: string;
   /** Pictures, and folders of pictures. */
   readonly controlImage?: readonly string[];
+  /** A folder of archives of NumPy. */
+  readonly calibration?: string;
   /** The plan.json of an earlier bundle. */
   readonly plan?: string;
   readonly threads?: number;
@@ -66,6 +68,10 @@ function addRunSettings(command: Command): Command {
       '--control-image <file-or-folder>',
       'what the ControlNet follows while calibrating, best as you will use it; may be given several times',
       repeated,
+    )
+    .option(
+      '--calibration <folder>',
+      'what to condition calibration images on: .npz files, one for each image, with arrays by the names of the inputs',
     )
     .option(
       '--plan <file>',

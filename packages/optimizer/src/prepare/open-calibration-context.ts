@@ -6,6 +6,7 @@ import { type DecisionRecord, optionsOfRecord, requireRecordOf } from '../decisi
 import { type OpenRecipe, type OptimizeOptions, parseRecipe } from '../recipe.js';
 import { ownWork } from '../work/own-work.js';
 import { openStages, type StageObserver, type StageRunner } from '../work/stage-runner.js';
+import { type CalibrationFeeds, fitFeeds } from './calibration-feeds.js';
 import { type ControlImages, prepareControl } from './control-images.js';
 import type { GivenConditioning } from './given-conditioning.js';
 import { prepareImages } from './prepare-images.js';
@@ -30,6 +31,8 @@ export interface CalibrationContextOptions extends StageObserver {
   readonly controlImages?: ControlImages;
   /** Families of models beyond those that are known. */
   readonly families?: readonly ConditioningFamily[];
+  /** What calibration images are conditioned on, in place of what the model's family says. */
+  readonly feeds?: CalibrationFeeds;
   /** Its options hold, and its decisions, in place of measurements. */
   readonly plan?: DecisionRecord;
   readonly onWarning?: (warning: string) => void;
@@ -76,6 +79,10 @@ export async function openCalibrationContext(
   }
 }
 
+function unusedFeeds(names: readonly string[]): string {
+  return `Calibration samples its own pictures: what the files have for ${names.join(' and ')} is not used.`;
+}
+
 /** Held by whoever writes into a work folder. */
 const WORK_LOCK = 'work';
 
@@ -89,12 +96,22 @@ async function openLocked(options: CalibrationContextOptions): Promise<OpenCalib
   const { recipe } = prepared;
   const control = await prepareControl(prepared, recipe, options.controlImages);
   const conditioningFingerprint = conditioning?.fingerprint ?? control?.fingerprint;
+  const feeds = options.feeds && fitFeeds(options.feeds, prepared);
   const watch = await watchSource(prepared.folder, { signal, recipe: prepared.described });
   const sourceFingerprint = watch.fingerprint;
   if (plan) requireRecordOf(plan, { fingerprint: sourceFingerprint, conditioning: conditioningFingerprint });
   const runner = await openStages(
     work,
-    hashText(JSON.stringify([RESULTS_VERSION, recipe, sourceFingerprint, conditioningFingerprint, plan])),
+    hashText(
+      JSON.stringify([
+        RESULTS_VERSION,
+        recipe,
+        sourceFingerprint,
+        conditioningFingerprint,
+        plan,
+        ...(options.feeds ? [options.feeds.fingerprint] : []),
+      ]),
+    ),
     {
       signal,
       beforeSave: () => watch.check(signal),
@@ -102,10 +119,16 @@ async function openLocked(options: CalibrationContextOptions): Promise<OpenCalib
       onProgress: options.onProgress,
     },
   );
-  const images = await prepareImages(prepared, runtime, recipe, { signal, given: conditioning, control });
+  const images = await prepareImages(prepared, runtime, recipe, {
+    signal,
+    given: conditioning,
+    control,
+    feeds,
+  });
   const warnings = [
     ...prepared.folder.warnings,
     ...prepared.warnings,
+    ...(feeds?.unused.length ? [unusedFeeds(feeds.unused)] : []),
     ...(await promptWarnings(prepared.folder, images.calibration)),
   ];
   for (const warning of warnings) options.onWarning?.(warning);

@@ -1,7 +1,9 @@
 import { medianOf, type RgbImage } from '@cachequant/evaluate';
+import type { Conditioning } from '@cachequant/pipeline';
 import { type Runtime, throwIfAborted } from '@cachequant/tensor';
 import type { CalibrationContext, PreparedImage } from '../calibration-context.js';
 import type { OpenRecipe } from '../recipe.js';
+import type { FittedFeeds } from './calibration-feeds.js';
 import type { PreparedControl } from './control-images.js';
 import { DEFAULT_PROMPTS } from './default-prompts.js';
 import type { GivenConditioning } from './given-conditioning.js';
@@ -14,20 +16,26 @@ import {
 import { type InpaintingInputs, withInpaintingInputs, withText } from './inpainting-inputs.js';
 import type { PreparedSource } from './prepare-source.js';
 
+/** What images are conditioned on beside what the model's family says. */
+export interface ImageOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly given?: GivenConditioning | undefined;
+  readonly control?: PreparedControl | undefined;
+  readonly feeds?: FittedFeeds | undefined;
+}
+
+/** What images take in turn beside their subjects. */
+interface ImageSources {
+  readonly controls?: readonly RgbImage[] | undefined;
+  readonly fed?: readonly Conditioning[] | undefined;
+}
+
 /** Conditioning of the calibration and verification images; the text encoders are freed before it returns. */
 export async function prepareImages(
   prepared: Pick<PreparedSource, 'conditioning' | 'folder' | 'further' | 'latentDims' | 'pictureSize'>,
   runtime: Runtime,
   recipe: OpenRecipe,
-  {
-    signal,
-    given,
-    control,
-  }: {
-    readonly signal?: AbortSignal | undefined;
-    readonly given?: GivenConditioning | undefined;
-    readonly control?: PreparedControl | undefined;
-  },
+  { signal, given, control, feeds }: ImageOptions,
 ): Promise<Pick<CalibrationContext, 'calibration' | 'verification' | 'textEncoderMs'>> {
   const { conditioning } = prepared;
   if (given || !conditioning) return givenImages(given!, recipe);
@@ -38,7 +46,7 @@ export async function prepareImages(
     const images = async (
       { count, seed }: Count,
       subjects: readonly DrawnSubject[],
-      controls: readonly RgbImage[] = [],
+      { controls = [], fed = [] }: ImageSources,
     ): Promise<PreparedImage[]> => {
       const made: PreparedImage[] = [];
       for (let i = 0; i < count; i++) {
@@ -49,14 +57,18 @@ export async function prepareImages(
         const encoded = await encode(subject);
         if (!times.has(subject.prompt)) times.set(subject.prompt, performance.now() - start);
         const own = { ...subject, seed: seed + i, inpainting: await inputs(seed + i) };
-        made.push(withText({ ...own, ...encoded }, encoded));
+        const asked = { ...encoded, conditioning: { ...encoded.conditioning, ...fed[i % fed.length] } };
+        made.push(withText({ ...own, ...asked }, asked));
       }
       return made;
     };
     const counts = countsOf(recipe);
     return {
-      calibration: await images(counts.calibration, seen, control?.seen),
-      verification: await images(counts.verification, heldOut, control?.heldOut),
+      calibration: await images(counts.calibration, seen, { controls: control?.seen, fed: feeds?.seen }),
+      verification: await images(counts.verification, heldOut, {
+        controls: control?.heldOut,
+        fed: feeds?.heldOut,
+      }),
     };
   };
   const images = await withInpaintingInputs(

@@ -1,5 +1,7 @@
-import { CacheQuantError, type Runtime, type Storage } from '@cachequant/tensor';
+import { CacheQuantError, type Runtime, type Storage, type Tensor } from '@cachequant/tensor';
+import type { ConditioningFamily } from '../conditioning/conditioning-encoder.js';
 import { familyOfRecipe } from '../conditioning/recipe/recipe-family.js';
+import { withInputs } from '../conditioning/recipe/with-inputs.js';
 import type { Denoiser } from '../denoise/denoiser.js';
 import { loadCachedDenoiser } from '../denoise/load-cached-denoiser.js';
 import {
@@ -17,6 +19,8 @@ import { type OpenBundleOptions, openChecked } from './open-bundle.js';
 export interface BundleGeneratorOptions extends OpenBundleOptions {
   /** Takes the graphs that compute in float in this precision; left out: those of the bundle itself. */
   readonly precision?: BundleVariant['precision'] | undefined;
+  /** What these inputs of the denoiser take in all pictures, numbers or tensors [1, …], in place of what the manifest says. */
+  readonly inputs?: Readonly<Record<string, Tensor | number>> | undefined;
 }
 
 /**
@@ -59,10 +63,7 @@ export async function createBundleGenerator(
     storage,
     prompts: { ...manifest.prompts, ...options.prompts },
     // What the bundle says of itself, unless a family is given that knows better.
-    families: [
-      ...(options.families ?? []),
-      ...(manifest.conditioning ? [familyOfRecipe(manifest.conditioning)] : []),
-    ],
+    families: [...(options.families ?? []), ...describedFamily(manifest, options.inputs)],
     defaults: {
       steps: sampler.steps,
       guidanceScale,
@@ -84,6 +85,21 @@ export async function createBundleGenerator(
     await generator.dispose();
     throw error;
   }
+}
+
+function describedFamily(
+  { conditioning }: BundleManifest,
+  inputs: BundleGeneratorOptions['inputs'],
+): readonly ConditioningFamily[] {
+  if (conditioning) {
+    const family = familyOfRecipe(conditioning);
+    return [inputs ? withInputs(family, inputs) : family];
+  }
+  if (inputs === undefined) return [];
+  throw new CacheQuantError('bundle', 'the manifest does not say where inputs come from', {
+    where: 'inputs',
+    hint: 'Optimize the model again with this version',
+  });
 }
 
 /** Which graphs of a bundle to load, and what its calls were calibrated for. */

@@ -10,7 +10,7 @@ import { classEmbeddingFamily } from './families/class-embedding.js';
 import { CONTROLLED_FAMILIES } from './families/controlled.js';
 import { ditFamily } from './families/dit.js';
 import { fluxFamily, fluxSchnellFamily } from './families/flux.js';
-import { givenInputsFamily } from './families/given-inputs.js';
+import { givenInputsFamilies } from './families/given-inputs.js';
 import { latentConsistencyFamily, latentConsistencySdxlFamily } from './families/latent-consistency.js';
 import { pixArtAlphaFamily, pixArtSigmaFamily } from './families/pixart.js';
 import { sd3Family } from './families/sd3.js';
@@ -22,7 +22,7 @@ import { knownExtension } from './known-extensions.js';
 
 /** The families that are known without being given. */
 const CONDITIONING_FAMILIES: readonly ConditioningFamily[] = [
-  givenInputsFamily,
+  ...givenInputsFamilies,
   textFamily,
   sdxlFamily,
   sdxlRefinerFamily,

@@ -18,6 +18,12 @@ export const SAMPLE_NAMES: readonly string[] = ['sample', 'hidden_states', 'late
 export const TIMESTEP_NAMES: readonly string[] = ['timestep', 'timesteps', 't'];
 const CALL_INDEX = 'call_index';
 
+/** What an input is taken for by its name alone. */
+export function usualRole(name: string): 'sample' | 'time' | undefined {
+  if (SAMPLE_NAMES.includes(name)) return 'sample';
+  return TIMESTEP_NAMES.includes(name) ? 'time' : undefined;
+}
+
 /**
  * Recognises a denoiser's inputs by the names that exporters give them.
  * @param reserved names that the caller feeds itself, such as cached features

@@ -9,7 +9,16 @@ export const INPUT_ARRAYS = 'inputs/';
 
 const originSchema = z.discriminatedUnion('from', [
   z.strictObject({ from: z.enum(['sample', 'time']), was: z.string() }),
-  /** A number for each picture. */
+  /** The class of the request, out of so many; `none` is the label of the unconditional half. */
+  z.strictObject({
+    from: z.literal('class'),
+    was: z.string(),
+    classes: z.number().int().positive(),
+    none: z.number().int().nonnegative().optional(),
+  }),
+  /** A field of the request. */
+  z.strictObject({ from: z.enum(['guidance', 'width', 'height']), was: z.string() }),
+  /** A number for each picture; of an input without dimensions it is a constant of the graph here. */
   z.strictObject({ from: z.literal('value'), was: z.string(), value: z.number() }),
   /** An array of NumPy in the folder, for all pictures. */
   z.strictObject({ from: z.literal('file'), was: z.string(), file: z.string() }),

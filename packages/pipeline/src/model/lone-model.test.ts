@@ -78,6 +78,7 @@ describe('loneModel(storage, { graph, inputs, prediction })', () => {
         sample: { from: 'sample', was: 'noisy' },
         timestep: { from: 'time', was: 'sigma' },
         x_condition: { from: 'file', was: 'x', file: 'inputs/x_condition.npy' },
+        gain: { from: 'value', was: 'gain', value: 1 },
       },
     });
   });

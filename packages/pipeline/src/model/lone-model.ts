@@ -20,11 +20,19 @@ import {
   type StoredOrigin,
 } from './input-origins.js';
 import { layeredStorage, type VirtualFile } from './layered-storage.js';
+import { keepPrediction } from './prediction-output.js';
 import { readJson } from './read-json.js';
 
 /** Where an input of a graph comes from. */
 export type InputOrigin =
   | { readonly from: 'sample' | 'time' }
+  /**
+   * The class of the request, as a whole number below `classes`. With `none`, the label that stands for no class, there is
+   * an unconditional half, and so guidance.
+   */
+  | { readonly from: 'class'; readonly classes: number; readonly none?: number | undefined }
+  /** The guidance scale of the request, or the picture's size in pixels. */
+  | { readonly from: 'guidance' | 'width' | 'height' }
   /** The same number for every picture. */
   | { readonly from: 'value'; readonly value: number }
   /** The same array for every picture, as `numpy.save` writes it. */
@@ -36,6 +44,8 @@ export interface LoneModelOptions {
   readonly graph: string;
   /** By the graph's own names; inputs with the usual names of sample and time may be left out. */
   readonly inputs?: Readonly<Record<string, InputOrigin>>;
+  /** The output that predicts, of a graph that has several like its sample. */
+  readonly output?: string | undefined;
   /** What the network predicts; left out: as `scheduler/scheduler_config.json` beside it says. */
   readonly prediction?: PredictionType | undefined;
 }
@@ -58,11 +68,12 @@ const SAMPLERS: Readonly<Record<PredictionType, string>> = {
  * usual names, `inputs.json` says where the others come from, and the scheduler what the network predicts. Numbers for
  * inputs without dimensions become constants. The graph is read whole, its external weights are not.
  * @throws CacheQuantError `invalid-argument` for an input that the graph has not, that nothing feeds, or that is not
- * one sample and at most one time
+ * one sample and at most one time; `unsupported` for samples that are not [B, C, H, W], and for several outputs that
+ * could each be the prediction
  */
 export async function loneModel(
   storage: Storage,
-  { graph: path, inputs = {}, prediction }: LoneModelOptions,
+  { graph: path, inputs = {}, output, prediction }: LoneModelOptions,
 ): Promise<Storage> {
   const model = parseModel(await storage.read(path), { name: path });
   const declared = model.graph.inputs.filter(({ name }) => !model.graph.initializers.has(name));
@@ -70,12 +81,14 @@ export async function loneModel(
   requireKnown(names, Object.keys(inputs), path);
   const origins = withUsual(names, inputs);
   requireFed(names, origins, path);
+  keepPrediction(model, withSample(origins), output, path);
   const files = new Map<string, VirtualFile>();
   const stored: Record<string, StoredOrigin> = {};
   for (const was of names) {
     const origin = origins[was]!;
     if (origin.from === 'value' && rankOf(model, was) === 0) {
       setConstant(model, was, origin.value);
+      stored[was] = { ...origin, was };
       continue;
     }
     const name = renamed(model, was, origin);
@@ -92,6 +105,10 @@ export async function loneModel(
   if (prediction !== undefined) files.set(SCHEDULER, textFile(await schedulerText(storage, prediction)));
   const beside = new Set(['config.json', SCHEDULER, ...(await externalLocations(storage, path))]);
   return layeredStorage(onlyFiles(storage, beside), files);
+}
+
+function withSample(origins: Readonly<Record<string, InputOrigin>>): string {
+  return Object.keys(origins).find((name) => origins[name]!.from === 'sample')!;
 }
 
 function textFile(text: string): VirtualFile {

@@ -37,7 +37,8 @@ export function readNpy(bytes: Uint8Array, where: string): Tensor {
   if (bytes.byteLength !== end) {
     throw invalid(where, 'the array is not as long as it says', `${end} bytes`, `${bytes.byteLength} bytes`);
   }
-  const own = bytes.slice(start, end).buffer;
+  // Not `slice`, by which Node's buffers share what they lie in.
+  const own = new Uint8Array(bytes.subarray(start, end)).buffer;
   return fromBuffer(type.dtype, dims, own);
 }
 

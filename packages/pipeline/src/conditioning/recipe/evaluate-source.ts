@@ -11,7 +11,7 @@ import type {
 import { controlScales, requireControl } from './control-sources.js';
 import { guidanceEmbedding } from './guidance-embedding.js';
 import { imageIds } from './image-ids.js';
-import type { SourceContext } from './open-recipe.js';
+import type { SourceContext } from './source-context.js';
 
 /** What an input takes for one picture, [1, …]. */
 export async function evaluateSource(

@@ -1,13 +1,35 @@
-import { CacheQuantError, type Tensor, type TensorInfo } from '@cachequant/tensor';
+import { CacheQuantError, type Tensor, type TensorInfo, tensor } from '@cachequant/tensor';
 
 /**
  * The shape of a condition of one picture for an input: [1, …]. A first axis of a fixed size other than 1 is none of
  * pictures.
  */
-export function conditionDims(dims: TensorInfo['dims']): (number | string | null)[] {
+function conditionDims(dims: TensorInfo['dims']): (number | string | null)[] {
   const [first] = dims;
   const hasBatch = dims.length > 0 && (typeof first !== 'number' || first === 1);
   return hasBatch ? [1, ...dims.slice(1)] : [1, ...dims];
+}
+
+/**
+ * [1, …]
+ * @throws CacheQuantError `invalid-argument` where the graph leaves it open
+ */
+export function fixedConditionDims({ dims, name }: TensorInfo): number[] {
+  return conditionDims(dims).map((size) => {
+    if (typeof size === 'number') return size;
+    throw new CacheQuantError('invalid-argument', 'the graph leaves open how large this input is', {
+      where: name,
+      got: `[${dims}]`,
+      hint: `Give an array: --input ${name}=array.npy`,
+    });
+  });
+}
+
+/** The same number everywhere. */
+export function filled(input: TensorInfo, value: number): Tensor {
+  const dims = fixedConditionDims(input);
+  const count = dims.reduce((product, dim) => product * dim, 1);
+  return tensor('float64', dims, new Float64Array(count).fill(value));
 }
 
 /**

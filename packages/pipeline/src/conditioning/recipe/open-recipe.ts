@@ -2,12 +2,7 @@ import type { Session, Tensor } from '@cachequant/tensor';
 import type { Conditioning } from '../../denoise/denoiser.js';
 import type { ChangeGraph } from '../../model/load-graph.js';
 import { readNpy } from '../../model/npy.js';
-import type {
-  ConditioningEncoder,
-  ConditioningRequest,
-  EncodeOptions,
-  OpenConditioningContext,
-} from '../conditioning-encoder.js';
+import type { ConditioningEncoder, EncodeOptions, OpenConditioningContext } from '../conditioning-encoder.js';
 import {
   type EncodedPrompt,
   hiddenStatesOutput,
@@ -27,6 +22,7 @@ import { type ControlEmbedding, openControlEmbedding } from './control-sources.j
 import { evaluateSource, zerosLike } from './evaluate-source.js';
 import { fittingArray } from './fitting-array.js';
 import { type GraphEmbedding, openGraphEmbedding } from './graph-embedding.js';
+import type { SourceContext } from './source-context.js';
 
 /**
  * Opens the text encoders and graphs that a recipe names, for making what it describes.
@@ -102,17 +98,6 @@ async function encodeAll(
     texts.set(name, await encoder.encode(own, signal, count));
   }
   return texts;
-}
-
-/** What the inputs of one picture are made of. */
-export interface SourceContext {
-  readonly request: ConditioningRequest;
-  readonly half: 'conditional' | 'unconditional';
-  readonly texts: ReadonlyMap<string, EncodedPrompt>;
-  readonly graphs: ReadonlyMap<string, GraphEmbedding>;
-  readonly controls: ReadonlyMap<string, ControlEmbedding>;
-  readonly files: ReadonlyMap<string, Tensor>;
-  readonly signal: AbortSignal | undefined;
 }
 
 /** Once, so that a wrong one is refused before anything slow begins. */
