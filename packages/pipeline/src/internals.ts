@@ -43,6 +43,7 @@ export { fitLatentPreview } from './images/latent-preview.js';
 export { toRgbImages } from './images/rgb-image.js';
 export { vaeFactor } from './images/vae-factor.js';
 export { builtGraphSources, isBuiltGraph } from './model/built-graphs.js';
+export { CHECKPOINT_PARTS } from './model/checkpoint-part.js';
 export { findGraph } from './model/find-graph.js';
 export { type InputOrigins, readInputOrigins } from './model/input-origins.js';
 export { layOutSampler, type SamplerLayout } from './model/lay-out-sampler.js';

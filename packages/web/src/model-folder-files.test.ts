@@ -26,3 +26,54 @@ test('modelFolderFiles(storage) finds the files of the parts that the index name
   const files = { 'model_index.json': '{"unet":["diffusers","UNet2DModel"]}', 'unet/model.onnx': '' };
   expect(Object.keys(await modelFolderFiles(await folder(files)))).toEqual(Object.keys(files));
 });
+
+const WEIGHTS = { 'unet/config.json': '{}', 'scheduler/scheduler_config.json': '{}' };
+const INDEX =
+  '{"unet":["diffusers","UNet2DModel"],"scheduler":["diffusers","DDIMScheduler"],"safety_checker":["a","SafetyChecker"]}';
+
+test.each([
+  [
+    'safetensors in half precision, where there is a choice',
+    { 'unet/diffusion_pytorch_model.fp16.safetensors': '' },
+    {
+      'unet/diffusion_pytorch_model.safetensors': '',
+      'safety_checker/model.safetensors': '',
+    },
+  ],
+  [
+    'safetensors in parts',
+    {
+      'unet/diffusion_pytorch_model.safetensors.index.json':
+        '{"weight_map":{"a":"1.safetensors","b":"2.safetensors"}}',
+      'unet/1.safetensors': '',
+      'unet/2.safetensors': '',
+    },
+    {},
+  ],
+  [
+    'graphs, where a part has both',
+    { 'unet/model.onnx': '', 'unet/model.onnx_data': '' },
+    { 'unet/diffusion_pytorch_model.safetensors': '' },
+  ],
+])('modelFolderFiles(storage) finds %s', async (_, taken, left) => {
+  const files = { 'model_index.json': INDEX, ...WEIGHTS, ...taken };
+  const found = await modelFolderFiles(await folder({ ...files, ...left }));
+  expect(Object.keys(found).sort()).toEqual(Object.keys(files).sort());
+});
+
+test('modelFolderFiles(storage) finds both tokenizers and text encoders, and the autoencoder by its own name', async () => {
+  const index = {
+    tokenizer_2: ['transformers', 'CLIPTokenizer'],
+    text_encoder_2: ['transformers', 'CLIPTextModelWithProjection'],
+    vae: ['diffusers', 'AutoencoderKL'],
+  };
+  const files = {
+    'model_index.json': JSON.stringify(index),
+    'tokenizer_2/tokenizer.json': '{}',
+    'text_encoder_2/config.json': '{}',
+    'text_encoder_2/model.safetensors': '',
+    'vae/config.json': '{}',
+    'vae/diffusion_pytorch_model.safetensors': '',
+  };
+  expect(Object.keys(await modelFolderFiles(await folder(files))).sort()).toEqual(Object.keys(files).sort());
+});

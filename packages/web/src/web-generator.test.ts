@@ -39,6 +39,8 @@ vi.setConfig({ testTimeout: 180_000 });
 const found = findChromium() !== undefined;
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const MODEL = here('../../../models/fashion-sd');
+/** As diffusers saves it: safetensors, with two text encoders. */
+const CHECKPOINT = here('../../../models/tiny/sdxl');
 /** The least that gives integers and a cache. */
 const QUICK_RUN = {
   ...SMALL_RUN,
@@ -83,6 +85,7 @@ function inChromium() {
   const folders = () => ({
     '/': site,
     '/model/': MODEL,
+    '/checkpoint/': CHECKPOINT,
     '/bundle/': bundle,
     '/damaged/': damaged,
     '/plain/': here('__fixtures__/plain'),
@@ -209,6 +212,23 @@ function inChromium() {
     expect(outcome).toMatchObject({ backend: 'web-wasm', threads: 2 });
     const inNode = createGenerator({ storage: nodeStorage(MODEL), runtime: made.runtime });
     expect(await agreement(inNode, request, outcome.rgb)).toBeGreaterThan(60);
+  });
+
+  test('makes the pictures that Node makes from safetensors, by their address and from files', async () => {
+    const request = { prompt: 'a red shoe!', steps: 2, seed: 7 };
+    const page = await open(ordinary);
+    const outcome = await page.evaluate((given) => globalThis.generate('/checkpoint/', {}, given), request);
+    expect(outcome.backend).toBe('web-wasm');
+    const inNode = () => createGenerator({ storage: nodeStorage(CHECKPOINT), runtime: made.runtime });
+    expect(await agreement(inNode(), request, outcome.rgb)).toBeGreaterThan(50);
+    const paths = await nodeStorage(CHECKPOINT).list();
+    const files = Object.fromEntries(paths.map((path) => [path, `/checkpoint/${path}`]));
+    const rgb = await page.evaluate(([given, prompt]) => globalThis.generateFromFiles(given, prompt), [
+      files,
+      request.prompt,
+    ] as const);
+    const asked = { prompt: request.prompt, seed: request.seed };
+    expect(await agreement(inNode(), asked, rgb)).toBeGreaterThan(50);
   });
 
   test('stops at the first call that is not finite, with an error that names it and the layer', async () => {

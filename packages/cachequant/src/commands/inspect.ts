@@ -61,8 +61,10 @@ export function addInspect(command: Command, io: CliIo): void {
 
 async function inspect(given: string, options: InspectOptions, io: CliIo): Promise<void> {
   const isFed = options.input !== undefined || options.output !== undefined;
-  const open = isFed ? openWholeModel : openModel;
-  const location = await open(given, options, io, createProgress(io.stderr));
+  const progress = createProgress(io.stderr);
+  const location = isFed
+    ? await openWholeModel(given, options, io, progress)
+    : await openModel(given, options, io, progress, { incomplete: true });
   if (location.graph === undefined && (await isBundle(location.storage))) {
     await inspectBundle(location, options, io);
     return;

@@ -32,6 +32,8 @@ export interface ModelSourceRequest extends SourceContext {
   readonly config?: string | undefined;
   /** Of a single file: parts that it lacks, or in place of those in it; each a file, a folder, or an id on the Hub. */
   readonly parts?: GivenParts;
+  /** Of a single file: whether to open it without parts and a tokenizer that it lacks, to be looked at; false by default. */
+  readonly incomplete?: boolean;
   /** Of a single file: the folder of its tokenizer, or of a model that has it. */
   readonly tokenizer?: string | undefined;
   /** Of a single file: what its network predicts, in place of what the file is taken to say. */
@@ -200,6 +202,7 @@ async function openFile(opened: Place, request: ModelSourceRequest): Promise<Ope
     tokenizer: await existingFolder('--tokenizer', inCwd(request.tokenizer)),
     prediction: request.prediction,
     parts: request.parts ?? {},
+    incomplete: request.incomplete ?? false,
     adapters,
     embeddings,
     controlled: request.controlnet !== undefined,

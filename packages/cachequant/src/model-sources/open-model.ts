@@ -8,7 +8,7 @@ import { formatBytes } from '../print/format.js';
 import type { Progress } from '../print/progress.js';
 import { bundleInputs } from './bundle-inputs.js';
 import { namedInputs } from './named-inputs.js';
-import { type OpenedModelSource, openModelSource } from './open-model-source.js';
+import { type ModelSourceRequest, type OpenedModelSource, openModelSource } from './open-model-source.js';
 import {
   givenParts,
   type Prediction,
@@ -17,16 +17,21 @@ import {
   type SourceOptions,
 } from './source-options.js';
 
-/** Opens the model that a command was given, showing downloads and warnings. */
+/**
+ * Opens the model that a command was given, showing downloads and warnings.
+ * @param how.incomplete for commands that run nothing, and take a single file without all of its parts
+ */
 export async function openModel(
   given: string,
   options: SourceOptions,
   io: CliIo,
   progress: Progress,
+  how: Pick<ModelSourceRequest, 'incomplete'> = {},
 ): Promise<OpenedModelSource> {
   const { revision, lora = [], embedding = [], controlnet, config, tokenizer, prediction } = options;
   try {
     return await openModelSource(given, {
+      ...how,
       cwd: io.cwd,
       revision,
       loras: lora.map(parseLora),

@@ -196,6 +196,19 @@ describe('openModelSource(a single file, { embeddings })', () => {
   });
 });
 
+describe('inspect', () => {
+  it('shows a single file without its other parts and without a tokenizer, and says what is missing', async () => {
+    const argv = ['inspect', 'sd-unet.safetensors', '--config', SD, '--json'];
+    const { exitCode, stdout, stderr } = await cachequant(argv, { cwd: folder });
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(stdout).graph.cuts.length).toBeGreaterThan(0);
+    expect(stderr).toMatch(/^warning: sd-unet.safetensors: the file holds no vae and no text_encoder/m);
+    const whole = await cachequant(['inspect', 'sd.safetensors'], { cwd: folder });
+    expect(whole.exitCode).toBe(0);
+    expect(whole.stderr).toMatch(/^warning: prompts cannot be read: .*holds no tokenizer/m);
+  });
+});
+
 describe('generate', () => {
   it('takes --vae and --text-encoder, and says what is missing without them', async () => {
     const draw = [

@@ -33,6 +33,8 @@ export interface SingleFileRequest extends SourceContext {
   readonly embeddings: OpenedEmbeddings | undefined;
   /** Whether its U-Net takes the residuals of a ControlNet. */
   readonly controlled?: boolean;
+  /** Whether to go without parts and tokenizers that are not at hand; a warning names the parts. */
+  readonly incomplete: boolean;
 }
 
 const PARTS: Readonly<Record<Family, readonly SingleFilePart[]>> = {
@@ -41,6 +43,9 @@ const PARTS: Readonly<Record<Family, readonly SingleFilePart[]>> = {
   sdxl: ['unet', 'vae', 'text_encoder', 'text_encoder_2'],
   'sdxl-refiner': ['unet', 'vae', 'text_encoder_2'],
 };
+
+/** The parts that need tokenizers. */
+const PROMPT_PARTS: readonly string[] = ['text_encoder', 'text_encoder_2'];
 
 /** Where configurations of a part are kept: by diffusers, and by exporters. */
 const CONFIG_FOLDERS: Readonly<Record<string, readonly string[]>> = { vae: ['vae', 'vae_decoder'] };
@@ -62,7 +67,7 @@ export async function openCheckpointFile(
     ...(file.metadata && { metadata: file.metadata }),
     ...(prediction && { predictionType: prediction }),
   });
-  requireParts(model, parts, name);
+  requireParts(model, request, name);
   const elsewhere = await openGivenParts(parts, { family: model.family, configs }, request);
   const base = mountedStorage(
     nodeStorage(dirname(path)),
@@ -71,22 +76,21 @@ export async function openCheckpointFile(
   const plain = new Map<string, PlacedComponent>();
   for (const part of PARTS[model.family]) {
     const other = elsewhere.get(part as LonePart)?.component;
-    plain.set(part, other ?? { ...model.components.get(part)!, folder: '', files: [name] });
+    const own = model.components.get(part);
+    if (other !== undefined) plain.set(part, other);
+    else if (own !== undefined) plain.set(part, { ...own, folder: '', files: [name] });
   }
+  const tokenizers = await tokenizersOf(plain, model.family, request);
+  if (tokenizers === undefined) for (const part of PROMPT_PARTS) plain.delete(part);
+  const encoders = new Map([...plain].filter(([part]) => PROMPT_PARTS.includes(part)));
   const components = adapted(plain, adapters, embeddings);
   const scheduler = 'scheduler/scheduler_config.json';
-  const encoders = new Map([...plain].filter(([part]) => part.startsWith('text_encoder')));
-  const tokenizers = await tokenizerFiles({
-    ...request,
-    family: model.family,
-    tokens: new Map([...encoders].map(([part, { weights }]) => [part, tokenCount(weights)])),
-  });
   const files = new Map<string, VirtualFile>([
     ['model_index.json', json(await indexOf(model, components, given))],
     [scheduler, json((given && (await readConfig(given, scheduler))) ?? model.schedulerConfig)],
     ...[...components].flatMap(([part, component]) => configFiles(part, component)),
-    ...tokenizers,
-    ...(embeddings ? await withWords(base, tokenizers, encoders, embeddings) : []),
+    ...(tokenizers ?? []),
+    ...(embeddings && tokenizers ? await withWords(base, tokenizers, encoders, embeddings) : []),
     ...(adapters ? [['unet/adapters.json', text(adapters.description)] as const] : []),
   ]);
   if (model.family === 'sd2' && prediction === undefined) {
@@ -102,7 +106,29 @@ export async function openCheckpointFile(
   return { storage, license: file.metadata?.['modelspec.license'] };
 }
 
-function requireParts({ components, family }: SingleFileModel, given: GivenParts, name: string): void {
+/** Undefined where there are none and the model may be incomplete. */
+async function tokenizersOf(
+  parts: ReadonlyMap<string, PlacedComponent>,
+  family: Family,
+  request: SingleFileRequest,
+): Promise<ReadonlyMap<string, VirtualFile> | undefined> {
+  const encoders = [...parts].filter(([part]) => PROMPT_PARTS.includes(part));
+  const tokens = new Map(encoders.map(([part, { weights }]) => [part, tokenCount(weights)]));
+  try {
+    return await tokenizerFiles({ ...request, family, tokens });
+  } catch (error) {
+    if (!request.incomplete || !CacheQuantError.is(error) || error.code === 'aborted') throw error;
+    request.onWarning?.(`prompts cannot be read: ${error.message}`);
+    return undefined;
+  }
+}
+
+/** @throws CacheQuantError `unsupported` for a model without one of its parts, unless it may be incomplete */
+function requireParts(
+  { components, family }: SingleFileModel,
+  { parts: given, incomplete, onWarning }: SingleFileRequest,
+  name: string,
+): void {
   const needed = PARTS[family];
   const useless = (Object.keys(given) as LonePart[]).find((part) => !needed.includes(part));
   if (useless !== undefined) {
@@ -114,13 +140,19 @@ function requireParts({ components, family }: SingleFileModel, given: GivenParts
   const missing = needed.filter((part) => !components.has(part) && given[part as LonePart] === undefined);
   if (missing.length === 0) return;
   const options = missing.flatMap((part) => PART_OPTIONS[part as LonePart] ?? []);
-  throw new CacheQuantError('unsupported', `the file holds no ${missing.join(' and no ')}`, {
+  const summary = `the file holds no ${missing.join(' and no ')}`;
+  const hint = missing.includes('unet')
+    ? 'Give the file of the whole model'
+    : `Give what is missing with ${options.join(' and ')}: a .safetensors file, or the folder or id of a model that has it`;
+  if (incomplete && !missing.includes('unet')) {
+    onWarning?.(`${name}: ${summary}. ${hint}`);
+    return;
+  }
+  throw new CacheQuantError('unsupported', summary, {
     where: name,
     expected: needed.join(', '),
     got: [...components.keys()].join(', ') || 'none of them',
-    hint: missing.includes('unet')
-      ? 'Give the file of the whole model'
-      : `Give what is missing with ${options.join(' and ')}: a .safetensors file, or the folder or id of a model that has it`,
+    hint,
   });
 }
 
