@@ -17,7 +17,7 @@ export interface NamedModel extends OpenedModelSource {
 /** Options on how one model is read. */
 const READING = [
   ...['revision', 'lora', 'embedding', 'config', 'tokenizer', 'vae', 'textEncoder', 'textEncoder2'],
-  ...['tinyDecoder', 'prediction', 'input', 'output'],
+  ...['tinyDecoder', 'controlnet', 'prediction', 'input', 'output'],
 ] as readonly (keyof SourceOptions)[];
 
 /**
