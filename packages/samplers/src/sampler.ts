@@ -67,7 +67,7 @@ export interface Sampler extends SamplerProperties {
   start(noise: Float32Array): SamplerState;
   /**
    * The call that a run begins with which changes a picture by so much: the last `floor(steps · strength)` steps are
-   * left, as in diffusers.
+   * left, or `ceil` of it where the network predicts a flow, as in diffusers.
    * @param strength above 0, up to 1, which leaves the whole run
    * @throws CacheQuantError `invalid-argument` when no step is left, `unsupported` for a method that cannot begin there
    */

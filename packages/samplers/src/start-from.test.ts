@@ -15,6 +15,11 @@ it('firstCall(strength) rounds the steps that are left down, and refuses to leav
   expect(() => sampler().firstCall(0.09)).toThrow(/leaves none of 10 steps/);
 });
 
+it('firstCall(strength) rounds the steps that are left up where the network predicts a flow', () => {
+  const flow = createSampler({ _class_name: 'FlowMatchEulerDiscreteScheduler' }, { steps: 10 });
+  expect([1, 0.99, 0.5, 0.41, 0.01].map(flow.firstCall)).toEqual([0, 0, 5, 5, 9]);
+});
+
 it('firstCall(strength) begins at a step of two calls with the first of them', () => {
   const heun = sampler({ sampler: 'heun' });
   expect([heun.firstCall(0.5), heun.calls]).toEqual([10, 19]);

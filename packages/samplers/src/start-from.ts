@@ -3,7 +3,10 @@ import type { Method } from './method.js';
 import { linearCombination } from './solvers/linear-combination.js';
 
 /** See `Sampler.firstCall`. */
-export function firstCall({ name, steps, callOfStep = (step) => step }: Method, strength: number): number {
+export function firstCall(
+  { name, steps, predictionType, callOfStep = (step) => step }: Method,
+  strength: number,
+): number {
   if (!(strength > 0 && strength <= 1)) {
     throw new CacheQuantError('invalid-argument', 'the strength is not possible', {
       where: 'strength',
@@ -11,7 +14,9 @@ export function firstCall({ name, steps, callOfStep = (step) => step }: Method, 
       got: String(strength),
     });
   }
-  const left = Math.floor(steps * strength);
+  const exact = steps * strength;
+  // diffusers' pipelines of flow models make a step that is left in part, those of others do not.
+  const left = predictionType === 'flow_prediction' ? steps - Math.floor(steps - exact) : Math.floor(exact);
   if (left >= 1) return callOfStep(steps - left);
   throw new CacheQuantError('invalid-argument', `strength ${strength} leaves none of ${steps} steps`, {
     where: name,

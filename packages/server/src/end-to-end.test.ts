@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { withControlNet } from '@cachequant/pipeline';
 import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
 import OpenAI from 'openai';
 import sharp from 'sharp';
@@ -8,6 +9,16 @@ import { serveModel } from './models/open-model.js';
 
 const folder = fileURLToPath(new URL('../../../models/fashion-sd', import.meta.url));
 const openRuntime = () => createNodeRuntime({ threads: 1 });
+
+test('serveModel refuses a model with a ControlNet, for which requests have no image', async () => {
+  const inModels = (name: string) =>
+    nodeStorage(fileURLToPath(new URL(`../../../models/${name}`, import.meta.url)));
+  const storage = await withControlNet(inModels('tiny/sd'), inModels('tiny/controlnet'));
+  await expect(serveModel({ id: 'canny', storage, openRuntime })).rejects.toMatchObject({
+    code: 'unsupported',
+    where: 'model canny',
+  });
+});
 
 describe('models/fashion-sd behind the server', () => {
   test('is drawn by OpenAI’s client: the same picture for the same seed, in whole and in a stream', async () => {

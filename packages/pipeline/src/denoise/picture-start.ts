@@ -7,8 +7,11 @@ export interface PictureStart {
   readonly firstCall: number;
   /** The pictures' latents [B, C, H, W], without noise. */
   readonly clean: Tensor<'float32'>;
-  /** `noise`: the run begins with noise alone, and the pictures only fill what `mask` leaves. */
-  readonly begin: 'picture' | 'noise';
+  /**
+   * `noise`: the run begins with noise alone, and the pictures only fill what `mask` leaves. `latents`: with `clean` as it
+   * is, as noisy as another run left it.
+   */
+  readonly begin: 'picture' | 'noise' | 'latents';
   /** [1, 1, H, W]: 1 where a picture is painted, 0 where it is put back after each call. */
   readonly mask?: Tensor<'float32'> | undefined;
 }
@@ -21,6 +24,9 @@ export function startState(
   picture: PictureStart | undefined,
 ): SamplerState {
   if (picture === undefined || clean === undefined || picture.begin === 'noise') return sampler.start(noise);
+  if (picture.begin === 'latents') {
+    return { call: picture.firstCall, sample: clean, history: [], stages: [] };
+  }
   return sampler.startFrom(picture.firstCall, clean, noise);
 }
 

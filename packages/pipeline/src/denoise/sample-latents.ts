@@ -45,6 +45,8 @@ export interface SampleLatentsOptions {
   readonly window?: ConditioningWindow | undefined;
   /** For a run that changes pictures; left out: it begins with noise alone. */
   readonly picture?: PictureStart | undefined;
+  /** The call before which the run ends, with latents that are not clean; left out: the sampler's last one is made. */
+  readonly endCall?: number | undefined;
   /** Called after each network call, and waited for. */
   readonly onStep?: (step: SamplingStep) => void | Promise<void>;
   /** Looked at before each network call. */
@@ -68,7 +70,7 @@ export interface SampledLatents {
  */
 export async function sampleLatents(options: SampleLatentsOptions): Promise<SampledLatents> {
   const { sampler, noise, signal, onStep, now = () => performance.now() } = options;
-  const { picture, window } = options;
+  const { picture, window, endCall = sampler.calls } = options;
   const first = picture?.firstCall ?? 0;
   const denoiser = options.denoiser.forTimesteps?.(sampler.timesteps, first) ?? options.denoiser;
   const generators = checkGenerators(options);
@@ -94,7 +96,7 @@ export async function sampleLatents(options: SampleLatentsOptions): Promise<Samp
   let states = noises.map((image, i) => startState(sampler, image, clean?.[i], picture));
   const calls: CallTiming[] = [];
   for (const [call, timestep] of sampler.timesteps.entries()) {
-    if (call < first) continue;
+    if (call < first || call >= endCall) continue;
     throwIfAborted(signal);
     const startMs = now();
     const sample = stack(
@@ -104,7 +106,7 @@ export async function sampleLatents(options: SampleLatentsOptions): Promise<Samp
     const prediction = await guidedPrediction(
       denoiser,
       { call, timestep, sample },
-      window && !isWithin(window, call - first, sampler.calls - first) ? silent! : guidance,
+      window && !isWithin(window, call - first, endCall - first) ? silent! : guidance,
       signal && { signal },
     );
     requireFiniteCall(prediction.data, call, timestep, `guidance at scale ${guidance.scale} gives`);
@@ -120,7 +122,7 @@ export async function sampleLatents(options: SampleLatentsOptions): Promise<Samp
     });
     const latents = samplesOf(states, noise.dims);
     requireFiniteCall(latents.data, call, timestep, `${sampler.name} gives`);
-    const step = { ...timing, call: call - first, calls: sampler.calls - first, timestep, latents };
+    const step = { ...timing, call: call - first, calls: endCall - first, timestep, latents };
     await unlessStopped(onStep?.(step), signal);
   }
   return { latents: samplesOf(states, noise.dims), calls };

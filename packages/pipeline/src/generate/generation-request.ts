@@ -48,6 +48,15 @@ export interface GenerationRequest {
   readonly mask?: RgbImage;
   /** How much of `image` is changed: the share of the steps that are made, above 0. 0.8 when left out, 1 with a mask. */
   readonly strength?: number;
+  /**
+   * Where the run ends, as a share of the noise that a model was trained to remove; its `latents` are left unfinished, for
+   * another model to go on with (`denoising_end` in diffusers).
+   */
+  readonly denoisingEnd?: number;
+  /** Where the run begins, with `latents` that another one left so (`denoising_start`). */
+  readonly denoisingStart?: number;
+  /** [1, C, h, w], as another run left them; for one image. */
+  readonly latents?: Tensor<'float32'>;
   /** What a ControlNet follows: edges, depths, a pose; needed by a model with one. Its size is that of the pictures. */
   readonly controlImage?: RgbImage;
   /** How closely it is followed (`controlnet_conditioning_scale` in diffusers); 1, or as the bundle was made. */
@@ -113,6 +122,14 @@ const requestSchema = z.strictObject({
   image: pictureSchema.optional(),
   mask: pictureSchema.optional(),
   strength: z.number().positive().max(1).optional(),
+  denoisingEnd: z.number().positive().max(1).optional(),
+  denoisingStart: z.number().nonnegative().lt(1).optional(),
+  latents: z
+    .custom(
+      (value) => (value as Tensor | undefined)?.data instanceof Float32Array,
+      'expected a float32 tensor',
+    )
+    .optional(),
   controlImage: pictureSchema.optional(),
   controlScale: z.number().nonnegative().max(MOST_CONTROL).optional(),
   controlStart: z.number().nonnegative().max(1).optional(),

@@ -16,6 +16,7 @@ import {
 } from './generation-request.js';
 import { type GeneratorParts, loadParts, type PartOptions } from './generator-parts.js';
 import { conditioningOf, type ImageRun } from './job-conditioning.js';
+import { askedPart } from './part-of-run.js';
 import { askedChange, encodeChange } from './picture-change.js';
 import { type GeneratedImage, type RunTiming, runImages } from './run-images.js';
 import { imageTokens, type SampleGeometry, sampleGeometry, sampleShape } from './sample-geometry.js';
@@ -171,7 +172,14 @@ async function planned(settings: Settings, request: GenerationRequest): Promise<
   const { guided, embedsGuidance = false } = parts.family;
   const askedScale = request.guidanceScale ?? settings.defaults.guidanceScale;
   const guidanceScale = guided || embedsGuidance ? askedScale : 1;
-  const firstCall = asked && sampler.firstCall(asked.strength);
+  const part = askedPart(
+    request,
+    sampler,
+    parts.folder.scheduler?.num_train_timesteps as number | undefined,
+    shape,
+  );
+  if (part?.latents) requireOne(jobs);
+  const firstCall = asked ? sampler.firstCall(asked.strength) : part?.firstCall;
   const { warn, note, warnings } = warningCollector(request.strict ?? false, settings.onWarning);
   parts.folder.warnings.forEach(note);
   if (request.steps === undefined || request.guidanceScale === undefined) settings.notes.forEach(note);
@@ -208,6 +216,7 @@ async function planned(settings: Settings, request: GenerationRequest): Promise<
     geometry,
     change,
     control,
+    part,
     warn,
   };
   return { jobs, run, warnings };
@@ -221,6 +230,16 @@ function noteTiles({ parts, decodeTile = 'auto' }: Settings, shape: readonly num
     `The picture is decoded in tiles of ${tile[1]}x${tile[0]} latents, since the whole takes too much memory or another ` +
       'size than the decoder has; its colours may differ a little.',
   );
+}
+
+/** All pictures of a request would be the same. */
+function requireOne(jobs: readonly ImageJob[]): void {
+  if (jobs.length === 1) return;
+  throw new CacheQuantError('invalid-argument', 'the latents are of one picture', {
+    where: 'latents',
+    expected: 'one prompt and a count of 1',
+    got: `${jobs.length} images`,
+  });
 }
 
 async function generate(settings: Settings, request: GenerationRequest): Promise<GenerationResult> {

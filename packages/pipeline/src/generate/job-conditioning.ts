@@ -6,6 +6,7 @@ import { type Guidance, isGuided } from '../denoise/guidance.js';
 import type { AskedControl } from './asked-control.js';
 import type { GenerationRequest, ImageJob } from './generation-request.js';
 import type { GeneratorParts } from './generator-parts.js';
+import type { PartOfRun } from './part-of-run.js';
 import type { PictureChange } from './picture-change.js';
 import type { SampleGeometry } from './sample-geometry.js';
 
@@ -29,6 +30,8 @@ export interface ImageRun {
   readonly change: PictureChange | undefined;
   /** What a ControlNet is told. */
   readonly control: AskedControl | undefined;
+  /** The calls that are made, where another model makes the others. */
+  readonly part: PartOfRun | undefined;
   readonly halves?: Guidance['halves'];
   readonly warn: Warn;
   readonly now: () => number;

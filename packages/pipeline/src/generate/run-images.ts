@@ -31,7 +31,7 @@ export async function runImages(
   first: number,
   total: number,
 ): Promise<{ images: GeneratedImage[]; timing: RunTiming }> {
-  const { parts, request, sampler, shape, geometry, change, control, now } = run;
+  const { parts, request, sampler, shape, geometry, change, control, part, now } = run;
   const { signal, onStep } = request;
   const startMs = now();
   const { further, ...start } = startingPoint(jobs, shape, geometry, change);
@@ -40,6 +40,10 @@ export async function runImages(
     denoiser: parts.denoiser,
     sampler,
     ...start,
+    ...(part?.latents && {
+      picture: { firstCall: part.firstCall, clean: part.latents, begin: 'latents' as const },
+    }),
+    endCall: part?.endCall,
     guidanceScale: run.halvesScale,
     conditioning: { ...conditioning, ...further },
     unconditional: unconditional && { ...unconditional, ...further },

@@ -83,7 +83,7 @@ interface Place {
   readonly location: string;
 }
 
-/** Where a runtime can open these files itself, if they lie in one folder; runtimes look into one alone. */
+/** Where a runtime can open these files itself, if they lie below one folder; runtimes look below one alone. */
 async function placesOnMachine(
   storage: Storage,
   folder: string,
@@ -95,7 +95,20 @@ async function placesOnMachine(
     if (place !== undefined) places.set(name, place);
   }
   const folders = new Set([...places.values()].map((place) => place.folder));
-  return folders.size === 1 ? places : new Map();
+  return folders.size === 1 ? places : belowOneFolder(places);
+}
+
+/** Places as seen from the folder that they have in common, such as a model's and its ControlNet's; none without one. */
+function belowOneFolder(places: ReadonlyMap<string, Place>): ReadonlyMap<string, Place> {
+  const paths = [...places.values()].map(({ folder, location }) => `${folder}/${location}`.split('/'));
+  const [first = []] = paths;
+  const shared = first.findIndex((part, i) => paths.some((path) => path[i] !== part));
+  const folder = first.slice(0, Math.max(0, shared)).join('/');
+  // The root of a disk is no folder to give away.
+  if (folder === '' || /^[A-Za-z]:$/.test(folder)) return new Map();
+  return new Map(
+    [...places.keys()].map((name, i) => [name, { folder, location: paths[i]!.slice(shared).join('/') }]),
+  );
 }
 
 /**

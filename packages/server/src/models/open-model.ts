@@ -3,11 +3,12 @@ import {
   createGenerator,
   type GeneratorOptions,
   isBundle,
+  type ModelFolder,
   openModelFolder,
   readManifest,
 } from '@cachequant/pipeline';
 import { changedSize, vaeFactor } from '@cachequant/pipeline/internals';
-import type { Runtime, Storage } from '@cachequant/tensor';
+import { CacheQuantError, type Runtime, type Storage } from '@cachequant/tensor';
 import type { LoadedModel, ServedModel } from './served-model.js';
 
 /** A model to serve, and where it lies. */
@@ -30,13 +31,23 @@ export interface ModelPlace {
  */
 export async function serveModel({ id, storage, openRuntime, ...decoding }: ModelPlace): Promise<ServedModel> {
   const manifest = (await isBundle(storage)) ? await readManifest(storage) : undefined;
-  await openModelFolder(storage);
+  refuseControlNet(await openModelFolder(storage), id);
   return {
     id,
     bytes: await bytesIn(storage),
     created: Math.floor((manifest ? Date.parse(manifest.createdAt) : Date.now()) / 1000),
     open: () => openModel(storage, openRuntime, decoding),
   };
+}
+
+/** No interface that is served has a word for a control image, without which such a model draws nothing. */
+function refuseControlNet({ controlNet }: ModelFolder, id: string): void {
+  if (controlNet === undefined) return;
+  throw new CacheQuantError('unsupported', 'a model with a ControlNet is not served', {
+    where: `model ${id}`,
+    expected: 'a model that draws without a control image',
+    hint: 'Serve the model without it; `cachequant generate --control-image` draws with it',
+  });
 }
 
 async function openModel(

@@ -17,6 +17,7 @@ import { controlledStorage, modelStorage } from '../../__fixtures__/models.js';
 import { tinyControl } from '../../__fixtures__/tiny-pictures.js';
 import { createGenerator } from '../../generate/generator.js';
 import { checkpointFolder } from '../checkpoint-folder.js';
+import { modelSource } from '../load-graph.js';
 import { openModelFolder } from '../model-folder.js';
 import { joinControlNet } from './join-control-net.js';
 import { splitControlNet } from './split-control-net.js';
@@ -87,6 +88,15 @@ describe('openModelFolder of a model with a ControlNet', () => {
     await generator.dispose();
     const off = (latents as number[]).map((value, i) => Math.abs(value - images[0]!.latents.data[i]!));
     expect(Math.max(...off)).toBeLessThan(2e-3);
+  });
+
+  it('leaves the weights of both on the disk, in the folder that they have in common', async () => {
+    const { storage, denoiser } = await openModelFolder(
+      await controlledStorage('tiny/sd', 'tiny/controlnet'),
+    );
+    const source = await modelSource(storage, denoiser.model);
+    expect(source).toMatchObject({ externalFolder: expect.stringMatching(/models\/tiny$/) });
+    expect(source).not.toHaveProperty('externalData');
   });
 
   it('shows the layers of the control image apart, and the rest inside of the denoiser', async () => {
