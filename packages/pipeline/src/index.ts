@@ -48,6 +48,7 @@ export {
 } from './generate/generator.js';
 export { type DecoderOptions, type DenoiserLoader, loadDecoder } from './generate/generator-parts.js';
 export type { GeneratedImage, RunTiming } from './generate/run-images.js';
+export { withRefiner } from './generate/with-refiner.js';
 export type { DecodeTiling } from './images/decode-tiling.js';
 export { type ImageGridOptions, imageGrid } from './images/image-grid.js';
 export type { LatentDecoder } from './images/latent-decoder.js';

@@ -72,10 +72,10 @@ export async function generateBatch(given: string, options: BatchCommandOptions,
 
 /** Lines say nothing of pictures. */
 function refusePictures(options: BatchCommandOptions): void {
-  const given = (['image', 'controlImage'] as const).find((name) => options[name] !== undefined);
+  const flags = { image: '--image', controlImage: '--control-image', refiner: '--refiner' } as const;
+  const given = (['image', 'controlImage', 'refiner'] as const).find((name) => options[name] !== undefined);
   if (given === undefined) return;
-  const flag = given === 'image' ? '--image' : '--control-image';
-  throw new UsageError(`${flag} does not go with --prompts: give the prompts one by one`);
+  throw new UsageError(`${flags[given]} does not go with --prompts: give the prompts one by one`);
 }
 
 /** Results that were drawn with other ones would be taken up, and workers do not know of them. */

@@ -1,6 +1,13 @@
 import { join, resolve } from 'node:path';
-import { encodePng, type GenerationRequest, type Generator, type RunTiming } from '@cachequant/pipeline';
+import {
+  encodePng,
+  type GenerationRequest,
+  type Generator,
+  type RunTiming,
+  withRefiner,
+} from '@cachequant/pipeline';
 import { nodeStorage } from '@cachequant/runtime-node';
+import type { Runtime } from '@cachequant/tensor';
 import type { Command } from 'commander';
 import { examples } from '../command-context.js';
 import { type CliIo, writeJson, writeLines } from '../io.js';
@@ -21,7 +28,7 @@ import {
   subjectsOf,
 } from '../options/generation-options.js';
 import { requireWritableFolder } from '../options/output-folder.js';
-import { integer } from '../options/parse-arguments.js';
+import { decimal, integer } from '../options/parse-arguments.js';
 import { picturesOption, queueOption } from '../options/queue-options.js';
 import { UsageError } from '../options/usage-error.js';
 import { CONTROL_SETTINGS } from '../pictures/control-options.js';
@@ -87,6 +94,15 @@ export function addGenerate(command: Command, io: CliIo): void {
         'write the unfinished picture after every so many network calls, by the tiny decoder where there is one',
         integer(1),
       )
+      .option(
+        '--refiner <model>',
+        "a model that makes the last calls of each picture, such as SDXL's refiner; a folder, a bundle or an id",
+      )
+      .option(
+        '--refiner-start <share>',
+        'share of the noise that is removed before the refiner goes on (default: 0.8)',
+        decimal(0, 1),
+      )
       .option('--no-metadata', 'keep prompt, seed and settings out of the files'),
   )
     .addHelpText(
@@ -103,6 +119,7 @@ export function addGenerate(command: Command, io: CliIo): void {
           'generate ./my-model --controlnet ./canny --control-image edges.png --prompt "a house"',
           'along the edges of another',
         ],
+        ['generate ./sdxl --refiner ./sdxl-refiner --prompt "a fox"', 'the last calls by the refiner'],
         ['generate ./my-model --prompt "a bag" --sampler dpm-solver++ --steps 20', 'another sampler'],
         [
           'generate ./my-bundle --prompts prompts.jsonl --out ./pictures',
@@ -130,6 +147,7 @@ async function generate(given: string, command: Command, io: CliIo): Promise<voi
   if (prompts !== undefined) return generateBatch(given, { ...asked, prompts }, io);
   if (asked.queue !== undefined) throw new UsageError('--queue goes with --prompts');
   const { options, like } = await withLike(command, io.cwd);
+  refuseRefiner(options);
   const pictures = await openPictures(options, io.cwd);
   const out = resolve(io.cwd, options.out);
   await requireWritableFolder(out, `--out ${options.out}`);
@@ -143,10 +161,11 @@ async function generate(given: string, command: Command, io: CliIo): Promise<voi
     );
   }
   const generated = await withRuntime(options.threads, async (runtime) => {
-    const generator = await openGenerator(location, runtime, {
+    const alone = await openGenerator(location, runtime, {
       prompts: promptOptionsOf(options),
       ...decoderOptionsOf(options),
     });
+    const generator = await refined(alone, runtime, options, io, progress);
     try {
       const run = options.metadata && identity ? runMetadata(generator, identity, options) : undefined;
       const given = await readPictures(pictures, options, generator);
@@ -159,6 +178,34 @@ async function generate(given: string, command: Command, io: CliIo): Promise<voi
   const times = imageTimes(generated.runs);
   if (options.json) writeJson(io, { ...generated, times });
   else writeLines(io.stdout, [...generated.images.map(({ file }) => file), timesLine(times)]);
+}
+
+/** @throws UsageError for options that do not go together */
+function refuseRefiner({ refiner, refinerStart, image }: GenerateOptions): void {
+  if (refiner === undefined && refinerStart !== undefined) {
+    throw new UsageError("option '--refiner-start' needs '--refiner <model>': nothing goes on there");
+  }
+  if (refiner !== undefined && image !== undefined) {
+    throw new UsageError('--refiner does not go with --image: give the picture to the refiner alone');
+  }
+}
+
+/** The generator, and behind it that of `--refiner`; what was loaded before a failure is freed. */
+async function refined(
+  base: Generator,
+  runtime: Runtime,
+  { refiner, refinerStart }: GenerateOptions,
+  io: CliIo,
+  progress: Progress,
+): Promise<Generator> {
+  if (refiner === undefined) return base;
+  try {
+    const location = await openWholeModel(refiner, {}, io, progress);
+    return withRefiner(base, await openGenerator(location, runtime), refinerStart);
+  } catch (error) {
+    await base.dispose();
+    throw error;
+  }
 }
 
 /** The options, with those of a picture to repeat where others were not given. */
@@ -194,6 +241,7 @@ function runMetadata(
     ...(options.controlImage !== undefined && {
       controlScale: options.controlScale ?? defaults.controlScale ?? 1,
     }),
+    ...(options.refiner !== undefined && { refinerStart: options.refinerStart ?? 0.8 }),
     ...(options.image !== undefined && { strength: options.strength ?? (options.mask ? 1 : 0.8) }),
   };
 }

@@ -26,6 +26,9 @@ export interface GenerationOptions
   readonly promptChunks?: number;
   readonly steps?: number;
   readonly sampler?: string;
+  /** Of `generate` alone. */
+  readonly refiner?: string;
+  readonly refinerStart?: number;
   readonly strict?: boolean;
   readonly threads?: number;
 }

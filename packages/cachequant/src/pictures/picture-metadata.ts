@@ -33,6 +33,8 @@ const pictureSchema = z.object({
   controlStart: z.number().nonnegative().optional(),
   controlEnd: z.number().nonnegative().optional(),
   guessMode: z.boolean().optional(),
+  /** Share of the noise after which another model went on. */
+  refinerStart: z.number().positive().optional(),
   width: z.number().int().positive(),
   height: z.number().int().positive(),
   model: z.object({ kind: z.enum(['bundle', 'folder']), name: z.string(), fingerprint: z.string() }),
@@ -57,6 +59,7 @@ export interface RunMetadata
     | 'controlStart'
     | 'controlEnd'
     | 'guessMode'
+    | 'refinerStart'
   > {
   readonly negativePrompt?: string | undefined;
 }
@@ -148,6 +151,9 @@ export function optionsLike<T extends GenerationOptions>(
   }
   if (made.controlScale !== undefined && given.controlImage === undefined) {
     throw new UsageError("option '--control-image <file>' is missing: the picture follows one");
+  }
+  if (made.refinerStart !== undefined && given.refiner === undefined) {
+    throw new UsageError("option '--refiner <model>' is missing: another model went on with the picture");
   }
   const subject = isGiven('prompt') || isGiven('classLabel') ? {} : listed({ prompt, classLabel });
   const missing = Object.entries({ ...made, ...subject }).filter(

@@ -6,7 +6,7 @@ import { createGenerator, type Generator } from '../generate/generator.js';
 import { modelStorage } from './models.js';
 
 /** What a pipeline of diffusers makes of a request (models/tiny/make-pipelines.py, make-transformers.py). */
-interface Golden extends GenerationRequest {
+interface Golden extends Omit<GenerationRequest, 'latents'> {
   readonly seed: number;
   readonly steps: number;
   readonly latents: readonly number[];

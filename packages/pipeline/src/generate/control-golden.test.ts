@@ -7,7 +7,7 @@ import type { GenerationRequest } from './generation-request.js';
 import { createGenerator, type Generator } from './generator.js';
 
 /** What diffusers makes of a picture (models/tiny/make-controlnet.py). */
-interface Golden extends GenerationRequest {
+interface Golden extends Omit<GenerationRequest, 'latents'> {
   readonly latents: readonly number[];
   readonly picture: readonly number[];
 }
