@@ -9,7 +9,7 @@ export { hashFile, hashText } from './bundle/fingerprint.js';
 export { FORMAT_VERSION, sealManifest, VERIFICATION } from './bundle/manifest.js';
 export { type OffCalibration, wordsOf } from './bundle/off-calibration.js';
 export { PLANNING_FOLDER, writePlanningData } from './bundle/planning-data.js';
-export { chooseShrinkage, fitCacheOn } from './cache-plan/cache-fit.js';
+export { chooseShrinkage, fitCache, fitCacheOn } from './cache-plan/cache-fit.js';
 export { CACHE_CORRECTIONS, SCHEDULE_KINDS } from './cache-plan/kinds.js';
 export { makeSchedule, mergedMoments } from './cache-plan/schedules.js';
 export { findConditioningFamily } from './conditioning/open-conditioning.js';

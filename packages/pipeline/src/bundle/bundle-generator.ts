@@ -55,7 +55,7 @@ export async function createBundleGenerator(
     BundleGeneratorOptions,
 ): Promise<Generator> {
   const { storage, manifest, requireUnchanged } = await openChecked(options.storage, options);
-  const { sampler, guidanceScale } = manifest;
+  const { sampler, guidanceScale, schedule } = manifest;
   const calibrated = await calibratedSampler(storage, manifest);
   const variant = options.precision && variantOf(manifest, options.precision);
   const generator = await createGenerator({
@@ -69,6 +69,7 @@ export async function createBundleGenerator(
       guidanceScale,
       sampler: calibrated?.name ?? sampler.name,
       controlScale: manifest.calibration?.controlScale,
+      timesteps: schedule.timesteps,
       ...options.defaults,
     },
     beforeRun: (plan) => checkPlan(manifest, plan, calibrated),
@@ -132,6 +133,7 @@ function loadServing(
     full: full.file,
     cached: cached.file,
     refreshCalls: schedule.refreshCalls,
+    conditionalRefreshes: schedule.conditionalRefreshes,
     calibratedTimesteps: calibrated?.sampler.timesteps,
     anchors: variant?.anchors ?? corrections.anchors,
     guidance: corrections.guidance,
@@ -148,6 +150,7 @@ function checkPlan(
   calibrated: CalibratedSampler | undefined,
 ): string[] {
   const { sampler } = manifest;
+  const isOwn = isOwnRun(manifest, plan);
   const isOtherSteps = plan.sampler.name === sampler.name && plan.sampler.steps !== sampler.steps;
   if (plan.sampler.calls !== sampler.calls && !(isOtherSteps && calibrated)) {
     throw new CacheQuantError('bundle', 'the bundle was made for another sampler', {
@@ -163,5 +166,14 @@ function checkPlan(
       `The bundle was calibrated with ${sampler.name}; with ${plan.sampler.name} its quality was not measured.`,
     );
   }
-  return [...warnings, ...offCalibrationWarnings(manifest, plan)];
+  const { steps } = sampler;
+  return [
+    ...warnings,
+    ...offCalibrationWarnings(manifest, isOwn ? { ...plan, sampler: { name: sampler.name, steps } } : plan),
+  ];
+}
+
+/** Whether a run makes the calls that the bundle's schedule lists. */
+function isOwnRun({ sampler, schedule }: BundleManifest, plan: ResolvedRequest): boolean {
+  return plan.sampler.name === sampler.name && `${plan.sampler.timesteps}` === `${schedule.timesteps}`;
 }

@@ -94,7 +94,12 @@ const manifestSchema = z.object({
     z.object({
       kind: z.string(),
       interval: z.number().int(),
+      /** Counted among all calls of the sampler. */
       refreshCalls: z.array(z.number().int()).min(1),
+      /** Those of them that compute the conditional half of guidance alone; left out: none. */
+      conditionalRefreshes: z.array(z.number().int()).optional(),
+      /** Of the calls that a run makes; left out: all of the sampler's. */
+      timesteps: z.array(z.number()).min(1).optional(),
     }),
   ),
   corrections: z.preprocess(

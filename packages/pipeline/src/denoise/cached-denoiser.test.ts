@@ -86,6 +86,60 @@ describe('cachedDenoiser', () => {
     expect(cachedDenoiser({ full, cached, refreshCalls: [0], anchors: 2 }).conditionalAlone).toBeUndefined();
   });
 
+  it('takes the features of a refresh of the conditional half alone as they are, beside those of both halves', async () => {
+    const full = fakeSession([SAMPLE], ['out_sample', 'cached_features'], ({ sample }, run) => {
+      const batch = sample!.dims[0]!;
+      const values = batch === 2 ? [10 + run, 20 + run] : [20 + run];
+      return {
+        out_sample: floats([batch, 1, 1, 1], ...values),
+        cached_features: deviceTensor(floats([batch, 1], ...values)),
+      };
+    });
+    const cached = fakeSession([SAMPLE, FEATURES, PREVIOUS], ['out_sample'], () => ({
+      out_sample: floats([1, 1, 1, 1], 0),
+    }));
+    const schedule = { refreshCalls: [0, 1, 3, 5], conditionalRefreshes: [1, 3] };
+    const denoiser = cachedDenoiser({ full, cached, ...schedule, anchors: 2, guidance: 'forecast' });
+    const both = floats([2, 1, 1, 1], 0, 0);
+    for (let call = 0; call < 7; call++) {
+      const alone = denoiser.conditionalAlone!(call);
+      expect(alone, `call ${call}`).toBe(![0, 5].includes(call));
+      await denoiser.predict(
+        alone ? { ...callOf(call), half: 'conditional' } : { ...callOf(call), sample: both },
+      );
+    }
+    expect(denoiser.stats).toEqual({ fullCalls: 4, cachedCalls: 3 });
+    const values = cached.runs.map((feeds) => [feeds[FEATURES.name], feeds[PREVIOUS.name]]);
+    const numbers = await Promise.all(
+      values.flat().map(async (value) => (isDeviceTensor(value!) ? await value.read() : value!)),
+    );
+    expect(numbers.map(({ dims, data }) => [dims[0], data[0]])).toEqual([
+      [1, 21],
+      [1, 20],
+      [1, 22],
+      [1, 21],
+      [1, 23],
+      [1, 22],
+    ]);
+  });
+
+  it.each([
+    [[0], 'forecast'],
+    [[3], 'forecast'],
+    [[2], 'computed'],
+  ] as const)('refuses %j as refreshes of one half, with guidance %s', (conditionalRefreshes, guidance) => {
+    const { full, cached } = fakeGraphs(2);
+    const options = {
+      full,
+      cached,
+      refreshCalls: [0, 2],
+      anchors: 2 as const,
+      conditionalRefreshes,
+      guidance,
+    };
+    expect(() => cachedDenoiser(options)).toThrow(expect.objectContaining({ code: 'invalid-argument' }));
+  });
+
   it('tells what was fitted for its calls; for other timesteps the reach of the nearest call, and no smoothing', () => {
     const { full, cached } = fakeGraphs(2);
     const denoiser = cachedDenoiser({

@@ -38,6 +38,11 @@ export interface CachedDenoiserOptions {
   readonly cached: Session;
   /** The network calls at which `full` runs: ascending, the first is 0. */
   readonly refreshCalls: readonly number[];
+  /**
+   * The refreshes that compute the conditional half of guidance alone, with its difference to the other half forecast as
+   * at cached calls; needs `guidance: 'forecast'`. Left out: none.
+   */
+  readonly conditionalRefreshes?: readonly number[] | undefined;
   /** Of the calls that tables and refresh calls were made for; left out: only as many calls can be served. */
   readonly calibratedTimesteps?: readonly number[] | undefined;
   /** How many refreshes back the cached graph looks. */
@@ -65,8 +70,9 @@ export interface CachedDenoiserOptions {
  */
 export function cachedDenoiser(options: CachedDenoiserOptions): Denoiser {
   const { full, cached, refreshCalls, anchors: capacity, names = DEFAULT_CACHE_NAMES } = options;
-  const { calibratedTimesteps: timesteps } = options;
+  const { calibratedTimesteps: timesteps, conditionalRefreshes = [] } = options;
   checkRefreshCalls(refreshCalls);
+  checkConditionalRefreshes(options);
   checkFeatures(full, cached, names, capacity);
   const reserved = [names.features, names.previousFeatures];
   const fullInputs = findDenoiserInputs(full.inputs, reserved);
@@ -83,7 +89,11 @@ export function cachedDenoiser(options: CachedDenoiserOptions): Denoiser {
 
   async function cachedFeeds(call: DenoiserCall) {
     const cachedFeatures = anchors.of(call.stream ?? 0);
-    const wanted = call.half ? await Promise.all(cachedFeatures.map(halves.of)) : cachedFeatures;
+    const batch = call.sample.dims[0];
+    // A refresh of the conditional half alone left no other half.
+    const ofHalf = (feature: Tensor | DeviceTensor) =>
+      feature.dims[0] === batch ? feature : halves.of(feature);
+    const wanted = call.half ? await Promise.all(cachedFeatures.map(ofHalf)) : cachedFeatures;
     const features = featureFeeds(wanted, capacity, names, call);
     return { ...(await placedFeeds(cached, cachedInputs, call, conditioning.feed)), ...features };
   }
@@ -107,8 +117,9 @@ export function cachedDenoiser(options: CachedDenoiserOptions): Denoiser {
     return unpackedPrediction(await readFloat32(outputs[cachedOutput]!), call.sample.dims);
   }
 
-  const serving = (served: Pick<ServedCalls, 'refreshCalls'> & Partial<ServedCalls>): Denoiser => {
+  const serving = (served: Omit<ServedCalls, 'calibrated'> & Partial<ServedCalls>): Denoiser => {
     const refreshes = new Set(served.refreshCalls);
+    const alone = new Set(served.conditionalRefreshes);
     const calibratedCall = (call: number) => served.calibrated?.[call] ?? call;
     return {
       sampleInput: declared(full, fullInputs.sample),
@@ -118,7 +129,9 @@ export function cachedDenoiser(options: CachedDenoiserOptions): Denoiser {
         return { ...stats };
       },
       kindOf: (call) => (refreshes.has(call) ? 'full' : 'cached'),
-      ...(options.guidance === 'forecast' && { conditionalAlone: (call: number) => !refreshes.has(call) }),
+      ...(options.guidance === 'forecast' && {
+        conditionalAlone: (call: number) => !refreshes.has(call) || alone.has(call),
+      }),
       ...(guidanceExtrapolation && {
         guidanceExtrapolation: (call: number) => guidanceExtrapolation[calibratedCall(call)],
       }),
@@ -127,7 +140,9 @@ export function cachedDenoiser(options: CachedDenoiserOptions): Denoiser {
       forTimesteps(others: readonly number[], firstCall = 0) {
         const isOwn = timesteps === undefined || others.length === timesteps.length;
         if (isOwn && firstCall === 0) return own;
-        const served = isOwn ? { refreshCalls } : servedCalls(others, { timesteps, refreshCalls });
+        const served = isOwn
+          ? { refreshCalls, conditionalRefreshes }
+          : servedCalls(others, { timesteps, refreshCalls, conditionalRefreshes });
         return serving({ ...served, refreshCalls: refreshesFrom(firstCall, served.refreshCalls) });
       },
       predict(call, { signal } = {}) {
@@ -153,7 +168,7 @@ export function cachedDenoiser(options: CachedDenoiserOptions): Denoiser {
       },
     };
   };
-  const own = serving({ refreshCalls });
+  const own = serving({ refreshCalls, conditionalRefreshes });
   return own;
 }
 
@@ -195,6 +210,21 @@ function checkRefreshCalls(steps: readonly number[]): void {
     where: 'refreshCalls',
     expected: 'ascending whole numbers, the first 0',
     got: `[${steps}]`,
+  });
+}
+
+function checkConditionalRefreshes({
+  refreshCalls,
+  conditionalRefreshes = [],
+  guidance,
+}: CachedDenoiserOptions): void {
+  const later = new Set(refreshCalls.slice(1));
+  const isForecast = guidance === 'forecast' || conditionalRefreshes.length === 0;
+  if (isForecast && conditionalRefreshes.every((call) => later.has(call))) return;
+  throw new CacheQuantError('invalid-argument', 'refreshes cannot compute the conditional half alone', {
+    where: 'conditionalRefreshes',
+    expected: "refreshes after the first one, and guidance 'forecast'",
+    got: `[${conditionalRefreshes}] with guidance '${guidance ?? 'computed'}'`,
   });
 }
 

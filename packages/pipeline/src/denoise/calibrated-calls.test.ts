@@ -12,7 +12,11 @@ describe('servedCalls(timesteps, run)', () => {
   it.each(SAMPLERS)('serves the calibrated steps of %s one by one, with their very schedule', (sampler) => {
     const timesteps = timestepsOf(50, sampler);
     const served = servedCalls(timestepsOf(50, sampler), { timesteps, refreshCalls: UNEVEN });
-    expect(served).toEqual({ calibrated: timesteps.map((_, call) => call), refreshCalls: UNEVEN });
+    expect(served).toEqual({
+      calibrated: timesteps.map((_, call) => call),
+      refreshCalls: UNEVEN,
+      conditionalRefreshes: [],
+    });
   });
 
   it('goes on in step where a timestep comes twice, as the second one of PLMS does', () => {
@@ -21,11 +25,13 @@ describe('servedCalls(timesteps, run)', () => {
     expect(servedCalls([961, 921, 921, 881], run)).toEqual({
       calibrated: [1, 4, 4, 6],
       refreshCalls: [0, 1, 3],
+      conditionalRefreshes: [],
     });
     const twice = [991, 981, 981, 971, 961, 951, 941, 931, 921, 911, 901];
     expect(servedCalls(twice, run)).toEqual({
       calibrated: [0, 0, 0, 1, 2, 3, 3, 4, 4, 5, 5],
       refreshCalls: [0, 4, 9],
+      conditionalRefreshes: [],
     });
   });
 
@@ -61,6 +67,23 @@ describe('servedCalls(timesteps, run)', () => {
       expect(servedCalls(timestepsOf(100), run).calibrated.at(-1)).toBe(50);
     },
   );
+
+  it('computes one half alone where all the refreshes that a call passes do, and never at the first call', () => {
+    const timesteps = [90, 80, 70, 60, 50, 40, 30, 20, 10, 0];
+    const run = { timesteps, refreshCalls: [0, 2, 3, 5, 7], conditionalRefreshes: [3, 5, 7] };
+    expect(servedCalls(timesteps, run).conditionalRefreshes).toEqual([3, 5, 7]);
+    // The second call passes refreshes of both kinds, the third one of one half, the last one two of them.
+    expect(servedCalls([90, 60, 50, 40, 20], run)).toEqual({
+      calibrated: [0, 3, 4, 5, 7],
+      refreshCalls: [0, 1, 3, 4],
+      conditionalRefreshes: [3, 4],
+    });
+    expect(servedCalls([60, 20], run)).toEqual({
+      calibrated: [3, 7],
+      refreshCalls: [0, 1],
+      conditionalRefreshes: [1],
+    });
+  });
 
   it('refreshes at every call where every calibrated call does', () => {
     const timesteps = timestepsOf(50);

@@ -8,7 +8,13 @@ import type { Denoiser } from './denoiser.js';
 export interface CachedDenoiserFiles
   extends Pick<
     CachedDenoiserOptions,
-    'refreshCalls' | 'calibratedTimesteps' | 'anchors' | 'guidance' | 'guidanceExtrapolation' | 'smoothing'
+    | 'refreshCalls'
+    | 'conditionalRefreshes'
+    | 'calibratedTimesteps'
+    | 'anchors'
+    | 'guidance'
+    | 'guidanceExtrapolation'
+    | 'smoothing'
   > {
   readonly full: string;
   readonly cached: string;

@@ -84,6 +84,8 @@ export interface GenerationRequest {
 /** Values for requests that name none. */
 export interface GenerationDefaults {
   readonly steps: number;
+  /** Of the calls that are made for so many steps of that sampler; left out: all of them, as it spaces them. */
+  readonly timesteps?: readonly number[] | undefined;
   readonly guidanceScale: number;
   readonly sampler?: string | undefined;
   /** Of models that follow a ControlNet. */

@@ -1,4 +1,4 @@
-import type { Sampler, SamplerDefinition } from '@cachequant/samplers';
+import type { Sampler, SamplerDefinition, SamplerOptions } from '@cachequant/samplers';
 import { CacheQuantError, type Runtime, type Storage, throwIfAborted } from '@cachequant/tensor';
 import { type Warn, warningCollector } from '../conditioning/warnings.js';
 import type { Denoiser } from '../denoise/denoiser.js';
@@ -293,7 +293,14 @@ function requestedSampler(
     definitions: samplers,
   };
   const tokens = imageTokens(shape, denoiser.sampleInput, folder.denoiser.config);
-  return layOutSampler(folder.scheduler ?? {}, options, { ...family.sampling, imageTokens: tokens });
+  const layOut = (asked: SamplerOptions) =>
+    layOutSampler(folder.scheduler ?? {}, asked, { ...family.sampling, imageTokens: tokens });
+  const whole = layOut(options);
+  const { timesteps } = defaults;
+  const isDefault = options.steps === defaults.steps && request.samplerOverrides === undefined;
+  if (timesteps === undefined || !isDefault) return whole;
+  const usual = sampler === defaults.sampler ? whole : layOut({ ...options, sampler: defaults.sampler });
+  return whole.name === usual.name ? layOut({ ...options, steps: timesteps.length, timesteps }) : whole;
 }
 
 function checkBatch(batch: number): number {
