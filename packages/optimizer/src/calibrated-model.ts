@@ -99,7 +99,10 @@ export async function cutModel(
     await writeGraph(context.work, FLOAT_OBSERVED, observed);
     return {};
   });
-  const window = Math.min(context.sampler.calls, 4 * context.recipe.interval);
+  const { calls } = context.sampler;
+  // A search may forecast any call from any two refreshes.
+  const isSearched = context.recipe.schedules.includes('search');
+  const window = isSearched ? calls : Math.min(calls, 4 * context.recipe.interval);
   return { source, possible, integers, observed: { graph: FLOAT_OBSERVED, sites, window } };
 }
 

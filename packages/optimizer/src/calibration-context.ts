@@ -56,6 +56,8 @@ export interface CalibrationContext {
   readonly sampler: Sampler;
   /** How the sampler is laid out for the model. */
   readonly samplerLayout: SamplerLayout;
+  /** The sampler with timesteps of one's own, descending, in place of its spacing. */
+  readonly samplerAt: (timesteps: readonly number[]) => Sampler;
   /** As asked for; images without an unconditional half are computed without guidance. */
   readonly guidanceScale: number;
   /** [C, H, W] of one image's latents. */
@@ -101,8 +103,10 @@ export async function sampleCalibration(
   denoiser: Denoiser,
   {
     images = [...context.calibration.keys()],
+    sampler = context.sampler,
     ...around
   }: {
+    readonly sampler?: Sampler;
     /** Numbers of calibration images; left out: all. */
     readonly images?: readonly number[];
     before?: (image: number) => void;
@@ -113,7 +117,7 @@ export async function sampleCalibration(
   context.onProgress?.(0, images.length);
   for (const [done, image] of images.entries()) {
     around.before?.(image);
-    const { latents } = await sampleImage(context, denoiser, context.calibration[image]!);
+    const { latents } = await sampleImage(context, denoiser, context.calibration[image]!, { sampler });
     await around.after?.(image, latents);
     context.onProgress?.(done + 1, images.length);
   }

@@ -1,7 +1,8 @@
-import { CACHE_CORRECTIONS, earlierNames, SCHEDULE_KINDS } from '@cachequant/pipeline/internals';
+import { CACHE_CORRECTIONS, earlierNames } from '@cachequant/pipeline/internals';
 import { CacheQuantError, parseJson } from '@cachequant/tensor';
 import { z } from 'zod';
 import type { OptimizeOptions } from './recipe.js';
+import { SCHEDULE_CHOICES } from './search/schedule-choices.js';
 
 /** The name of a bundle's plan. */
 export const PLAN = 'plan.json';
@@ -47,11 +48,14 @@ const planSchema = z.object({
       z.preprocess(
         earlierNames({ refreshSteps: 'refreshCalls' }),
         z.object({
-          schedule: z.enum(SCHEDULE_KINDS),
+          schedule: z.enum(SCHEDULE_CHOICES),
           correction: z.enum(CACHE_CORRECTIONS),
           /** What cached calls do with the unconditional half; plans of earlier versions do not say. */
           guidance: z.enum(['computed', 'forecast']).default('computed'),
           refreshCalls: z.array(z.int()).min(1),
+          conditionalRefreshes: z.array(z.int()).optional(),
+          /** Of the calls that are made; left out: all of the sampler's. */
+          timesteps: z.array(z.number()).min(1).optional(),
           calibrationPsnr: z.array(z.number().nullable()),
           chosen: z.boolean(),
         }),

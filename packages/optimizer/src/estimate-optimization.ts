@@ -80,6 +80,9 @@ export async function estimateOptimization(request: {
         ? [{ name: describeKind('round'), networkCalls: images * rounding.passes * MOMENT_CALLS }]
         : []),
       { name: describeKind('candidate'), networkCalls: schedules * images * calls * share * (1 + OBSERVED) },
+      ...(recipe.schedules.includes('search') && !request.plan
+        ? [{ name: describeKind('search'), networkCalls: (60 * recipe.searchMinutes) / perCall }]
+        : []),
       { name: describeKind('smoothing'), networkCalls: images * calls * (1 + 2 * share) },
       { name: describeKind('verify'), networkCalls: context.verification.length * calls * (1 + 2 * share) },
       {

@@ -11,6 +11,7 @@ export {
 export type { CalibrationContext, PreparedImage } from './calibration-context.js';
 export {
   buildCandidate,
+  buildSearchedCandidate,
   buildWithoutCache,
   type Candidate,
   planSchedule,
@@ -20,7 +21,7 @@ export { type Choice, chooseVariant, type QuantizationCorrection } from './candi
 export { type CorrectedOutputs, correctOutputs } from './candidates/correct-outputs.js';
 export { atInterval, inFloat } from './candidates/model-variants.js';
 export { type SmoothedPredictions, smoothPredictions } from './candidates/smooth-predictions.js';
-export { loadVariant, type Variant } from './candidates/variant.js';
+export { loadVariant, samplerOf, type Variant } from './candidates/variant.js';
 export { replay } from './observe/trajectory.js';
 export { type OptimizationWithModel, optimizeIn } from './optimize.js';
 export {
@@ -28,4 +29,5 @@ export {
   type OpenCalibrationContext,
   openCalibrationContext,
 } from './prepare/open-calibration-context.js';
+export { chosenCalls, type PlanSearchOptions, type SearchedPlan, searchPlan } from './search/search-plan.js';
 export { compareWith, type MeasuredImage, measureImage, type Quality } from './verify/measure-image.js';

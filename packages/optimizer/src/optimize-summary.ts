@@ -1,4 +1,4 @@
-import type { BundleManifest, CacheCorrectionKind, ScheduleKind, Verification } from '@cachequant/pipeline';
+import type { BundleManifest, CacheCorrectionKind, Verification } from '@cachequant/pipeline';
 import { mergedMoments } from '@cachequant/pipeline/internals';
 import type { CalibratedModel } from './calibrated-model.js';
 import type { Choice } from './candidates/choose-variant.js';
@@ -6,6 +6,7 @@ import type { FloatGraphs, FloatVariant } from './candidates/float-variants.js';
 import type { ComponentDecision } from './components/component.js';
 import type { LayerDecision } from './layers/decision.js';
 import type { OperatingPoints } from './operating-points/explore.js';
+import type { ScheduleChoice } from './search/schedule-choices.js';
 import type { VerifiedPicture } from './verify/verify.js';
 
 /** A finished optimization: the bundle's manifest, what was measured, and what led there. */
@@ -37,11 +38,14 @@ export interface OptimizeSummary {
 
 /** A schedule with its correction, as it measured on the calibration images. */
 export interface MeasuredCandidate {
-  readonly schedule: ScheduleKind;
+  readonly schedule: ScheduleChoice;
   readonly correction: CacheCorrectionKind;
   /** `forecast`: cached calls compute the conditional half alone. */
   readonly guidance: 'computed' | 'forecast';
+  /** Counted among all calls of the sampler. */
   readonly refreshCalls: readonly number[];
+  /** Of the calls that are made; undefined where all of the sampler's are. */
+  readonly timesteps: readonly number[] | undefined;
   /** In decibels, one for each calibration image. */
   readonly psnr: readonly number[];
   readonly chosen: boolean;
@@ -87,6 +91,7 @@ export function summaryOf(calibrated: CalibratedModel, choice: Choice, finished:
       correction: candidate.correction,
       guidance: candidate.variant.cached?.guidance === 'forecast' ? 'forecast' : 'computed',
       refreshCalls: candidate.refreshCalls,
+      timesteps: candidate.variant.timesteps,
       psnr: candidate.psnr,
       chosen: candidate === choice.chosen,
     })),

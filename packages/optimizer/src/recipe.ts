@@ -1,4 +1,3 @@
-import type { ScheduleKind } from '@cachequant/pipeline';
 import { SCHEDULE_KINDS } from '@cachequant/pipeline/internals';
 import { CacheQuantError } from '@cachequant/tensor';
 import {
@@ -6,6 +5,8 @@ import {
   optimizeOptionsSchema,
   type ParsedOptions,
 } from './options/optimize-options.js';
+
+import type { ScheduleChoice } from './search/schedule-choices.js';
 
 export type { OptimizeOptions } from './options/optimize-options.js';
 
@@ -28,7 +29,7 @@ const EFFORTS = {
     offCalibrationImages: 8,
     schedules: [...SCHEDULE_KINDS],
   },
-} as const satisfies Record<string, { schedules: readonly ScheduleKind[]; [key: string]: unknown }>;
+} as const satisfies Record<string, { schedules: readonly ScheduleChoice[]; [key: string]: unknown }>;
 
 /** Options with nothing left open that does not depend on the model. */
 export interface OpenRecipe extends ParsedOptions {
@@ -36,7 +37,7 @@ export interface OpenRecipe extends ParsedOptions {
   readonly verificationImages: number;
   readonly offCalibrationImages: number;
   /** Schedules to compare; the best one on calibration seeds is taken. */
-  readonly schedules: readonly ScheduleKind[];
+  readonly schedules: readonly ScheduleChoice[];
 }
 
 /** Options with nothing left open. */
@@ -57,6 +58,7 @@ export function parseRecipe(options: OptimizeOptions): OpenRecipe {
       hint: `Options are ${Object.keys(optimizeOptionsSchema.shape).join(', ')}.`,
     });
   }
+  refuseSearchOfPoints(parsed.data);
   const effort = EFFORTS[parsed.data.effort];
   const verificationImages = parsed.data.verificationImages ?? effort.verificationImages;
   const { schedule, cacheCorrection, guidance } = choicesOf(parsed.data);
@@ -71,7 +73,7 @@ export function parseRecipe(options: OptimizeOptions): OpenRecipe {
       parsed.data.offCalibrationImages ?? effort.offCalibrationImages,
       verificationImages,
     ),
-    schedules: schedule === 'auto' ? effort.schedules : [schedule],
+    schedules: schedulesOf(schedule, effort.schedules),
   };
 }
 
@@ -82,6 +84,14 @@ function choicesOf({
   cacheCorrection,
   guidance,
 }: ParsedOptions): Pick<ParsedOptions, 'schedule' | 'cacheCorrection' | 'guidance'> {
+  if (schedule === 'search' && cacheCorrection !== 'auto' && cacheCorrection !== 'forecast') {
+    throw new CacheQuantError('invalid-argument', 'calls are searched for with their own correction', {
+      where: 'option cacheCorrection',
+      expected: 'auto or forecast',
+      got: cacheCorrection,
+      hint: 'Omit one of the two options.',
+    });
+  }
   if (recipe === 'best') return { schedule, cacheCorrection, guidance };
   const other = Object.entries({
     schedule: [schedule, 'dp'],
@@ -94,4 +104,23 @@ function choicesOf({
     got: other[1][0],
     hint: 'Omit one of the two options.',
   });
+}
+
+/** Dozens of points would each be searched for. */
+function refuseSearchOfPoints({ schedule, maxLatency, minPsnr }: ParsedOptions): void {
+  if (schedule !== 'search' || (maxLatency === undefined && minPsnr === undefined)) return;
+  throw new CacheQuantError('invalid-argument', 'calls are searched for at one interval', {
+    where: 'option schedule',
+    expected: `an interval, in place of ${maxLatency === undefined ? 'minPsnr' : 'maxLatency'}`,
+    hint: 'Find the interval with auto, then search at it.',
+  });
+}
+
+/** What is searched for begins with what is planned, and competes with it. */
+function schedulesOf(
+  schedule: ParsedOptions['schedule'],
+  ofEffort: readonly ScheduleChoice[],
+): readonly ScheduleChoice[] {
+  if (schedule === 'auto') return ofEffort;
+  return schedule === 'search' ? [...ofEffort, schedule] : [schedule];
 }

@@ -3,6 +3,7 @@ import type { MeasuredCandidate, OptimizeSummary } from '@cachequant/optimizer';
 import { encodePng, type RgbImage } from '@cachequant/pipeline';
 import type { ReportData, ReportPicture, ReportRow } from '@cachequant/report';
 import { formatBytes } from '../print/format.js';
+import { describeCalls } from '../print/print-schedule.js';
 
 /** Sizes that a report compares, in bytes. */
 export interface ReportSizes {
@@ -86,7 +87,10 @@ function settingsOf({ manifest }: OptimizeSummary, machine: string): ReportData[
   const { sampler, schedule, bits, cut, corrections } = manifest;
   return [
     { name: 'Model', value: manifest.source.name },
-    { name: 'Sampler', value: `${sampler.name}, ${sampler.steps} steps (${sampler.calls} network calls)` },
+    {
+      name: 'Sampler',
+      value: `${sampler.name}, ${sampler.steps} steps (${describeCalls(manifest, 'network calls')})`,
+    },
     { name: 'Guidance scale', value: String(manifest.guidanceScale) },
     {
       name: 'Cache interval',

@@ -1,6 +1,6 @@
 import type { Bundle, BundleManifest } from '@cachequant/pipeline';
 import { formatBytes, formatShare } from './format.js';
-import { timeline } from './print-schedule.js';
+import { describeCalls, timeline } from './print-schedule.js';
 import { tableLines } from './print-table.js';
 
 /** What `inspect` says of a bundle. */
@@ -12,12 +12,12 @@ export function bundleLines({ manifest, verification }: Bundle): string[] {
     `Bundle of ${source.name}, made ${manifest.createdAt.slice(0, 10)} by ${manifest.createdBy}`,
     ...tableLines([
       ['size', formatBytes(bytes)],
-      ['sampler', `${sampler.name}, ${sampler.steps} steps (${sampler.calls} network calls)`],
+      ['sampler', `${sampler.name}, ${sampler.steps} steps (${describeCalls(manifest, 'network calls')})`],
       ['guidance scale', String(guidanceScale)],
       ['latents', `[${latentDims.join(', ')}]`],
       ['cut', `${cut.id}; a cached call takes ${formatShare(cut.cachedShare)} of the multiply-adds`],
       ['schedule', `${schedule.kind}, ${schedule.refreshCalls.length} refreshes`],
-      ['', timeline(sampler.calls, schedule.refreshCalls)],
+      ...(schedule.timesteps ? [] : [['', timeline(sampler.calls, schedule.refreshCalls)]]),
       ['numbers', describeBits(manifest, integer)],
       ['correction', describeCorrections(manifest)],
       ...(verification

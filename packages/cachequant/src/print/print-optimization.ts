@@ -2,7 +2,7 @@ import type { OperatingPoints, OptimizationEstimate } from '@cachequant/optimize
 import type { BundleManifest, Verification } from '@cachequant/pipeline';
 import type { ReportSizes } from '../bundle/report-data-of.js';
 import { formatBytes, formatSeconds, formatShare } from './format.js';
-import { timeline } from './print-schedule.js';
+import { describeCalls, timeline } from './print-schedule.js';
 import { tableLines } from './print-table.js';
 
 /** What `optimize --dry-run` says. */
@@ -71,8 +71,11 @@ export function optimizedLines({
         'quality',
         `PSNR ${psnr.toFixed(2)} dB (95 %: ${interval}), SSIM ${ssim.toFixed(3)}, ${images} held-out images`,
       ],
-      ['schedule', `${schedule.kind}: ${schedule.refreshCalls.length} refreshes in ${sampler.calls} calls`],
-      ['', timeline(sampler.calls, schedule.refreshCalls)],
+      [
+        'schedule',
+        `${schedule.kind}: ${schedule.refreshCalls.length} refreshes in ${describeCalls(manifest)}`,
+      ],
+      ...(schedule.timesteps ? [] : [['', timeline(sampler.calls, schedule.refreshCalls)]]),
       ['report', report],
     ]),
     ...(operatingPoints ? pointLines(operatingPoints) : []),

@@ -1,3 +1,4 @@
+import type { BundleManifest } from '@cachequant/pipeline';
 import { tableLines } from './print-table.js';
 
 export interface ScheduleCost {
@@ -50,4 +51,13 @@ function gain(cost: number, uniform: number): string {
 
 function formatCost(cost: number): string {
   return cost === 0 ? '0' : cost.toPrecision(5);
+}
+
+/** How many calls a bundle makes: a schedule that was searched for leaves out some of the sampler's. */
+export function describeCalls(
+  { sampler, schedule }: Pick<BundleManifest, 'sampler' | 'schedule'>,
+  unit = 'calls',
+): string {
+  const { timesteps } = schedule;
+  return `${timesteps ? `${timesteps.length} of ` : ''}${sampler.calls} ${unit}`;
 }

@@ -12,9 +12,11 @@ import type { ActivationGridTable } from '@cachequant/quantizer';
 import { uniformSchedule } from '@cachequant/scheduler';
 import { finishUnlessAborted } from '@cachequant/tensor';
 import { type CalibratedModel, FLOAT_CACHED, FLOAT_FULL, INTEGER_FULL } from '../calibrated-model.js';
+import type { CalibrationContext } from '../calibration-context.js';
 import { foldCorrection, integerForm, sitesOf, withObservers } from '../graphs/cached-graphs.js';
 import { readGraph, writeGraph } from '../graphs/float-graphs.js';
 import { observeCached } from '../observe/observe-cached.js';
+import type { ChosenCalls, ScheduleChoice } from '../search/schedule-choices.js';
 import { type CandidateKey, candidateName, uncachedName } from '../work/stage.js';
 import { fitGuidanceExtrapolation } from './fit-guidance-extrapolation.js';
 import { atInterval } from './model-variants.js';
@@ -24,7 +26,7 @@ import { calibrationPsnr, type Variant } from './variant.js';
 export interface Candidate {
   /** Tells its files and stages apart from those of other candidates. */
   readonly name: string;
-  readonly schedule: ScheduleKind;
+  readonly schedule: ScheduleChoice;
   readonly correction: CacheCorrectionKind;
   readonly refreshCalls: readonly number[];
   readonly tables: ForecastTables;
@@ -53,6 +55,38 @@ export function buildCandidate(
 }
 
 /**
+ * A candidate of calls that were searched for, with guidance as the search had it: forecast at cached calls, and fitted,
+ * where there is guidance and the recipe does not want both halves.
+ */
+export function buildSearchedCandidate(calibrated: CalibratedModel, calls: ChosenCalls): Promise<Candidate> {
+  const guidance = forecastsGuidance(calibrated.context) ? 'forecast' : 'computed';
+  const schedule = { schedule: 'search', correction: 'forecast' } as const;
+  const key = { changes: calibrated.changes, ...schedule, guidance } as const;
+  return calibrated.runner.stage({ kind: 'candidate', ...key }, async () => {
+    const { refreshCalls, conditionalRefreshes = [], timesteps } = calls;
+    const made = await makeGraphs(calibrated, { ...schedule, name: candidateName(key), refreshCalls });
+    const variant: Variant = {
+      ...made.variant,
+      ...(timesteps && { timesteps }),
+      cached: {
+        ...made.variant.cached!,
+        ...(conditionalRefreshes.length > 0 && { conditionalRefreshes }),
+        ...(guidance === 'forecast' && { guidance }),
+      },
+    };
+    if (guidance === 'forecast') return { ...made, ...(await fittedForecast(calibrated, variant)) };
+    const psnr = await calibrationPsnr(calibrated.context, variant, calibrated.references);
+    return { ...made, variant, psnr };
+  });
+}
+
+/** Whether cached calls may compute the conditional half alone. */
+export function forecastsGuidance({ guidanceScale, calibration, recipe }: CalibrationContext): boolean {
+  const guided = isGuided(guidanceScale) && calibration[0]?.unconditional !== undefined;
+  return guided && recipe.guidance !== 'computed';
+}
+
+/**
  * A candidate whose cached calls compute the conditional half alone, with the forecast of the guidance fitted,
  * measured on the same graphs.
  * @returns undefined where there is no guidance, or the recipe wants both halves
@@ -61,18 +95,23 @@ export async function withGuidanceForecast(
   calibrated: CalibratedModel,
   candidate: Candidate,
 ): Promise<Candidate | undefined> {
-  const { context, runner, references } = calibrated;
-  const guided = isGuided(context.guidanceScale) && context.calibration[0]?.unconditional !== undefined;
-  if (!guided || context.recipe.guidance === 'computed') return undefined;
+  const { context, runner } = calibrated;
+  if (!forecastsGuidance(context)) return undefined;
   const key = { ...candidateKey(calibrated, candidate), guidance: 'forecast' } as const;
   const cached = { ...candidate.variant.cached!, guidance: 'forecast' } as const;
   const made = await runner.stage({ kind: 'candidate', ...key }, async () => {
-    const unfitted = { ...candidate.variant, cached };
-    const guidanceExtrapolation = await fitGuidanceExtrapolation(calibrated, unfitted);
-    const variant = { ...unfitted, cached: { ...cached, guidanceExtrapolation } };
-    return { variant, psnr: await calibrationPsnr(context, variant, references) };
+    return fittedForecast(calibrated, { ...candidate.variant, cached });
   });
   return { ...candidate, name: candidateName(key), ...made };
+}
+
+async function fittedForecast(
+  calibrated: CalibratedModel,
+  unfitted: Variant,
+): Promise<Pick<Candidate, 'variant' | 'psnr'>> {
+  const guidanceExtrapolation = await fitGuidanceExtrapolation(calibrated, unfitted);
+  const variant = { ...unfitted, cached: { ...unfitted.cached!, guidanceExtrapolation } };
+  return { variant, psnr: await calibrationPsnr(calibrated.context, variant, calibrated.references) };
 }
 
 /** What tells a candidate of a calibrated model from others. */
@@ -162,11 +201,16 @@ export async function planSchedule(
   return finishUnlessAborted(schedule, signal);
 }
 
-async function gridsAlong(
+/**
+ * Activation grids of a cached graph in float, along a schedule.
+ * @param everyCall also at the refreshes, for schedules that are not known yet
+ */
+export async function gridsAlong(
   calibrated: CalibratedModel,
   name: string,
   float: OnnxModel,
   refreshCalls: readonly number[],
+  everyCall = false,
 ): Promise<ActivationGridTable> {
   const { context, graphs, integers } = calibrated;
   const sites = sitesOf(graphs.cached, integers!.packed);
@@ -181,5 +225,5 @@ async function gridsAlong(
     cached,
     withObservers(float, sites, graphs.cached, context.calibration.length),
   );
-  return observeCached(context, calibrated.trajectory, { graph: cached, refreshCalls, sites });
+  return observeCached(context, calibrated.trajectory, { graph: cached, refreshCalls, everyCall, sites });
 }

@@ -2,8 +2,15 @@ import { meanOf as mean } from '@cachequant/evaluate';
 import type { ScheduleKind } from '@cachequant/pipeline';
 import type { CalibratedModel } from '../calibrated-model.js';
 import { type DecisionRecord, recordedSchedule } from '../decision-record.js';
+import { type ChosenCalls, isPlanned } from '../search/schedule-choices.js';
+import { searchedCalls } from '../search/searched-calls.js';
 import type { Candidate } from './candidate.js';
-import { buildCandidate, buildWithoutCache, withGuidanceForecast } from './candidate.js';
+import {
+  buildCandidate,
+  buildSearchedCandidate,
+  buildWithoutCache,
+  withGuidanceForecast,
+} from './candidate.js';
 import { correctOutputs } from './correct-outputs.js';
 import { smoothPredictions } from './smooth-predictions.js';
 import type { Variant } from './variant.js';
@@ -39,10 +46,9 @@ export async function chooseVariant(calibrated: CalibratedModel): Promise<Choice
 
 /** What a plan has chosen, built and measured again; nothing else is tried. */
 async function plannedChoice(calibrated: CalibratedModel, plan: DecisionRecord): Promise<Choice> {
-  const { schedule, correction, refreshCalls, guidance } = recordedSchedule(
-    plan,
-    calibrated.context.sampler.calls,
-  );
+  const recorded = recordedSchedule(plan, calibrated.context.sampler.calls);
+  const { schedule, correction, refreshCalls, guidance } = recorded;
+  if (schedule === 'search') return searchedChoice(calibrated, recorded);
   const computed = await buildCandidate(calibrated, schedule, correction, refreshCalls);
   const chosen = (guidance === 'forecast' && (await withGuidanceForecast(calibrated, computed))) || computed;
   const plain =
@@ -55,18 +61,28 @@ async function plannedChoice(calibrated: CalibratedModel, plan: DecisionRecord):
   };
 }
 
+async function searchedChoice(calibrated: CalibratedModel, calls: ChosenCalls): Promise<Choice> {
+  const chosen = await buildSearchedCandidate(calibrated, calls);
+  const corrected = await withQuantizationCorrection(calibrated, chosen, true);
+  return { candidates: [chosen], chosen, plain: undefined, ...corrected };
+}
+
 async function measuredChoice(calibrated: CalibratedModel): Promise<Choice> {
   const { recipe } = calibrated.context;
   const correction = recipe.cacheCorrection === 'auto' ? 'forecast' : recipe.cacheCorrection;
   const candidates: Candidate[] = [];
-  for (const schedule of recipe.schedules) {
+  for (const schedule of recipe.schedules.filter(isPlanned)) {
     candidates.push(
       ...(await bothGuidances(calibrated, await buildCandidate(calibrated, schedule, correction))),
     );
   }
-  const plains = correction === 'none' ? [] : await plainCandidates(calibrated, bestOf(candidates).schedule);
+  const planned = bestOf(candidates).schedule as ScheduleKind;
+  const plains = correction === 'none' ? [] : await plainCandidates(calibrated, planned);
   for (const plain of recipe.cacheCorrection === 'auto' ? plains : []) {
     candidates.push(...(await bothGuidances(calibrated, plain)));
+  }
+  if (recipe.schedules.includes('search')) {
+    candidates.push(await buildSearchedCandidate(calibrated, await searchedCalls(calibrated)));
   }
   const chosen = bestOf(candidates);
   const plain = plains.find(({ schedule }) => schedule === chosen.schedule);
@@ -101,6 +117,8 @@ async function correctQuantization(
 ): Promise<QuantizationCorrection | undefined> {
   const { recipe } = calibrated.context;
   if (calibrated.integers === undefined || recipe.cacheCorrection === 'none') return undefined;
+  // Weights are fitted to predictions that lie one call of the sampler apart.
+  if (chosen.variant.timesteps !== undefined) return undefined;
   if (calibrated.plan !== undefined && calibrated.plan.quantizationCorrection?.kept !== true)
     return undefined;
   if (recipe.recipe !== 'paper')

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { CalibrationContext } from '../calibration-context.js';
 import { TrajectoryRecorder } from '../observe/trajectory.js';
 import type { TensorRecords } from '../work/tensor-records.js';
-import { type FloatRun, fitReach } from './fit-guidance-extrapolation.js';
+import { type CallsOfRun, fitAlong, floatRunOf } from './fit-guidance-extrapolation.js';
 
 const CONFIG = { _class_name: 'DDIMScheduler', num_train_timesteps: 1000, clip_sample: false };
 const DIMS = [1, 2, 2] as const;
@@ -35,7 +35,7 @@ function denoiser(
   };
 }
 
-async function floatRun(): Promise<FloatRun> {
+async function floatRun(): Promise<Parameters<typeof floatRunOf>[0]> {
   const sampler = createSampler(CONFIG, { steps: 9 });
   const calibration = [1, 2].map((seed) => ({ prompt: '', seed, conditioning: EMPTY, unconditional: EMPTY }));
   const context = {
@@ -59,16 +59,26 @@ async function floatRun(): Promise<FloatRun> {
   return { context, trajectory: { images }, latents: Float32Array.from(latents) };
 }
 
-async function sampled({ sampler, guidanceScale }: CalibrationContext, from: Denoiser, seed: number) {
+async function sampled(
+  { guidanceScale, ...context }: CalibrationContext,
+  from: Denoiser,
+  seed: number,
+  sampler = context.sampler,
+) {
   const noise = initialNoise([seed], DIMS);
   const guidance = { conditioning: EMPTY, unconditional: EMPTY, guidanceScale };
   return (await sampleLatents({ denoiser: from, sampler, ...noise, ...guidance })).latents.data;
 }
 
-describe('fitReach', () => {
+const wholeRun = ({ sampler }: CalibrationContext): CallsOfRun => ({
+  sampler,
+  calls: sampler.timesteps.map((_, call) => call),
+});
+
+describe('fitAlong(run, denoiser, calls)', () => {
   it('follows a difference that goes on as it went, and ends nearer to the float model than half of the line', async () => {
     const run = await floatRun();
-    const reach = await fitReach(run, denoiser(true));
+    const { reach } = await fitAlong(floatRunOf(run), denoiser(true), wholeRun(run.context));
     // Before the second refresh nothing changed yet, and refreshes compute both halves.
     expect([0, 1, 2, 3, 6].map((call) => reach[call])).toEqual([0, 0, 0, 0, 0]);
     for (const call of [4, 5, 7, 8]) expect(reach[call]).toBeGreaterThan((0.5 * (call % 3)) / 3);
@@ -82,5 +92,41 @@ describe('fitReach', () => {
       return made.reduce((sum, value, i) => sum + Math.abs(value - run.latents[i]!), 0);
     };
     expect(await distance(true)).toBeLessThan(0.5 * (await distance(false)));
+  });
+
+  it('ends with the latents that sampling with what was fitted gives, also where calls are left out', async () => {
+    const run = await floatRun();
+    const kept = [0, 2, 3, 4, 6, 8];
+    const timesteps = kept.map((call) => run.context.sampler.timesteps[call]!);
+    const some = {
+      calls: kept,
+      sampler: createSampler({ ...CONFIG, _class_name: 'DPMSolverMultistepScheduler' }, { timesteps }),
+    };
+    for (const path of [wholeRun(run.context), some]) {
+      const { reach, latents } = await fitAlong(floatRunOf(run), denoiser(true), path);
+      expect(reach).toHaveLength(path.calls.length);
+      const fitted = { ...denoiser(true), guidanceExtrapolation: (call: number) => reach[call] };
+      for (const [image, seed] of [1, 2].entries()) {
+        const made = await sampled(run.context, fitted, seed, path.sampler);
+        for (const [i, value] of latents[image]!.entries()) expect(value).toBeCloseTo(made[i]!, 3);
+      }
+    }
+  });
+
+  it('aims for where the float model was at the next call that is made', async () => {
+    const run = await floatRun();
+    const asked: string[] = [];
+    const known = floatRunOf(run);
+    const sampleAt = (image: number, call: number) => {
+      asked.push(`${image} ${call}`);
+      return known.sampleAt(image, call);
+    };
+    const calls = [0, 3, 5, 8];
+    const timesteps = calls.map((call) => run.context.sampler.timesteps[call]!);
+    const sampler = createSampler({ ...CONFIG, _class_name: 'DPMSolverMultistepScheduler' }, { timesteps });
+    const alone = { ...denoiser(true), conditionalAlone: (call: number) => call >= 2 };
+    await fitAlong({ ...known, sampleAt }, alone, { sampler, calls });
+    // The last call of the path leads to the end of the run.
+    expect(asked).toEqual(['0 8', '1 8', '0 9', '1 9']);
   });
 });

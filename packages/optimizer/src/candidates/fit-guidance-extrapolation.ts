@@ -1,13 +1,13 @@
 import { type Denoiser, initialNoise } from '@cachequant/pipeline';
 import { type Guidance, GuidanceForecast, guidedPrediction } from '@cachequant/pipeline/internals';
-import type { SamplerState } from '@cachequant/samplers';
+import type { Sampler, SamplerState } from '@cachequant/samplers';
 import { tensor } from '@cachequant/tensor';
 import type { CalibratedModel } from '../calibrated-model.js';
 import type { CalibrationContext } from '../calibration-context.js';
 import { recordedCall } from '../observe/trajectory.js';
 import { imageGuidance } from './image-guidance.js';
 import { predictionCorrection } from './prediction-correction.js';
-import { loadVariant, type Variant } from './variant.js';
+import { loadVariant, samplerOf, type Variant } from './variant.js';
 
 /**
  * Share of a call's way back to the float model's trajectory that its fit aims for. All of it would ask the call to
@@ -34,51 +34,103 @@ interface Run {
  * @param variant whose cached calls forecast the guidance
  * @returns by call; 0 where nothing is forecast
  */
-export async function fitGuidanceExtrapolation(calibrated: FloatRun, variant: Variant): Promise<number[]> {
-  const denoiser = await loadVariant(calibrated.context, variant);
+export async function fitGuidanceExtrapolation(calibrated: RecordedRun, variant: Variant): Promise<number[]> {
+  const { context } = calibrated;
+  const denoiser = await loadVariant(context, variant);
+  const path = { sampler: samplerOf(context, variant), calls: callsMade(context, variant) };
   try {
-    return await fitReach(calibrated, denoiser);
+    const { reach } = await fitAlong(floatRunOf(calibrated), denoiser, path, context.onProgress);
+    return amongAllCalls(reach, path.calls, context.sampler.calls);
   } finally {
     await denoiser.dispose();
   }
 }
 
 /** Where the float model went, and with what. */
-export type FloatRun = Pick<CalibratedModel, 'context' | 'trajectory' | 'latents'>;
+export interface FloatRun {
+  readonly context: CalibrationContext;
+  /** How many of the calibration images are known. */
+  readonly images: number;
+  /** What the float model was given at a call, or its final latents behind the last one. */
+  readonly sampleAt: (image: number, call: number) => Promise<Float32Array> | Float32Array;
+}
 
-/** The fit with a denoiser that is loaded. */
-export async function fitReach(calibrated: FloatRun, denoiser: Denoiser): Promise<number[]> {
-  const { context } = calibrated;
-  const { calls } = context.sampler;
+/** Some or all of the calls of the float model's run. */
+export interface CallsOfRun {
+  readonly sampler: Sampler;
+  /** Which call of the float model's run each call is; ascending from 0. */
+  readonly calls: readonly number[];
+}
+
+/** The run of a calibrated model, read from disk call by call. */
+export function floatRunOf({ context, trajectory, latents }: RecordedRun): FloatRun {
+  const size = context.latentDims.reduce((product, dim) => product * dim, 1);
+  return {
+    context,
+    images: trajectory.images.length,
+    sampleAt: async (image, call) =>
+      call < context.sampler.calls
+        ? (await recordedCall(context, trajectory, image, call)).sample.data
+        : latents.subarray(image * size, (image + 1) * size),
+  };
+}
+
+type RecordedRun = Pick<CalibratedModel, 'context' | 'trajectory' | 'latents'>;
+
+/** What is fitted for calls that are made; a call that is skipped has that of the one before it. */
+function amongAllCalls(reach: readonly number[], made: readonly number[], calls: number): number[] {
+  const fitted: number[] = [];
+  for (let call = 0; call < calls; call++) fitted.push(reach[made.indexOf(call)] ?? fitted[call - 1] ?? 0);
+  return fitted;
+}
+
+function callsMade({ sampler }: CalibrationContext, { timesteps }: Variant): number[] {
+  return (timesteps ?? sampler.timesteps).map((timestep, i) =>
+    timesteps ? sampler.timesteps.indexOf(timestep) : i,
+  );
+}
+
+/**
+ * Fits the reach along some or all of the calls of the float model's run.
+ * @returns the reach by call of the path, and where the images end with it
+ */
+export async function fitAlong(
+  float: FloatRun,
+  denoiser: Denoiser,
+  path: CallsOfRun,
+  onProgress?: CalibrationContext['onProgress'],
+): Promise<{ reach: number[]; latents: Float32Array[] }> {
+  const { length } = path.calls;
+  const serving = denoiser.forTimesteps?.(path.sampler.timesteps) ?? denoiser;
   const reach: number[] = [];
-  const runs = startRuns(calibrated, (call) => reach[call]);
-  denoiser.reset();
-  for (let call = 0; call < calls; call++) {
-    context.onProgress?.(call, calls);
-    reach.push(await fitCall(calibrated, denoiser, runs, call));
+  const runs = startRuns(float, path, (call) => reach[call]);
+  serving.reset();
+  for (let call = 0; call < length; call++) {
+    onProgress?.(call, length);
+    reach.push(await fitCall(float, serving, path, runs, call));
   }
-  context.onProgress?.(calls, calls);
-  return reach;
+  onProgress?.(length, length);
+  return { reach, latents: runs.map(({ state }) => state.sample) };
 }
 
 /** Makes a call of every image, fits it, and steps all of them on with what was fitted. */
 async function fitCall(
-  calibrated: FloatRun,
+  { context, sampleAt }: FloatRun,
   denoiser: Denoiser,
+  { sampler, calls }: CallsOfRun,
   runs: readonly Run[],
   call: number,
 ): Promise<number> {
-  const { context } = calibrated;
   const made: { run: Run; prediction: Float32Array; change: Float32Array | undefined; draw: Draw }[] = [];
   let [power, product] = [0, 0];
   for (const [stream, run] of runs.entries()) {
-    const prediction = await predict(context, denoiser, run, { call, stream });
+    const prediction = await predict(context, denoiser, run, { call, stream, sampler });
     const change = denoiser.conditionalAlone?.(call) ? run.forecast.lastChange() : undefined;
     const draw = once(run.draw);
     made.push({ run, prediction, change, draw });
     if (!change) continue;
-    const wanted = await floatSample(calibrated, stream, call + 1);
-    const missing = predictionCorrection(context.sampler, run.state, prediction, wanted, draw);
+    const wanted = await sampleAt(stream, calls[call + 1] ?? context.sampler.calls);
+    const missing = predictionCorrection(sampler, run.state, prediction, wanted, draw);
     for (const [i, lacking] of missing.entries()) {
       power += change[i]! * change[i]!;
       product += change[i]! * lacking;
@@ -87,7 +139,7 @@ async function fitCall(
   const added = power > 0 ? (SHARE * product) / power : 0;
   for (const { run, prediction, change, draw } of made) {
     const corrected = change ? prediction.map((value, i) => value + added * change[i]!) : prediction;
-    run.state = context.sampler.step(run.state, corrected, draw);
+    run.state = sampler.step(run.state, corrected, draw);
   }
   return made[0]?.change ? made[0].run.forecast.reachAt(call) + added / (context.guidanceScale - 1) : 0;
 }
@@ -103,15 +155,19 @@ function once(draw: Draw): Draw {
   };
 }
 
-function startRuns({ context, trajectory }: FloatRun, fitted: (call: number) => number | undefined): Run[] {
-  return context.calibration.slice(0, trajectory.images.length).map((image) => {
+function startRuns(
+  { context, images }: FloatRun,
+  { sampler }: CallsOfRun,
+  fitted: (call: number) => number | undefined,
+): Run[] {
+  return context.calibration.slice(0, images).map((image) => {
     const { noise, generators } = initialNoise([image.seed], context.latentDims);
     const forecast = new GuidanceForecast(fitted);
     return {
       guidance: imageGuidance(context, image, forecast),
       forecast,
       draw: () => generators[0]!.randn(noise.data.length),
-      state: context.sampler.start(noise.data),
+      state: sampler.start(noise.data),
     };
   });
 }
@@ -120,11 +176,11 @@ async function predict(
   context: CalibrationContext,
   denoiser: Denoiser,
   { guidance, state }: Run,
-  at: { readonly call: number; readonly stream: number },
+  { sampler, ...at }: { readonly call: number; readonly stream: number; readonly sampler: Sampler },
 ): Promise<Float32Array> {
   const sample = tensor('float32', [1, ...context.latentDims]);
-  sample.data.set(context.sampler.modelInput(state));
-  const call = { ...at, timestep: context.sampler.timesteps[at.call]!, sample };
+  sample.data.set(sampler.modelInput(state));
+  const call = { ...at, timestep: sampler.timesteps[at.call]!, sample };
   const { data } = await guidedPrediction(
     denoiser,
     call,
@@ -133,15 +189,4 @@ async function predict(
   );
   // Without the variance, where the network predicts that too.
   return data.subarray(0, sample.data.length);
-}
-
-/** What the float model was given at a call, or its final latents behind the last one. */
-async function floatSample(
-  { context, trajectory, latents }: FloatRun,
-  image: number,
-  call: number,
-): Promise<Float32Array> {
-  if (call < context.sampler.calls) return (await recordedCall(context, trajectory, image, call)).sample.data;
-  const size = context.latentDims.reduce((product, dim) => product * dim, 1);
-  return latents.subarray(image * size, (image + 1) * size);
 }

@@ -123,6 +123,7 @@ async function makeVariant(
   }
   const variant: Variant = {
     full: paths.full,
+    ...(chosen.variant.timesteps && { timesteps: chosen.variant.timesteps }),
     cached: { ...chosen.variant.cached!, graph: paths.cached, anchors },
   };
   const elements = Math.max(largestTensor(calibrated.graphs.full), largestTensor(calibrated.graphs.cached));

@@ -2,15 +2,21 @@ import type { RgbImage } from '@cachequant/evaluate';
 import { psnr } from '@cachequant/evaluate';
 import { type Denoiser, floatDenoiser, loadGraph } from '@cachequant/pipeline';
 import { loadCachedDenoiser } from '@cachequant/pipeline/internals';
+import type { Sampler } from '@cachequant/samplers';
 import { type CalibrationContext, sampleCalibration } from '../calibration-context.js';
 
 /** A way to run the denoiser: graphs of the work folder, and when each of them runs. */
 export interface Variant {
   readonly full: string;
+  /** Of the calls that are made; left out: all of the sampler's. */
+  readonly timesteps?: readonly number[];
   /** Left out: the full graph runs at every call. */
   readonly cached?: {
     readonly graph: string;
+    /** Counted among all calls of the sampler. */
     readonly refreshCalls: readonly number[];
+    /** Those of them that compute the conditional half of guidance alone. */
+    readonly conditionalRefreshes?: readonly number[];
     readonly anchors: 1 | 2;
     /** Left out: cached calls compute both halves. */
     readonly guidance?: 'forecast';
@@ -31,6 +37,11 @@ export async function loadVariant(context: CalibrationContext, { full, cached }:
   return loadCachedDenoiser(context.runtime, context.work, files, options);
 }
 
+/** The sampler that a variant's calls are laid out by. */
+export function samplerOf(context: CalibrationContext, { timesteps }: Variant): Sampler {
+  return timesteps ? context.samplerAt(timesteps) : context.sampler;
+}
+
 /** PSNR in decibels of each calibration image against its reference picture. */
 export async function calibrationPsnr(
   context: CalibrationContext,
@@ -41,6 +52,7 @@ export async function calibrationPsnr(
   const quality: number[] = [];
   try {
     await sampleCalibration(context, denoiser, {
+      sampler: samplerOf(context, variant),
       after: async (image, latents) => {
         quality.push(psnr(references[image]!, await context.toPicture(latents)));
       },

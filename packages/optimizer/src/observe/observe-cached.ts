@@ -9,6 +9,8 @@ export interface ObservedCachedGraph {
   /** Path in the work folder. */
   readonly graph: string;
   readonly refreshCalls: readonly number[];
+  /** Also at the refreshes but the first, as if they were none: for schedules that are not known yet. */
+  readonly everyCall?: boolean;
   /** Tensors whose activations the observers report. */
   readonly sites: readonly string[];
 }
@@ -21,10 +23,10 @@ export interface ObservedCachedGraph {
 export function observeCached(
   context: CalibrationContext,
   trajectory: FloatTrajectory,
-  { graph, refreshCalls, sites }: ObservedCachedGraph,
+  { graph, refreshCalls, everyCall = false, sites }: ObservedCachedGraph,
 ): Promise<ActivationGridTable> {
   const statistics = new ActivationStatistics(context.sampler.calls, sites, SAMPLES_KEPT);
-  const cached = cachedCalls(context, refreshCalls);
+  const cached = cachedCalls(context, everyCall ? [0] : refreshCalls);
   return observe(context, graph, replay(context, trajectory, cached.length > 0 ? cached : [0]), {
     outputs: [OBSERVATIONS_OUTPUT],
     feeds: replayedFeeds(anchorFeeds(context, trajectory, refreshCalls)),

@@ -4,7 +4,7 @@ import { CacheQuantError, storageFolder, writeFile } from '@cachequant/tensor';
 import { type CalibratedModel, calibrateModel } from '../calibrated-model.js';
 import { chooseVariant } from '../candidates/choose-variant.js';
 import { atInterval, inFloat } from '../candidates/model-variants.js';
-import { loadVariant, type Variant } from '../candidates/variant.js';
+import { loadVariant, samplerOf, type Variant } from '../candidates/variant.js';
 import {
   type CalibrationContextOptions,
   type OpenCalibrationContext,
@@ -145,11 +145,12 @@ async function measurePoint(
 > {
   const denoiser = await loadVariant(context, variant);
   try {
-    await measureImage(context, denoiser, context.calibration[0]!);
+    const sampler = samplerOf(context, variant);
+    await measureImage(context, denoiser, context.calibration[0]!, { sampler });
     const quality: number[] = [];
     const times: number[] = [];
     for (const [i, image] of context.calibration.entries()) {
-      const { picture, seconds } = await measureImage(context, denoiser, image);
+      const { picture, seconds } = await measureImage(context, denoiser, image, { sampler });
       quality.push(Math.min(psnr(references[i]!, picture), MAX_PSNR));
       times.push(1000 * seconds);
     }

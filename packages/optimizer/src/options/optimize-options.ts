@@ -1,5 +1,6 @@
-import { CACHE_CORRECTIONS, SCHEDULE_KINDS } from '@cachequant/pipeline/internals';
+import { CACHE_CORRECTIONS } from '@cachequant/pipeline/internals';
 import { z } from 'zod';
+import { SCHEDULE_CHOICES } from '../search/schedule-choices.js';
 import type { OptionDefinition } from './option-definition.js';
 
 /** `best` takes what measures best; `paper` is the method as it was published, to compare with. */
@@ -116,10 +117,17 @@ export const OPTIMIZE_OPTIONS = {
     help: 'the exact number of refreshes, instead of an interval',
   },
   schedule: {
-    schema: z.enum(['auto', ...SCHEDULE_KINDS]).default('auto'),
+    schema: z.enum(['auto', ...SCHEDULE_CHOICES]).default('auto'),
     group: 'cache',
     value: 'kind',
-    help: 'which calls refresh the cache; auto measures several',
+    help: 'which calls refresh the cache; auto measures several, search also leaves calls out',
+  },
+  /** Minutes that `schedule: search` may score plans for; fewer plans are scored where each takes longer. */
+  searchMinutes: {
+    schema: z.number().positive().max(10_080).default(10),
+    group: 'cache',
+    value: 'minutes',
+    help: 'how long schedule search may try calls, beside everything else',
   },
   /** `auto`: the forecast, unless plain reuse measures better. */
   cacheCorrection: {

@@ -139,6 +139,7 @@ async function openLocked(options: CalibrationContextOptions): Promise<OpenCalib
     recipe,
     sampler: prepared.sampler,
     samplerLayout: prepared.samplerLayout,
+    samplerAt: prepared.samplerAt,
     guidanceScale: prepared.guidanceScale,
     latentDims: prepared.latentDims,
     refreshes: prepared.refreshes,

@@ -33,6 +33,7 @@ import { chooseInterval } from './choose-interval.js';
 import type { GivenConditioning } from './given-conditioning.js';
 import type { ImageConditioning } from './image-conditioning.js';
 import { requireOptimizable } from './require-optimizable.js';
+import { requireSearchable } from './require-searchable.js';
 import { splitSample } from './split-sample.js';
 
 /** Everything about the source model that the stages need, read but not run. */
@@ -45,6 +46,8 @@ export interface PreparedSource {
   readonly model: OnnxModel;
   readonly sampler: Sampler;
   readonly samplerLayout: SamplerLayout;
+  /** The sampler with timesteps of one's own, descending, in place of its spacing. */
+  readonly samplerAt: (timesteps: readonly number[]) => Sampler;
   readonly guidanceScale: number;
   readonly latentDims: readonly [number, number, number];
   readonly refreshes: number;
@@ -113,13 +116,17 @@ export async function prepareSource(
       imageTokens: imageTokens(latentDims, sample, config),
     }),
   };
-  const sampler = layOutSampler(
-    folder.scheduler ?? {},
-    { steps, ...(asked.sampler && { sampler: asked.sampler }) },
-    samplerLayout,
-  );
+  const layOut = (run: { steps: number } | { timesteps: readonly number[] }) =>
+    layOutSampler(
+      folder.scheduler ?? {},
+      { ...run, ...(asked.sampler && { sampler: asked.sampler }) },
+      samplerLayout,
+    );
+  const sampler = layOut({ steps });
   const { interval, warnings } = chooseInterval(asked, sampler);
   const recipe = { ...asked, interval };
+  const samplerAt = (timesteps: readonly number[]) => layOut({ timesteps });
+  requireSearchable(recipe, sampler, samplerAt);
   const guided = given ? given.unconditional !== undefined : family!.guided;
   const guidanceScale =
     guided || family?.embedsGuidance ? (recipe.guidanceScale ?? defaults.guidanceScale) : 1;
@@ -141,6 +148,7 @@ export async function prepareSource(
     model,
     sampler,
     samplerLayout,
+    samplerAt,
     guidanceScale,
     latentDims,
     conditioning: family && {

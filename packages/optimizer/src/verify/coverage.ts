@@ -11,7 +11,7 @@ import {
   PREVIOUS_CACHE_NAME,
   runGraph,
 } from '../calibration-context.js';
-import type { Variant } from '../candidates/variant.js';
+import { samplerOf, type Variant } from '../candidates/variant.js';
 import { formatOf } from '../format.js';
 
 const PROFILED_RUNS = 3;
@@ -32,7 +32,7 @@ export async function measureCoverage(calibrated: CalibratedModel, variant: Vari
             nodes: cached,
             layers: graphs.cached.layers,
             macs: graphs.cached.layerMacs,
-            calls: context.sampler.calls - refreshes,
+            calls: samplerOf(context, variant).calls - refreshes,
           },
         ]
       : []),

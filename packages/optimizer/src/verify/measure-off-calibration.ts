@@ -4,7 +4,7 @@ import { isGuided, type OffCalibration, possibleSampler } from '@cachequant/pipe
 import type { Sampler } from '@cachequant/samplers';
 import type { CalibratedModel } from '../calibrated-model.js';
 import { type CalibrationContext, type PreparedImage, sampleImage } from '../calibration-context.js';
-import { loadVariant, type Variant } from '../candidates/variant.js';
+import { loadVariant, samplerOf, type Variant } from '../candidates/variant.js';
 import { type ImageEncoder, withImageEncoder } from '../prepare/image-conditioning.js';
 import { withText } from '../prepare/inpainting-inputs.js';
 
@@ -40,7 +40,11 @@ export async function measureOffCalibration(
   const original = async () =>
     floatDenoiser(await loadGraph(context.runtime, folder.storage, folder.denoiser.model));
   const references = await draw(context, conditions, original);
-  const pictures = await draw(context, conditions, () => loadVariant(context, variant));
+  // Its own calls, where all of them would be made.
+  const own = conditions.map((each) =>
+    each.sampler === sampler ? { ...each, sampler: samplerOf(context, variant) } : each,
+  );
+  const pictures = await draw(context, own, () => loadVariant(context, variant));
   const quality = pictures.map((made, i) =>
     made.map((picture, j) => Math.min(psnr(references[i]![j]!, picture), MAX_PSNR)),
   );

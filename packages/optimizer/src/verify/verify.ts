@@ -13,7 +13,7 @@ import type { Sampler } from '@cachequant/samplers';
 import type { CalibratedModel } from '../calibrated-model.js';
 import type { CalibrationContext, PreparedImage } from '../calibration-context.js';
 import type { Candidate } from '../candidates/candidate.js';
-import { loadVariant, type Variant } from '../candidates/variant.js';
+import { loadVariant, samplerOf, type Variant } from '../candidates/variant.js';
 import { type BundleParts, openParts } from '../components/bundle-parts.js';
 import type { ComponentDecision } from '../components/component.js';
 import { modelFiles } from '../prepare/model-files.js';
@@ -122,6 +122,11 @@ async function runAll(
     optimized: () => loadVariant(context, optimized),
     plain: () => loadVariant(context, plain!),
   };
+  const samplers: Record<Contestant, Sampler> = {
+    original,
+    optimized: samplerOf(context, optimized),
+    plain: samplerOf(context, plain ?? optimized),
+  };
   const free = async (): Promise<void> => {
     const denoisers = [...loaded.values()];
     loaded.clear();
@@ -133,7 +138,9 @@ async function runAll(
     if (apart) await free();
     const denoiser = await load[contestant]();
     loaded.set(contestant, denoiser);
-    if (!apart && contestant !== 'plain') await measureImage(context, denoiser, context.calibration[0]!);
+    const sampler = samplers[contestant];
+    if (!apart && contestant !== 'plain')
+      await measureImage(context, denoiser, context.calibration[0]!, { sampler });
     return denoiser;
   };
   const made = images.map(() => new Map<Contestant, MeasuredImage>());
@@ -145,7 +152,7 @@ async function runAll(
       context.onProgress?.(done, order.length);
       const denoiser = await denoiserOf(contestant);
       const before = denoiser.stats;
-      const sampler = contestant === 'original' ? original : context.sampler;
+      const sampler = samplers[contestant];
       const [place, given] =
         contestant === 'original'
           ? [context, images[image]!]

@@ -1,4 +1,5 @@
-import type { CacheCorrectionKind, ScheduleKind } from '@cachequant/pipeline';
+import type { CacheCorrectionKind } from '@cachequant/pipeline';
+import type { ScheduleChoice } from '../search/schedule-choices.js';
 
 /** How a calibrated model differs from what was observed: without integers, at another cache interval. */
 export type ModelChanges = readonly ('float' | { readonly interval: number })[];
@@ -6,7 +7,7 @@ export type ModelChanges = readonly ('float' | { readonly interval: number })[];
 /** Schedule, cache correction and guidance of a candidate, and the changes to the calibrated model that it is for. */
 export interface CandidateKey {
   readonly changes: ModelChanges;
-  readonly schedule: ScheduleKind;
+  readonly schedule: ScheduleChoice;
   readonly correction: CacheCorrectionKind;
   readonly guidance: 'computed' | 'forecast';
 }
@@ -37,6 +38,8 @@ const ONCE = {
 /** Stages that each variant of a calibrated model has once. */
 const ONCE_A_VARIANT = {
   'without-cache': 'try the model without a cache',
+  'search-limits': 'measure calls of each kind',
+  search: 'search for the calls to make',
   'float-variants': 'write float graphs for other backends',
   verify: 'compare with the original',
   'off-calibration': 'compare away from the calibration',

@@ -5,6 +5,7 @@ import type { CalibratedModel } from '../calibrated-model.js';
 import { CACHE_NAME, PREVIOUS_CACHE_NAME } from '../calibration-context.js';
 import type { Choice } from '../candidates/choose-variant.js';
 import type { FloatVariant } from '../candidates/float-variants.js';
+import type { Variant } from '../candidates/variant.js';
 import { type ComponentDecision, FLOAT_GRAPH } from '../components/component.js';
 import type { DecisionRecord } from '../decision-record.js';
 import { formatOf } from '../format.js';
@@ -93,7 +94,12 @@ export function describeRecipe(
     sampler: { name: sampler.name, steps: sampler.steps, calls: sampler.calls, ...context.samplerLayout },
     guidanceScale: context.guidanceScale,
     latentDims: [...context.latentDims],
-    schedule: { kind: chosen.schedule, interval: recipe.interval, refreshCalls: [...chosen.refreshCalls] },
+    schedule: {
+      kind: chosen.schedule,
+      interval: recipe.interval,
+      refreshCalls: [...chosen.refreshCalls],
+      ...chosenCallsOf(variant),
+    },
     corrections: {
       cache: chosen.correction,
       anchors: cached.anchors,
@@ -115,6 +121,15 @@ export function describeRecipe(
       storage,
       reason,
     })),
+  };
+}
+
+/** What a schedule has beside its refreshes. */
+function chosenCallsOf({ timesteps, cached }: Variant) {
+  const { conditionalRefreshes } = cached!;
+  return {
+    ...(conditionalRefreshes && { conditionalRefreshes: [...conditionalRefreshes] }),
+    ...(timesteps && { timesteps: [...timesteps] }),
   };
 }
 
@@ -145,6 +160,7 @@ export function describeDecisions(
       correction: candidate.correction,
       guidance: candidate.variant.cached?.guidance ?? 'computed',
       refreshCalls: [...candidate.refreshCalls],
+      ...chosenCallsOf(candidate.variant),
       calibrationPsnr: [...candidate.psnr],
       chosen: candidate === chosen,
     })),

@@ -8,16 +8,16 @@ import type { ReportCandidate, ReportData } from '../report-data.js';
 export function schedule(data: ReportData): Markup {
   const { refreshCalls, candidates, cacheHits } = data;
   const calls = callCount(data);
-  const share =
-    cacheHits.full + cacheHits.cached > 0 ? cacheHits.cached / (cacheHits.full + cacheHits.cached) : 0;
+  const made = cacheHits.full + cacheHits.cached;
+  const share = made > 0 ? cacheHits.cached / made : 0;
   return section(
     'schedule',
     'When the cache is refreshed',
-    `Of ${cacheHits.full + cacheHits.cached} calls per image, ${cacheHits.full} computed everything and ${cacheHits.cached} (${formatShare(share)}) took the deep features from the cache.`,
+    `Of ${made} calls per image, ${cacheHits.full} computed everything and ${cacheHits.cached} (${formatShare(share)}) took the deep features from the cache.`,
     html`${scheduleTimeline(`${calls} calls; refreshes at calls ${refreshCalls.join(', ')}.`, calls, refreshCalls)}
 ${legend([
   { color: 'full', label: 'refresh (with the number of the call)' },
-  { color: 'cached', label: 'from the cache' },
+  { color: 'cached', label: made < calls ? 'from the cache, or left out' : 'from the cache' },
 ])}
 ${candidateTable(candidates, calls)}`,
   );
