@@ -30,6 +30,7 @@ export { toHalfPrecision } from './edit/to-half-precision.js';
 export { widenWeights } from './edit/widen-weights.js';
 export { dtypeOf, elementTypeOf } from './element-types.js';
 export { fuseAttention } from './fusions/fuse-attention.js';
+export { findSpatialAttentions, type SpatialAttention, subsampleKeys } from './fusions/subsample-keys.js';
 export { unfuseAttention } from './fusions/unfuse-attention.js';
 export { DEFAULT_LIMITS, type Limits } from './limits.js';
 export type {
