@@ -47,6 +47,7 @@ export const tasks = new Map([
   ['bench:peers', program('apps/benchmarks/dist/peers.js', { needsBuild: true })],
   ['bench:serve', program('apps/benchmarks/dist/bench-serve.js', { needsBuild: true })],
   ['chaos', program('apps/benchmarks/dist/chaos.js', { needsBuild: true })],
+  ['bench:search', program('apps/benchmarks/dist/search/bench.js', { needsBuild: true })],
   ['bench:w4a8', program('apps/benchmarks/dist/w4a8/bench.js', { needsBuild: true })],
   ['ablation', program('apps/benchmarks/dist/ablation.js', { needsBuild: true })],
   ['guide-pictures', program('apps/benchmarks/dist/guide-pictures.js', { needsBuild: true })],

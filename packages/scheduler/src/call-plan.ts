@@ -24,7 +24,7 @@ export function callPlanCost(plan: CallPlan, costs: CallCosts): number {
   return plan.reduce((sum, action) => sum + costOf(action, costs), 0);
 }
 
-export function costOf(action: CallAction, costs: CallCosts): number {
+function costOf(action: CallAction, costs: CallCosts): number {
   return action === 'skipped' ? 0 : (costs[action] ?? Number.POSITIVE_INFINITY);
 }
 

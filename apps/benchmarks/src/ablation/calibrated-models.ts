@@ -26,6 +26,8 @@ export interface CalibrationRequest {
   /** The largest interval that candidates will have. */
   readonly interval: number;
   readonly int8FullRange: boolean;
+  /** Of the work folder; left out: as the sampler, the steps and the bits. */
+  readonly name?: string;
   readonly signal: AbortSignal;
   readonly log: (line: string) => void;
 }
@@ -40,7 +42,8 @@ export interface OpenedCalibratedModel {
 export async function openCalibratedModel(request: CalibrationRequest): Promise<OpenedCalibratedModel> {
   const { runtime, sampler, steps, bits, rounding, keepFloat, signal, log } = request;
   const { model, source } = request.opened;
-  const name = `${sampler}-${steps}${bits === 'w4a8' ? '-w4a8' : ''}${rounding ? `-${rounding}` : ''}`;
+  const name =
+    request.name ?? `${sampler}-${steps}${bits === 'w4a8' ? '-w4a8' : ''}${rounding ? `-${rounding}` : ''}`;
   const opened = await openCalibrationContext({
     source,
     work: nodeStorage(path.join(workFolder(model), 'models', name)),

@@ -143,7 +143,8 @@ async function best(calibrated: CalibratedModel): Promise<Decision> {
   const { chosen, quantizationKept, variant } = await chooseVariant(calibrated);
   const outputs = quantizationKept ? 'smoothed' : 'none';
   const guidance = variant.cached?.guidance ?? 'computed';
-  return { variant, cache: { schedule: chosen.schedule, correction: chosen.correction, outputs, guidance } };
+  const schedule = chosen.schedule as ScheduleKind;
+  return { variant, cache: { schedule, correction: chosen.correction, outputs, guidance } };
 }
 
 async function fingerprintOf(storage: Storage, files: readonly string[], settings: unknown): Promise<string> {

@@ -20,7 +20,7 @@ export interface ScoringModel {
 }
 
 /** The calls of a plan, and the sampler that makes them. */
-export function callsOfPlan({ sampler, samplerAt }: CalibrationContext, plan: CallPlan): CallsOfRun {
+function callsOfPlan({ sampler, samplerAt }: CalibrationContext, plan: CallPlan): CallsOfRun {
   const calls = plannedCalls(plan);
   const isWhole = calls.length === sampler.calls;
   return { calls, sampler: isWhole ? sampler : samplerAt(calls.map((call) => sampler.timesteps[call]!)) };

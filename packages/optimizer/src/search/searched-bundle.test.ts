@@ -83,7 +83,7 @@ describe('a bundle whose calls were searched for', () => {
   beforeAll(async () => {
     const record = parseDecisionRecord(await readText(out, PLAN));
     const grid = (await createGrid()).timesteps;
-    const chosen = {
+    const chosen: (typeof record.schedules)[number] = {
       schedule: 'search',
       correction: 'forecast',
       guidance: 'forecast',
@@ -92,11 +92,8 @@ describe('a bundle whose calls were searched for', () => {
       timesteps: MADE.map((call) => grid[call]!),
       calibrationPsnr: [30, 30],
       chosen: true,
-    } as const;
-    const plan = {
-      ...record,
-      schedules: [{ ...chosen, refreshCalls: [...chosen.refreshCalls], conditionalRefreshes: [6] }],
     };
+    const plan = { ...record, schedules: [chosen] };
     summary = await optimize({ source, work: memoryStorage(), out: bundle, runtime, plan });
   }, 120_000);
 
