@@ -10,12 +10,12 @@ from .fields import read_fields, refuse_unknown_fields
 from .first_order import CONSISTENCY, DDIM, DDPM, LCM, TCD
 from .flow_and_edm import EDM_DPM, EDM_EULER, FLOW_EULER, FLOW_HEUN
 from .ipndm import IPNDM
-from .method import Definition, Sampler, State, require_finite, require_timesteps
+from .method import Definition, Layout, Sampler, State, require_finite, require_timesteps
 from .multistep import DEIS, DPM_MULTISTEP, DPM_SINGLESTEP, UNIPC
 from .pndm import PNDM
 from .sigma_methods import DPM_SDE, EULER, EULER_ANCESTRAL, HEUN, KDPM2, KDPM2_ANCESTRAL, LMS
 
-__all__ = ["CATALOGUE", "Sampler", "State", "create_sampler"]
+__all__ = ["CATALOGUE", "Layout", "Sampler", "State", "create_sampler"]
 
 #: Every sampler there is.
 CATALOGUE: tuple[Definition, ...] = (
@@ -44,7 +44,9 @@ CATALOGUE: tuple[Definition, ...] = (
 )
 
 
-def create_sampler(config: dict[str, Any], steps: int, sampler: str | None = None) -> Sampler:
+def create_sampler(
+    config: dict[str, Any], steps: int, sampler: str | None = None, layout: Layout = Layout()
+) -> Sampler:
     """Lays out a run.
 
     ``config`` is the content of a ``scheduler_config.json``; ``sampler`` a class or short name to use in place of its
@@ -66,7 +68,7 @@ def create_sampler(config: dict[str, Any], steps: int, sampler: str | None = Non
             got=repr(steps),
         )
     try:
-        method = definition.create(fields, steps)
+        method = definition.create(fields, steps, layout) if definition.laid_out else definition.create(fields, steps)
     except (ZeroDivisionError, OverflowError, ValueError) as error:
         if isinstance(error, CacheQuantError):
             raise
@@ -74,7 +76,7 @@ def create_sampler(config: dict[str, Any], steps: int, sampler: str | None = Non
             f"{definition.name} gives no number at this noise schedule", where="scheduler config", got=str(error)
         ) from error
     require_timesteps(definition.name, steps, method)
-    made = Sampler(definition.name, steps, method)
+    made = Sampler(definition.name, steps, method, layout.timestep_scale)
     require_finite(made)
     return made
 

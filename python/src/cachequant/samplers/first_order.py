@@ -25,7 +25,7 @@ from .fields import (
     whole,
 )
 from .method import Definition, Draw, Method, State, Step
-from .noise_schedule import alpha_bars, noise_level
+from .noise_schedule import alpha_bars, noise_level, unscaled_level
 from .prediction import (
     clean_sample,
     clip,
@@ -57,7 +57,9 @@ def _ddim(config: dict[str, Any], steps: int) -> Method:
         noise = predicted_noise(kind, level, state.sample, prediction)
         return Step(linear_combination((after.signal, clean), (after.noise, noise)))
 
-    return Method(timesteps, kind, advance, train_steps=count)
+    return Method(
+        timesteps, kind, advance, train_steps=count, level_at=lambda call: noise_level(bars[timesteps[call]])
+    )
 
 
 #: Source: Song et al., Denoising Diffusion Implicit Models, eq. 12, https://arxiv.org/abs/2010.02502.
@@ -110,6 +112,7 @@ def _ddpm(config: dict[str, Any], steps: int) -> Method:
         stochastic=True,
         train_steps=count,
         predicts_variance=config["variance_type"] == "learned_range",
+        level_at=lambda call: noise_level(bars[timesteps[call]]),
     )
 
 
@@ -185,7 +188,14 @@ def _lcm(config: dict[str, Any], steps: int) -> Method:
         after = noise_level(bars[timesteps[state.call + 1]])
         return Step(linear_combination((after.signal, clean), (after.noise, draw())))
 
-    return Method(timesteps, kind, advance, stochastic=steps > 1, train_steps=config["num_train_timesteps"])
+    return Method(
+        timesteps,
+        kind,
+        advance,
+        stochastic=steps > 1,
+        train_steps=config["num_train_timesteps"],
+        level_at=lambda call: noise_level(bars[timesteps[call]]),
+    )
 
 
 #: Source: Luo et al., Latent Consistency Models, algorithm 3 and eq. 9, https://arxiv.org/abs/2310.04378.
@@ -210,7 +220,14 @@ def _tcd(config: dict[str, Any], steps: int) -> Method:
         kept = float(bars[following]) / landing.alpha_bar
         return Step(linear_combination((math.sqrt(kept), landed), (math.sqrt(1 - kept), draw())))
 
-    return Method(timesteps, kind, advance, stochastic=steps > 1, train_steps=config["num_train_timesteps"])
+    return Method(
+        timesteps,
+        kind,
+        advance,
+        stochastic=steps > 1,
+        train_steps=config["num_train_timesteps"],
+        level_at=lambda call: noise_level(bars[timesteps[call]]),
+    )
 
 
 #: Source: Zheng et al., Trajectory Consistency Distillation, algorithm 4, https://arxiv.org/abs/2402.19159.
@@ -245,6 +262,7 @@ def _consistency(config: dict[str, Any], steps: int) -> Method:
         init_noise_sigma=largest,
         stochastic=steps > 1,
         input_scale=lambda call: 1 / math.hypot(sigmas[call], data),
+        level_at=lambda call: unscaled_level(sigmas[call]),
     )
 
 

@@ -22,11 +22,18 @@ from .fields import (
     whole,
 )
 from .grids import edm_grid, endpoint_calls
-from .method import Definition, Draw, Method, State, Step
-from .noise_schedule import NoiseLevel
+from .method import Definition, Draw, Layout, Method, State, Step
+from .noise_schedule import flow_level, unscaled_level
 from .prediction import limit_sample
 from .solvers import dpm_solver_update, multistep_order
-from .spacing import conflict, respaced_sigmas, respacing_kind, shift_sigmas, stretch_to_terminal
+from .spacing import (
+    conflict,
+    respaced_sigmas,
+    respacing_kind,
+    shift_of_run,
+    shift_sigmas,
+    stretch_to_terminal,
+)
 
 
 def _trained_sigmas(count: int, shift: float, steps: int) -> list[float]:
@@ -34,14 +41,11 @@ def _trained_sigmas(count: int, shift: float, steps: int) -> list[float]:
     return linspace(1, shift_sigmas([1 / count], shift)[0], steps)
 
 
-def _flow_euler(config: dict[str, Any], steps: int) -> Method:
+def _flow_euler(config: dict[str, Any], steps: int, layout: Layout) -> Method:
     count, shift = config["num_train_timesteps"], config["shift"]
-    if config["use_dynamic_shifting"]:
-        raise conflict(
-            "FlowMatchEulerDiscreteScheduler with use_dynamic_shifting shifts by the size of the picture",
-            "This package does not do that yet",
-        )
-    shifted = shift_sigmas(_trained_sigmas(count, shift, steps), shift)
+    trained = _trained_sigmas(count, 1 if config["use_dynamic_shifting"] else shift, steps)
+    levels = layout.levels(steps) or trained
+    shifted = shift_sigmas(levels, shift_of_run("FlowMatchEulerDiscreteScheduler", config, shift, layout))
     terminal, kind = config["shift_terminal"], respacing_kind(config)
     stretched = stretch_to_terminal(shifted, terminal) if terminal else shifted
     spaced = respaced_sigmas(kind, stretched[0], stretched[-1], steps) if kind else stretched
@@ -58,7 +62,14 @@ def _flow_euler(config: dict[str, Any], steps: int) -> Method:
         clean = linear_combination((1, state.sample), (-sigma, prediction))
         return Step(linear_combination((1 - after, clean), (after, draw())))
 
-    return Method(timesteps, "flow_prediction", advance, sigmas=sigmas, stochastic=stochastic)
+    return Method(
+        timesteps,
+        "flow_prediction",
+        advance,
+        sigmas=sigmas,
+        stochastic=stochastic,
+        level_at=lambda call: flow_level(sigmas[call]),
+    )
 
 
 #: Source: Esser et al., Scaling Rectified Flow Transformers, https://arxiv.org/abs/2403.03206.
@@ -81,6 +92,7 @@ FLOW_EULER = Definition(
     },
     _flow_euler,
     "flow",
+    laid_out=True,
 )
 
 
@@ -101,7 +113,14 @@ def _flow_heun(config: dict[str, Any], steps: int) -> Method:
             return Step(sample)
         return Step(sample, stages=(prediction,), anchor=state.sample)
 
-    return Method(run.timesteps, "flow_prediction", advance, sigmas=run.sigmas)
+    return Method(
+        run.timesteps,
+        "flow_prediction",
+        advance,
+        sigmas=run.sigmas,
+        level_at=lambda call: flow_level(run.sigmas[call]),
+        call_of_step=lambda step: 2 * step,
+    )
 
 
 FLOW_HEUN = Definition(
@@ -143,6 +162,7 @@ def _edm_method(config: dict[str, Any], grid, advance, stochastic: bool = False)
         init_noise_sigma=grid.init_noise_sigma,
         stochastic=stochastic,
         input_scale=lambda call: 1 / math.hypot(grid.sigmas[call], config["sigma_data"]),
+        level_at=lambda call: unscaled_level(grid.sigmas[call]),
     )
 
 
@@ -154,13 +174,13 @@ def _edm_dpm(config: dict[str, Any], steps: int) -> Method:
     if stochastic and config["solver_order"] == 3:
         raise conflict('algorithm_type "sde-dpmsolver++" goes with solver_order 1 or 2', "Set solver_order 2")
     grid = edm_grid(config, steps)
-    levels = [NoiseLevel(1.0, sigma, 1.0) for sigma in grid.sigmas]
+    levels = [unscaled_level(sigma) for sigma in grid.sigmas]
 
     def advance(state: State, prediction: np.ndarray, _: object, draw: Draw) -> Step:
         call = state.call
         predicted = _edm_clean(config, grid.sigmas[call], state.sample, prediction)
         outputs = (*state.history, limit_sample(predicted, config))[-config["solver_order"] :]
-        order = multistep_order(config, grid.sigmas, call)
+        order = multistep_order(config, grid.sigmas, call, len(outputs))
         sample = dpm_solver_update(
             outputs[-order:][::-1],
             levels[call + 1 - order : call + 1][::-1],

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..arithmetic import fround, froundall, linspace, round_half_even
 from ..errors import InvalidArgumentError
+from .method import Layout
 from .noise_schedule import (
     NoiseLevel,
     flow_level,
@@ -25,6 +26,7 @@ from .spacing import (
     leading_timesteps,
     respaced_sigmas,
     respacing_kind,
+    shift_of_run,
     shift_sigmas,
     sigma_at,
     spaced_timesteps,
@@ -122,6 +124,7 @@ class MultistepGrid:
 def multistep_grid(
     config: dict[str, Any],
     steps: int,
+    layout: Layout,
     name: str,
     *,
     ends_with_run: bool = False,
@@ -139,7 +142,7 @@ def multistep_grid(
     if kind is not None:
         timesteps, sigmas = _respaced(config, kind, steps, train, truncates_cosine)
     elif flows:
-        timesteps, sigmas = _flowing(config, steps, name, flow_from_one)
+        timesteps, sigmas = _flowing(config, steps, layout, name, flow_from_one)
     else:
         timesteps, sigmas = _evenly(config, steps, train)
     rounded = froundall(sigmas)
@@ -167,13 +170,15 @@ def _respaced(
     return [rounding(timestep) for timestep in timesteps_of(ratios, train)], ratios
 
 
-def _flowing(config: dict[str, Any], steps: int, name: str, from_one: bool) -> tuple[list[float], list[float]]:
+def _flowing(
+    config: dict[str, Any], steps: int, layout: Layout, name: str, from_one: bool
+) -> tuple[list[float], list[float]]:
     count = config["num_train_timesteps"]
     descending = linspace(1, 1 / count, steps + 1)
     even = descending[:-1] if from_one else [1 - alpha for alpha in descending][::-1][:-1]
-    if config["use_dynamic_shifting"]:
-        raise conflict(f"{name} with use_dynamic_shifting shifts by the size of the picture", "Give flow_shift")
-    shifted = shift_sigmas(even, config["flow_shift"])
+    # Runs are laid out from even levels for Euler's method alone; others are given levels outright, or space their own.
+    levels = list(layout.sigmas) if layout.sigmas is not None else even
+    shifted = shift_sigmas(levels, shift_of_run(name, config, config["flow_shift"], layout))
     terminal = config.get("shift_terminal")
     sigmas = stretch_to_terminal(shifted, terminal) if terminal else shifted
     if from_one:

@@ -10,6 +10,7 @@ import numpy as np
 from ..arithmetic import linear_combination
 from .fields import PIXEL_NOISE
 from .method import Definition, Draw, Method, State, Step
+from .noise_schedule import NoiseLevel
 
 #: Adams and Bashforth's weights of the newest prediction and those before it, for one to four of them.
 _WEIGHTS = ((1,), (3 / 2, -1 / 2), (23 / 12, -16 / 12, 5 / 12), (55 / 24, -59 / 24, 37 / 24, -9 / 24))
@@ -33,7 +34,9 @@ def _ipndm(config: dict[str, Any], steps: int) -> Method:
         return Step(sample, newest_first)
 
     timesteps = [math.atan2(noise, signal) / math.pi * 2 for noise, signal in zip(noises[:steps], signals)]
-    return Method(timesteps, "v_prediction", advance)
+    return Method(
+        timesteps, "v_prediction", advance, level_at=lambda call: NoiseLevel(signals[call], noises[call], signals[call] ** 2)
+    )
 
 
 #: Source: Zhang and Chen, DEIS, appendix H.2, https://arxiv.org/abs/2204.13902, as diffusers has it.

@@ -8,8 +8,9 @@ from typing import Any, Callable
 
 import numpy as np
 
-from ..arithmetic import linear_combination
-from ..errors import InvalidArgumentError
+from ..arithmetic import fround, linear_combination, linspace
+from ..errors import InvalidArgumentError, UnsupportedError
+from .noise_schedule import NoiseLevel
 
 Draw = Callable[[], np.ndarray]
 
@@ -42,6 +43,27 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Layout:
+    """How runs are laid out for a model, beside what the sampler's own configuration says."""
+
+    #: Tokens that the picture is in the network, by which some configurations shift the noise.
+    image_tokens: float | None = None
+    #: The logarithm of that shift itself.
+    mu: float | None = None
+    #: Noise levels before any shift, descending, without the end.
+    sigmas: tuple[float, ...] | None = None
+    #: Whether runs begin from the noise levels 1, 1 − 1/n, …, 1/n, where the sampler takes levels.
+    even_sigmas: bool = False
+    #: What the network is told of a timestep is this times it.
+    timestep_scale: float = 1
+
+    def levels(self, steps: int) -> list[float] | None:
+        if self.sigmas is not None:
+            return list(self.sigmas)
+        return linspace(1, 1 / steps, steps) if self.even_sigmas else None
+
+
+@dataclass(frozen=True)
 class Method:
     """What is particular to a sampling method."""
 
@@ -56,6 +78,10 @@ class Method:
     input_scale: Callable[[int], float] | None = None
     #: Where timesteps are those of training.
     train_steps: int | None = None
+    #: How much of signal and noise the sample holds at a call; without it no run begins with a picture.
+    level_at: Callable[[int], NoiseLevel] | None = None
+    #: The call that a run from this step on begins with; the step's own number when left out.
+    call_of_step: Callable[[int], int] | None = None
 
 
 @dataclass(frozen=True)
@@ -65,8 +91,10 @@ class Definition:
     name: str
     short_names: tuple[str, ...]
     fields: dict[str, Callable[[str, str, Any], Any]]
-    create: Callable[[dict[str, Any], int], Method]
+    create: Callable[..., Method]
     process: str = "betas"
+    #: Whether ``create`` takes a `Layout` as well.
+    laid_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,10 +104,14 @@ class Sampler:
     name: str
     steps: int
     method: Method = field(repr=False)
+    #: What the network is told of a timestep is this times it.
+    timestep_scale: float = 1
 
     @property
     def timesteps(self) -> list[float]:
-        return self.method.timesteps
+        if self.timestep_scale == 1:
+            return self.method.timesteps
+        return [fround(timestep * self.timestep_scale) for timestep in self.method.timesteps]
 
     @property
     def calls(self) -> int:
@@ -91,6 +123,30 @@ class Sampler:
 
     def start(self, noise: np.ndarray) -> State:
         return State(linear_combination((self.method.init_noise_sigma, noise)))
+
+    def first_call(self, strength: float) -> int:
+        """The call that a run begins with which changes a picture: ``strength`` of the steps are left."""
+        left = math.floor(self.steps * strength)
+        if left < 1:
+            raise InvalidArgumentError(
+                f"strength {strength} leaves none of {self.steps} steps",
+                where=self.name,
+                expected=f"a strength of at least {1 / self.steps}",
+                hint="Use a greater strength, or more steps",
+            )
+        step = self.steps - left
+        return step if self.method.call_of_step is None else self.method.call_of_step(step)
+
+    def start_from(self, call: int, clean: np.ndarray, noise: np.ndarray) -> State:
+        """The state of a picture before a call."""
+        return State(self.renoise(call, clean, noise), call)
+
+    def renoise(self, call: int, clean: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        """A clean sample, as noisy as the sample of a run is before a call."""
+        if self.method.level_at is None:
+            raise UnsupportedError(f"{self.name} does not tell its noise levels", where="sampler")
+        level = self.method.level_at(call)
+        return linear_combination((level.signal, clean), (level.noise, noise))
 
     def model_input(self, state: State) -> np.ndarray:
         scale = self.method.input_scale

@@ -25,7 +25,7 @@ from .fields import (
     whole,
 )
 from .grids import MultistepGrid, multistep_grid, refuse_two_spacings
-from .method import Definition, Draw, Method, State, Step
+from .method import Definition, Draw, Layout, Method, State, Step
 from .prediction import clean_sample, limit_sample, noise_behind, predicted_noise
 from .solvers import deis_update, dpm_singlestep_update, dpm_solver_update, multistep_order, unipc_update
 from .spacing import conflict
@@ -56,18 +56,18 @@ def _refuse_third_order_noise(config: dict[str, Any], stochastic: bool) -> None:
         raise conflict('algorithm_type "sde-dpmsolver++" goes with solver_order 1 or 2', "Set solver_order 2")
 
 
-def _dpm_multistep(config: dict[str, Any], steps: int) -> Method:
+def _dpm_multistep(config: dict[str, Any], steps: int, layout: Layout) -> Method:
     kind, order = config["prediction_type"], config["solver_order"]
     stochastic = config["algorithm_type"] == "sde-dpmsolver++"
     _refuse_third_order_noise(config, stochastic)
     refuse_two_spacings(config)
-    grid = multistep_grid(config, steps, "DPMSolverMultistepScheduler", truncates_cosine=True)
+    grid = multistep_grid(config, steps, layout, "DPMSolverMultistepScheduler", truncates_cosine=True)
 
     def advance(state: State, prediction: np.ndarray, _: object, draw: Draw) -> Step:
         call = state.call
         clean = limit_sample(clean_sample(kind, grid.levels[call], state.sample, prediction), config)
         outputs = (*state.history, clean)[-order:]
-        own = multistep_order(config, grid.sigmas, call)
+        own = multistep_order(config, grid.sigmas, call, len(outputs))
         sample = dpm_solver_update(
             outputs[-own:][::-1],
             _newest(grid.levels, call, own),
@@ -86,6 +86,7 @@ def _dpm_multistep(config: dict[str, Any], steps: int) -> Method:
         stochastic=stochastic,
         predicts_variance=config["variance_type"] is not None,
         train_steps=config["num_train_timesteps"],
+        level_at=lambda call: grid.levels[call],
     )
 
 
@@ -102,6 +103,7 @@ DPM_MULTISTEP = Definition(
         "rescale_betas_zero_snr": boolean(False),
     },
     _dpm_multistep,
+    laid_out=True,
 )
 
 
@@ -119,7 +121,7 @@ def _orders_of_steps(config: dict[str, Any], calls: int) -> list[int]:
     return [*[order] * (full - 1), *((2, 1) if order == 3 else (1, 1))]
 
 
-def _dpm_singlestep(config: dict[str, Any], steps: int) -> Method:
+def _dpm_singlestep(config: dict[str, Any], steps: int, layout: Layout) -> Method:
     kind = config["prediction_type"]
     stochastic = config["algorithm_type"] == "sde-dpmsolver++"
     if stochastic and config["solver_order"] == 3 and config["solver_type"] == "heun":
@@ -128,12 +130,14 @@ def _dpm_singlestep(config: dict[str, Any], steps: int) -> Method:
             'Set solver_type "midpoint", or solver_order 2',
         )
     refuse_two_spacings(config)
-    layout = {**config, "timestep_spacing": "linspace", "steps_offset": 0}
-    grid = multistep_grid(layout, steps, "DPMSolverSinglestepScheduler")
+    spaced = {**config, "timestep_spacing": "linspace", "steps_offset": 0}
+    grid = multistep_grid(spaced, steps, layout, "DPMSolverSinglestepScheduler")
     places = [place + 1 for order in _orders_of_steps(config, steps) for place in range(order)]
 
     def advance(state: State, prediction: np.ndarray, _: object, draw: Draw) -> Step:
-        call, order = state.call, places[state.call]
+        call = state.call
+        # In the middle of a step there may be fewer outputs than its place.
+        order = min(places[call], len(state.stages) + 1)
         clean = limit_sample(clean_sample(kind, grid.levels[call], state.sample, prediction), config)
         begin = state.sample if order == 1 else state.anchor
         outputs = (clean,) if order == 1 else (*state.stages, clean)
@@ -156,6 +160,7 @@ def _dpm_singlestep(config: dict[str, Any], steps: int) -> Method:
         stochastic=stochastic,
         predicts_variance=config["variance_type"] is not None,
         train_steps=config["num_train_timesteps"],
+        level_at=lambda call: grid.levels[call],
     )
 
 
@@ -168,14 +173,15 @@ DPM_SINGLESTEP = Definition(
         "lower_order_final": boolean(False),
     },
     _dpm_singlestep,
+    laid_out=True,
 )
 
 
-def _deis(config: dict[str, Any], steps: int) -> Method:
+def _deis(config: dict[str, Any], steps: int, layout: Layout) -> Method:
     kind, most = config["prediction_type"], config["solver_order"]
     refuse_two_spacings(config)
-    layout = {**config, "final_sigmas_type": "sigma_min"}
-    grid = multistep_grid(layout, steps, "DEISMultistepScheduler", ends_with_run=True)
+    ended = {**config, "final_sigmas_type": "sigma_min"}
+    grid = multistep_grid(ended, steps, layout, "DEISMultistepScheduler", ends_with_run=True)
 
     def advance(state: State, prediction: np.ndarray, _: object, __: Draw) -> Step:
         call, level = state.call, grid.levels[state.call]
@@ -187,7 +193,14 @@ def _deis(config: dict[str, Any], steps: int) -> Method:
         sample = deis_update(outputs[-order:][::-1], _newest(grid.levels, call, order), target, state.sample)
         return Step(sample, outputs)
 
-    return Method(grid.timesteps, kind, advance, sigmas=grid.sigmas, train_steps=config["num_train_timesteps"])
+    return Method(
+        grid.timesteps,
+        kind,
+        advance,
+        sigmas=grid.sigmas,
+        train_steps=config["num_train_timesteps"],
+        level_at=lambda call: grid.levels[call],
+    )
 
 
 #: Source: Zhang and Chen, Fast Sampling of Diffusion Models with Exponential Integrator,
@@ -204,13 +217,14 @@ DEIS = Definition(
         "timestep_spacing": spacing("linspace"),
     },
     _deis,
+    laid_out=True,
 )
 
 
-def _unipc(config: dict[str, Any], steps: int) -> Method:
+def _unipc(config: dict[str, Any], steps: int, layout: Layout) -> Method:
     kind = config["prediction_type"]
     _check_unipc(config)
-    grid = multistep_grid(config, steps, "UniPCMultistepScheduler", ends_with_run=True, flow_from_one=True)
+    grid = multistep_grid(config, steps, layout, "UniPCMultistepScheduler", ends_with_run=True, flow_from_one=True)
 
     def advance(state: State, prediction: np.ndarray, _: object, __: Draw) -> Step:
         level = grid.levels[state.call]
@@ -220,7 +234,14 @@ def _unipc(config: dict[str, Any], steps: int) -> Method:
             output = predicted_noise(kind, level, state.sample, prediction)
         return _predict_and_correct(config, grid, state, output)
 
-    return Method(grid.timesteps, kind, advance, sigmas=grid.sigmas, train_steps=config["num_train_timesteps"])
+    return Method(
+        grid.timesteps,
+        kind,
+        advance,
+        sigmas=grid.sigmas,
+        train_steps=config["num_train_timesteps"],
+        level_at=lambda call: grid.levels[call],
+    )
 
 
 def _predict_and_correct(config: dict[str, Any], grid: MultistepGrid, state: State, output: np.ndarray) -> Step:
@@ -228,13 +249,13 @@ def _predict_and_correct(config: dict[str, Any], grid: MultistepGrid, state: Sta
     call, levels = state.call, grid.levels
     clean, kind = config["predict_x0"], config["solver_type"]
 
-    def order_at(at: int) -> int:
+    def order_at(at: int, known: int) -> int:
         most = config["solver_order"]
-        return min(min(most, len(levels) - 1 - at) if config["lower_order_final"] else most, at + 1)
+        return min(min(most, len(levels) - 1 - at) if config["lower_order_final"] else most, known)
 
     corrected = state.sample
     if state.anchor is not None and call - 1 not in config["disable_corrector"]:
-        before = order_at(call - 1)
+        before = order_at(call - 1, len(state.history))
         corrected = unipc_update(
             clean,
             kind,
@@ -245,7 +266,7 @@ def _predict_and_correct(config: dict[str, Any], grid: MultistepGrid, state: Sta
             output,
         )
     outputs = (*state.history, output)[-config["solver_order"] :]
-    order = order_at(call)
+    order = order_at(call, len(outputs))
     newest = _newest(levels, call, order)
     sample = unipc_update(clean, kind, corrected, outputs[-order:][::-1], newest, levels[call + 1])
     return Step(sample, outputs, anchor=corrected)
@@ -288,4 +309,5 @@ UNIPC = Definition(
         "shift_terminal": TERMINAL,
     },
     _unipc,
+    laid_out=True,
 )

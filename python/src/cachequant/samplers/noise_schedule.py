@@ -38,6 +38,11 @@ def flow_level(sigma: float) -> NoiseLevel:
     return NoiseLevel(1 - sigma, sigma, (1 - sigma) ** 2)
 
 
+def unscaled_level(sigma: float) -> NoiseLevel:
+    """The level of methods that work on x/α, where the signal is never scaled."""
+    return NoiseLevel(1.0, sigma, 1.0)
+
+
 def half_log_snr(level: NoiseLevel) -> float:
     """λ = ln(α/σ); infinite where there is no noise, or no signal."""
     return _log(level.signal) - _log(level.noise)

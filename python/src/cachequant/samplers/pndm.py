@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..arithmetic import linear_combination
-from ..errors import InvalidArgumentError
+from ..errors import InvalidArgumentError, UnsupportedError
 from .fields import NOISE_OR_VELOCITY, PIXEL_NOISE, boolean, spacing
 from .method import Definition, Draw, Method, State, Step
 from .noise_schedule import alpha_bars, noise_level
@@ -60,7 +60,7 @@ class _Run:
     def advance(self, state: State, output: np.ndarray, _: object, __: Draw) -> Step:
         if self.runge_kutta and state.call < _RUNGE_KUTTA_STEPS * _STAGES:
             return self._runge_kutta_call(state, output)
-        if not self.runge_kutta and state.call == 1:
+        if not self.runge_kutta and state.anchor is not None:
             return self._repeated_first_call(state, output)
         return self._multistep_call(state, output)
 
@@ -83,7 +83,7 @@ class _Run:
         weights = _WEIGHTS[len(history) - 1]
         direction = linear_combination(*zip(weights, reversed(history)))
         sample = self._transfer(state.sample, timestep, timestep - self.stride, direction)
-        return Step(sample, history, anchor=state.sample if state.call == 0 else None)
+        return Step(sample, history, anchor=None if state.history else state.sample)
 
     def _repeated_first_call(self, state: State, output: np.ndarray) -> Step:
         """Repeats the first step with the mean of the outputs at both of its ends."""
@@ -105,7 +105,24 @@ class _Run:
 
 def _create(config: dict[str, Any], steps: int) -> Method:
     run = _Run(config, steps)
-    return Method(run.timesteps, run.kind, run.advance, train_steps=config["num_train_timesteps"])
+    return Method(
+        run.timesteps,
+        run.kind,
+        run.advance,
+        train_steps=config["num_train_timesteps"],
+        level_at=lambda call: noise_level(run.bars[run.timesteps[call]]),
+        call_of_step=_refuse_middle if run.runge_kutta else None,
+    )
+
+
+def _refuse_middle(step: int) -> int:
+    if step == 0:
+        return 0
+    raise UnsupportedError(
+        "Runge–Kutta steps cannot begin in the middle of a run",
+        where="PNDMScheduler",
+        hint="Set skip_prk_steps, or take the sampler plms",
+    )
 
 
 PNDM = Definition(

@@ -30,6 +30,7 @@ from .fields import (
 )
 from .grids import SigmaGrid, endpoint_calls, interleaved, sigma_grid, unit_variance_scale
 from .method import Definition, Draw, Method, State, Step
+from .noise_schedule import unscaled_level
 from .prediction import clean_of_unscaled, clip
 from .solvers import lagrange_basis
 from .spacing import timesteps_of
@@ -54,8 +55,13 @@ def _method(config: dict[str, Any], timesteps: list[float], sigmas: list[float],
         sigmas=sigmas,
         init_noise_sigma=grid.init_noise_sigma,
         input_scale=lambda call: unit_variance_scale(sigmas[call]),
+        level_at=lambda call: unscaled_level(sigmas[call]),
         **{"train_steps": config["num_train_timesteps"], **more},
     )
+
+
+def _first_of_two(step: int) -> int:
+    return 2 * step
 
 
 def _euler(config: dict[str, Any], steps: int) -> Method:
@@ -140,7 +146,7 @@ def _heun(config: dict[str, Any], steps: int) -> Method:
             return Step(sample, stages=(slope,), anchor=state.sample)
         return Step(linear_combination((1, state.anchor), (length / 2, state.stages[0]), (length / 2, slope)))
 
-    return _method(config, run.timesteps, run.sigmas, grid, advance)
+    return _method(config, run.timesteps, run.sigmas, grid, advance, call_of_step=_first_of_two)
 
 
 HEUN = Definition(
@@ -232,7 +238,7 @@ def _kdpm2(config: dict[str, Any], steps: int) -> Method:
         sample = linear_combination((1, begin), (end - grid.sigmas[step], slope))
         return Step(sample) if second else Step(sample, anchor=state.sample)
 
-    return _method(config, run.timesteps, run.sigmas, grid, advance)
+    return _method(config, run.timesteps, run.sigmas, grid, advance, call_of_step=_first_of_two)
 
 
 KDPM2 = Definition("KDPM2DiscreteScheduler", ("kdpm2", "dpm2"), _KDPM2_FIELDS, _kdpm2)
@@ -259,7 +265,9 @@ def _kdpm2_ancestral(config: dict[str, Any], steps: int) -> Method:
         up, down = splits[step]
         return Step(linear_combination((1, state.anchor), (down - start, slope), (up, draw())))
 
-    return _method(config, run.timesteps, run.sigmas, grid, advance, stochastic=steps > 1)
+    return _method(
+        config, run.timesteps, run.sigmas, grid, advance, stochastic=steps > 1, call_of_step=_first_of_two
+    )
 
 
 KDPM2_ANCESTRAL = Definition(
@@ -288,7 +296,9 @@ def _dpm_sde(config: dict[str, Any], steps: int) -> Method:
         whole_noise = linear_combination((math.sqrt(share), state.drawn), (math.sqrt(1 - share), noise))
         return Step(_stochastic_step(start, end, state.anchor, clean, whole_noise))
 
-    return _method(config, run.timesteps, run.sigmas, grid, advance, stochastic=steps > 1)
+    return _method(
+        config, run.timesteps, run.sigmas, grid, advance, stochastic=steps > 1, call_of_step=_first_of_two
+    )
 
 
 def _stochastic_step(start: float, end: float, sample: np.ndarray, clean: np.ndarray, noise: np.ndarray) -> np.ndarray:

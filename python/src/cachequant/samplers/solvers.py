@@ -126,10 +126,10 @@ def dpm_singlestep_update(
     )
 
 
-def multistep_order(config: dict[str, Any], sigmas: Sequence[float], call: int) -> int:
-    """The order of DPM-Solver++ at a call: it rises from 1, and falls at the end."""
+def multistep_order(config: dict[str, Any], sigmas: Sequence[float], call: int, outputs: int) -> int:
+    """The order of DPM-Solver++ at a call: it rises from 1 as outputs become known, and falls at the end."""
     calls = len(sigmas) - 1
-    known = min(call + 1, config["solver_order"])
+    known = min(outputs, config["solver_order"])
     lowers = config["lower_order_final"] and calls < _FEW_CALLS
     if call == calls - 1:
         euler = config["euler_at_final"] or lowers or config["final_sigmas_type"] == "zero"

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..arithmetic import linspace, round_half_even
 from ..errors import UnsupportedError
+from .method import Layout
 
 _RHO = 7
 
@@ -106,6 +107,31 @@ def exponential_sigmas(largest: float, smallest: float, steps: int) -> list[floa
 def shift_sigmas(sigmas: list[float], shift: float) -> list[float]:
     """Source: Esser et al., Scaling Rectified Flow Transformers, eq. 23, https://arxiv.org/abs/2403.03206."""
     return [(shift * sigma) / (1 + (shift - 1) * sigma) for sigma in sigmas]
+
+
+def shift_of_run(name: str, config: dict, fixed: float, layout: Layout) -> float:
+    """The shift of a run: ``fixed``, or with dynamic shifting e^μ (``linear``: μ), where μ grows with the tokens.
+
+    Source: Black Forest Labs, Flux, get_lin_function, https://github.com/black-forest-labs/flux.
+    """
+    if not config["use_dynamic_shifting"]:
+        return fixed
+    mu = layout.mu if layout.mu is not None else _mu_of_tokens(config, layout.image_tokens)
+    if mu is None:
+        raise conflict(
+            f"{name} with use_dynamic_shifting shifts by the size of the picture",
+            "The bundle does not say how many tokens it has; optimize the model again",
+        )
+    return math.exp(mu) if config["time_shift_type"] == "exponential" else mu
+
+
+def _mu_of_tokens(config: dict, tokens: float | None) -> float | None:
+    if tokens is None:
+        return None
+    named = lambda field, default: default if config.get(field) is None else config[field]  # noqa: E731
+    low, high = named("base_shift", 0.5), named("max_shift", 1.15)
+    small, large = named("base_image_seq_len", 256), named("max_image_seq_len", 4096)
+    return low + ((tokens - small) * (high - low)) / (large - small)
 
 
 def stretch_to_terminal(sigmas: list[float], terminal: float) -> list[float]:
