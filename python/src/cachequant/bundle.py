@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable
 
 import numpy as np
 
+from .change import FURTHER, Asked, Encoder, Start, asked_change, put_back, starting_point
 from .conditioning import Request, open_conditioning
 from .denoiser import CachedDenoiser, Graph, Served, serve
 from .errors import BundleError, InvalidArgumentError, UnsupportedError
 from .guidance import Guidance, GuidanceForecast, PredictionSmoothing, is_guided
 from .manifest import CheckedFiles, read_manifest, unknown_fields
 from .off_calibration import off_calibration_warnings
+from .packed import SIDE
 from .pictures import Decoder, Picture
 from .recipe import open_recipe
 from .samplers import Sampler, create_sampler
-from .scheduler import calibrated_sampler, scheduler_config
+from .scheduler import calibrated_sampler, layout_of, scheduler_config
 from .session import Session, require_finite
-from .torch_random import TorchGenerator
 
 _LARGEST_SEED = 2**53 - 1
 
@@ -84,14 +85,17 @@ class Bundle:
         inputs = {name: full.session.inputs[name].shape for name in full.conditioning}
         described = self.manifest.get("conditioning")
         self._conditioning = (
-            open_recipe(files, described, list(inputs), count)
+            open_recipe(files, described, inputs, count)
             if described
             else open_conditioning(files, inputs, count)
         )
         # It was fitted to what integers round.
         self._smoothing = None if variant else corrections.get("smoothing")
         self._lock = threading.Lock()
-        self._require_sample()
+        self._further = self._require_sample()
+        self._open_encoder = lambda: Encoder(files, count, self._decoder.factor)
+        self._require_unchanged = files.require_unchanged
+        self._encoder: Encoder | None = None
         # What was loaded is what was checked: nothing has been put in its place in between.
         files.require_unchanged()
 
@@ -99,6 +103,11 @@ class Bundle:
     def takes_text(self) -> bool:
         """Whether pictures are made of a prompt."""
         return self._conditioning.takes_text
+
+    @property
+    def classes(self) -> int | None:
+        """How many classes there are to draw; None for a model that draws none."""
+        return self._conditioning.classes
 
     @property
     def width(self) -> int:
@@ -119,10 +128,17 @@ class Bundle:
         guidance_scale: float | None = None,
         steps: int | None = None,
         sampler: str | None = None,
+        class_label: int | None = None,
+        image: Any = None,
+        mask: Any = None,
+        strength: float | None = None,
         strict: bool = False,
         on_step: Callable[[Step], None] | None = None,
     ) -> Picture:
         """Draws one picture: the same, to 1/255, that the Node packages draw on the same processor.
+
+        ``image`` is a picture to change, uint8 [height, width, 3] or a ``PIL.Image`` of the bundle's size; ``mask`` is
+        white where it is painted, and ``strength`` the share of the steps that are made: 0.8 when left out, 1 with a mask.
 
         What is left out is as the bundle was calibrated. ``strict`` refuses what would otherwise be a warning;
         ``on_step`` is called after each network call, and what it raises stops the picture.
@@ -130,14 +146,16 @@ class Bundle:
         Raises `InvalidArgumentError` for a request that cannot be, `UnsupportedError` for an unknown sampler,
         `NonFiniteError` when a network gives NaN.
         """
-        self._check_request(prompt, seed, negative_prompt, guidance_scale)
+        self._check_request(prompt, seed, negative_prompt, guidance_scale, class_label)
+        asked = asked_change(image, mask, strength, (self.height, self.width), self._further)
         run = self._sampler(steps, sampler)
+        first = 0 if asked is None else run.first_call(asked.strength)
         scale = self.manifest["guidanceScale"] if guidance_scale is None else guidance_scale
         guided, embeds = self._conditioning.guided, self._conditioning.embeds_guidance
         scale = scale if guided or embeds else 1
         # By which the two halves are joined; 1 where there is one half alone.
         halves = scale if guided else 1
-        warnings = self._warnings(run, scale, halves, prompt, negative_prompt)
+        warnings = self._warnings(run, scale, halves, prompt, negative_prompt, first)
 
         def warn(message: str) -> None:
             if strict:
@@ -149,28 +167,43 @@ class Bundle:
             warn(message)
         with self._lock:
             size = self.height, self.width
-            request = Request(size, scale)
+            request = Request(size, scale, class_label)
+            shape = (1, *self.manifest["latentDims"])
+            start = starting_point(seed, shape, asked, first, self._encoder_for(asked), self._further)
             conditional = self._conditioning.encode(prompt or "", "conditional", request, warn)
             unconditional = None
             if is_guided(halves):
                 unconditional = self._conditioning.encode(negative_prompt, "unconditional", request, warn)
-            latents = self._sample(run, seed, conditional, unconditional, halves, on_step)
+            if start.further is not None:
+                for conditioning in (conditional, unconditional):
+                    if conditioning is not None:
+                        conditioning[FURTHER] = start.further
+            latents = self._sample(run, start, conditional, unconditional, halves, on_step)
             pixels = self._decoder.decode(latents)
         return Picture(pixels, prompt, seed, latents, tuple(warnings))
 
-    def _sample(self, sampler: Sampler, seed: int, conditional, unconditional, scale: float, on_step) -> np.ndarray:
-        """Denoises one image from the noise of its seed."""
-        shape = (1, *self.manifest["latentDims"])
-        served = self._serve(sampler)
-        generator = TorchGenerator(seed)
-        state = sampler.start(generator.randn(int(np.prod(shape))))
+    def _encoder_for(self, asked: Asked | None) -> Encoder | None:
+        """Loaded when it is first asked for."""
+        if asked is not None and self._encoder is None:
+            self._encoder = self._open_encoder()
+            self._require_unchanged()
+        return self._encoder
+
+    def _sample(self, sampler: Sampler, start: Start, conditional, unconditional, scale: float, on_step) -> np.ndarray:
+        """Denoises one image."""
+        shape = start.noise.shape
+        first, generator = start.first_call, start.generator
+        served = self._serve(sampler).beginning(first)
+        noise = start.noise.reshape(-1)
+        clean = None if start.clean is None else start.clean.reshape(-1)
+        state = sampler.start_from(first, clean, noise) if start.from_picture else sampler.start(noise)
         self._denoiser.reset()
         guidance = Guidance(self._denoiser, conditional, unconditional, scale, self._forecast(served))
         # Predictions that lie nearer or further apart want other weights.
         smoothing = self._smoothing if served.calibrated is None else None
         smooth = PredictionSmoothing(smoothing) if smoothing else None
         learned = str(self._scheduler.get("variance_type") or "").startswith("learned")
-        for call, timestep in enumerate(sampler.timesteps):
+        for call, timestep in list(enumerate(sampler.timesteps))[first:]:
             where = f"call {call} (timestep {timestep})"
             sample = sampler.model_input(state).reshape(shape)
             output = require_finite(guidance.predict(served, call, timestep, sample), where, "guidance gives")
@@ -178,10 +211,14 @@ class Bundle:
             if not learned and output.shape[1] == 2 * shape[1]:
                 output = output[:, : shape[1]]
             state = sampler.step(state, output.reshape(-1), lambda: generator.randn(state.sample.size))
+            if start.mask is not None:
+                known = sampler.renoise(state.call, clean, noise) if state.call < sampler.calls else clean
+                kept = put_back(state.sample.reshape(shape), known.reshape(shape), start.mask)
+                state = replace(state, sample=kept.reshape(-1))
             latents = require_finite(state.sample, where, f"{sampler.name} gives").reshape(shape)
             if on_step is not None:
                 kind = "full" if call in served.refreshes else "cached"
-                on_step(Step(call, sampler.calls, timestep, kind, latents.copy()))
+                on_step(Step(call - first, sampler.calls - first, timestep, kind, latents.copy()))
         self._denoiser.reset()
         return latents
 
@@ -204,7 +241,8 @@ class Bundle:
     def _sampler(self, steps: int | None, sampler: str | None) -> Sampler:
         made = self.manifest["sampler"]
         own = self._calibrated[0] if self._calibrated else made["name"]
-        run = create_sampler(self._scheduler, made["steps"] if steps is None else steps, sampler or own)
+        count = made["steps"] if steps is None else steps
+        run = create_sampler(self._scheduler, count, sampler or own, layout_of(made))
         other_steps = run.name == made["name"] and run.steps != made["steps"]
         if run.calls != made["calls"] and not (other_steps and self._calibrated):
             raise BundleError(
@@ -217,7 +255,7 @@ class Bundle:
         return run
 
     def _warnings(
-        self, run: Sampler, scale: float, halves: float, prompt: str | None, negative_prompt: str
+        self, run: Sampler, scale: float, halves: float, prompt: str | None, negative_prompt: str, first: int
     ) -> list[str]:
         warnings = [
             f"The bundle says {name}, which this version does not know." for name in unknown_fields(self.manifest)
@@ -227,10 +265,11 @@ class Bundle:
             why = "there is guidance at scales above 1 alone" if guided else "the model takes none"
             warnings.append(f"The negative prompt has no effect: {why}.")
         return warnings + off_calibration_warnings(
-            self.manifest, run.name, run.steps, scale, prompt, negative_prompt
+            self.manifest, run.name, run.steps, scale, prompt, negative_prompt, first
         )
 
-    def _check_request(self, prompt, seed, negative_prompt, guidance_scale) -> None:
+    def _check_request(self, prompt, seed, negative_prompt, guidance_scale, class_label) -> None:
+        self._check_class(class_label)
         if self.takes_text != (prompt is not None):
             summary = "the prompt is missing" if self.takes_text else "the model takes no text"
             raise InvalidArgumentError(summary, where="prompt")
@@ -248,17 +287,45 @@ class Bundle:
                 "the value is invalid", where="guidance_scale", expected="a number from 0", got=repr(guidance_scale)
             )
 
-    def _require_sample(self) -> None:
+    def _check_class(self, label: Any) -> None:
+        classes = self.classes
+        if label is None and classes is None:
+            return
+        whole = isinstance(label, (int, np.integer)) and not isinstance(label, bool)
+        if classes is not None and whole and 0 <= label < classes:
+            return
+        missing = "the class label is missing" if label is None else "there is no such class"
+        raise InvalidArgumentError(
+            "the model draws no classes" if classes is None else missing,
+            where="class_label",
+            expected=None if classes is None else f"a whole number from 0 to {classes - 1}",
+            got=None if label is None else repr(label),
+        )
+
+    def _require_sample(self) -> int:
+        """Channels that the network takes behind the noisy ones: a mask and a masked picture, or none."""
         graph = self._denoiser.full
         declared = graph.session.inputs[graph.sample].shape[1:]
-        wanted = self.manifest["latentDims"]
-        if len(declared) != 3 or any(isinstance(a, int) and a != b for a, b in zip(declared, wanted)):
+        wanted = list(self.manifest["latentDims"])
+        further = 0
+        if graph.further is not None:
+            further = graph.session.inputs[graph.further].shape[1]
+        elif not graph.packed and len(declared) == 3 and declared[0] == 2 * wanted[0] + 1:
+            further = wanted[0] + 1
+            wanted[0] += further
+        if graph.packed:
+            tokens = (wanted[1] // SIDE) * (wanted[2] // SIDE)
+            wanted = [tokens, wanted[0] * SIDE**2]
+        if not isinstance(further, int):
+            raise BundleError("the graph does not say how many channels it takes", where=graph.where)
+        if len(declared) != len(wanted) or any(isinstance(a, int) and a != b for a, b in zip(declared, wanted)):
             raise BundleError(
                 "the graph takes another sample than the manifest says",
                 where=graph.where,
                 expected=wanted,
                 got=list(declared),
             )
+        return further
 
 
 def _processors() -> int:

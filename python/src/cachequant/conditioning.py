@@ -37,6 +37,8 @@ class Request:
     #: Height and width in pixels.
     size: tuple[int, int]
     guidance_scale: float
+    #: Of a model that draws classes, from 0.
+    class_label: int | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class Encoded:
     hidden: np.ndarray
     pooled: np.ndarray | None
     dropped: list[str]
+    #: 1 for every token that is not padding.
+    mask: list[int]
 
 
 class TextEncoder:
@@ -58,13 +62,20 @@ class TextEncoder:
         tokenizer: str,
         threads: int,
         choose: Callable[[list[str]], tuple[str, str | None]] | None = None,
+        *,
+        length: int | None = None,
+        padding: str | None = None,
     ):
-        graph = _graph_of(files, encoder)
+        """``length`` of all prompts; ``padding`` is ``attended`` as if it were text, or ``masked``."""
+        graph = graph_of(files, encoder)
         if graph is None or not files.lists(f"{tokenizer}/"):
             raise BundleError("the bundle lacks a part", where=str(files.path(encoder if graph is None else tokenizer)))
         config = files.json(f"{encoder}/config.json") or {}
-        self._tokenizer = Tokenizer(files, tokenizer, config.get("max_position_embeddings"))
+        self._tokenizer = Tokenizer(files, tokenizer, config.get("max_position_embeddings"), length)
         self._session = Session(files.path(graph), threads)
+        if padding == "masked" and "attention_mask" not in self._session.inputs:
+            raise UnsupportedError("the text encoder cannot leave padding out", where=encoder)
+        self._attends = padding == "attended"
         self._where = encoder
         self._hidden, self._pooled = (choose or self._last_hidden)(list(self._session.outputs))
         missing = [name for name in (self._hidden, self._pooled) if name and name not in self._session.outputs]
@@ -79,7 +90,8 @@ class TextEncoder:
         if known is not None:
             return known
         tokens = self._tokenizer.encode(prompt)
-        given = {"input_ids": tokens.ids, "attention_mask": tokens.mask}
+        mask = [1] * len(tokens.mask) if self._attends else tokens.mask
+        given = {"input_ids": tokens.ids, "attention_mask": mask}
         feeds = {}
         for name in self._session.inputs:
             if name not in given:
@@ -89,7 +101,7 @@ class TextEncoder:
         values = [value.astype(np.float32) for value in self._session.run(feeds, asked)]
         for value in values:
             require_finite(value, self._where, "the text encoder gives")
-        encoded = Encoded(values[0], values[1] if self._pooled else None, tokens.dropped)
+        encoded = Encoded(values[0], values[1] if self._pooled else None, tokens.dropped, tokens.mask)
         self._cache[prompt] = encoded
         if len(self._cache) > _CACHED_PROMPTS:
             del self._cache[next(iter(self._cache))]
@@ -110,6 +122,7 @@ class Unconditional:
     takes_text = False
     guided = False
     embeds_guidance = False
+    classes = None
 
     def encode(self, text: str, half: str, request: Request, warn: Warn) -> Conditioning:
         return {}
@@ -121,6 +134,7 @@ class OneTextEncoder:
     takes_text = True
     guided = True
     embeds_guidance = False
+    classes = None
 
     def __init__(self, files: CheckedFiles, inputs: list[str], threads: int):
         self._name = inputs[0]
@@ -128,7 +142,7 @@ class OneTextEncoder:
 
     def encode(self, text: str, half: str, request: Request, warn: Warn) -> Conditioning:
         encoded = self._encoder.encode(text)
-        _warn_of_dropped(encoded, warn)
+        warn_of_dropped(encoded, warn)
         return {self._name: encoded.hidden}
 
 
@@ -142,22 +156,23 @@ class StableDiffusionXL:
     takes_text = True
     guided = True
     embeds_guidance = False
+    classes = None
 
     def __init__(self, files: CheckedFiles, inputs: list[str], threads: int):
-        self._first = TextEncoder(files, "text_encoder", "tokenizer", threads, _penultimate)
+        self._first = TextEncoder(files, "text_encoder", "tokenizer", threads, penultimate)
         self._second = TextEncoder(
             files,
             "text_encoder_2",
             "tokenizer_2",
             threads,
-            lambda outputs: (_penultimate(outputs)[0], "text_embeds"),
+            lambda outputs: (penultimate(outputs)[0], "text_embeds"),
         )
         self._zeros = bool((files.json("model_index.json") or {}).get("force_zeros_for_empty_prompt"))
 
     def encode(self, text: str, half: str, request: Request, warn: Warn) -> Conditioning:
         first, second = self._first.encode(text), self._second.encode(text)
         # Both tokenizers have the same words; what one leaves out, the other does too.
-        _warn_of_dropped(first, warn)
+        warn_of_dropped(first, warn)
         height, width = request.size
         hidden, pooled = np.concatenate([first.hidden, second.hidden], axis=2), second.pooled
         if half == "unconditional" and text == "" and self._zeros:
@@ -179,6 +194,7 @@ class LatentConsistency:
     takes_text = True
     guided = False
     embeds_guidance = True
+    classes = None
 
     def __init__(self, base: Any, channels: int):
         self._base, self._channels = base, channels
@@ -235,16 +251,16 @@ def _open_family(files: CheckedFiles, inputs: list[str], threads: int) -> Any:
     )
 
 
-def _graph_of(files: CheckedFiles, folder: str) -> str | None:
+def graph_of(files: CheckedFiles, folder: str) -> str | None:
     return next((path for path in (f"{folder}/model.onnx", f"{folder}/onnx/model.onnx") if files.has(path)), None)
 
 
-def _penultimate(outputs: list[str]) -> tuple[str, None]:
+def penultimate(outputs: list[str]) -> tuple[str, None]:
     """Outputs `hidden_states.0` to `hidden_states.L`: the embeddings, and what each of L layers gives."""
     layers = sum(bool(re.fullmatch(r"hidden_states\.\d+", name)) for name in outputs) - 1
     return f"hidden_states.{max(0, layers - 1)}", None
 
 
-def _warn_of_dropped(encoded: Encoded, warn: Warn) -> None:
+def warn_of_dropped(encoded: Encoded, warn: Warn) -> None:
     if encoded.dropped:
         warn(f"the prompt is too long; left out: {' '.join(encoded.dropped)}")

@@ -7,8 +7,10 @@ from typing import Any, Sequence
 
 import numpy as np
 
+from .change import FURTHER
 from .conditioning import Conditioning
 from .errors import UnsupportedError
+from .packed import pack, unpack
 from .session import Session
 
 SAMPLE_NAMES = ("sample", "hidden_states", "latent_sample", "x")
@@ -36,7 +38,10 @@ class Graph:
             )
         timed = next((name for name in TIMESTEP_NAMES if name in requested), None)
         self.timestep = next(iter(by_source("timestep")), timed)
-        rest = [name for name in requested if name not in (self.sample, self.timestep)]
+        #: Takes what a model for inpainting is given, where that is apart from the sample.
+        self.further = next(iter(by_source("inpainting")), FURTHER if FURTHER in requested else None)
+        rest = [name for name in requested if name not in (self.sample, self.timestep, self.further)]
+        self.packed = len(session.inputs[self.sample].shape) == 3
         self.conditioning = [*by_source("conditioning"), *rest]
         self.prediction = self._output(tied, "prediction")
         self.features = self._output(tied, "cache") if "cache" in tied["outputs"].values() else None
@@ -49,14 +54,24 @@ class Graph:
 
     def feeds(self, call: int, timestep: float, sample: np.ndarray, conditioning: Conditioning) -> dict[str, np.ndarray]:
         session = self.session
-        feeds = {self.sample: session.convert(self.sample, sample)}
+        whole = sample
+        if FURTHER in conditioning and self.further is None:
+            whole = np.concatenate([sample, conditioning[FURTHER]], axis=1)
+        feeds = {self.sample: session.convert(self.sample, pack(whole) if self.packed else whole)}
+        if self.further is not None:
+            feeds[self.further] = session.convert(self.further, conditioning[FURTHER])
         if self.timestep is not None:
             feeds[self.timestep] = session.repeated(self.timestep, timestep, sample.shape[0])
         for name in self.call_index:
             feeds[name] = session.repeated(name, call, 1)
         for name in self.conditioning:
-            feeds[name] = session.convert(name, conditioning[name])
+            feeds[name] = session.convert(name, _fitted(conditioning[name], len(session.inputs[name].shape)))
         return feeds
+
+
+def _fitted(values: np.ndarray, rank: int) -> np.ndarray:
+    """Values [B, …] without the batch, whose images are then alike, where the input has one dimension less."""
+    return values[0] if values.ndim == rank + 1 and rank > 0 else values
 
 
 @dataclass(frozen=True)
@@ -66,6 +81,12 @@ class Served:
     refreshes: frozenset[int]
     #: For each call the calibrated one that stands for it; None: they are the calibrated ones.
     calibrated: list[int] | None = None
+
+    def beginning(self, first: int) -> Served:
+        """For a run that begins with a call: there is nothing to reuse at it."""
+        if first == 0:
+            return self
+        return Served(frozenset({first, *(call for call in self.refreshes if call > first)}), self.calibrated)
 
     def call(self, call: int) -> int:
         return call if self.calibrated is None else self.calibrated[call]
@@ -142,7 +163,7 @@ class CachedDenoiser:
             feeds = self.full.feeds(own, timestep, sample, conditioning)
             output, features = self.full.session.run(feeds, [self.full.prediction, self.full.features])
             self._features[stream] = [features, *self._features.get(stream, [])][: self._anchors]
-            return output.astype(np.float32)
+            return unpack(output.astype(np.float32), sample.shape)
         feeds = self.cached.feeds(own, timestep, sample, conditioning)
         known = self._features[stream]
         if conditional_half:
@@ -151,4 +172,4 @@ class CachedDenoiser:
             for name in names:
                 feeds[name] = np.ascontiguousarray(features)
         (output,) = self.cached.session.run(feeds, [self.cached.prediction])
-        return output.astype(np.float32)
+        return unpack(output.astype(np.float32), sample.shape)

@@ -19,18 +19,22 @@ FORMAT_VERSION = 2
 _FOR_PEOPLE = ("verification.json", "report.html", "report.json")
 #: What a pipeline is made of; files beside these folders are nobody's to load.
 _LOADED = re.compile(
-    r"^(model_index\.json$|(?:denoiser|planning|scheduler|text_encoder|tokenizer|vae_decoder)\w*/)"
+    r"^(model_index\.json$|inputs\.json$|inputs/|"
+    r"(?:class_embedder|denoiser|planning|scheduler|text_encoder|tokenizer|vae_decoder|vae_encoder)\w*/)"
 )
 _AGAIN = "Copy the bundle again, or optimize the model again"
 
 #: What a graph's inputs and outputs may be tied to.
-_SOURCES = ("sample", "timestep", "conditioning", "request", "call_index", "cache:newest", "cache:previous")
+_SOURCES = (
+    *("sample", "timestep", "conditioning", "inpainting", "request"),
+    *("call_index", "cache:newest", "cache:previous"),
+)
 _TARGETS = ("prediction", "cache")
 
 #: Fields that decide how pictures come out. One that is not here would be left undone without a word.
 _KNOWN = {
     "denoiser": {"full", "cached", "batch", "variants"},
-    "sampler": {"name", "steps", "calls"},
+    "sampler": {"name", "steps", "calls", "imageTokens", "evenSigmas", "timestepScale"},
     "schedule": {"kind", "interval", "refreshCalls"},
     "corrections": {"cache", "anchors", "quantization", "smoothing", "guidance", "guidanceExtrapolation"},
 }
@@ -137,6 +141,9 @@ def _require_form(manifest: dict[str, Any], where: str) -> None:
     field("sampler.name", lambda value: isinstance(value, str), "a name")
     field("sampler.steps", _is_count, "a whole number")
     field("sampler.calls", _is_count, "a whole number")
+    field("sampler.imageTokens", optional(_is_positive), "a number above 0")
+    field("sampler.evenSigmas", optional(lambda value: isinstance(value, bool)), "true or false")
+    field("sampler.timestepScale", optional(_is_positive), "a number above 0")
     field("guidanceScale", _is_number, "a number")
     field("latentDims", lambda value: _is_list(value, _is_count) and len(value) == 3, "three whole numbers")
     field("schedule.refreshCalls", _is_schedule, "ascending whole numbers, the first 0")
@@ -157,6 +164,10 @@ def _require_form(manifest: dict[str, Any], where: str) -> None:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_positive(value: Any) -> bool:
+    return _is_number(value) and value > 0
 
 
 def _is_count(value: Any) -> bool:

@@ -12,7 +12,13 @@ _WORTH_SAYING = 1
 
 
 def off_calibration_warnings(
-    manifest: dict[str, Any], sampler: str, steps: int, scale: float, prompt: str | None, negative_prompt: str
+    manifest: dict[str, Any],
+    sampler: str,
+    steps: int,
+    scale: float,
+    prompt: str | None,
+    negative_prompt: str,
+    first_call: int = 0,
 ) -> list[str]:
     warnings = []
     made, calibrated_scale = manifest["sampler"], manifest["guidanceScale"]
@@ -29,6 +35,10 @@ def off_calibration_warnings(
         known = [{**each, "value": _applied(float(each["value"]))} for each in of_kind("guidance scale")]
         loss = _loss_at(_applied(scale), known)
         warnings.append(f"The bundle was calibrated at guidance scale {_number(calibrated_scale)}; {loss}.")
+    if first_call:
+        warnings.append(
+            "The bundle was calibrated on runs from noise; runs that begin with a picture were not measured."
+        )
     calibration = manifest.get("calibration")
     if calibration is None:
         return warnings

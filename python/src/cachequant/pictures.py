@@ -75,7 +75,7 @@ class Decoder:
         config = files.json("vae_decoder/config.json") or {}
         self._scaling = config.get("scaling_factor", 0.18215)
         self._shift = config.get("shift_factor") or 0
-        self.factor = 2 ** (len(config.get("block_out_channels", [64])) - 1)
+        self.factor = config.get("pixels_per_latent") or 2 ** (len(config.get("block_out_channels", [64])) - 1)
         self._session = Session(files.path(graph), threads)
 
     def decode(self, latents: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import Any
 
 from .errors import CacheQuantError
 from .manifest import CheckedFiles
-from .samplers import CATALOGUE, Sampler, create_sampler
+from .samplers import CATALOGUE, Layout, Sampler, create_sampler
 
 #: Pipelines of diffusers that set these two fields for latents, whatever the file says.
 _PIPELINES = frozenset(
@@ -34,6 +34,15 @@ def scheduler_config(files: CheckedFiles) -> dict[str, Any]:
     return {**config, **({"clip_sample": False} if clips else {}), "steps_offset": 1}
 
 
+def layout_of(made: dict[str, Any]) -> Layout:
+    """How a bundle's runs are laid out, beside what its sampler's configuration says."""
+    return Layout(
+        image_tokens=made.get("imageTokens"),
+        even_sigmas=bool(made.get("evenSigmas")),
+        timestep_scale=made.get("timestepScale") or 1,
+    )
+
+
 def calibrated_sampler(config: dict[str, Any], made: dict[str, Any]) -> tuple[str, Sampler] | None:
     """The sampler that a bundle was calibrated with, and the name that makes it; None where there is none.
 
@@ -43,7 +52,7 @@ def calibrated_sampler(config: dict[str, Any], made: dict[str, Any]) -> tuple[st
     short = next((known.short_names for known in CATALOGUE if known.name == made["name"]), ())
     for name in (made["name"], *short):
         try:
-            sampler = create_sampler(config, made["steps"], name)
+            sampler = create_sampler(config, made["steps"], name, layout_of(made))
         except CacheQuantError:
             continue
         if sampler.calls == made["calls"]:
