@@ -180,6 +180,8 @@ def test_a_link_out_of_the_bundle_is_refused_but_for_a_cache_of_hugging_face(cop
         ({"prompt": "a shoe", "guidance_scale": float("nan")}, "guidance_scale"),
         ({"prompt": "a shoe", "steps": 0}, "the number of steps is invalid"),
         ({"prompt": "a shoe", "steps": 9, "strict": True}, "calibrated at 6 steps"),
+        ({"prompt": "a shoe", "class_label": 3}, "class_label: the model draws no classes .got 3"),
+        ({"prompt": "a shoe", "strength": 0.5}, "there is no picture to change"),
         ({"prompt": "shoe " * 100, "strict": True}, "the prompt is too long; left out: shoe"),
     ],
 )
@@ -253,3 +255,30 @@ def test_other_steps_are_served_by_the_nearest_calibrated_calls():
     assert served.refreshes == {0, 3}
     assert serve([9, 1], [9, 5, 1], [0, 1, 2]).refreshes == {0, 1}
     assert serve([9, 5, 1], [8, 4, 0], [0, 2]).calibrated is None
+
+
+def test_a_picture_to_change_needs_an_encoder():
+    bundle = cachequant.load(SDXL)
+    with pytest.raises(UnsupportedError, match="vae_encoder: the model has nothing that makes latents of pictures"):
+        bundle.generate("a shoe", image=np.zeros((32, 32, 3), dtype=np.uint8))
+
+
+def test_a_run_that_begins_in_the_middle_refreshes_first():
+    served = serve([9, 7, 5, 3, 1], [9, 7, 5, 3, 1], [0, 3])
+    assert served.beginning(0) is served
+    assert served.beginning(2).refreshes == {2, 3}
+    assert served.beginning(4).refreshes == {4}
+
+
+def test_pixels_are_changed_without_an_encoder():
+    bundle = cachequant.load(DDPM)
+    gray = np.full((16, 16, 3), 100, dtype=np.uint8)
+    steps = []
+    picture = bundle.generate(seed=3, image=gray, strength=0.5, on_step=lambda step: steps.append((step.call, step.kind)))
+    assert [call for call, _ in steps] == list(range(len(steps))) and steps[0][1] == "full"
+    assert "runs that begin with a picture were not measured" in picture.warnings[0]
+    mask = np.zeros((16, 16), dtype=np.uint8)
+    mask[:, 8:] = 255
+    kept = bundle.generate(seed=3, image=gray, mask=mask).pixels
+    np.testing.assert_array_equal(kept[:, :8], gray[:, :8])
+    assert (kept[:, 8:] != gray[:, 8:]).any()

@@ -27,7 +27,8 @@ FLOOR = 20
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
 def test_a_picture_is_that_of_node(case):
     bundle = cachequant.load(REPOSITORY / case["bundle"], precision=case.get("precision"))
-    picture = bundle.generate(**case["request"])
+    given = {what: read_png(FOLDER / f"{case['name']}.{what}.png") for what in case.get("pictures", ())}
+    picture = bundle.generate(**case["request"], **given)
     assert list(picture.warnings) == case["warnings"]
     expected = read_png(FOLDER / f"{case['name']}.png")
     assert picture.pixels.shape == expected.shape

@@ -74,15 +74,19 @@ def test_a_family_that_nobody_knows_draws_by_what_the_manifest_says(tmp_path):
     ("edit", "message"),
     [
         (
-            lambda recipe: recipe["inputs"].update(time_ids={"from": "image_ids", "pixelsPerToken": 16}),
-            "time_ids from 'image_ids', of which the bundle .a family of a stranger. is conditioned",
+            lambda recipe: recipe["inputs"].update(time_ids={"from": "dream"}),
+            "time_ids from 'dream', of which the bundle .a family of a stranger. is conditioned",
         ),
+        (lambda recipe: recipe["inputs"]["time_ids"].update(values=["mood"]), 'time_ids from "mood"'),
+        (lambda recipe: recipe["inputs"]["time_ids"].update(scale=2), "time_ids from 'numbers' with 'scale'"),
+        (lambda recipe: recipe["inputs"]["time_ids"].update(dtype="bfloat16"), 'time_ids of "bfloat16"'),
+        (lambda recipe: recipe["encoders"]["text_encoder"].update(mood="good"), "text_encoder with 'mood'"),
         (
-            lambda recipe: recipe["inputs"]["time_ids"].update(values=["class_label"]),
-            'time_ids from "class_label"',
+            lambda recipe: recipe["encoders"]["text_encoder"].update(padding="mirrored"),
+            'text_encoder with padding "mirrored"',
         ),
-        (lambda recipe: recipe["encoders"]["text_encoder"].update(length=256), "text_encoder with 'length'"),
-        (lambda recipe: recipe.update(sampling={"evenSigmas": True}), "'sampling'"),
+        (lambda recipe: recipe.update(sampling={"evenSteps": True}), "'sampling.evenSteps'"),
+        (lambda recipe: recipe.update(mood="good"), "'mood'"),
     ],
 )
 def test_what_this_version_does_not_feed_is_refused_by_name(tmp_path, edit, message):
@@ -95,6 +99,7 @@ def test_what_this_version_does_not_feed_is_refused_by_name(tmp_path, edit, mess
     [
         lambda recipe: recipe["inputs"].pop("time_ids"),
         lambda recipe: recipe["inputs"].update(text_embeds={"from": "pooled", "encoder": "text_encoder"}),
+        lambda recipe: recipe["inputs"]["time_ids"].update(values=[1, 2]),
         lambda recipe: recipe.pop("encoders"),
     ],
 )

@@ -1,8 +1,15 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import type { GenerationRequest } from '@cachequant/pipeline';
 import { expect, it } from 'vitest';
 import { cachequant, inRepository, temporaryFolder } from './__fixtures__/command-line.js';
-import { drawPictures, PICTURE_CASES, type PictureCase } from './__fixtures__/python-pictures.js';
+import {
+  drawPictures,
+  middle,
+  PICTURE_CASES,
+  type PictureCase,
+  slopes,
+} from './__fixtures__/python-pictures.js';
 
 const PYTHON = process.env.CACHEQUANT_PYTHON ?? (process.platform === 'win32' ? 'python' : 'python3');
 const NEEDED = 'import numpy, onnxruntime, pytest, tokenizers';
@@ -27,29 +34,114 @@ function runtimeVersions(): { readonly python: string; readonly node: string } {
 async function bundleOf(model: string, folder: string, options: readonly string[]): Promise<string> {
   const { exitCode, stderr } = await cachequant([
     ...['optimize', model, '--out', folder, '--layers', 'all', '--effort', 'fast'],
-    ...['--calibration-images', '2', '--verification-images', '1', ...options],
+    ...[
+      '--calibration-images',
+      '2',
+      '--verification-images',
+      '1',
+      '--off-calibration-images',
+      '0',
+      ...options,
+    ],
   ]);
   expect(stderr.slice(-2000), stderr).not.toMatch(/Error/);
   expect(exitCode).toBe(0);
   return folder;
 }
 
-it('draws pictures in Python that are those of Node', { timeout: 600_000 }, async (context) => {
+/** What a family's bundle is asked for, and what it is made with beside the least. */
+interface FamilyCases {
+  readonly model: string;
+  readonly options?: readonly string[];
+  readonly requests: Readonly<Record<string, GenerationRequest>>;
+}
+
+const SHOE = { prompt: 'a red shoe!', seed: 5 };
+const FOX = { prompt: 'a fox on green', seed: 6 };
+const SMALL = { image: slopes(32, 32), mask: middle(32, 32) };
+
+/** Every family of models, with what is particular to its requests. */
+const FAMILIES: readonly FamilyCases[] = [
+  {
+    model: 'models/fashion-sd',
+    options: ['--steps', '8', '--interval', '3', '--guidance-scale', '4'],
+    // Trained weights with PLMS and one text encoder.
+    requests: {
+      plain: { prompt: 'a photo of a red sneaker', seed: 7 },
+      steps: { prompt: 'a blue dress', seed: 8, steps: 12 },
+      ddim: { prompt: 'a blue dress', seed: 9, sampler: 'ddim', steps: 9 },
+    },
+  },
+  {
+    model: 'models/tiny/lcm',
+    requests: {
+      plain: { ...SHOE, guidanceScale: 6 },
+      changed: { ...FOX, image: slopes(16, 16), strength: 0.6 },
+      masked: { ...FOX, image: slopes(16, 16), mask: middle(16, 16) },
+      'masked-in-part': { ...FOX, image: slopes(16, 16), mask: middle(16, 16), strength: 0.7 },
+    },
+  },
+  { model: 'models/tiny/sd-turbo', requests: { plain: SHOE } },
+  {
+    model: 'models/tiny/sd-inpainting',
+    requests: { plain: { ...SHOE, ...SMALL }, part: { ...FOX, ...SMALL, strength: 0.7 } },
+  },
+  {
+    model: 'models/tiny/sdxl-refiner',
+    requests: { plain: { ...SHOE, image: SMALL.image, negativePrompt: 'blurry' } },
+  },
+  {
+    model: 'models/tiny/dit-pipeline',
+    options: ['--class-labels', '3,7'],
+    requests: { plain: { classLabel: 3, seed: 5 }, other: { classLabel: 9, seed: 6, guidanceScale: 2 } },
+  },
+  { model: 'models/tiny/ldm', requests: { plain: { seed: 5 } } },
+  { model: 'models/tiny/ldm-text', requests: { plain: { ...SHOE, negativePrompt: 'green' } } },
+  {
+    model: 'models/tiny/ldm-class',
+    options: ['--class-labels', '3,7'],
+    requests: { plain: { classLabel: 4, seed: 5 } },
+  },
+  { model: 'models/tiny/ddpm', requests: { plain: { seed: 5 } } },
+  { model: 'models/tiny/ddpm-learned', requests: { plain: { seed: 5 } } },
+  { model: 'models/tiny/ddpm-velocity', requests: { plain: { seed: 5 } } },
+  { model: 'models/tiny/sd3', requests: { plain: SHOE, negative: { ...FOX, negativePrompt: 'blurry' } } },
+  { model: 'models/tiny/sd35', requests: { plain: SHOE, changed: { ...FOX, image: SMALL.image } } },
+  {
+    model: 'models/tiny/flux-dev',
+    options: ['--width', '32', '--height', '24'],
+    requests: { plain: SHOE, other: { ...FOX, guidanceScale: 2 } },
+  },
+  {
+    model: 'models/tiny/flux-schnell',
+    options: ['--width', '32', '--height', '24'],
+    requests: { plain: SHOE, changed: { ...FOX, image: slopes(32, 24) } },
+  },
+  {
+    model: 'models/tiny/pixart-alpha',
+    options: ['--width', '24', '--height', '32'],
+    requests: { plain: SHOE, negative: { ...FOX, negativePrompt: 'blurry' } },
+  },
+  { model: 'models/tiny/pixart-sigma', requests: { plain: { ...SHOE, prompt: '  A Red SHOE ' } } },
+];
+
+async function casesOf({ model, options, requests }: FamilyCases, folder: string): Promise<PictureCase[]> {
+  const name = basename(model);
+  const least = [
+    ...['--steps', '4', '--interval', '2', '--schedule', 'forecast-dp'],
+    ...['--components', 'keep', '--float-graphs', 'never'],
+  ];
+  const bundle = await bundleOf(model, join(folder, name), [...least, ...(options ?? [])]);
+  return Object.entries(requests).map(([what, request]) => ({ name: `${name}-${what}`, bundle, request }));
+}
+
+it('draws pictures in Python that are those of Node', { timeout: 900_000 }, async (context) => {
   const missing = missingPython();
   if (missing !== undefined)
     return context.skip(`no Python with onnxruntime, tokenizers and pytest: ${missing}`);
   const folder = temporaryFolder();
-  const bundle = await bundleOf('models/fashion-sd', join(folder, 'fashion'), [
-    ...['--steps', '8', '--interval', '3', '--guidance-scale', '4', '--schedule', 'forecast-dp'],
-  ]);
-  const distilled = await bundleOf('models/tiny/lcm', join(folder, 'lcm'), ['--steps', '4']);
-  // Trained weights with PLMS and one text encoder, and a model that takes its guidance scale as an input.
-  const made: PictureCase[] = [
-    { name: 'lcm', bundle: distilled, request: { prompt: 'a red shoe!', seed: 5, guidanceScale: 6 } },
-    { name: 'fashion', bundle, request: { prompt: 'a photo of a red sneaker', seed: 7 } },
-    { name: 'fashion-steps', bundle, request: { prompt: 'a blue dress', seed: 8, steps: 12 } },
-    { name: 'fashion-ddim', bundle, request: { prompt: 'a blue dress', seed: 9, sampler: 'ddim', steps: 9 } },
-  ];
+  const made: PictureCase[] = [];
+  for (const family of FAMILIES) made.push(...(await casesOf(family, folder)));
   const pictures = join(folder, 'pictures');
   await drawPictures(pictures, [...PICTURE_CASES, ...made]);
   if (process.env.UPDATE_PICTURES) await drawPictures(inRepository('python/tests/pictures'), PICTURE_CASES);

@@ -191,13 +191,16 @@ def starting_point(
         return Start(generator.randn(size).reshape(shape), generator)
     pixels = _to_network(asked.image)
     whole = asked.mask is not None and asked.strength == 1
-    clean = None if further and whole else encoder.sample(encoder.encode(pixels), generator)
+    encoded = encoder.encode(pixels)
+    clean = None if further and whole else encoder.sample(encoded, generator)
     noise = generator.randn(size).reshape(shape)
-    small = None if asked.mask is None else encoder.small(asked.mask)
-    behind = None
-    if further:
-        left = (pixels * (1 - asked.mask)).astype(np.float32)
-        behind = np.concatenate([small, encoder.sample(encoder.encode(left), generator)], axis=1)
+    if asked.mask is None:
+        return Start(noise, generator, first_call, clean, True)
+    small = encoder.small(asked.mask)
+    # Drawn in any case, as in diffusers; without further channels, nothing looks at it.
+    left = encoder.encode((pixels * (1 - asked.mask)).astype(np.float32)) if further else encoded
+    masked = encoder.sample(left, generator)
+    behind = np.concatenate([small, masked], axis=1) if further else None
     return Start(noise, generator, first_call, clean, not whole, None if further else small, behind)
 
 
