@@ -44,6 +44,7 @@ export async function measureSdxl({
       // A stage is named when it begins; the peak until then is that of the stages before it.
       stages: names.map((name, i) => ({ name, peakBytes: peaks[i + 1] ?? peakBytes })),
       bundleBytes: await sizeOf(out),
+      workBytes: await sizeOf(steps),
     },
   };
 }

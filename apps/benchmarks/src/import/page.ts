@@ -107,7 +107,7 @@ function sdxlLines({
   ...run
 }: NonNullable<ImportResults['sdxl']>): string[] {
   return [
-    `**Stable Diffusion XL's U-Net** (${measuredAt.slice(0, 10)}; ${millions(parameters)} parameters, ${gibibytes(sourceBytes)} of float16; \`optimize\` from the diffusers folder to a bundle of ${gibibytes(run.bundleBytes)}, latents of ${latentSize}×${latentSize}, every stage with the fewest calls): ${gibibytes(run.peakBytes)} at its peak, ${gibibytes(run.peakResidentBytes)} with mapped files, in ${(run.seconds / 60).toFixed(0)} minutes.`,
+    `**Stable Diffusion XL's U-Net** (${measuredAt.slice(0, 10)}; ${millions(parameters)} parameters, ${gibibytes(sourceBytes)} of float16; \`optimize\` from the diffusers folder to a bundle of ${gibibytes(run.bundleBytes)}, latents of ${latentSize}×${latentSize}, every stage with the fewest calls): ${gibibytes(run.peakBytes)} at its peak, ${gibibytes(run.peakResidentBytes)} with mapped files, in ${(run.seconds / 60).toFixed(0)} minutes.${run.workBytes === undefined ? '' : ` The work folder takes ${gibibytes(run.workBytes)} of disk.`}`,
     '',
     ...head('until the end of', 'peak memory'),
     ...stages.map(({ name, peakBytes }) => row(name, gibibytes(peakBytes))),

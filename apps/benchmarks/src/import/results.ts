@@ -64,6 +64,8 @@ export const importResultsSchema = z.object({
       ...processSchema.shape,
       stages: z.array(z.object({ name: z.string(), peakBytes: z.number() })),
       bundleBytes: z.number(),
+      /** Of the work folder, which has the cut network in float32. */
+      workBytes: z.number().optional(),
     })
     .optional(),
 });
