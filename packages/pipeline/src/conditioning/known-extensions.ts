@@ -6,7 +6,7 @@ export interface KnownExtension {
 
 const EXTENSIONS: readonly (readonly [pattern: RegExp, what: string, hint: string])[] = [
   [
-    /^(down_block|mid_block).*additional_residual|^controlnet_cond$/,
+    /^(down_block|mid_block)|^controlnet_cond/,
     'the residuals of a ControlNet',
     'Put the ControlNet beside it, as controlnet/',
   ],

@@ -51,7 +51,11 @@ function rename({ graph }: OnnxModel, renamed: (name: string) => string): void {
 /** Names and types of another exporter. */
 const OTHER_NAMES = {
   unet: (model: OnnxModel) =>
-    rename(model, (name) => name.replace(/^(down_block)(_additional_residual)\.(\d+)$/, '$1_$3$2')),
+    rename(model, (name) =>
+      name
+        .replace(/^down_block_additional_residual\.(\d+)$/, 'down_block_$1')
+        .replace(/^mid_block_additional_residual$/, 'mid_block'),
+    ),
   controlnet(model: OnnxModel) {
     rename(model, (name) =>
       name

@@ -12,7 +12,7 @@ import { CONTROL_EMBEDDING, CONTROL_SCALES } from '../../denoise/control-inputs.
 import { SAMPLE_NAMES, TIMESTEP_NAMES } from '../../denoise/denoiser-inputs.js';
 
 /** Names that exporters give to the inputs of a denoiser that a ControlNet feeds. */
-const RESIDUAL = /^(down_block|mid_block).*residual/;
+const RESIDUAL = /^(down_block|mid_block)/;
 
 const PREFIX = 'controlnet.';
 
