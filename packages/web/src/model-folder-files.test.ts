@@ -77,3 +77,49 @@ test('modelFolderFiles(storage) finds both tokenizers and text encoders, and the
   };
   expect(Object.keys(await modelFolderFiles(await folder(files))).sort()).toEqual(Object.keys(files).sort());
 });
+
+test('modelFolderFiles(storage) asks for nothing that another file rules out', async () => {
+  const files = {
+    'model_index.json': JSON.stringify({
+      unet: ['diffusers', 'UNet2DConditionModel'],
+      tokenizer: ['transformers', 'CLIPTokenizer'],
+      tokenizer_2: ['transformers', 'CLIPTokenizer'],
+      safety_checker: ['stable_diffusion', 'StableDiffusionSafetyChecker'],
+    }),
+    'unet/model.onnx': '',
+    'unet/model.onnx_data': '',
+    'unet/config.json': '{}',
+    'tokenizer/tokenizer.json': '{}',
+    'tokenizer/tokenizer_config.json': '{}',
+    'tokenizer_2/vocab.json': '{}',
+    'tokenizer_2/merges.txt': '',
+  };
+  const storage = await folder(files);
+  const missing: string[] = [];
+  const find: HttpStorage['find'] = async (paths) => {
+    missing.push(...paths.filter((path) => !(path in files)));
+    return storage.find(paths);
+  };
+  expect(Object.keys(await modelFolderFiles({ ...storage, find })).sort()).toEqual(Object.keys(files).sort());
+  expect(missing.sort()).toEqual([
+    'safety_checker/model.onnx',
+    'tokenizer/special_tokens_map.json',
+    'tokenizer_2/special_tokens_map.json',
+    'tokenizer_2/tokenizer.json',
+    'tokenizer_2/tokenizer_config.json',
+    'tokenizer_2/vocab.txt',
+  ]);
+});
+
+test('modelFolderFiles(storage) asks for no weights beside a graph that has its own', async () => {
+  const asked: string[] = [];
+  const sizes: Record<string, number> = { 'model.onnx': 2 ** 30 };
+  const find: HttpStorage['find'] = async (paths) => {
+    asked.push(...paths);
+    return Object.fromEntries(
+      paths.flatMap((path) => (path in sizes ? [[path, { bytes: sizes[path]! }]] : [])),
+    );
+  };
+  await modelFolderFiles({ find } as HttpStorage);
+  expect(asked).toEqual(['model_index.json', 'model.onnx', 'config.json']);
+});
