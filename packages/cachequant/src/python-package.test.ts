@@ -135,7 +135,7 @@ async function casesOf({ model, options, requests }: FamilyCases, folder: string
   return Object.entries(requests).map(([what, request]) => ({ name: `${name}-${what}`, bundle, request }));
 }
 
-it('draws pictures in Python that are those of Node', { timeout: 900_000 }, async (context) => {
+it('draws pictures in Python that are those of Node', { timeout: 1_800_000 }, async (context) => {
   const missing = missingPython();
   if (missing !== undefined)
     return context.skip(`no Python with onnxruntime, tokenizers and pytest: ${missing}`);
