@@ -76,7 +76,8 @@ export async function cutModel(
   { inputDims, model, plan }: CalibrationOptions,
 ): Promise<CutModel> {
   const outliers = outlierInputs(context.calibration);
-  const graphs = makeDenoiserGraphs(model, { inputDims, outliers }, plan?.cut ?? context.recipe.cut);
+  const sizes = { inputDims, outliers, fewerCachedKeys: context.recipe.cachedKeys === 'every-second' };
+  const graphs = makeDenoiserGraphs(model, sizes, plan?.cut ?? context.recipe.cut);
   const source = await finishUnlessAborted(graphs, context.signal);
   const possible = planLayers(source, context.recipe.keepFloat);
   const integers = formatOf(context.recipe) !== undefined;

@@ -57,7 +57,11 @@ export async function estimateOptimization(request: {
     const { recipe } = context;
     const making = makeDenoiserGraphs(
       prepared.model,
-      { inputDims, outliers: outlierInputs(context.calibration) },
+      {
+        inputDims,
+        outliers: outlierInputs(context.calibration),
+        fewerCachedKeys: recipe.cachedKeys === 'every-second',
+      },
       recipe.cut,
     );
     const graphs = await finishUnlessAborted(making, request.signal);

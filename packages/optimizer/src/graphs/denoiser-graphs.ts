@@ -3,11 +3,13 @@ import {
   type CutCandidate,
   countMultiplyAdds,
   findCutsInPieces,
+  findSpatialAttentions,
   freezeShapes,
   fuseAttention,
   inferShapes,
   leanModel,
   type OnnxModel,
+  subsampleKeys,
   type TensorFacts,
 } from '@cachequant/onnx';
 import { detachBiases, excludeReason, findLayers, type Layer, splitFirstToken } from '@cachequant/quantizer';
@@ -39,6 +41,8 @@ export interface GraphSizes {
   readonly inputDims: Readonly<Record<string, readonly number[]>>;
   /** Inputs [B, S, D] by name, with their S, whose first token is computed apart (see `outlierInputs`); left out: none. */
   readonly outliers?: ReadonlyMap<string, number>;
+  /** Whether self-attentions of the cached graph have keys of every second position alone. */
+  readonly fewerCachedKeys?: boolean;
 }
 
 /**
@@ -72,7 +76,7 @@ export function* makeDenoiserGraphs(
   const cachedDims = { ...sizes.inputDims, [CACHE_NAME]: cacheDims as number[] };
   const analyzed = {
     full: yield* analyze(full, sizes.inputDims),
-    cached: yield* analyze(cached, cachedDims),
+    cached: yield* analyze(cached, cachedDims, sizes.fewerCachedKeys),
   };
   return { cut, cuts, ...analyzed };
 }
@@ -83,6 +87,7 @@ const LEAST_BATCHED = 3;
 function* analyze(
   model: OnnxModel,
   inputDims: Readonly<Record<string, readonly number[]>>,
+  fewerKeys = false,
 ): InPieces<AnalyzedGraph> {
   const used = new Set(model.graph.inputs.map((input) => input.name));
   const dims = Object.fromEntries(Object.entries(inputDims).filter(([name]) => used.has(name)));
@@ -96,7 +101,9 @@ function* analyze(
   );
   const plain = freezeShapes(model, openBatch);
   yield;
-  const fused = fuseAttention(plain, inferShapes(plain, { inputDims: dims }));
+  const attending = fuseAttention(plain, inferShapes(plain, { inputDims: dims }));
+  yield;
+  const fused = fewerKeys ? withFewerKeys(attending, inferShapes(attending, { inputDims: dims })) : attending;
   yield;
   const fusedShapes = inferShapes(fused, { inputDims: dims });
   yield;
@@ -117,4 +124,13 @@ function* analyze(
     layerMacs: new Map(layers.map((layer) => [layer.id, macs.byNode.get(layer.node)?.macs ?? 0])),
     totalMacs: macs.total,
   };
+}
+
+function withFewerKeys(model: OnnxModel, shapes: ReadonlyMap<string, TensorFacts>): OnnxModel {
+  const found = findSpatialAttentions(model, shapes);
+  return subsampleKeys(
+    model,
+    shapes,
+    found.map(({ id }) => id),
+  );
 }

@@ -143,6 +143,13 @@ export const OPTIMIZE_OPTIONS = {
     value: 'kind',
     help: 'the unconditional half at cached calls; auto: forecast, unless computing it measures better',
   },
+  /** Quarters what self-attentions of cached calls take, at a loss that was measured to be too large for a default. */
+  cachedKeys: {
+    schema: z.enum(['all', 'every-second']).default('all'),
+    group: 'cache',
+    value: 'which',
+    help: 'keys of self-attentions at cached calls: of all positions, or of every second one in each direction',
+  },
   cut: {
     schema: z.string().optional(),
     group: 'cache',
