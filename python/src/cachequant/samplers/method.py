@@ -126,7 +126,10 @@ class Sampler:
 
     def first_call(self, strength: float) -> int:
         """The call that a run begins with which changes a picture: ``strength`` of the steps are left."""
-        left = math.floor(self.steps * strength)
+        exact = self.steps * strength
+        # diffusers' pipelines of flow models make a step that is left in part, those of others do not.
+        is_flow = self.method.prediction_type == "flow_prediction"
+        left = self.steps - math.floor(self.steps - exact) if is_flow else math.floor(exact)
         if left < 1:
             raise InvalidArgumentError(
                 f"strength {strength} leaves none of {self.steps} steps",
