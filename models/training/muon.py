@@ -50,7 +50,7 @@ class Muon(torch.optim.Optimizer):
 
 def make_optimizers(module, lr, weight_decay=0.01):
     """Muon for the matrices inside, AdamW for embeddings, biases, norms and what touches pixels or latents."""
-    edges = ("conv_in", "conv_out", "embedding")
+    edges = ("conv_in", "conv_out", "embedding", "pos_embed", "proj_out_2")
     inner = [p for n, p in module.named_parameters() if p.requires_grad and p.ndim > 1 and not any(e in n for e in edges)]
     chosen = {id(p) for p in inner}
     outer = [p for p in module.parameters() if p.requires_grad and id(p) not in chosen]
