@@ -21,6 +21,8 @@ export const makers = new Map(
     ['transcript', transcript],
     ['demo-table', demoTable],
     ['families', families],
+    ['full-size', fullSize],
+    ['full-size-measured', fullSizeMeasured],
     ['sd15-calls', sd15Calls],
     ['parity', parity],
     ['studio-bytes', studioBytes],
@@ -86,6 +88,51 @@ function families() {
       row.refused.join('; '),
     ]),
     7,
+  );
+}
+
+/** What `estimateStructure` finds in released models, and how long their pictures would take at the speed of one that was measured. */
+function fullSize() {
+  const folder = inRoot('packages/optimizer/results/full-size');
+  const { calls } = readJson(inRoot('apps/benchmarks/results/sd15-unet.json'));
+  const speed = readJson(`${folder}/sd-1.5-unet.json`).multiplyAdds.full / (calls.float.medianMs / 1000);
+  const gigabytes = (/** @type {number} */ bytes) => `${(bytes / 1e9).toFixed(1)} GB`;
+  const seconds = (/** @type {number} */ value) => `${Number(value.toPrecision(2)).toLocaleString('en')} s`;
+  const rows = readdirSync(folder).map((name) => readJson(`${folder}/${name}`));
+  rows.sort((a, b) => a.parameters - b.parameters);
+  return table(
+    [
+      ...['model', 'parameters', 'a call', 'a cached call', 'planned in integers', 'weights'],
+      ...['memory of `optimize`', 'a picture in float', 'with the cache'],
+    ],
+    rows.map(({ multiplyAdds: { full, cached }, plannedIntegers, ...row }) => {
+      const refreshes = Math.ceil(row.steps / row.interval);
+      const work = refreshes * full + (row.steps - refreshes) * cached;
+      return [
+        `${row.model}, ${row.pixels} pixels`,
+        `${(row.parameters / 1e6).toLocaleString('en', { maximumFractionDigits: 0 })} M`,
+        `${(full / 1e9).toLocaleString('en', { maximumFractionDigits: 0 })} G`,
+        `${((100 * cached) / full).toFixed(1)} %`,
+        `${plannedIntegers.layers} of ${plannedIntegers.of} layers, ${(100 * plannedIntegers.share).toFixed(0)} %`,
+        gigabytes(row.weightBytes),
+        gigabytes(row.peakMemoryBytes),
+        seconds((row.steps * full) / speed),
+        `${seconds(work / speed)} (${row.steps} calls, interval ${row.interval})`,
+      ];
+    }),
+  );
+}
+
+function fullSizeMeasured() {
+  const { machine, ...row } = readJson(inRoot('packages/optimizer/results/full-size-measured.json'));
+  return table(
+    [`${row.model}, weights from a seed; ${machine}`, 'time', 'multiply-adds', 'memory of the process'],
+    ['full', 'cached'].map((call) => [
+      `${call} call, float`,
+      `${Math.round(row[`${call}Ms`]).toLocaleString('en')} ms`,
+      `${(row[`${call}MultiplyAdds`] / 1e9).toFixed(0)} G`,
+      `${(row[`${call}MemoryBytes`] / 1e9).toFixed(1)} GB`,
+    ]),
   );
 }
 

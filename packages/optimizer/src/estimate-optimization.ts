@@ -2,6 +2,7 @@ import { cloneModel, liftOpset } from '@cachequant/onnx';
 import { type ConditioningFamily, floatDenoiser, loadGraph } from '@cachequant/pipeline';
 import { CacheQuantError, finishUnlessAborted, type Runtime, type Storage } from '@cachequant/tensor';
 import type { DecisionRecord } from './decision-record.js';
+import { type StructureEstimate, structureOf } from './estimate-structure.js';
 import { formatOf } from './format.js';
 import { type DenoiserGraphs, makeDenoiserGraphs } from './graphs/denoiser-graphs.js';
 import { outlierInputs } from './graphs/outlier-inputs.js';
@@ -17,13 +18,10 @@ import { measureImage } from './verify/measure-image.js';
 import { describeKind } from './work/stage.js';
 
 /** What an optimization will take, before it starts. */
-export interface OptimizationEstimate {
+export interface OptimizationEstimate extends Omit<StructureEstimate, 'weightBytes'> {
   readonly seconds: number;
-  readonly diskBytes: number;
-  readonly peakMemoryBytes: number;
   readonly calls: number;
   readonly refreshes: number;
-  readonly cut: { readonly id: string; readonly cachedShare: number };
   /** What is done, for people, with its calls counted in full float ones. */
   readonly stages: readonly { readonly name: string; readonly networkCalls: number }[];
 }
@@ -94,16 +92,15 @@ export async function estimateOptimization(request: {
         networkCalls: CONDITIONS * recipe.offCalibrationImages * calls * (1 + share),
       },
     ];
-    const { storage, denoiser } = prepared.folder;
-    const sourceBytes = (await storage.stat(denoiser.model))?.size ?? 0;
-    const weights = Math.max(sourceBytes, weightBytes(prepared.model));
+    const { weightBytes: _, ...structure } = structureOf(graphs, prepared.model, {
+      keepFloat: recipe.keepFloat,
+      measures,
+    });
     return {
       seconds: stages.reduce((sum, { networkCalls }) => sum + networkCalls, 0) * perCall + rounding.seconds,
-      diskBytes: weights * (measures ? 1.9 : 1.6),
-      peakMemoryBytes: weights * 2.6 + 400e6,
+      ...structure,
       calls,
       refreshes: context.refreshes,
-      cut: { id: cut.id, cachedShare: cut.cachedShare },
       stages,
     };
   } finally {
@@ -155,12 +152,4 @@ async function secondsPerCall({ context, prepared }: OpenCalibrationContext): Pr
   } finally {
     await denoiser.dispose();
   }
-}
-
-function weightBytes({ graph }: OpenCalibrationContext['prepared']['model']): number {
-  let total = 0;
-  for (const { data } of graph.initializers.values()) {
-    total += data.kind === 'bytes' ? data.bytes.byteLength : data.length;
-  }
-  return total;
 }

@@ -1,6 +1,7 @@
 export type { ComponentDecision } from './components/component.js';
 export { type DecisionRecord, PLAN, parseDecisionRecord } from './decision-record.js';
 export { estimateOptimization, type OptimizationEstimate } from './estimate-optimization.js';
+export { estimateStructure, type StructureEstimate } from './estimate-structure.js';
 export type { LayerDecision, LayerMeasurement } from './layers/decision.js';
 export { type LayerScales, layerScales } from './layers/layer-scales.js';
 export { imagesOfShard, type ObservedShard } from './observe/shards.js';

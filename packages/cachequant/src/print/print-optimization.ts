@@ -1,12 +1,20 @@
 import type { OperatingPoints, OptimizationEstimate } from '@cachequant/optimizer';
 import type { BundleManifest, Verification } from '@cachequant/pipeline';
 import type { ReportSizes } from '../bundle/report-data-of.js';
-import { formatBytes, formatSeconds, formatShare } from './format.js';
+import { formatBytes, formatCount, formatSeconds, formatShare } from './format.js';
 import { describeCalls, timeline } from './print-schedule.js';
 import { tableLines } from './print-table.js';
 
 /** What `optimize --dry-run` says. */
-export function planLines({ cut, calls, refreshes, stages, ...plan }: OptimizationEstimate): string[] {
+export function planLines({
+  cut,
+  calls,
+  refreshes,
+  stages,
+  multiplyAdds,
+  plannedIntegers,
+  ...plan
+}: OptimizationEstimate): string[] {
   return [
     'This optimization would take about',
     ...tableLines([
@@ -16,7 +24,8 @@ export function planLines({ cut, calls, refreshes, stages, ...plan }: Optimizati
     ]),
     '',
     `It would refresh the cache at ${refreshes} of ${calls} network calls, cut at ${cut.id}`,
-    `(a cached call takes ${formatShare(cut.cachedShare)} of the multiply-adds).`,
+    `(a cached call takes ${formatShare(cut.cachedShare)} of the multiply-adds: ${formatCount(multiplyAdds.cached)} of ${formatCount(multiplyAdds.full)}).`,
+    `${plannedIntegers.layers} of ${plannedIntegers.of} layers can be integers, ${formatShare(plannedIntegers.share)} of the multiply-adds.`,
     '',
     'Stages, in network calls',
     ...tableLines(

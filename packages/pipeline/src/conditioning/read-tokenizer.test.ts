@@ -131,3 +131,15 @@ describe('readTokenizer', () => {
     await expect(readTokenizer(storage, 'tokenizer')).rejects.toMatchObject({ code: 'storage' });
   });
 });
+
+describe('readTokenizer of a folder with SentencePiece alone', () => {
+  it('is refused, with what makes a tokenizer.json of it', async () => {
+    const storage = memoryStorage();
+    await writeFile(storage, 'tokenizer/spiece.model', 'pieces');
+    await expect(readTokenizer(storage, 'tokenizer')).rejects.toMatchObject({
+      code: 'unsupported',
+      where: 'tokenizer/spiece.model',
+      hint: expect.stringContaining('save_pretrained'),
+    });
+  });
+});

@@ -70,6 +70,14 @@ const splittable = z.looseObject({
   ]),
 });
 
+function sentencePieceAlone(folder: string): CacheQuantError {
+  return new CacheQuantError('unsupported', "SentencePiece's own file is not read", {
+    where: `${folder}/spiece.model`,
+    expected: 'tokenizer.json beside it',
+    hint: `Make it with transformers, once: AutoTokenizer.from_pretrained('<model>', subfolder='${folder}').save_pretrained('${folder}')`,
+  });
+}
+
 function isBert(definition: object): boolean {
   return (definition as { model?: { type?: unknown } }).model?.type === 'WordPiece';
 }
@@ -110,6 +118,7 @@ async function readDefinition(storage: Storage, folder: string, config: Tokenize
   }
   const mergesPath = `${folder}/merges.txt`;
   if ((await storage.stat(mergesPath)) === undefined) {
+    if ((await storage.stat(`${folder}/spiece.model`)) !== undefined) throw sentencePieceAlone(folder);
     throw new CacheQuantError('storage', 'the tokenizer is missing', {
       where: `${folder}/`,
       expected: 'tokenizer.json, vocab.json and merges.txt, or vocab.txt',
