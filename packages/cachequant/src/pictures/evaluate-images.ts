@@ -100,8 +100,10 @@ async function drawPair(
 ): Promise<EvaluatedImage> {
   const subject = subjects[image % subjects.length]!;
   const job = { ...subject, seed: options.seed + image };
+  // Its own calls are those of these steps; the reference makes all of them.
+  const { timesteps: _, ...defaults } = generator.defaults;
   const request: GenerationRequest = {
-    ...generator.defaults,
+    ...defaults,
     ...requestFor(job, options),
     ...given,
     ...(io.signal && { signal: io.signal }),
