@@ -1,4 +1,4 @@
-import { copyFile, mkdir } from 'node:fs/promises';
+import { copyFile, link, mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { type Denoiser, openBundle } from '@cachequant/pipeline';
 import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
@@ -93,16 +93,28 @@ async function makeBundles(
   { imported, exported }: Pair,
   { work, latentSize, signal, log }: ImportRequest,
 ): Promise<Pair> {
-  // An exporter writes graphs alone.
-  for (const file of ['model_index.json', 'scheduler/scheduler_config.json', 'unet/config.json']) {
-    await mkdir(path.dirname(path.join(exported, file)), { recursive: true });
-    await copyFile(path.join(imported, file), path.join(exported, file));
-  }
   const make = async (name: string, folder: string) => {
+    const alone = path.join(work, `${name}-unet`);
+    await unetAlone(imported, folder, alone);
     const [steps, out] = [path.join(work, `${name}-work`), path.join(work, `${name}-bundle`)];
-    const args = [folder, steps, out, String(latentSize)];
+    const args = [alone, steps, out, String(latentSize)];
     await runChild('import/optimize-sd15-unet.js', args, signal, (line) => log(`${name}: ${line}`));
     return out;
   };
   return { imported: await make('imported', imported), exported: await make('exported', exported) };
+}
+
+/** A folder with the U-Net alone, whose files are linked: prompts would need a tokenizer. */
+async function unetAlone(model: string, folder: string, out: string): Promise<void> {
+  await rm(out, { recursive: true, force: true });
+  await mkdir(path.join(out, 'scheduler'), { recursive: true });
+  await mkdir(path.join(out, 'unet'));
+  for (const file of await readdir(path.join(folder, 'unet'))) {
+    if (file === 'config.json') continue;
+    await link(path.join(folder, 'unet', file), path.join(out, 'unet', file));
+  }
+  // An exporter writes graphs alone.
+  for (const file of ['model_index.json', 'scheduler/scheduler_config.json', 'unet/config.json']) {
+    await copyFile(path.join(model, file), path.join(out, file));
+  }
 }
