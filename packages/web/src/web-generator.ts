@@ -68,6 +68,8 @@ export interface WebGenerator {
     prompt: string,
     request?: Omit<GenerationRequest, 'prompt' | 'prompts'>,
   ): Promise<GenerationResult>;
+  /** The same of a model that takes no prompt: a class, a picture to change, or nothing but a seed. */
+  generate(request: GenerationRequest): Promise<GenerationResult>;
   /** Frees everything, once running requests are done. */
   dispose(): Promise<void>;
 }
@@ -100,7 +102,8 @@ export async function createGenerator(
       manifest: source.manifest,
       precision: chosen.variant?.precision,
       defaults: generator.defaults,
-      generate: (prompt, request = {}) => generator.generate({ ...request, prompt }),
+      generate: (asked: string | GenerationRequest, request: GenerationRequest = {}) =>
+        generator.generate(typeof asked === 'string' ? { ...request, prompt: asked } : asked),
       async dispose() {
         await generator.dispose();
         if (ownsRuntime) await runtime.dispose();

@@ -1,3 +1,4 @@
+import type { GenerationRequest } from '@cachequant/pipeline';
 import { CacheQuantError } from '@cachequant/tensor';
 import {
   createGenerator,
@@ -24,6 +25,11 @@ export interface Outcome {
   readonly generateMs: number;
 }
 
+/** A request whose pictures came over as plain numbers. */
+export interface DrawRequest extends Omit<GenerationRequest, 'image' | 'mask'> {
+  readonly pictures?: Readonly<Record<string, { width: number; height: number; rgb: readonly number[] }>>;
+}
+
 declare global {
   var generate: (
     model: string,
@@ -34,6 +40,7 @@ declare global {
     model: string,
     request: { prompt: string; seed: number; steps: number },
   ) => Promise<{ code: string; where: string | undefined } | undefined>;
+  var draw: (model: string, options: WebGeneratorOptions, request: DrawRequest) => Promise<number[]>;
   var generateFromFiles: (files: Record<string, string>, prompt: string) => Promise<number[]>;
   var lookAhead: (model: string, options: PreflightOptions) => Promise<Preflight>;
   var stored: () => Promise<{ persistent: boolean; files: number; bytes: number }>;
@@ -76,6 +83,22 @@ globalThis.failureOf = async (model, { prompt, ...request }) => {
   } catch (error) {
     if (!CacheQuantError.is(error)) throw error;
     return { code: error.code, where: error.where };
+  } finally {
+    await generator.dispose();
+  }
+};
+
+globalThis.draw = async (model, options, { pictures = {}, ...request }) => {
+  const given = Object.fromEntries(
+    Object.entries(pictures).map(([name, picture]) => [
+      name,
+      { ...picture, rgb: Uint8Array.from(picture.rgb) },
+    ]),
+  );
+  const generator = await createGenerator(model, { device: 'wasm', ...options });
+  try {
+    const { images } = await generator.generate({ ...request, ...given });
+    return [...images[0]!.rgb];
   } finally {
     await generator.dispose();
   }
