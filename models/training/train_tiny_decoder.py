@@ -38,7 +38,9 @@ def main():
     torch.set_num_threads(1)
     latents = torch.from_numpy(np.fromfile(options.latents, dtype=np.float32)).reshape(-1, 4, 16, 16)
     held_out, latents = latents[-48:], latents[:-48]
-    session = onnxruntime.InferenceSession(str(Path(options.model) / "vae_decoder/model.onnx"))
+    threads = onnxruntime.SessionOptions()
+    threads.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(Path(options.model) / "vae_decoder/model.onnx"), threads)
     tiny = AutoencoderTiny(
         encoder_block_out_channels=(32, 32),
         decoder_block_out_channels=(32, 32),

@@ -282,3 +282,45 @@ def test_pixels_are_changed_without_an_encoder():
     kept = bundle.generate(seed=3, image=gray, mask=mask).pixels
     np.testing.assert_array_equal(kept[:, :8], gray[:, :8])
     assert (kept[:, 8:] != gray[:, 8:]).any()
+
+
+def sized(folder, **changes):
+    """Says that the bundle has its own graphs once more, as those of another size."""
+
+    def edit(manifest):
+        denoiser = manifest["denoiser"]
+        size = {"width": 24, "height": 16, "latentDims": [3, 16, 24], "variants": [], "psnr": 40, "images": 1}
+        manifest["sizes"] = [{**size, "full": denoiser["full"], "cached": denoiser["cached"], **changes}]
+
+    change(folder, edit)
+
+
+def test_a_size_that_the_bundle_lacks_is_refused_with_those_that_it_has(copy):
+    sized(copy)
+    bundle = cachequant.load(copy)
+    own = bundle.width, bundle.height
+    with pytest.raises(InvalidArgumentError, match=f"size.*expected {own[0]}x{own[1]} or 24x16.*32x24") as refused:
+        cachequant.load(copy, size=(32, 24))
+    assert f"--size {own[0]}x{own[1]},24x16,32x24" in str(refused.value)
+    assert (cachequant.load(copy, size=own).width, cachequant.load(copy, size=own).height) == own
+
+
+def test_a_size_takes_its_own_graphs(copy):
+    sized(copy)
+    # They are those of the first size here, which the graph itself says.
+    with pytest.raises(BundleError, match=r"another sample than the manifest says.*\[3, 16, 24\]"):
+        cachequant.load(copy, size=(24, 16))
+
+
+@pytest.mark.parametrize("changes", [{"width": "24"}, {"latentDims": [3, 16]}, {"variants": None}, {"full": {}}])
+def test_a_size_of_the_wrong_form_is_named(copy, changes):
+    sized(copy, **changes)
+    with pytest.raises(BundleError, match="cachequant.json, sizes.*damaged"):
+        cachequant.load(copy)
+
+
+def test_a_size_with_a_graph_that_is_not_listed_is_refused(copy):
+    graph = {"file": "denoiser/other.onnx", "inputs": {}, "outputs": {}}
+    sized(copy, full=graph)
+    with pytest.raises(BundleError, match="not among its files"):
+        cachequant.load(copy)

@@ -75,6 +75,8 @@ export type DecisionRecord = z.output<typeof planSchema>;
 
 /** Options that change nothing under denoiser/. */
 const FREE_OPTIONS = new Set([
+  // Further sizes take the decisions of the first.
+  'size',
   'verificationImages',
   'comparisonImages',
   'offCalibrationImages',

@@ -37,6 +37,9 @@ const MEASURED = 100;
  */
 const CONDITIONS = 7.5;
 
+/** Held-out images of each further size at most. */
+const FEW = 4;
+
 /** Estimates time, disk and memory from one timed image and the sizes of the files. */
 export async function estimateOptimization(request: {
   readonly source: Storage;
@@ -86,6 +89,14 @@ export async function estimateOptimization(request: {
         ? [{ name: describeKind('search'), networkCalls: (60 * recipe.searchMinutes) / perCall }]
         : []),
       { name: describeKind('smoothing'), networkCalls: images * calls * (1 + 2 * share) },
+      ...(opened.furtherSizes.length > 0
+        ? [
+            {
+              name: describeKind('sizes'),
+              networkCalls: opened.furtherSizes.length * FEW * calls * (1 + share),
+            },
+          ]
+        : []),
       { name: describeKind('verify'), networkCalls: context.verification.length * calls * (1 + 2 * share) },
       {
         name: describeKind('off-calibration'),

@@ -21,6 +21,7 @@ import type { ControlImages } from './prepare/control-images.js';
 import type { GivenConditioning } from './prepare/given-conditioning.js';
 import { type OpenCalibrationContext, openCalibrationContext } from './prepare/open-calibration-context.js';
 import type { OptimizeOptions } from './recipe.js';
+import { makeSizes } from './sizes/make-sizes.js';
 import { measureOffCalibration } from './verify/measure-off-calibration.js';
 import { verificationWarnings } from './verify/verification-warnings.js';
 import { verify } from './verify/verify.js';
@@ -182,6 +183,7 @@ async function optimizeLocked(
     choice,
     await makeFloatVariants(calibrated, choice),
   );
+  const sizes = await makeSizes(opened, calibrated, choice, floatGraphs);
   const components = await optimizeComponents(context, runner, prepared.folder, calibrated.latents);
   const { verification, pictures } = await runner.stage({ kind: 'verify', changes: calibrated.changes }, () =>
     verify(calibrated, prepared.folder, choice.variant, {
@@ -202,6 +204,7 @@ async function optimizeLocked(
       offCalibration,
       components,
       floatGraphs,
+      sizes,
       operatingPoints,
     }),
   );

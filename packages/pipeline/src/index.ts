@@ -5,7 +5,7 @@ export {
   createBundleGenerator,
   loadBundleDenoiser,
 } from './bundle/bundle-generator.js';
-export { type BundleManifest, type BundleVariant, readManifest } from './bundle/manifest.js';
+export { type BundleManifest, type BundleSize, type BundleVariant, readManifest } from './bundle/manifest.js';
 export { type Bundle, isBundle, type OpenBundleOptions, openBundle } from './bundle/open-bundle.js';
 export { type BundlePlanner, openPlanner, type Replan, type ReplanOptions } from './bundle/replan.js';
 export type { Coverage, ImageTimes, Verification } from './bundle/verification.js';
@@ -48,6 +48,7 @@ export {
 } from './generate/generator.js';
 export { type DecoderOptions, type DenoiserLoader, loadDecoder } from './generate/generator-parts.js';
 export type { GeneratedImage, RunTiming } from './generate/run-images.js';
+export type { SizedDenoisers } from './generate/sized-denoisers.js';
 export { withRefiner } from './generate/with-refiner.js';
 export type { DecodeTiling } from './images/decode-tiling.js';
 export { type ImageGridOptions, imageGrid } from './images/image-grid.js';

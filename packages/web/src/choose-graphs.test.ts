@@ -31,7 +31,7 @@ function variant(precision: BundleVariant['precision'], calibrationPsnr: number 
 /** The parts of a manifest that are looked at. */
 function manifest(variants: BundleVariant[], target: 'portable' | 'float' = 'portable'): BundleManifest {
   const [full, cached] = [{ file: 'denoiser/full.onnx' }, { file: 'denoiser/cached.onnx' }];
-  return { bits: { target }, denoiser: { full, cached, variants } } as unknown as BundleManifest;
+  return { bits: { target }, denoiser: { full, cached, variants }, sizes: [] } as unknown as BundleManifest;
 }
 
 const both = manifest([variant('float32', 37), variant('float16', 36.8)]);
@@ -111,6 +111,21 @@ describe('chooseGraphs', () => {
   ] as const)('refuses %s', (_, given, wishes, message) => {
     expect(() => choose(given, { adapter: GPU, ...wishes })).toThrow(message);
   });
+});
+
+test('unusedFiles keeps the graphs of further sizes that are run, and names their other ones', () => {
+  const graph = (file: string) => ({ file, inputs: {}, outputs: {} });
+  const pair = (ending: string) => ({ full: graph(`f.${ending}`), cached: graph(`c.${ending}`) });
+  const variants = [{ precision: 'float16', ...pair('s.float16'), largestTensorBytes: 1 }];
+  const size = { width: 1, height: 2, latentDims: [4, 1, 2], ...pair('s'), variants, psnr: 1, images: 1 };
+  const sized = { ...both, sizes: [size] } as BundleManifest;
+  const ofSize = (files: ReadonlySet<string>) => [...files].filter((file) => /^[fc]\.s/.test(file));
+  expect(ofSize(unusedFiles(sized, { backend: 'wasm', variant: undefined }))).toEqual([
+    'f.s.float16',
+    'c.s.float16',
+  ]);
+  const half = both.denoiser.variants[1];
+  expect(ofSize(unusedFiles(sized, { backend: 'webgpu', variant: half }))).toEqual(['f.s', 'c.s']);
 });
 
 test('unusedFiles names the graphs of other backends, and a decoder in integers that is replaced', () => {

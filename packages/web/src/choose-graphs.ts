@@ -63,14 +63,28 @@ function variantFor(
 /** Files of a bundle that the choice leaves aside. */
 export function unusedFiles(manifest: BundleManifest, { variant }: ChosenGraphs): ReadonlySet<string> {
   const { full, cached, variants } = manifest.denoiser;
-  const all = [full.file, cached.file, ...variants.flatMap(filesOf)];
-  const used = variant ? filesOf(variant) : [full.file, cached.file];
+  const { sizes } = manifest;
+  const ofSizes = sizes.flatMap((size) => [...filesOf(size), ...size.variants.flatMap(filesOf)]);
+  const all = [full.file, cached.file, ...variants.flatMap(filesOf), ...ofSizes];
+  const used = [
+    ...(variant ? filesOf(variant) : [full.file, cached.file]),
+    ...sizes.flatMap((size) => (variant ? variantsLike(size, variant) : [size]).flatMap(filesOf)),
+  ];
   const decoder = variant?.vaeDecoder ? ['vae_decoder/model.onnx'] : [];
   return new Set([...all.filter((file) => !used.includes(file)), ...decoder]);
 }
 
-function filesOf({ full, cached, vaeDecoder }: BundleVariant): string[] {
+function filesOf({
+  full,
+  cached,
+  vaeDecoder,
+}: Pick<BundleVariant, 'full' | 'cached'> & { readonly vaeDecoder?: string | undefined }): string[] {
   return [full.file, cached.file, ...(vaeDecoder ? [vaeDecoder] : [])];
+}
+
+/** A size's graphs in the precision of a variant. */
+function variantsLike({ variants }: BundleManifest['sizes'][number], { precision }: BundleVariant) {
+  return variants.filter((variant) => variant.precision === precision);
 }
 
 function gpuVariants(manifest: BundleManifest): BundleVariant[] {

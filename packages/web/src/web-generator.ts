@@ -1,4 +1,5 @@
 import {
+  type BundleGeneratorOptions,
   type BundleManifest,
   createBundleGenerator,
   createGenerator as createFolderGenerator,
@@ -46,6 +47,8 @@ export interface WebGeneratorOptions extends WebRuntimeOptions, Pick<HttpStorage
   readonly decoder?: GeneratorOptions['decoder'];
   /** A folder with a tiny decoder, for previews and `decoder: 'tiny'`. */
   readonly tinyDecoder?: GeneratorOptions['tinyDecoder'];
+  /** Of a bundle of several sizes, in pixels: which is loaded first, and what requests without a size get. */
+  readonly size?: BundleGeneratorOptions['size'];
   /** When the decoder works in tiles. */
   readonly decodeTile?: GeneratorOptions['decodeTile'];
 }
@@ -171,6 +174,7 @@ function load(
   return createBundleGenerator({
     ...shared,
     check: checked ? 'sizes' : 'hashes',
+    size: options.size,
     precision: variant?.precision,
   });
 }

@@ -47,23 +47,32 @@ def load(
     threads: int | None = None,
     precision: str | None = None,
     check: str = "hashes",
+    size: tuple[int, int] | None = None,
 ) -> Bundle:
     """Loads the folder that ``cachequant optimize`` wrote.
 
     ``threads`` that one operator may use, as many as the process has processors when left out; ``precision``
     (``float32`` or ``float16``) takes the graphs that compute in float, where the bundle has them; ``check`` compares
-    files by their ``hashes`` or by their ``sizes`` alone.
+    files by their ``hashes`` or by their ``sizes`` alone; ``size``, width and height in pixels, takes the graphs of
+    another size than the calibrated one, where the bundle has them.
 
     Raises `BundleError` naming the file that is missing, was altered, or is not listed, and `UnsupportedError` for a
     model or a correction that this version does not know.
     """
-    return Bundle(Path(path), threads, precision, check)
+    return Bundle(Path(path), threads, precision, check, size)
 
 
 class Bundle:
     """A loaded bundle; see `load`. Requests run one after another, from whatever thread they come."""
 
-    def __init__(self, folder: Path, threads: int | None, precision: str | None, check: str):
+    def __init__(
+        self,
+        folder: Path,
+        threads: int | None,
+        precision: str | None,
+        check: str,
+        size: tuple[int, int] | None = None,
+    ):
         if check not in ("hashes", "sizes"):
             raise InvalidArgumentError("the check is unknown", where="check", expected="hashes or sizes", got=check)
         if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
@@ -72,10 +81,11 @@ class Bundle:
         self.manifest = read_manifest(folder)
         files = CheckedFiles(folder, self.manifest, check)
         variant = _variant(self.manifest, precision)
-        graphs, corrections = variant or self.manifest["denoiser"], self.manifest["corrections"]
+        corrections = self.manifest["corrections"]
         self._scheduler = scheduler_config(files)
         self._calibrated = calibrated_sampler(self._scheduler, self.manifest["sampler"])
         self._decoder = Decoder(files, _decoder_graph(files, variant), count)
+        graphs, self._dims = _graphs_of(self.manifest, variant, size, self._decoder.factor)
         self._denoiser = CachedDenoiser(
             Graph(Session(files.path(graphs["full"]["file"]), count), graphs["full"]),
             Graph(Session(files.path(graphs["cached"]["file"]), count), graphs["cached"]),
@@ -111,13 +121,13 @@ class Bundle:
 
     @property
     def width(self) -> int:
-        """Pixels; a bundle makes pictures of one size."""
-        return self.manifest["latentDims"][2] * self._decoder.factor
+        """Pixels; a loaded bundle makes pictures of one size."""
+        return self._dims[2] * self._decoder.factor
 
     @property
     def height(self) -> int:
-        """Pixels; a bundle makes pictures of one size."""
-        return self.manifest["latentDims"][1] * self._decoder.factor
+        """Pixels; a loaded bundle makes pictures of one size."""
+        return self._dims[1] * self._decoder.factor
 
     def generate(
         self,
@@ -168,7 +178,7 @@ class Bundle:
         with self._lock:
             size = self.height, self.width
             request = Request(size, scale, class_label)
-            shape = (1, *self.manifest["latentDims"])
+            shape = (1, *self._dims)
             start = starting_point(seed, shape, asked, first, self._encoder_for(asked), self._further)
             conditional = self._conditioning.encode(prompt or "", "conditional", request, warn)
             unconditional = None
@@ -306,7 +316,7 @@ class Bundle:
         """Channels that the network takes behind the noisy ones: a mask and a masked picture, or none."""
         graph = self._denoiser.full
         declared = graph.session.inputs[graph.sample].shape[1:]
-        wanted = list(self.manifest["latentDims"])
+        wanted = list(self._dims)
         further = 0
         if graph.further is not None:
             further = graph.session.inputs[graph.further].shape[1]
@@ -346,6 +356,37 @@ def _variant(manifest: dict[str, Any], precision: str | None) -> dict[str, Any] 
         expected=" or ".join(variant["precision"] for variant in variants) or "none: leave it out",
         got=precision,
         hint="Optimize the model again with --float-graphs always",
+    )
+
+
+def _graphs_of(
+    manifest: dict[str, Any], variant: dict[str, Any] | None, size: tuple[int, int] | None, factor: int
+) -> tuple[dict[str, Any], list[int]]:
+    """The full and the cached graph of a size in pixels, and its latents' [C, h, w]."""
+    own = manifest["latentDims"]
+    main = own[2] * factor, own[1] * factor
+    if size is None or tuple(size) == main:
+        return variant or manifest["denoiser"], own
+    further = manifest.get("sizes") or []
+    for each in further:
+        if (each["width"], each["height"]) != tuple(size):
+            continue
+        if variant is None:
+            return each, each["latentDims"]
+        for other in each["variants"]:
+            if other["precision"] == variant["precision"]:
+                return other, each["latentDims"]
+    known = [main, *((each["width"], each["height"]) for each in further)]
+    sizes = [f"{width}x{height}" for width, height in known]
+    wanted = "x".join(str(side) for side in size)
+    source = manifest["source"]
+    raise InvalidArgumentError(
+        "the bundle has no graphs for this size",
+        where="size",
+        expected=" or ".join(sizes),
+        got=wanted,
+        hint=f"This adds it: cachequant optimize {source.get('id', source['name'])} --out <bundle> "
+        f"--size {','.join([*sizes, wanted])}",
     )
 
 

@@ -46,7 +46,7 @@ _EARLIER = {
 _TOP = {
     *("formatVersion", "createdBy", "createdAt", "source", "cut", "denoiser", "sampler", "guidanceScale"),
     *("latentDims", "schedule", "corrections", "bits", "layers", "components", "preview", "calibration"),
-    *("offCalibration", "conditioning", "files", "sha256"),
+    *("offCalibration", "conditioning", "sizes", "files", "sha256"),
 }
 _VARIANT = {
     *("backends", "precision", "full", "cached", "anchors", "corrections", "largestTensorBytes", "vaeDecoder"),
@@ -151,7 +151,9 @@ def _require_form(manifest: dict[str, Any], where: str) -> None:
     field("corrections.smoothing", optional(lambda value: _is_list(value, _is_number)), "numbers")
     field("corrections.guidanceExtrapolation", optional(lambda value: _is_list(value, _is_number)), "numbers")
     field("denoiser.variants", optional(lambda value: _is_list(value, _is_variant)), "variants")
+    field("sizes", optional(lambda value: _is_list(value, _is_size)), "sizes")
     graphs = [manifest["denoiser"]["full"], manifest["denoiser"]["cached"]]
+    graphs += [graph for pair in _size_pairs(manifest) for graph in (pair["full"], pair["cached"])]
     for variant in manifest["denoiser"].get("variants") or []:
         graphs += [variant["full"], variant["cached"]]
         graphs += [{"file": variant["vaeDecoder"]}] if variant.get("vaeDecoder") else []
@@ -207,6 +209,30 @@ def _is_variant(value: Any) -> bool:
     )
 
 
+def _is_size(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and _is_count(value.get("width"))
+        and _is_count(value.get("height"))
+        and _is_list(value.get("latentDims"), _is_count)
+        and len(value["latentDims"]) == 3
+        and _is_graph(value.get("full"))
+        and _is_graph(value.get("cached"))
+        and _is_list(value.get("variants"), _is_pair)
+    )
+
+
+def _is_pair(value: Any) -> bool:
+    named = isinstance(value, dict) and isinstance(value.get("precision"), str)
+    return named and _is_graph(value.get("full")) and _is_graph(value.get("cached"))
+
+
+def _size_pairs(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    """Everything of further sizes that has a full and a cached graph."""
+    sizes = manifest.get("sizes") or []
+    return [*sizes, *(variant for size in sizes for variant in size["variants"])]
+
+
 def _is_listing(value: Any) -> bool:
     return isinstance(value, dict) and all(
         isinstance(entry, dict)
@@ -246,6 +272,9 @@ def _require_known(manifest: dict[str, Any], where: str) -> None:
                 refuse(f"denoiser.variants.{i}.{name}")
         graphs[f"denoiser.variants.{i}.full"] = variant["full"]
         graphs[f"denoiser.variants.{i}.cached"] = variant["cached"]
+    for i, pair in enumerate(_size_pairs(manifest)):
+        graphs[f"sizes.{i}.full"] = pair["full"]
+        graphs[f"sizes.{i}.cached"] = pair["cached"]
     for place, graph in graphs.items():
         for name in graph:
             if name not in _GRAPH:

@@ -123,6 +123,10 @@ function settingsOf({ manifest }: OptimizeSummary, machine: string): ReportData[
       name: name === 'vae_decoder' ? 'Decoder' : 'Text encoder',
       value: `${form}: ${reason}`,
     })),
+    ...manifest.sizes.map(({ width, height, psnr, images }) => ({
+      name: `Size ${width}x${height}`,
+      value: `graphs over the same weights and tables; PSNR ${psnr.toFixed(1)} dB on ${images} images`,
+    })),
     { name: 'Machine', value: machine },
   ];
 }

@@ -30,6 +30,7 @@ import {
   requireSubject,
   subjectsOf,
   subjectText,
+  withSize,
 } from '../options/generation-options.js';
 import { requireWritableFolder } from '../options/output-folder.js';
 import { type GivenPictures, openPictures, readPictures } from '../pictures/given-pictures.js';
@@ -71,7 +72,7 @@ export function addCompare(command: Command, io: CliIo): void {
       ]),
     )
     .action((model: string, bundle: string, _: unknown, command: Command) =>
-      compare(model, bundle, command.optsWithGlobals<CompareOptions>(), io),
+      compare(model, bundle, withSize(command.optsWithGlobals<CompareOptions>()), io),
     );
 }
 
@@ -115,6 +116,7 @@ async function compareWith(
   const inputs = await bundleInputs(optimized.storage, options.input, io.cwd);
   const fast = await openGenerator({ ...optimized, inputs }, runtime, {
     prompts,
+    size: options,
     ...decoderOptionsOf(options),
   });
   try {

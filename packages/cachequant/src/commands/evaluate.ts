@@ -20,6 +20,7 @@ import {
   requireSubject,
   type Subject,
   subjectsOf,
+  withSize,
 } from '../options/generation-options.js';
 import { requireWritableFile } from '../options/output-folder.js';
 import { integer } from '../options/parse-arguments.js';
@@ -69,7 +70,7 @@ export function addEvaluate(command: Command, io: CliIo): void {
       ]),
     )
     .action((given: string, _: unknown, command: Command) =>
-      evaluate(given, command.optsWithGlobals<EvaluateOptions>(), io),
+      evaluate(given, withSize(command.optsWithGlobals<EvaluateOptions>()), io),
     );
 }
 
@@ -122,7 +123,7 @@ async function evaluate(given: string, options: EvaluateOptions, io: CliIo): Pro
       }
       const own = promptOptionsOf(options);
       const generator = keep(
-        await openGenerator(model, runtime, { prompts: own, ...decoderOptionsOf(options) }),
+        await openGenerator(model, runtime, { prompts: own, size: options, ...decoderOptionsOf(options) }),
       );
       const like = { ...(await promptsOfBundle(model)), ...own };
       const compared = reference && keep(await openGenerator(reference, runtime, { prompts: like }));

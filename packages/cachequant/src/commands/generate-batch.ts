@@ -190,10 +190,25 @@ function refuseOthers(options: BatchCommandOptions): void {
   if (like !== undefined) throw new UsageError('give either --like or --prompts');
   if (count !== 1) throw new UsageError('--count does not go with --prompts: give a line for each picture');
   if (queue === undefined) return;
-  const ofModel = { threads, revision, lora, config, tokenizer, prediction };
+  const { tinyDecoder, decoder, decodeTile } = options;
+  const ofModel = {
+    threads,
+    revision,
+    lora,
+    config,
+    tokenizer,
+    prediction,
+    decoder,
+    tinyDecoder,
+    decodeTile,
+  };
   const [option] = Object.entries(ofModel).find(([, value]) => value !== undefined) ?? [];
   if (option !== undefined)
-    throw new UsageError(`--${option} does not go with --queue: it is the workers' affair`);
+    throw new UsageError(`--${kebab(option)} does not go with --queue: it is the workers' affair`);
+}
+
+function kebab(option: string): string {
+  return option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 async function readText(path: string, { cwd, stdin }: CliIo): Promise<string> {

@@ -26,6 +26,7 @@ import {
   requestFor,
   requireSubject,
   subjectsOf,
+  withSize,
 } from '../options/generation-options.js';
 import { requireWritableFolder } from '../options/output-folder.js';
 import { decimal, integer } from '../options/parse-arguments.js';
@@ -142,7 +143,7 @@ export function addGenerate(command: Command, io: CliIo): void {
 }
 
 async function generate(given: string, command: Command, io: CliIo): Promise<void> {
-  const asked = command.optsWithGlobals<GenerateOptions & Partial<BatchCommandOptions>>();
+  const asked = withSize(command.optsWithGlobals<GenerateOptions & Partial<BatchCommandOptions>>());
   const { prompts } = asked;
   if (prompts !== undefined) return generateBatch(given, { ...asked, prompts }, io);
   if (asked.queue !== undefined) throw new UsageError('--queue goes with --prompts');
@@ -163,6 +164,7 @@ async function generate(given: string, command: Command, io: CliIo): Promise<voi
   const generated = await withRuntime(options.threads, async (runtime) => {
     const alone = await openGenerator(location, runtime, {
       prompts: promptOptionsOf(options),
+      size: options,
       ...decoderOptionsOf(options),
     });
     const generator = await refined(alone, runtime, options, io, progress);
@@ -213,10 +215,11 @@ async function withLike(
   command: Command,
   cwd: string,
 ): Promise<{ options: GenerateOptions; like: PictureMetadata | undefined }> {
-  const options = command.optsWithGlobals<GenerateOptions>();
+  const options = withSize(command.optsWithGlobals<GenerateOptions>());
   if (options.like === undefined) return { options, like: undefined };
   const like = await readPictureMetadata(resolve(cwd, options.like));
   const isGiven = (name: string) => {
+    if (name === 'width' || name === 'height') return options[name] !== undefined;
     const source = command.getOptionValueSource(name);
     return source !== undefined && source !== 'default';
   };

@@ -1,4 +1,5 @@
 import {
+  type BundleGeneratorOptions,
   createBundleGenerator,
   createGenerator,
   type Generator,
@@ -14,10 +15,13 @@ import type { OpenedModelSource } from './open-model-source.js';
 export async function openGenerator(
   { storage, inputs, tinyDecoder }: Pick<OpenedModelSource, 'storage' | 'inputs' | 'tinyDecoder'>,
   runtime: Runtime,
-  options: Pick<GeneratorOptions, 'prompts' | 'decoder' | 'decodeTile'> = {},
+  {
+    size,
+    ...options
+  }: Pick<GeneratorOptions, 'prompts' | 'decoder' | 'decodeTile'> & Pick<BundleGeneratorOptions, 'size'> = {},
 ): Promise<Generator> {
   const all = { storage, runtime, tinyDecoder, ...options };
-  return (await isBundle(storage)) ? createBundleGenerator({ ...all, inputs }) : createGenerator(all);
+  return (await isBundle(storage)) ? createBundleGenerator({ ...all, inputs, size }) : createGenerator(all);
 }
 
 /** How a bundle reads prompts, for the model that it is compared with; nothing of a model folder. */

@@ -1,7 +1,7 @@
 import { type GenerationRequest, openModelFolder, type PromptOptions } from '@cachequant/pipeline';
-import { LARGEST_PICTURE } from '@cachequant/pipeline/internals';
+import { type AskedSize, LARGEST_PICTURE } from '@cachequant/pipeline/internals';
 import type { Storage } from '@cachequant/tensor';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import type { GlobalOptions } from '../command-context.js';
 import { addSourceOptions, type SourceOptions } from '../model-sources/source-options.js';
 import { addPictureOptions, type PictureOptions } from '../pictures/given-pictures.js';
@@ -21,6 +21,7 @@ export interface GenerationOptions
   readonly seed: number;
   readonly count: number;
   readonly guidanceScale?: number;
+  readonly size?: { readonly width: number; readonly height: number };
   readonly clipSkip?: number;
   readonly promptWeights?: boolean;
   readonly promptChunks?: number;
@@ -69,6 +70,11 @@ export function addGenerationOptions(command: Command): Command {
       integer(1, 8),
     )
     .option('--sampler <name>', 'for example ddim, plms, dpm-solver++, euler')
+    .option(
+      '--size <WxH>',
+      'width and height of the pictures, such as 512x768; one that a bundle has',
+      parseSize,
+    )
     .option('--width <pixels>', 'width of the pictures', integer(1, LARGEST_PICTURE))
     .option('--height <pixels>', 'height of the pictures', integer(1, LARGEST_PICTURE))
     .option('--strict', 'fail where there would be a warning')
@@ -136,10 +142,36 @@ export function requestFor(
   { prompt, classLabel, seed }: ImageJob,
   options: Omit<GenerationOptions, 'prompt' | 'classLabel' | 'seed' | 'count'>,
 ): GenerationRequest {
-  const { negativePrompt, guidanceScale, steps, sampler, width, height, strict } = options;
+  const { negativePrompt, guidanceScale, steps, sampler, strict } = options;
+  const { width, height } = sizeOf(options);
   const asked = { prompt, classLabel, seed, negativePrompt, guidanceScale, steps, sampler };
   const fields = { ...asked, width, height, strict };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
+
+/**
+ * The size that the options ask for, in pixels.
+ * @throws UsageError for a size together with a width or a height
+ */
+function sizeOf({ size, width, height }: Pick<GenerationOptions, 'size' | 'width' | 'height'>): AskedSize {
+  if (size === undefined) return { width, height };
+  if (width === undefined && height === undefined) return size;
+  throw new UsageError("give either option '--size <WxH>', or '--width' and '--height'");
+}
+
+/** The options with the width and height that `--size` stands for. */
+export function withSize<T extends Pick<GenerationOptions, 'size' | 'width' | 'height'>>(options: T): T {
+  const { size: _, ...others } = options;
+  const { width, height } = sizeOf(options);
+  return { ...others, ...(width !== undefined && { width }), ...(height !== undefined && { height }) } as T;
+}
+
+function parseSize(text: string): Required<AskedSize> {
+  const [, width, height] = /^([1-9]\d{0,4})x([1-9]\d{0,4})$/.exec(text) ?? [];
+  if (width && height && Math.max(Number(width), Number(height)) <= LARGEST_PICTURE) {
+    return { width: Number(width), height: Number(height) };
+  }
+  throw new InvalidArgumentError(`Expected a form such as 512x768, up to ${LARGEST_PICTURE} each.`);
 }
 
 /** How prompts are read, as far as the options say. */

@@ -15,6 +15,7 @@ export function bundleLines({ manifest, verification }: Bundle): string[] {
       ['sampler', `${sampler.name}, ${sampler.steps} steps (${describeCalls(manifest, 'network calls')})`],
       ['guidance scale', String(guidanceScale)],
       ['latents', `[${latentDims.join(', ')}]`],
+      ...sizeRows(manifest),
       ['cut', `${cut.id}; a cached call takes ${formatShare(cut.cachedShare)} of the multiply-adds`],
       ['schedule', `${schedule.kind}, ${schedule.refreshCalls.length} refreshes`],
       ...(schedule.timesteps ? [] : [['', timeline(sampler.calls, schedule.refreshCalls)]]),
@@ -34,6 +35,14 @@ export function bundleLines({ manifest, verification }: Bundle): string[] {
         : []),
     ]),
   ];
+}
+
+/** Further sizes, with what they keep of the source model at each. */
+function sizeRows({ sizes }: BundleManifest): string[][] {
+  return sizes.map(({ width, height, psnr, images }, i) => [
+    i === 0 ? 'further sizes' : '',
+    `${width}x${height}: PSNR ${psnr.toFixed(2)} dB, ${images} images`,
+  ]);
 }
 
 function describeBits({ bits, layers }: BundleManifest, integer: number): string {

@@ -12,7 +12,7 @@ import { finishUnlessAborted } from '@cachequant/tensor';
 import type { CalibratedModel } from '../calibrated-model.js';
 import { CACHE_NAME, PREVIOUS_CACHE_NAME } from '../calibration-context.js';
 import { foldCorrection } from '../graphs/cached-graphs.js';
-import type { AnalyzedGraph } from '../graphs/denoiser-graphs.js';
+import type { AnalyzedGraph, DenoiserGraphs } from '../graphs/denoiser-graphs.js';
 import { readGraph, writeGraph } from '../graphs/float-graphs.js';
 import { FLOAT_CACHED, FLOAT_FULL } from '../work/graph-files.js';
 import type { Choice } from './choose-variant.js';
@@ -82,22 +82,28 @@ export async function makeFloatVariants(
   });
 }
 
-interface Graphs {
+/** Both graphs in float, with the correction folded in, and how far the cached one looks back. */
+export interface FloatGraphPair {
   readonly full: OnnxModel;
   readonly cached: OnnxModel;
   readonly anchors: 1 | 2;
 }
 
-async function floatGraphs(
+/** @param plain reads the graphs of a model in float, before the correction */
+export async function floatGraphs(
   { context, graphs, integers, features }: CalibratedModel,
   { chosen }: Choice,
-): Promise<Graphs> {
+  plain: () => Promise<{ readonly full: OnnxModel; readonly cached: OnnxModel }> = async () => ({
+    full: await readGraph(context.work, FLOAT_FULL),
+    cached: await readGraph(context.work, FLOAT_CACHED),
+  }),
+): Promise<FloatGraphPair> {
   const fit = fitCacheOn(chosen.correction, chosen.refreshCalls, { features, anchors: features });
   const tables = await finishUnlessAborted(fit, context.signal);
   const anchors = tables.a1.some((value) => value !== 0) ? 2 : 1;
   if (!integers) {
-    const full = await readGraph(context.work, FLOAT_FULL);
-    return { full, cached: foldCorrection(await readGraph(context.work, FLOAT_CACHED), tables), anchors };
+    const { full, cached } = await plain();
+    return { full, cached: foldCorrection(cached, tables), anchors };
   }
   const full = toFloatGraph(graphs.full.model, integers.packed);
   const cached = toFloatGraph(foldCorrection(graphs.cached.model, tables), integers.packed);
@@ -107,7 +113,7 @@ async function floatGraphs(
 async function makeVariant(
   calibrated: CalibratedModel,
   { chosen }: Choice,
-  { anchors, ...graphs }: Graphs,
+  { anchors, ...graphs }: FloatGraphPair,
   precision: FloatPrecision,
 ): Promise<FloatVariant> {
   const { context } = calibrated;
@@ -115,23 +121,34 @@ async function makeVariant(
   const folder = calibrated.integers ? 'int8' : 'float';
   const paths = { full: `${folder}/full-${precision}.onnx`, cached: `${folder}/cached-${precision}.onnx` };
   for (const name of ['full', 'cached'] as const) {
-    // WebGPU's own operator for attention is not relied on.
-    const model = unfuseAttention(graphs[name]);
-    const form =
-      precision === 'float32' ? model : toHalfPrecision(model, factsOf(model, calibrated.graphs[name]));
-    await writeGraph(context.work, paths[name], form);
+    await writeGraph(
+      context.work,
+      paths[name],
+      inPrecision(graphs[name], calibrated.graphs[name], precision),
+    );
   }
   const variant: Variant = {
     full: paths.full,
     ...(chosen.variant.timesteps && { timesteps: chosen.variant.timesteps }),
     cached: { ...chosen.variant.cached!, graph: paths.cached, anchors },
   };
-  const elements = Math.max(largestTensor(calibrated.graphs.full), largestTensor(calibrated.graphs.cached));
-  const largestTensorBytes = elements * (precision === 'float32' ? 4 : 2);
+  const largestTensorBytes = largestBytes(calibrated.graphs, precision);
   const few = { ...context, calibration: context.calibration.slice(0, CHECKED_IMAGES) };
   const psnr = await calibrationPsnr(few, variant, calibrated.references);
   const mean = meanOf(psnr.map((value) => Math.min(value, 100)));
   return { precision, variant, psnr: mean, largestTensorBytes };
+}
+
+/** A float graph as other backends take it. */
+export function inPrecision(graph: OnnxModel, analyzed: AnalyzedGraph, precision: FloatPrecision): OnnxModel {
+  // WebGPU's own operator for attention is not relied on.
+  const model = unfuseAttention(graph);
+  return precision === 'float32' ? model : toHalfPrecision(model, factsOf(model, analyzed));
+}
+
+/** Of the largest weight or activation of both graphs. */
+export function largestBytes({ full, cached }: DenoiserGraphs, precision: FloatPrecision): number {
+  return Math.max(largestTensor(full), largestTensor(cached)) * (precision === 'float32' ? 4 : 2);
 }
 
 /** Elements of a graph's largest tensor, weights among them. */

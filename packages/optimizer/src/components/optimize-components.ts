@@ -3,6 +3,7 @@ import { loadGraph, type ModelFolder, readTokenizer } from '@cachequant/pipeline
 import { promptFeeds, toRgbImages } from '@cachequant/pipeline/internals';
 import { CacheQuantError, type Tensor, tensor } from '@cachequant/tensor';
 import type { CalibrationContext } from '../calibration-context.js';
+import { sizesOf } from '../sizes/picture-size.js';
 import type { StageRunner } from '../work/stage-runner.js';
 import {
   type ComponentAttempt,
@@ -65,11 +66,15 @@ async function optimizeDecoder(
         output,
         quality: picturePsnr,
       });
-    const integer = await integerComponent(
-      context,
-      source,
-      inputs.filter((_, i) => i % 2 === 0),
-    );
+    // Its graph has one size.
+    const integer =
+      sizesOf(context.recipe).further.length > 0
+        ? undefined
+        : await integerComponent(
+            context,
+            source,
+            inputs.filter((_, i) => i % 2 === 0),
+          );
     if (integer) attempts.push(await compare('integers', integer));
     attempts.push(await compare('stored as integers', await storeComponent(context, source)));
   });

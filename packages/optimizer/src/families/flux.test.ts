@@ -52,7 +52,7 @@ describeFamily({
           width: 24,
           height: 32,
         }),
-      error: /the graph has a fixed size/,
+      error: /the bundle has no graphs for this size/,
     },
   ],
 });

@@ -68,6 +68,17 @@ export const OPTIMIZE_OPTIONS = {
     value: 'number',
     help: "windows of the text encoder's length that prompts of the bundle take, for long ones",
   },
+  /** `WIDTHxHEIGHT` in pixels: the bundle is calibrated at the first; the others share its weights and tables. */
+  size: {
+    schema: z
+      .array(z.string().regex(/^[1-9]\d{0,4}x[1-9]\d{0,4}$/, 'expected a form such as 512x768'))
+      .min(1)
+      .optional(),
+    group: 'everyday',
+    value: 'sizes',
+    help: 'sizes of the pictures, such as 512x512,512x768: calibrated at the first, whose weights and tables the others share',
+    otherwise: "the model's",
+  },
   width: {
     schema: z.int().min(8).optional(),
     group: 'everyday',

@@ -4,6 +4,7 @@ import { CacheQuantError, type Runtime, type Storage } from '@cachequant/tensor'
 import type { CalibrationContext } from '../calibration-context.js';
 import { type DecisionRecord, optionsOfRecord, requireRecordOf } from '../decision-record.js';
 import { type OpenRecipe, type OptimizeOptions, parseRecipe } from '../recipe.js';
+import { sizesOf } from '../sizes/picture-size.js';
 import { ownWork } from '../work/own-work.js';
 import { openStages, type StageObserver, type StageRunner } from '../work/stage-runner.js';
 import { type CalibrationFeeds, fitFeeds } from './calibration-feeds.js';
@@ -44,6 +45,8 @@ export interface OpenCalibrationContext {
   readonly context: CalibrationContext;
   readonly runner: StageRunner;
   readonly prepared: PreparedSource;
+  /** The same model at the further sizes of the recipe. */
+  readonly furtherSizes: readonly PreparedSource[];
   readonly inputDims: Readonly<Record<string, readonly number[]>>;
   /** Of the model, which must stay as it is. */
   readonly watch: SourceWatch;
@@ -94,9 +97,14 @@ async function openLocked(options: CalibrationContextOptions): Promise<OpenCalib
   await requireProfile(runtime, asked, plan);
   const prepared = await prepareSource(source, asked, { conditioning, families: options.families });
   const { recipe } = prepared;
+  const furtherSizes: PreparedSource[] = [];
+  for (const size of sizesOf(asked).further) {
+    furtherSizes.push(await prepareSource(source, asked, { conditioning, families: options.families, size }));
+  }
   const control = await prepareControl(prepared, recipe, options.controlImages);
   const conditioningFingerprint = conditioning?.fingerprint ?? control?.fingerprint;
   const feeds = options.feeds && fitFeeds(options.feeds, prepared);
+  if (furtherSizes.length > 0 && (conditioning || control || feeds)) throw givenForOneSize();
   const watch = await watchSource(prepared.folder, { signal, recipe: prepared.described });
   const sourceFingerprint = watch.fingerprint;
   if (plan) requireRecordOf(plan, { fingerprint: sourceFingerprint, conditioning: conditioningFingerprint });
@@ -155,6 +163,7 @@ async function openLocked(options: CalibrationContextOptions): Promise<OpenCalib
     context,
     runner,
     prepared,
+    furtherSizes,
     inputDims,
     watch,
     sourceFingerprint,
@@ -163,6 +172,13 @@ async function openLocked(options: CalibrationContextOptions): Promise<OpenCalib
     warnings,
     dispose: () => decoder.dispose(),
   };
+}
+
+function givenForOneSize(): CacheQuantError {
+  return new CacheQuantError('unsupported', 'conditioning that is given is that of one size', {
+    where: 'option size',
+    expected: 'one size, or a model with its text encoder',
+  });
 }
 
 /** Without an autoencoder, samples are pixels, or latents that are judged as they are. */

@@ -29,6 +29,7 @@ import { CacheQuantError, type Storage, type TensorInfo } from '@cachequant/tens
 import type { PreparedImage } from '../calibration-context.js';
 import { refreshesAt } from '../candidates/model-variants.js';
 import type { OpenRecipe, Recipe } from '../recipe.js';
+import { type PictureSize, sizesOf } from '../sizes/picture-size.js';
 import { chooseInterval } from './choose-interval.js';
 import type { GivenConditioning } from './given-conditioning.js';
 import type { ImageConditioning } from './image-conditioning.js';
@@ -68,6 +69,8 @@ export interface SourceOptions {
   readonly conditioning?: GivenConditioning | undefined;
   /** Families of models beyond those that are known. */
   readonly families?: readonly ConditioningFamily[] | undefined;
+  /** Of the pictures; left out: the one that is calibrated. */
+  readonly size?: PictureSize | undefined;
 }
 
 const BUNDLED_DENOISER = 'denoiser/full.onnx';
@@ -76,7 +79,7 @@ const BUNDLED_DENOISER = 'denoiser/full.onnx';
 export async function prepareSource(
   source: Storage,
   asked: OpenRecipe,
-  { conditioning: given, families }: SourceOptions = {},
+  { conditioning: given, families, size = sizesOf(asked).main }: SourceOptions = {},
 ): Promise<PreparedSource> {
   const folder = await openModelFolder(source);
   requireFloatSource(folder);
@@ -109,7 +112,7 @@ export async function prepareSource(
     factor,
     latentChannels,
   );
-  const latentDims = sampleShape(geometry, asked.width, asked.height);
+  const latentDims = sampleShape(geometry, size.width, size.height);
   const samplerLayout = {
     ...family?.sampling,
     ...(folder.scheduler?.use_dynamic_shifting === true && {

@@ -41,6 +41,7 @@ const ONCE_A_VARIANT = {
   'search-limits': 'measure calls of each kind',
   search: 'search for the calls to make',
   'float-variants': 'write float graphs for other backends',
+  sizes: 'make the graphs of further sizes',
   verify: 'compare with the original',
   'off-calibration': 'compare away from the calibration',
   point: 'measure the operating point',

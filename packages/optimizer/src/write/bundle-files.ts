@@ -1,8 +1,11 @@
 import {
+  byteLengthOfData,
   cloneModel,
   createWeightFile,
   type OnnxModel,
   readModel,
+  readWeightBytes,
+  shapeConstants,
   TABLE_PREFIX,
   type WeightData,
   writeModel,
@@ -30,8 +33,18 @@ export interface DenoiserFiles {
   readonly weights: string;
   /** Further graphs over the same weights, for other backends. */
   readonly variants?: readonly VariantFiles[];
+  /** Graphs of further sizes, over the same weights. */
+  readonly sizes?: readonly SizeFiles[];
   /** Bytes that a file of weights may have. */
   readonly shardBytes?: number | undefined;
+}
+
+/** Graphs of a further size, and how its files are told apart, such as `512x768`. */
+export interface SizeFiles {
+  readonly name: string;
+  readonly full: string;
+  readonly cached: string;
+  readonly variants: readonly VariantFiles[];
 }
 
 export interface VariantFiles {
@@ -41,15 +54,20 @@ export interface VariantFiles {
 }
 
 /** Names of the inputs that each graph of a denoiser takes. */
-export interface DenoiserInputNames {
+export interface DenoiserInputNames extends GraphInputNames {
+  readonly variants: readonly GraphInputNames[];
+  readonly sizes: readonly (GraphInputNames & { readonly variants: readonly GraphInputNames[] })[];
+}
+
+interface GraphInputNames {
   readonly full: readonly string[];
   readonly cached: readonly string[];
-  readonly variants: readonly { readonly full: readonly string[]; readonly cached: readonly string[] }[];
 }
 
 /**
  * Writes everything under denoiser/: both graphs, their weights once, and the numbers per call in a file of
- * their own, so that replanning never touches the weights.
+ * their own, so that replanning never touches the weights. Where there are several sizes, what else is large in the graphs
+ * is in one more file, once.
  */
 export async function writeDenoiser(
   work: Storage,
@@ -59,13 +77,12 @@ export async function writeDenoiser(
   const paths = [
     [files.full, 'denoiser/full.onnx'],
     [files.cached, 'denoiser/cached.onnx'],
-    ...(files.variants ?? []).flatMap((variant) => {
-      const { full, cached } = variantPaths(variant.precision);
-      return [
-        [variant.full, full],
-        [variant.cached, cached],
-      ];
-    }),
+    ...pairsOf(files.variants ?? []),
+    ...(files.sizes ?? []).flatMap(({ name, full, cached, variants }) => [
+      [full, sizePaths(name).full],
+      [cached, sizePaths(name).cached],
+      ...pairsOf(variants, name),
+    ]),
   ] as [graph: string, path: string][];
   const models: OnnxModel[] = [];
   for (const [graph] of paths) models.push(await readModel(work, graph));
@@ -76,29 +93,69 @@ export async function writeDenoiser(
   });
   await writeShards(work, files.weights, shards, out, 'denoiser');
   const tables = await createWeightFile(out, 'denoiser/tables.bin', { location: 'tables.bin' });
+  const several = (files.sizes ?? []).length > 0;
+  const constants = several
+    ? await createWeightFile(out, 'denoiser/constants.bin', { location: 'constants.bin' })
+    : undefined;
   try {
     const names: (readonly string[])[] = [];
     for (const [i, [, path]] of paths.entries()) {
       const model = await moveTables(models[i]!, tables);
-      await writeModel(out, path, referWeights(model, files.weights, shards));
+      const referred = referWeights(model, files.weights, shards);
+      await writeModel(out, path, constants ? await moveConstants(referred, constants) : referred);
       names.push(inputNames(model));
     }
     await tables.commit();
-    const [full, cached, ...others] = names as [readonly string[], readonly string[], ...string[][]];
-    const variants = (files.variants ?? []).map((_, i) => ({
-      full: others[2 * i]!,
-      cached: others[2 * i + 1]!,
-    }));
-    return { full, cached, variants };
+    await constants?.commit();
+    const rest = names.values();
+    const pair = () => ({ full: rest.next().value!, cached: rest.next().value! });
+    const withVariants = (variants: readonly unknown[] = []) => ({ ...pair(), variants: variants.map(pair) });
+    const main = withVariants(files.variants);
+    return { ...main, sizes: (files.sizes ?? []).map(({ variants }) => withVariants(variants)) };
   } catch (error) {
+    await constants?.abort();
     await tables.abort();
     throw error;
   }
 }
 
+function pairsOf(variants: readonly VariantFiles[], size?: string): [string, string][] {
+  return variants.flatMap(({ precision, full, cached }) => {
+    const paths = variantPaths(precision, size);
+    return [
+      [full, paths.full],
+      [cached, paths.cached],
+    ] as [string, string][];
+  });
+}
+
 /** Where the graphs of another precision are in a bundle: beside the weights that they share. */
-export function variantPaths(precision: string): { full: string; cached: string } {
-  return { full: `denoiser/full.${precision}.onnx`, cached: `denoiser/cached.${precision}.onnx` };
+export function variantPaths(precision: string, size?: string): { full: string; cached: string } {
+  const ending = `${size === undefined ? '' : `${size}.`}${precision}.onnx`;
+  return { full: `denoiser/full.${ending}`, cached: `denoiser/cached.${ending}` };
+}
+
+/** Where the graphs of a further size are. */
+export function sizePaths(size: string): { full: string; cached: string } {
+  return { full: `denoiser/full.${size}.onnx`, cached: `denoiser/cached.${size}.onnx` };
+}
+
+/** Smaller ones stay inside the graphs. */
+const LARGE_BYTES = 1024;
+
+/** What is large in a graph and lies in no file yet, found again where another graph has it too. */
+async function moveConstants(
+  model: OnnxModel,
+  constants: Awaited<ReturnType<typeof createWeightFile>>,
+): Promise<OnnxModel> {
+  const inline = shapeConstants(model.graph);
+  for (const [name, weight] of model.graph.initializers) {
+    const { data } = weight;
+    if (data.kind === 'external' || inline.has(name) || byteLengthOfData(data) <= LARGE_BYTES) continue;
+    const place = await constants.add(await readWeightBytes(weight));
+    model.graph.initializers.set(name, { ...weight, data: place });
+  }
+  return model;
 }
 
 function inputNames({ graph }: OnnxModel): string[] {
@@ -231,7 +288,9 @@ export async function finishBundle(
     if (path === CARD) continue;
     files[path] = { bytes: (await out.stat(path))!.size, sha256: await hashFile(out, path) };
   }
-  await writeFile(out, MANIFEST, sealManifest({ formatVersion: FORMAT_VERSION, ...manifest, files }));
+  const { sizes, ...others } = manifest;
+  const listed = { ...others, ...(sizes.length > 0 && { sizes }) } as typeof manifest;
+  await writeFile(out, MANIFEST, sealManifest({ formatVersion: FORMAT_VERSION, ...listed, files }));
   // Read back as everyone will: what cannot be opened is not finished.
   const bundle = await openBundle(out);
   await out.remove(UNFINISHED);

@@ -9,15 +9,16 @@ import type { Variant } from '../candidates/variant.js';
 import { type ComponentDecision, FLOAT_GRAPH } from '../components/component.js';
 import type { DecisionRecord } from '../decision-record.js';
 import { formatOf } from '../format.js';
-import { type DenoiserInputNames, variantPaths } from './bundle-files.js';
+import { meanPsnr, type SizeGraphs } from '../sizes/make-sizes.js';
+import { type DenoiserInputNames, sizePaths, variantPaths } from './bundle-files.js';
 
 /** The manifest's words on both graphs: where each input comes from, what each output is. */
 export function describeGraphs(
   { graphs, context }: CalibratedModel,
   { chosen }: Choice,
   inputs: DenoiserInputNames,
-  { floatVariants, components, fed }: BundleExtras,
-): Pick<BundleManifest, 'cut' | 'denoiser'> {
+  { floatVariants, components, sizes, fed }: BundleExtras,
+): Pick<BundleManifest, 'cut' | 'denoiser' | 'sizes'> {
   const { cut } = graphs;
   const batch = graphs.full.shapes.get(graphs.full.model.graph.inputs[0]!.name)?.dims?.[0];
   const describe = (
@@ -52,6 +53,24 @@ export function describeGraphs(
         calibrationPsnr: Number.isFinite(psnr) ? psnr : null,
       })),
     },
+    sizes: sizes.map((size, i) => {
+      const { width, height, latentDims, psnr } = size;
+      const names = inputs.sizes[i]!;
+      const name = `${width}x${height}`;
+      return {
+        width,
+        height,
+        latentDims: [...latentDims],
+        ...describe(names, sizePaths(name)),
+        variants: size.variants.map(({ precision, largestTensorBytes }, k) => ({
+          precision,
+          largestTensorBytes,
+          ...describe(names.variants[k]!, variantPaths(precision, name)),
+        })),
+        psnr: meanPsnr({ psnr }),
+        images: psnr.length,
+      };
+    }),
   };
 }
 
@@ -61,6 +80,7 @@ export interface BundleExtras {
   readonly components: readonly ComponentDecision[];
   /** What the source's graph takes each of its inputs for. */
   readonly fed: DenoiserInputs;
+  readonly sizes: readonly SizeGraphs[];
 }
 
 type InputOrigin = BundleManifest['denoiser']['full']['inputs'][string];

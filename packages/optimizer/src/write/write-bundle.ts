@@ -18,6 +18,7 @@ import { PLAN } from '../decision-record.js';
 import type { OptimizeSummary } from '../optimize-summary.js';
 import type { OpenCalibrationContext } from '../prepare/open-calibration-context.js';
 import type { Recipe } from '../recipe.js';
+import type { SizeGraphs } from '../sizes/make-sizes.js';
 import { bundleCard, CARD, licenseOf } from './bundle-card.js';
 import { bytesUnder, copyComponents, denoiserBytes, finishBundle, writeDenoiser } from './bundle-files.js';
 import { replaceBundle } from './bundle-place.js';
@@ -52,6 +53,8 @@ export interface BundleRequest {
 /** What was measured of the model and its bundle, to be written beside the graphs. */
 export interface Measured extends Pick<OptimizeSummary, 'verification' | 'components' | 'operatingPoints'> {
   readonly floatGraphs: FloatGraphs;
+  /** Graphs of further sizes. */
+  readonly sizes: readonly SizeGraphs[];
   readonly offCalibration: readonly OffCalibration[];
 }
 
@@ -74,7 +77,7 @@ async function writeFiles(
   { context, prepared, watch, sourceFingerprint, conditioningFingerprint }: OpenCalibrationContext,
   calibrated: CalibratedModel,
   choice: Choice,
-  { verification, offCalibration, components, floatGraphs, operatingPoints }: Measured,
+  { verification, offCalibration, components, floatGraphs, sizes, operatingPoints }: Measured,
 ): Promise<BundleManifest> {
   const { signal } = request;
   const source = prepared.folder.storage;
@@ -94,6 +97,7 @@ async function writeFiles(
       full: variant.full,
       cached: variant.cached!.graph,
     })),
+    sizes: sizes.map(({ width, height, ...size }) => ({ ...size, name: `${width}x${height}` })),
   });
   const planSource = { fingerprint: sourceFingerprint, conditioning: conditioningFingerprint };
   const plan = { ...describeDecisions(calibrated, choice, planSource), components, operatingPoints };
@@ -130,6 +134,7 @@ async function writeFiles(
     ...describeGraphs(calibrated, choice, inputs, {
       floatVariants: floatGraphs.kept,
       components,
+      sizes,
       fed: prepared.inputs,
     }),
     ...describeRecipe(calibrated, choice),

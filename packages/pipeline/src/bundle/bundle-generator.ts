@@ -10,6 +10,10 @@ import {
   type GeneratorOptions,
   type ResolvedRequest,
 } from '../generate/generator.js';
+import { chooseSize, DenoiserShelf } from '../generate/sized-denoisers.js';
+import { vaeFactor } from '../images/vae-factor.js';
+import { type ModelFolder, openModelFolder } from '../model/model-folder.js';
+import { graphsOf, latentSizes, sizeMissing } from './bundle-sizes.js';
 import { type CalibratedSampler, calibratedSampler } from './calibrated-sampler.js';
 import type { BundleManifest, BundleVariant } from './manifest.js';
 import { offCalibrationWarnings } from './off-calibration.js';
@@ -21,6 +25,10 @@ export interface BundleGeneratorOptions extends OpenBundleOptions {
   readonly precision?: BundleVariant['precision'] | undefined;
   /** What these inputs of the denoiser take in all pictures, numbers or tensors [1, …], in place of what the manifest says. */
   readonly inputs?: Readonly<Record<string, Tensor | number>> | undefined;
+  /** The picture size, in pixels, that is loaded first and that requests without one have; left out: the calibrated one. */
+  readonly size?: { readonly width?: number | undefined; readonly height?: number | undefined } | undefined;
+  /** How many sizes may be in memory at once; 1 when left out. */
+  readonly keepSizes?: number | undefined;
 }
 
 /**
@@ -50,7 +58,7 @@ export function variantOf(
 export async function createBundleGenerator(
   options: Omit<
     GeneratorOptions,
-    'loadDenoiser' | 'decoderGraph' | 'afterLoad' | 'beforeRun' | 'sampleSize'
+    'loadDenoiser' | 'decoderGraph' | 'afterLoad' | 'beforeRun' | 'sampleSize' | 'sizedDenoisers'
   > &
     BundleGeneratorOptions,
 ): Promise<Generator> {
@@ -58,6 +66,17 @@ export async function createBundleGenerator(
   const { sampler, guidanceScale, schedule } = manifest;
   const calibrated = await calibratedSampler(storage, manifest);
   const variant = options.precision && variantOf(manifest, options.precision);
+  const factor = pixelsPerLatent(await openModelFolder(storage));
+  const all = latentSizes(manifest);
+  const refuse = (asked: { width: number; height: number }): never => {
+    throw sizeMissing(manifest, factor, asked);
+  };
+  const load = (size: number) =>
+    loadServing(storage, options.runtime, manifest, { variant, calibrated, size });
+  const shelf = new DenoiserShelf(load, options.keepSizes);
+  const first = chooseSize({ sizes: all, load, refuse }, factor, options.size ?? {});
+  // The first one is what requests get that ask for none.
+  const order = [first, ...[...all.keys()].filter((size) => size !== first)];
   const generator = await createGenerator({
     ...options,
     storage,
@@ -73,10 +92,19 @@ export async function createBundleGenerator(
       ...options.defaults,
     },
     beforeRun: (plan) => checkPlan(manifest, plan, calibrated),
-    loadDenoiser: ({ storage }, runtime) => loadServing(storage, runtime, manifest, { variant, calibrated }),
+    loadDenoiser: async () => ownedBy(shelf, await shelf.use(first)),
+    sizedDenoisers: {
+      sizes: order.map((size) => all[size]!),
+      refuse,
+      async load(size) {
+        const denoiser = await shelf.use(order[size]!);
+        await requireUnchanged();
+        return denoiser;
+      },
+    },
     decoderGraph: variant?.vaeDecoder,
     afterLoad: requireUnchanged,
-    sampleSize: [manifest.latentDims[1]!, manifest.latentDims[2]!],
+    sampleSize: all[first],
   });
   try {
     // What was loaded is what was checked: nothing has been put in its place in between.
@@ -107,16 +135,33 @@ function describedFamily(
 interface Serving {
   readonly variant: BundleVariant | undefined;
   readonly calibrated: CalibratedSampler | undefined;
+  /** The number of the picture size; 0 is the calibrated one. */
+  readonly size: number;
 }
 
-/** The denoiser of a bundle, for a sampling loop of your own; `forTimesteps` serves other calls than calibrated. */
+/** A denoiser whose sessions the shelf frees, which may have loaded another by then. */
+function ownedBy(shelf: DenoiserShelf, denoiser: Denoiser): Denoiser {
+  const dispose = { value: () => shelf.dispose(), enumerable: true };
+  return Object.defineProperties({}, { ...Object.getOwnPropertyDescriptors(denoiser), dispose }) as Denoiser;
+}
+
+function pixelsPerLatent({ vaeDecoder }: ModelFolder): number {
+  return vaeDecoder ? vaeFactor(vaeDecoder.config) : 1;
+}
+
+/**
+ * The denoiser of a bundle, for a sampling loop of your own; `forTimesteps` serves other calls than calibrated.
+ * @param size the number of the picture size: 0, or from 1 that of the manifest's `sizes`
+ */
 export async function loadBundleDenoiser(
   storage: Storage,
   runtime: Runtime,
   manifest: BundleManifest,
   variant?: BundleVariant,
+  size = 0,
 ): Promise<Denoiser> {
   return loadServing(storage, runtime, manifest, {
+    size,
     variant,
     calibrated: await calibratedSampler(storage, manifest),
   });
@@ -125,10 +170,11 @@ export async function loadBundleDenoiser(
 function loadServing(
   storage: Storage,
   runtime: Runtime,
-  { denoiser, schedule, corrections }: BundleManifest,
-  { variant, calibrated }: Serving,
+  manifest: BundleManifest,
+  { variant, calibrated, size }: Serving,
 ): Promise<Denoiser> {
-  const { full, cached } = variant ?? denoiser;
+  const { schedule, corrections } = manifest;
+  const { full, cached } = graphsOf(manifest, size, variant);
   return loadCachedDenoiser(runtime, storage, {
     full: full.file,
     cached: cached.file,

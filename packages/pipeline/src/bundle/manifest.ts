@@ -54,6 +54,29 @@ const variantSchema = z.object({
   calibrationPsnr: z.number().nullable(),
 });
 
+/** Graphs of a further size; schedule, corrections and everything else are those of the first. */
+const sizeSchema = z.object({
+  /** Pixels. */
+  width: z.number().int(),
+  /** Pixels. */
+  height: z.number().int(),
+  latentDims: z.array(z.number().int()).length(3),
+  full: graphSchema,
+  cached: graphSchema,
+  /** For the backends of the variant of the same precision. */
+  variants: z.array(
+    z.object({
+      precision: z.enum(['float32', 'float16']),
+      full: graphSchema,
+      cached: graphSchema,
+      largestTensorBytes: z.number().int(),
+    }),
+  ),
+  /** Mean PSNR in decibels against the source model at this size, on so many held-out images. */
+  psnr: z.number(),
+  images: z.number().int(),
+});
+
 const manifestSchema = z.object({
   formatVersion: READ_VERSIONS,
   createdBy: z.string(),
@@ -89,6 +112,8 @@ const manifestSchema = z.object({
   }),
   guidanceScale: z.number(),
   latentDims: z.array(z.number().int()).length(3),
+  /** Further sizes beside that of `latentDims`; most bundles, and those of earlier versions, have none. */
+  sizes: z.array(sizeSchema).default([]),
   schedule: z.preprocess(
     earlierNames({ refreshSteps: 'refreshCalls' }),
     z.object({
@@ -180,6 +205,9 @@ const manifestSchema = z.object({
 /** Graphs of a bundle for other backends. */
 export type BundleVariant = z.output<typeof variantSchema>;
 
+/** Graphs of a bundle for another picture size. */
+export type BundleSize = z.output<typeof sizeSchema>;
+
 /** What a bundle is and how its parts go together. */
 export type BundleManifest = z.output<typeof manifestSchema>;
 
@@ -241,7 +269,8 @@ function requireSeal(json: unknown, where: string): void {
 /** Graphs that are not listed would be opened unchecked. */
 function requireGraphs(manifest: BundleManifest, where: string): BundleManifest {
   const { full, cached, variants } = manifest.denoiser;
-  const graphs = [full, cached, ...variants.flatMap((variant) => [variant.full, variant.cached])];
+  const pairs = [...variants, ...manifest.sizes, ...manifest.sizes.flatMap((size) => size.variants)];
+  const graphs = [full, cached, ...pairs.flatMap((pair) => [pair.full, pair.cached])];
   const decoders = variants.flatMap(({ vaeDecoder }) => (vaeDecoder ? [{ file: vaeDecoder }] : []));
   const missing = [...graphs, ...decoders].find(({ file }) => !Object.hasOwn(manifest.files, file));
   if (missing === undefined) return manifest;

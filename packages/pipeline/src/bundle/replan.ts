@@ -139,6 +139,8 @@ async function apply(made: Replan, { storage, manifest, cached, corrections }: O
   };
   const own = {
     ...manifest,
+    // Their graphs have the tables of the schedule before.
+    sizes: [],
     files,
     schedule,
     corrections: {

@@ -20,6 +20,7 @@ import { askedPart } from './part-of-run.js';
 import { askedChange, encodeChange } from './picture-change.js';
 import { type GeneratedImage, type RunTiming, runImages } from './run-images.js';
 import { imageTokens, type SampleGeometry, sampleGeometry, sampleShape } from './sample-geometry.js';
+import { chooseSize, type SizedDenoisers } from './sized-denoisers.js';
 
 /** The pictures of a request in the order of their seeds, with warnings and times. */
 export interface GenerationResult {
@@ -67,6 +68,8 @@ export interface GeneratorOptions extends PartOptions {
   readonly batch?: number;
   /** [height, width] of the latents that graphs of one size were made for, where they do not say. */
   readonly sampleSize?: readonly [number, number] | undefined;
+  /** Denoisers of several sizes, of which `loadDenoiser` gives the first; left out: one serves all sizes that it can. */
+  readonly sizedDenoisers?: SizedDenoisers | undefined;
   /** Whether guidance runs both halves as one batch. */
   readonly halves?: Guidance['halves'];
   /** Looks at every request before it runs: may prepare the denoiser, return warnings, or throw to refuse it. */
@@ -153,6 +156,8 @@ interface PlannedRequest {
   readonly run: ImageRun;
   /** Grows while it runs. */
   readonly warnings: readonly string[];
+  /** The number of the size, where there are several. */
+  readonly size: number | undefined;
 }
 
 async function planned(settings: Settings, request: GenerationRequest): Promise<PlannedRequest> {
@@ -162,7 +167,9 @@ async function planned(settings: Settings, request: GenerationRequest): Promise<
   const model = { folder: parts.folder, inputs: parts.denoiser.conditioningInputs };
   const { takesText } = parts.family;
   const jobs = imageJobs(request, { takesText, classes: parts.family.classes?.(model) });
-  const geometry = geometryOf(settings);
+  const first = geometryOf(settings);
+  const size = settings.sizedDenoisers && askedSize(settings.sizedDenoisers, first, request);
+  const geometry = size === undefined ? first : atSize(first, settings.sizedDenoisers!.sizes[size]!);
   const asked = askedChange(request, geometry);
   const control = askedControl(request, parts.family.takesControl ?? false, settings.defaults.controlScale);
   requireControlSize(request, asked, control);
@@ -219,7 +226,25 @@ async function planned(settings: Settings, request: GenerationRequest): Promise<
     part,
     warn,
   };
-  return { jobs, run, warnings };
+  return { jobs, run, warnings, size };
+}
+
+/** The picture's own size, of one that is changed, counts as asked for. */
+function askedSize(
+  denoisers: SizedDenoisers,
+  { factor }: SampleGeometry,
+  { width, height, image }: GenerationRequest,
+): number {
+  return chooseSize(denoisers, factor, { width: width ?? image?.width, height: height ?? image?.height });
+}
+
+/** What graphs of one size can make. */
+function atSize(geometry: SampleGeometry, size: readonly [number, number]): SampleGeometry {
+  return { ...geometry, native: size, fixed: size };
+}
+
+async function withSize(run: ImageRun, denoisers: SizedDenoisers, size: number): Promise<ImageRun> {
+  return { ...run, parts: { ...run.parts, denoiser: await denoisers.load(size) } };
 }
 
 /** Tiles that nobody asked for are said, since they change the picture a little. */
@@ -245,7 +270,8 @@ function requireOne(jobs: readonly ImageJob[]): void {
 async function generate(settings: Settings, request: GenerationRequest): Promise<GenerationResult> {
   const { now, batch } = settings;
   const startMs = now();
-  const { jobs, run, warnings } = await planned(settings, request);
+  const { jobs, warnings, size, ...found } = await planned(settings, request);
+  const run = size === undefined ? found.run : await withSize(found.run, settings.sizedDenoisers!, size);
   const textEncoderMs = await encodeBefore(run, jobs, batch);
   const images: GeneratedImage[] = [];
   const runs: RunTiming[] = [];
