@@ -12,7 +12,7 @@ import {
   inPrecision,
   largestBytes,
 } from '../candidates/float-variants.js';
-import { loadVariant, type Variant } from '../candidates/variant.js';
+import { loadVariant, samplerOf, type Variant } from '../candidates/variant.js';
 import { foldCorrection, integerForm } from '../graphs/cached-graphs.js';
 import { type DenoiserGraphs, makeDenoiserGraphs } from '../graphs/denoiser-graphs.js';
 import { readGraph, writeGraph } from '../graphs/float-graphs.js';
@@ -102,6 +102,7 @@ async function modelAt(
       ...images,
       latentDims: prepared.latentDims,
       sampler: prepared.sampler,
+      samplerAt: prepared.samplerAt,
       samplerLayout: prepared.samplerLayout,
       conditioning: prepared.conditioning,
     },
@@ -142,6 +143,7 @@ async function makeSize(
     variants.push({ precision, ...paths, largestTensorBytes: largestBytes(graphs, precision) });
   }
   const own: Variant = {
+    ...variant,
     full: pathOf('full'),
     cached: { ...variant.cached!, graph: pathOf('cached') },
   };
@@ -159,12 +161,12 @@ async function measure(
   variant: Variant,
   { folder }: PreparedSource,
 ): Promise<number[]> {
-  const pictures = async (load: () => ReturnType<typeof loadVariant>) => {
+  const pictures = async (load: () => ReturnType<typeof loadVariant>, sampler = context.sampler) => {
     const denoiser = await load();
     try {
       const made: Awaited<ReturnType<CalibrationContext['toPicture']>>[] = [];
       for (const image of context.verification) {
-        const { latents } = await sampleImage(context, denoiser, image);
+        const { latents } = await sampleImage(context, denoiser, image, { sampler });
         made.push(await context.toPicture(latents));
       }
       return made;
@@ -175,7 +177,7 @@ async function measure(
   const originals = await pictures(async () =>
     floatDenoiser(await loadGraph(context.runtime, folder.storage, folder.denoiser.model)),
   );
-  const own = await pictures(() => loadVariant(context, variant));
+  const own = await pictures(() => loadVariant(context, variant), samplerOf(context, variant));
   return own.map((picture, i) => psnr(originals[i]!, picture));
 }
 
