@@ -55,7 +55,7 @@ describe('optimize({ size }) of every kind of denoiser', () => {
   );
 
   it.each([
-    ['dit-pipeline', ['32x32', '48x32'], { classLabels: [1] }],
+    ['sd3', ['32x32', '48x32', '48x30'], {}],
     ['sdxl', ['32x32', '33x32'], {}],
   ] as const)(
     'refuses what models/tiny/%s cannot make, before anything runs: %j',
