@@ -6,6 +6,7 @@ import { memoryStorage } from '@cachequant/tensor/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { modelStorage } from '../__fixtures__/models.js';
 import { optimize } from '../optimize.js';
+import type { OptimizeOptions } from '../recipe.js';
 
 let runtime: Runtime;
 beforeAll(async () => {
@@ -14,10 +15,13 @@ beforeAll(async () => {
 afterAll(() => runtime.dispose());
 
 /** In float and without a cache, so that a graph of another size has to make what the source model makes. */
-const EXACT = {
-  ...{ steps: 4, interval: 1, bits: 'none', components: 'keep', floatGraphs: 'never', effort: 'fast' },
-  ...{ calibrationImages: 1, verificationImages: 1, offCalibrationImages: 0 },
-} as const;
+const EXACT: OptimizeOptions = {
+  ...{ steps: 4, interval: 1, calibrationImages: 1, verificationImages: 1, offCalibrationImages: 0 },
+  bits: 'none',
+  components: 'keep',
+  floatGraphs: 'never',
+  effort: 'fast',
+};
 
 const TEXT = { prompt: 'a fox', steps: 4, seed: 5 };
 
@@ -55,23 +59,20 @@ describe('optimize({ size }) of every kind of denoiser', () => {
   );
 
   it.each([
-    ['sd3', ['32x32', '48x32', '48x30'], {}],
-    ['sdxl', ['32x32', '33x32'], {}],
-  ] as const)(
-    'refuses what models/tiny/%s cannot make, before anything runs: %j',
-    async (model, size, more) => {
-      const nothing = {
-        ...runtime,
-        capabilities: () => runtime.capabilities(),
-        load: () => expect.unreachable(),
-      };
-      const request = { source: modelStorage(`tiny/${model}`), work: memoryStorage(), out: memoryStorage() };
-      const options = { ...EXACT, ...more, size: [...size] } as const;
-      await expect(
-        optimize({ ...request, runtime: nothing as unknown as Runtime, options }),
-      ).rejects.toMatchObject({
-        code: 'invalid-argument',
-      });
-    },
-  );
+    ['sd3', ['32x32', '48x32', '48x30']],
+    ['sdxl', ['32x32', '33x32']],
+  ])('refuses what models/tiny/%s cannot make, before anything runs: %j', async (model, size) => {
+    const nothing = {
+      ...runtime,
+      capabilities: () => runtime.capabilities(),
+      load: () => expect.unreachable(),
+    };
+    const request = { source: modelStorage(`tiny/${model}`), work: memoryStorage(), out: memoryStorage() };
+    const options = { ...EXACT, size };
+    await expect(
+      optimize({ ...request, runtime: nothing as unknown as Runtime, options }),
+    ).rejects.toMatchObject({
+      code: 'invalid-argument',
+    });
+  });
 });
