@@ -133,7 +133,7 @@ describe('optimize --plan', () => {
 
   test.each([
     ['an option that contradicts it', ['--plan', 'bundle/plan.json', '--steps', '8'], 'expected 4, got 8'],
-    ['a file that is none', ['--plan', 'bundle/cachequant.json'], 'damaged'],
+    ['a file that is none', ['--plan', 'bundle/cachequant.json'], 'the plan has another format'],
     ['a file that is not there', ['--plan', 'nowhere.json'], 'there is no such file'],
     ['a file that is not JSON', ['--plan', 'text'], 'the plan is not JSON'],
   ])('refuses %s', async (_, argv, message) => {
