@@ -48,6 +48,19 @@ const FAMILIES: Readonly<Record<string, WebFamily>> = {
     source: () => modelStorage('tiny/flux-dev'),
     options: { ...PROMPTS, width: 32, height: 24 },
   },
+  'PixArt-α': {
+    source: () => modelStorage('tiny/pixart-alpha'),
+    options: { ...PROMPTS, width: 24, height: 32 },
+  },
+  'PixArt-Σ': {
+    source: () => modelStorage('tiny/pixart-sigma'),
+    options: { ...PROMPTS, width: 24, height: 32 },
+  },
+  DiT: {
+    source: () => modelStorage('tiny/dit-pipeline'),
+    options: { classLabels: [1] },
+    request: { classLabel: 1, seed: 4 },
+  },
   'LDM, text': { source: () => modelStorage('tiny/ldm-text'), options: PROMPTS },
   'LDM, unconditional': { source: () => modelStorage('tiny/ldm'), request: { seed: 4 } },
   'LDM, classes': {
