@@ -8,7 +8,7 @@ import { writeBlock } from '../write-block.js';
 import { measurePeers, ours, type PeerRequest, sdServer } from './measure-peers.js';
 import { type PeerServers, peerServersSchema, peerServerTables } from './peer-results.js';
 import { PACKAGE, prepareServer, VERSION } from './sd-server.js';
-import { seededCheckpoint } from './seeded-checkpoint.js';
+import { writeSd15Folder } from './sd15-folder.js';
 
 export interface BenchPeersOptions {
   /** Pixels of a side. */
@@ -31,7 +31,7 @@ export async function benchPeers(options: BenchPeersOptions): Promise<void> {
   const { size, steps, rounds, signal, log } = options;
   const program = await prepareServer(signal, log);
   const checkpoint = path.join(CACHE, 'sd15-checkpoint');
-  await seededCheckpoint(checkpoint, signal, log);
+  await writeSd15Folder(checkpoint, signal, log);
   const bundle = await bundleOf(checkpoint, options);
   const request: PeerRequest = {
     ...{ prompt: PROMPT, width: size, height: size, steps },
