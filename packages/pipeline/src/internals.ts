@@ -49,6 +49,7 @@ export { type InputOrigins, readInputOrigins } from './model/input-origins.js';
 export { layOutSampler, type SamplerLayout } from './model/lay-out-sampler.js';
 export { layerLocator } from './model/lazy-locator.js';
 export type { ChangeGraph } from './model/load-graph.js';
+export { mountedStorage } from './model/mounted-storage.js';
 export { allFinite, type LocateLayer } from './model/non-finite.js';
 export { readNpy } from './model/npy.js';
 export { requireReadDecoder } from './model/unread-decoder.js';

@@ -9,11 +9,11 @@ import {
   openWeights,
 } from '@cachequant/checkpoint';
 import type { PlacedComponent } from '@cachequant/pipeline';
+import { mountedStorage } from '@cachequant/pipeline/internals';
 import { nodeStorage } from '@cachequant/runtime-node';
 import { CacheQuantError, openSource, type Storage } from '@cachequant/tensor';
 import { readConfig } from './component-config.js';
 import { fetchModel, isModelId } from './hub-model.js';
-import { mountedStorage } from './mounted-storage.js';
 import type { SourceContext } from './source-context.js';
 
 /** Parts of a model that its single file lacks, or that are to stand in place of those in it: a path or an id each. */

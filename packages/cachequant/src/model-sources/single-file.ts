@@ -11,13 +11,13 @@ import {
   tokenCount,
 } from '@cachequant/checkpoint';
 import { checkpointStorage, type PlacedComponent, type VirtualFile } from '@cachequant/pipeline';
+import { mountedStorage } from '@cachequant/pipeline/internals';
 import { nodeStorage } from '@cachequant/runtime-node';
 import { CacheQuantError, openSource, type Storage } from '@cachequant/tensor';
 import type { OpenedAdapters } from './adapters.js';
 import { readConfig } from './component-config.js';
 import { embeddingTokenizers, type OpenedEmbeddings, withEmbeddings, withVocabulary } from './embeddings.js';
 import { type GivenParts, openGivenParts, PART_OPTIONS } from './given-parts.js';
-import { mountedStorage } from './mounted-storage.js';
 import type { SourceContext } from './source-context.js';
 import { tokenizerFiles } from './tokenizer-files.js';
 

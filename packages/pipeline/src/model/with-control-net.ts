@@ -1,7 +1,7 @@
 import { CacheQuantError, type Storage } from '@cachequant/tensor';
-import { hashFile } from '../bundle/fingerprint.js';
 import { keepBuiltGraphs } from './built-graphs.js';
 import { CONTROL_FOLDER } from './control/control-folders.js';
+import { mountedStorage } from './mounted-storage.js';
 
 /**
  * Shows a model with the ControlNet of another folder, in `controlnet/`, in place of one that it may have. Whether they fit
@@ -14,20 +14,9 @@ export async function withControlNet(model: Storage, control: Storage): Promise<
   await requireControlNet(control);
   const inside = (path: string) =>
     path.startsWith(`${CONTROL_FOLDER}/`) ? path.slice(CONTROL_FOLDER.length + 1) : undefined;
-  const holder = (path: string): readonly [storage: Storage, path: string] => {
-    const own = inside(path);
-    return own === undefined ? [model, path] : [control, own];
-  };
   const named = (paths: readonly string[]) => paths.map((path) => `${CONTROL_FOLDER}/${path}`);
   const shown: Storage = {
-    stat: async (path) => {
-      const [storage, own] = holder(path);
-      return storage.stat(own);
-    },
-    read: async (path, range) => {
-      const [storage, own] = holder(path);
-      return storage.read(own, range);
-    },
+    ...mountedStorage(model, new Map([[CONTROL_FOLDER, control]])),
     async list(prefix = '') {
       const wanted = prefix.replace(/\/$/, '');
       const below = inside(`${wanted}/`)?.replace(/\/$/, '');
@@ -35,14 +24,6 @@ export async function withControlNet(model: Storage, control: Storage): Promise<
       const own = (await model.list(prefix)).filter((path) => inside(path) === undefined);
       return wanted === '' ? [...own, ...named(await control.list())].sort() : own;
     },
-    create: (path) => model.create(path),
-    remove: (path) => model.remove(path),
-    lock: (name) => model.lock(name),
-    locate: (path) => {
-      const [storage, own] = holder(path);
-      return storage.locate?.(own);
-    },
-    hash: (path) => hashFile(...holder(path)),
   };
   return keepBuiltGraphs(model, shown);
 }
