@@ -35,6 +35,7 @@ def encode(module, images):
     return module.encode(images).latent_dist.mean
 
 
+@torch.no_grad()
 def decode(module, latents):
     """Pictures [N,3,H,W] of scaled latents."""
     return module.decode(latents / module.config.scaling_factor).sample

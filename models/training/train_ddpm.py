@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from common import load_split, read_config, tint
 from quality import measure, sheet
-from trainer import add_arguments, load_scheduler, noise_levels, spread_timesteps, train, write_weights
+from trainer import add_arguments, noise_levels, sample, spread_timesteps, train, write_weights
 
 MODEL = Path(__file__).resolve().parents[1] / "fashion-ddpm"
 BATCH = 32
@@ -27,15 +27,9 @@ def loss_on(gray, noising):
     return loss_of
 
 
-@torch.no_grad()
 def generate(unet, count, seed, steps=100):
     """Pictures [N,3,32,32]."""
-    scheduler = load_scheduler(MODEL)
-    scheduler.set_timesteps(steps)
-    images = torch.randn(count, 3, 32, 32, generator=torch.Generator().manual_seed(seed))
-    for timestep in scheduler.timesteps:
-        images = scheduler.step(unet(images, timestep).sample, timestep, images).prev_sample
-    return images
+    return sample(MODEL, (count, 3, 32, 32), seed, steps, lambda images, timestep: unet(images, timestep).sample)
 
 
 def main():

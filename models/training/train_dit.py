@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from common import read_config
 from latents import decode, encode_split, load_autoencoder
 from quality import measure, sheet
-from trainer import add_arguments, load_scheduler, noise_levels, spread_timesteps, train, write_weights
+from trainer import add_arguments, noise_levels, sample, spread_timesteps, train, write_weights
 
 MODEL = Path(__file__).resolve().parents[1] / "fashion-dit"
 BATCH, CLASSES, VARIANCE_WEIGHT = 96, 10, 1e-3
@@ -51,18 +51,16 @@ def loss_on(latents, labels, noising):
     return loss_of
 
 
-@torch.no_grad()
 def generate(transformer, vae, labels, seed, steps=50, guidance=2.0):
     """Pictures [N,3,32,32]; the unconditional half takes the label after the last class."""
-    scheduler = load_scheduler(MODEL)
-    scheduler.set_timesteps(steps)
-    latents = torch.randn(len(labels), 4, 16, 16, generator=torch.Generator().manual_seed(seed))
     both = torch.cat([labels, torch.full_like(labels, CLASSES)])
-    for timestep in scheduler.timesteps:
+
+    def predict(latents, timestep):
         output = transformer(latents.repeat(2, 1, 1, 1), timestep.expand(len(both)), both).sample[:, :4]
         conditional, unconditional = output.chunk(2)
-        latents = scheduler.step(unconditional + guidance * (conditional - unconditional), timestep, latents).prev_sample
-    return decode(vae, latents)
+        return unconditional + guidance * (conditional - unconditional)
+
+    return decode(vae, sample(MODEL, (len(labels), 4, 16, 16), seed, steps, predict))
 
 
 def build():

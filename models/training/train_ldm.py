@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from common import read_config
 from latents import decode, encode_split, load_autoencoder
 from quality import measure, sheet
-from trainer import add_arguments, load_scheduler, noise_levels, spread_timesteps, train, write_weights
+from trainer import add_arguments, noise_levels, sample, spread_timesteps, train, write_weights
 
 MODEL = Path(__file__).resolve().parents[1] / "fashion-ldm"
 BATCH, CLASSES, NO_CLASS = 48, 10, 0.1
@@ -47,17 +47,15 @@ def loss_on(latents, labels, noising):
     return loss_of
 
 
-@torch.no_grad()
 def generate(modules, vqvae, labels, seed, steps=50, guidance=2.0):
     """Pictures [N,3,32,32]."""
-    scheduler = load_scheduler(MODEL)
-    scheduler.set_timesteps(steps)
-    latents = torch.randn(len(labels), 3, 16, 16, generator=torch.Generator().manual_seed(seed))
-    states = modules["embedder"](torch.cat([torch.full_like(labels, CLASSES), labels]))
-    for timestep in scheduler.timesteps:
+    states = modules["embedder"](torch.cat([torch.full_like(labels, CLASSES), labels])).detach()
+
+    def predict(latents, timestep):
         none, known = modules["unet"](latents.repeat(2, 1, 1, 1), timestep, states).sample.chunk(2)
-        latents = scheduler.step(none + guidance * (known - none), timestep, latents).prev_sample
-    return decode(vqvae, latents)
+        return none + guidance * (known - none)
+
+    return decode(vqvae, sample(MODEL, (len(labels), 3, 16, 16), seed, steps, predict))
 
 
 def main():

@@ -31,6 +31,17 @@ def spread_timesteps(batch):
     return ((torch.randperm(batch) + torch.rand(batch)) * (1000 / batch)).long()
 
 
+@torch.no_grad()
+def sample(model, dims, seed, steps, predict):
+    """What `predict(samples, timestep)`, the noise, makes of noise [N,C,H,W] in so many steps of the model's scheduler."""
+    scheduler = load_scheduler(model)
+    scheduler.set_timesteps(steps)
+    samples = torch.randn(dims, generator=torch.Generator().manual_seed(seed))
+    for timestep in scheduler.timesteps:
+        samples = scheduler.step(predict(samples, timestep), timestep, samples).prev_sample
+    return samples
+
+
 def train(module, loss_of, path, args):
     """The averaged module after `args.steps` steps on `loss_of(module)`, the learning rate falling to 0 over them."""
     average = copy.deepcopy(module).requires_grad_(False).eval()
