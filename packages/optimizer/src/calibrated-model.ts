@@ -5,7 +5,7 @@ import type { ActivationGridTable } from '@cachequant/quantizer';
 import { finishUnlessAborted, type Storage, type TwoFold } from '@cachequant/tensor';
 import type { CalibrationContext } from './calibration-context.js';
 import type { DecisionRecord } from './decision-record.js';
-import { formatOf } from './format.js';
+import { formatOf, targetOf } from './format.js';
 import { sitesOf, withObservers } from './graphs/cached-graphs.js';
 import { type DenoiserGraphs, makeDenoiserGraphs } from './graphs/denoiser-graphs.js';
 import { writeGraph, writeSharedWeights } from './graphs/float-graphs.js';
@@ -76,7 +76,9 @@ export async function cutModel(
   { inputDims, model, plan }: CalibrationOptions,
 ): Promise<CutModel> {
   const outliers = outlierInputs(context.calibration);
-  const sizes = { inputDims, outliers, fewerCachedKeys: context.recipe.cachedKeys === 'every-second' };
+  const { cachedKeys, target } = context.recipe;
+  const fewerCachedKeys = cachedKeys === 'every-second';
+  const sizes = { inputDims, outliers, fewerCachedKeys, target: targetOf(target) };
   const graphs = makeDenoiserGraphs(model, sizes, plan?.cut ?? context.recipe.cut);
   const source = await finishUnlessAborted(graphs, context.signal);
   const possible = planLayers(source, context.recipe.keepFloat);

@@ -19,8 +19,8 @@ const layerSchema = z.object({
     .object({
       /** Signal to noise of the layer by itself, in decibels. */
       sqnr: z.number(),
-      floatMs: z.number(),
-      integerMs: z.number(),
+      floatMs: z.number().optional(),
+      integerMs: z.number().optional(),
       /** Signal to noise of the network with only this layer in float; of the worst layers. */
       networkDb: z.number().optional(),
     })

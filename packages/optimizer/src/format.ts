@@ -1,4 +1,4 @@
-import { type IntegerTarget, onnxRuntimeTarget, type WeightBits } from '@cachequant/quantizer';
+import { type IntegerTarget, onnxRuntimeTarget, qdqTarget, type WeightBits } from '@cachequant/quantizer';
 import type { Recipe } from './recipe.js';
 
 /** The numbers that layers are quantized to, and what computes with them. */
@@ -19,11 +19,22 @@ export function formatOf({ bits, target }: Pick<Recipe, 'bits' | 'target'>): For
   if (bits === 'none') return undefined;
   const wideBits = wideBitsOf(target);
   return {
-    target: onnxRuntimeTarget,
+    target: targetOf(target),
     weightBits: bits === 'w4a8' ? 4 : wideBits,
     wideBits,
     activationBits: 8,
   };
+}
+
+const INTEGER_TARGETS = {
+  portable: onnxRuntimeTarget,
+  vnni: onnxRuntimeTarget,
+  qdq: qdqTarget,
+} as const satisfies Record<Recipe['target'], IntegerTarget>;
+
+/** What writes the graphs of a recipe's target, those in float too. */
+export function targetOf(target: Recipe['target']): IntegerTarget {
+  return INTEGER_TARGETS[target];
 }
 
 /** Weights of at most so many bits are computed exactly by every processor of the target. */

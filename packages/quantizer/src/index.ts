@@ -32,6 +32,7 @@ export { splitFirstToken } from './split-first-token.js';
 export { storeEmbeddings } from './stored-embedding.js';
 export type { IntegerTarget, KernelScales } from './targets/integer-target.js';
 export { onnxRuntimeTarget } from './targets/onnxruntime/onnxruntime-target.js';
+export { qdqTarget } from './targets/qdq/qdq-target.js';
 export {
   type QuantizedWeight,
   quantizeWeight,

@@ -19,7 +19,7 @@ import { MersenneTwister, type Tensor, TorchGenerator, tensor } from '@cachequan
 /**
  * Quantized graphs in standard operators: activations are rounded to their grids and back, weights are integers that
  * become float in the graph. OpenVINO, TensorRT and WebNN compute such pairs in integers; other runtimes compute the
- * same numbers in float.
+ * same numbers in float. `qdqTarget` of the package also keeps scales per call out of the pairs; this one has one call.
  */
 export const qdqTarget: IntegerTarget = {
   name: 'qdq',

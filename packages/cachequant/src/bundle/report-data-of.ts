@@ -69,9 +69,11 @@ export function reportDataOf(summary: OptimizeSummary, context: ReportContext): 
 
 function layersOf({ layers }: OptimizeSummary): ReportData['layers'] {
   if (layers === undefined) return undefined;
-  const measured = layers.decisions.flatMap(({ id, kind, compute, reason, measured }) =>
-    measured ? [{ id, kind, compute, reason, ...measured }] : [],
-  );
+  const measured = layers.decisions.flatMap(({ id, kind, compute, reason, measured }) => {
+    const { floatMs, integerMs } = measured ?? {};
+    if (measured === undefined || floatMs === undefined || integerMs === undefined) return [];
+    return [{ id, kind, compute, reason, ...measured, floatMs, integerMs }];
+  });
   return { measured, networkDb: layers.networkDb, floor: layers.qualityFloor };
 }
 

@@ -4,6 +4,8 @@ import { cloneModel } from '../edit/clone-model.js';
 import type { OnnxModel, OnnxNode } from '../model.js';
 import { getFloat, getInt } from '../node.js';
 
+const MICROSOFT = 'com.microsoft';
+
 /**
  * Writes every MultiHeadAttention of queries, keys and values alone, with a scale of its own, as the products it
  * stands for: softmax(scale · Q Kᵀ) V, head by head. For runtimes that lack the operator, or get it wrong, as
@@ -17,13 +19,21 @@ export function unfuseAttention(model: OnnxModel): OnnxModel {
   const builder = new CallTableBuilder(result);
   for (const node of fused) unfuse(builder, node);
   topologicalSort(graph);
+  if (fused.length > 0 && !mayUseDomain(graph.nodes)) result.opsetImports.delete(MICROSOFT);
   return result;
+}
+
+/** Bodies of these operators may have nodes of any domain. */
+const WITH_BODIES: ReadonlySet<string> = new Set(['If', 'Loop', 'Scan']);
+
+function mayUseDomain(nodes: readonly OnnxNode[]): boolean {
+  return nodes.some(({ domain, opType }) => domain === MICROSOFT || WITH_BODIES.has(opType));
 }
 
 function isPlainAttention(node: OnnxNode): boolean {
   return (
     node.opType === 'MultiHeadAttention' &&
-    node.domain === 'com.microsoft' &&
+    node.domain === MICROSOFT &&
     node.inputs.filter((name) => name !== '').length === 3 &&
     node.outputs.length === 1 &&
     node.attributes.has('scale') &&

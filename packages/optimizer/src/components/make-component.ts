@@ -27,7 +27,7 @@ import {
 } from '@cachequant/quantizer';
 import { MersenneTwister, type Tensor, tensor, throwIfAborted } from '@cachequant/tensor';
 import type { CalibrationContext } from '../calibration-context.js';
-import { wideBitsOf } from '../format.js';
+import { targetOf, wideBitsOf } from '../format.js';
 import { observe } from '../observe/observe.js';
 import { type ComponentName, componentFolder, FLOAT_GRAPH } from './component.js';
 
@@ -87,7 +87,9 @@ export async function integerComponent(
   const plain = freezeShapes(source, {
     [input]: dims[input]!.map((size, axis) => (axis === 0 ? null : size)),
   });
-  const fused = fuseAttention(plain, inferShapes(plain, { inputDims: dims }));
+  const target = targetOf(context.recipe.target);
+  const attending = fuseAttention(plain, inferShapes(plain, { inputDims: dims }));
+  const fused = target.standardOperators ? unfuseAttention(attending) : attending;
   const fusedShapes = inferShapes(fused, { inputDims: dims });
   const model = detachBiases(
     fused,
@@ -98,7 +100,7 @@ export async function integerComponent(
   const layers = findLayers(model.graph);
   const computed = layers.filter((layer) => excludeReason(model.graph, shapes, layer) === undefined);
   if (computed.length === 0) return undefined;
-  const grids = await observeGrids(context, model, activationSites(computed), shapes, inputs);
+  const grids = await observeGrids(context, model, activationSites(computed, target), shapes, inputs);
   const bits = wideBitsOf(context.recipe.target);
   return writeComponent(context, componentFolder(name, 'integers'), async (add) => {
     const compute = new Map<string, PackedWeight>();
@@ -115,7 +117,7 @@ export async function integerComponent(
       });
       (integer ? compute : store).set(layer.id, packed);
     }
-    const made = toIntegerGraph(model, { compute, store, grids, corrections: new Map(), shapes });
+    const made = toIntegerGraph(model, { compute, store, grids, corrections: new Map(), shapes }, target);
     return {
       'model.onnx': withoutCalls(made),
       [FLOAT_GRAPH]: unfuseAttention(toFloatGraph(model, { compute, store })),

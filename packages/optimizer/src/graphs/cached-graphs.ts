@@ -30,7 +30,10 @@ export function foldCorrection(cached: OnnxModel, tables: ForecastTables): OnnxM
 /** Tensors to observe for a graph whose planned layers become integers. */
 export function sitesOf(graph: AnalyzedGraph, packed: PackedWeights | ReadonlySet<string>): string[] {
   const has = packed instanceof Set ? packed : (packed as PackedWeights).compute;
-  return activationSites(graph.layers.filter((layer) => has.has(layer.id)));
+  return activationSites(
+    graph.layers.filter((layer) => has.has(layer.id)),
+    graph.target,
+  );
 }
 
 /** A float graph that also reports the activations at the sites. */
@@ -60,5 +63,5 @@ export function integerForm(
   graph: AnalyzedGraph,
   { packed, grids, corrections = new Map() }: IntegerGraphRequest,
 ): OnnxModel {
-  return toIntegerGraph(model, { ...packed, grids, corrections, shapes: graph.shapes });
+  return toIntegerGraph(model, { ...packed, grids, corrections, shapes: graph.shapes }, graph.target);
 }

@@ -11,8 +11,17 @@ import {
   type OnnxModel,
   subsampleKeys,
   type TensorFacts,
+  unfuseAttention,
 } from '@cachequant/onnx';
-import { detachBiases, excludeReason, findLayers, type Layer, splitFirstToken } from '@cachequant/quantizer';
+import {
+  detachBiases,
+  excludeReason,
+  findLayers,
+  type IntegerTarget,
+  type Layer,
+  onnxRuntimeTarget,
+  splitFirstToken,
+} from '@cachequant/quantizer';
 import { CacheQuantError, type InPieces } from '@cachequant/tensor';
 import { CACHE_NAME } from '../calibration-context.js';
 
@@ -26,6 +35,8 @@ export interface AnalyzedGraph {
   readonly layerMacs: ReadonlyMap<string, number>;
   /** Of everything, attention's own products included. */
   readonly totalMacs: number;
+  /** What writes its integer form. */
+  readonly target: IntegerTarget;
 }
 
 /** The two graphs that a cut makes of a denoiser. */
@@ -43,6 +54,8 @@ export interface GraphSizes {
   readonly outliers?: ReadonlyMap<string, number>;
   /** Whether self-attentions of the cached graph have keys of every second position alone. */
   readonly fewerCachedKeys?: boolean;
+  /** Left out: ONNX Runtime's operators. */
+  readonly target?: IntegerTarget;
 }
 
 /**
@@ -75,8 +88,11 @@ export function* makeDenoiserGraphs(
   }
   const cachedDims = { ...sizes.inputDims, [CACHE_NAME]: cacheDims as number[] };
   const analyzed = {
-    full: yield* analyze(full, sizes.inputDims),
-    cached: yield* analyze(cached, cachedDims, sizes.fewerCachedKeys),
+    full: yield* analyze(full, sizes.inputDims, { target: sizes.target }),
+    cached: yield* analyze(cached, cachedDims, {
+      fewerKeys: sizes.fewerCachedKeys,
+      target: sizes.target,
+    }),
   };
   return { cut, cuts, ...analyzed };
 }
@@ -87,7 +103,10 @@ const LEAST_BATCHED = 3;
 function* analyze(
   model: OnnxModel,
   inputDims: Readonly<Record<string, readonly number[]>>,
-  fewerKeys = false,
+  {
+    fewerKeys = false,
+    target = onnxRuntimeTarget,
+  }: { readonly fewerKeys?: boolean | undefined; readonly target?: IntegerTarget | undefined },
 ): InPieces<AnalyzedGraph> {
   const used = new Set(model.graph.inputs.map((input) => input.name));
   const dims = Object.fromEntries(Object.entries(inputDims).filter(([name]) => used.has(name)));
@@ -103,7 +122,10 @@ function* analyze(
   yield;
   const attending = fuseAttention(plain, inferShapes(plain, { inputDims: dims }));
   yield;
-  const fused = fewerKeys ? withFewerKeys(attending, inferShapes(attending, { inputDims: dims })) : attending;
+  const sparse = fewerKeys
+    ? withFewerKeys(attending, inferShapes(attending, { inputDims: dims }))
+    : attending;
+  const fused = target.standardOperators ? unfuseAttention(sparse) : sparse;
   yield;
   const fusedShapes = inferShapes(fused, { inputDims: dims });
   yield;
@@ -123,6 +145,7 @@ function* analyze(
     shapes,
     layerMacs: new Map(layers.map((layer) => [layer.id, macs.byNode.get(layer.node)?.macs ?? 0])),
     totalMacs: macs.total,
+    target,
   };
 }
 

@@ -14,8 +14,8 @@ export interface WholeTimes {
   readonly ratio: number;
 }
 
-/** What was measured of a layer before it was decided. */
-export interface LayerMeasurement extends LayerTimes {
+/** What was measured of a layer before it was decided; without times where another runtime will compute it. */
+export interface LayerMeasurement extends Partial<LayerTimes> {
   /** Signal to noise of the layer by itself, integer against float on the same inputs, in decibels. */
   readonly sqnr: number;
   /** Signal to noise of the network's prediction with only this layer in float; of the worst layers. */

@@ -51,7 +51,7 @@ export function settleLayers(
 ): LayerDecision[] {
   return decisions.map((decision) => {
     const { id } = decision;
-    if (!times[id] || errors[id] === undefined) return decision;
+    if (errors[id] === undefined) return decision;
     const networkDb = choice.confirmed.find((layer) => layer.id === id)?.networkDb;
     const measured = { sqnr: errors[id], ...times[id], ...(networkDb !== undefined && { networkDb }) };
     if (choice.slow.includes(id))

@@ -1,5 +1,5 @@
 import type { CalibrationContext } from '../calibration-context.js';
-import { wideBitsOf } from '../format.js';
+import { targetOf, wideBitsOf } from '../format.js';
 import type { DenoiserGraphs } from '../graphs/denoiser-graphs.js';
 import { readGraph } from '../graphs/float-graphs.js';
 import type { FullObservation } from '../observe/observed-image.js';
@@ -49,7 +49,12 @@ export async function measureLayers(
     grids: observation.grids!,
     trajectory: observation.trajectory,
   };
-  const times = await runner.stage({ kind: 'layer-times' }, () => measureTimes(experiment));
+  // Where another runtime computes the layers, this one's times say nothing.
+  const { kernels } = targetOf(context.recipe.target);
+  const times =
+    Object.keys(kernels).length === 0
+      ? {}
+      : await runner.stage({ kind: 'layer-times' }, () => measureTimes(experiment));
   const errors = await runner.stage({ kind: 'layer-errors' }, () => localErrors(experiment));
   const choice = await runner.stage({ kind: 'layer-choice' }, () => chooseLayers(experiment, times, errors));
   return { decisions: settleLayers(possible, { times, errors, choice }), choice, records };

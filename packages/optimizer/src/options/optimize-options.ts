@@ -180,12 +180,15 @@ export const OPTIMIZE_OPTIONS = {
     value: 'bits',
     help: 'weights and activations as integers, or the cache alone',
   },
-  /** `portable` keeps weights within 7 bits, which every x64 processor computes exactly; `vnni` takes all 8. */
+  /**
+   * `portable` keeps weights within 7 bits, which every x64 processor computes exactly; `vnni` takes all 8. `qdq` writes
+   * standard ONNX operators for other runtimes than ONNX Runtime, with weights within 7 bits.
+   */
   target: {
-    schema: z.enum(['portable', 'vnni']).default('portable'),
+    schema: z.enum(['portable', 'vnni', 'qdq']).default('portable'),
     group: 'integers',
-    value: 'processors',
-    help: 'portable: weights within 7 bits, exact on every x64 processor; vnni: all 8 bits',
+    value: 'name',
+    help: 'portable: weights within 7 bits, exact on every x64 processor; vnni: all 8 bits; qdq: standard operators, for OpenVINO and others',
   },
   /** How 4-bit weights are rounded: by the second moments of what their layers see, or each to its nearest level. */
   rounding: {

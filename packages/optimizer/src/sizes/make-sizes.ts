@@ -83,7 +83,11 @@ async function modelAt(
   const inputDims = denoiserDims({ ...prepared, model: opened.prepared.model }, images.calibration[0]!);
   // As it was cut at the first size.
   const outliers = outlierInputs(context.calibration);
-  const making = makeDenoiserGraphs(opened.prepared.model, { inputDims, outliers }, graphs.cut.id);
+  const making = makeDenoiserGraphs(
+    opened.prepared.model,
+    { inputDims, outliers, target: graphs.full.target },
+    graphs.cut.id,
+  );
   const sized = await finishUnlessAborted(making, context.signal);
   const shared = (name: 'full' | 'cached', main: OnnxModel): DenoiserGraphs['full'] => ({
     ...sized[name],

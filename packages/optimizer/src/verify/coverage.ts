@@ -16,11 +16,11 @@ import { formatOf } from '../format.js';
 
 const PROFILED_RUNS = 3;
 
-/** Runs both graphs a few times with profiling, where there is that, and compares what ran with what was planned. */
+/** Runs both graphs a few times with profiling, where there is that and the operators are this runtime's, and compares what ran with what was planned. */
 export async function measureCoverage(calibrated: CalibratedModel, variant: Variant): Promise<Coverage> {
   const { context, graphs } = calibrated;
   const kernels = formatOf(context.recipe)?.target.kernels ?? {};
-  const { profiling } = await context.runtime.capabilities();
+  const profiling = Object.keys(kernels).length > 0 && (await context.runtime.capabilities()).profiling;
   const full = profiling ? await profile(calibrated, variant.full) : [];
   const cached = variant.cached && (profiling ? await profile(calibrated, variant.cached.graph) : []);
   const refreshes = variant.cached?.refreshCalls.length ?? context.sampler.calls;

@@ -145,7 +145,7 @@ const manifestSchema = z.object({
   bits: z.object({
     weights: z.number(),
     activations: z.number(),
-    target: z.enum(['portable', 'vnni', 'float']),
+    target: z.enum(['portable', 'vnni', 'qdq', 'float']),
   }),
   layers: z.array(
     z.object({

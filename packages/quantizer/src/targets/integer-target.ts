@@ -18,8 +18,13 @@ export interface IntegerTarget {
   readonly name: string;
   /** Versions of operator sets that its graphs import, by domain. */
   readonly opsets: Readonly<Record<string, number>>;
-  /** The operators that compute a layer in integers, as graphs and the runtime's profile call them. */
+  /**
+   * The operators that compute a layer in integers, as graphs and the profile of ONNX Runtime call them; none where that
+   * is up to the runtime that reads the graph.
+   */
   readonly kernels: Readonly<Record<string, KernelScales>>;
+  /** Whether its graphs are to have operators of ONNX alone: attention is then written as the products it stands for. */
+  readonly standardOperators?: boolean;
   /** Tensors that a layer needs a grid for. */
   gridSites(layer: Layer): readonly string[];
   /** Those of them whose zero point is to be the same at all calls. */
