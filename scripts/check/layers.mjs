@@ -25,6 +25,7 @@ export const allowedImports = new Map([
   ['@cachequant/hub', ['@cachequant/tensor', '@cachequant/checkpoint']],
   ['@cachequant/evaluate', ['@cachequant/tensor']],
   ['@cachequant/runtime-node', ['@cachequant/tensor']],
+  ['@cachequant/runtime-openvino', ['@cachequant/tensor']],
   ['@cachequant/runtime-web', ['@cachequant/tensor']],
   ['@cachequant/report', ['@cachequant/tensor']],
   ['@cachequant/architectures', ['@cachequant/tensor', '@cachequant/checkpoint', '@cachequant/onnx']],
@@ -46,6 +47,7 @@ export const topPackages = new Set(['cachequant']);
 /** The packages that may import a runtime (`onnxruntime-*`); all others take one by injection. */
 export const runtimePackages = new Set([
   '@cachequant/runtime-node',
+  '@cachequant/runtime-openvino',
   '@cachequant/runtime-web',
   '@cachequant/web',
   'cachequant',
@@ -54,6 +56,7 @@ export const runtimePackages = new Set([
 /** The packages that may use Node's own modules; all others run in browsers too. */
 export const nodePackages = new Set([
   '@cachequant/runtime-node',
+  '@cachequant/runtime-openvino',
   '@cachequant/hub',
   '@cachequant/server',
   '@cachequant/queue',

@@ -37,7 +37,7 @@ import { type GivenPictures, openPictures, readPictures } from '../pictures/give
 import { imageTimes } from '../pictures/image-times.js';
 import { type ComparedImage, type Comparison, comparisonLines } from '../print/print-comparison.js';
 import { createProgress, type Progress } from '../print/progress.js';
-import { withRuntime } from '../with-runtime.js';
+import { threadsOf, withRuntime } from '../with-runtime.js';
 
 interface CompareOptions extends GenerationOptions {
   readonly out: string;
@@ -84,7 +84,7 @@ async function compare(model: string, bundle: string, options: CompareOptions, i
   await requireWritableFolder(resolve(io.cwd, options.out), `--out ${options.out}`);
   const progress = createProgress(io.stderr);
   const source = await openWholeModel(model, options, io, progress);
-  const comparison = await withRuntime(options.threads, (runtime) =>
+  const comparison = await withRuntime(threadsOf(options.threads), (runtime) =>
     compareWith({ runtime, source, optimized, pictures }, options, io, progress),
   );
   if (options.json) writeJson(io, comparison);

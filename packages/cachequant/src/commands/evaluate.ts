@@ -33,7 +33,7 @@ import { evaluationFingerprint, evaluationState } from '../pictures/evaluation-s
 import { openPictures, readPictures } from '../pictures/given-pictures.js';
 import { evaluationLines } from '../print/print-evaluation.js';
 import { createProgress } from '../print/progress.js';
-import { withRuntime } from '../with-runtime.js';
+import { threadsOf, withRuntime } from '../with-runtime.js';
 
 export function addEvaluate(command: Command, io: CliIo): void {
   addGenerationOptions(
@@ -106,7 +106,7 @@ async function evaluate(given: string, options: EvaluateOptions, io: CliIo): Pro
     total,
   };
   const files = merge === true ? await shardPlaces(out) : merge?.map((file) => resolve(io.cwd, file));
-  const summary = await withRuntime(options.threads, async (runtime) => {
+  const summary = await withRuntime(threadsOf(options.threads), async (runtime) => {
     const opened: { dispose(): Promise<void> }[] = [];
     const keep = <T extends { dispose(): Promise<void> }>(part: T): T => {
       opened.push(part);

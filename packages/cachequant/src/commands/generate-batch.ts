@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
+import { nodeStorage } from '@cachequant/runtime-node';
 import { CacheQuantError } from '@cachequant/tensor';
 import { localArtist } from '../batch/local-artist.js';
 import {
@@ -24,6 +24,7 @@ import { readTextFile } from '../options/read-file.js';
 import { UsageError } from '../options/usage-error.js';
 import { formatSeconds } from '../print/format.js';
 import { createProgress, type Progress } from '../print/progress.js';
+import { openRuntime } from '../runtimes.js';
 
 /** Options of a run over a file of prompts. */
 export interface BatchCommandOptions extends GenerationOptions, QueueOptions {
@@ -88,12 +89,11 @@ function refusePromptOptions(options: BatchCommandOptions): void {
 
 async function drawHere(given: string, batch: Batch): Promise<void> {
   const { lines, name, options, io, progress } = batch;
-  const { threads } = options;
   const location = await openWholeModel(given, options, io, progress);
   await requirePrompts(lines, name, location);
   const artist = localArtist({
     identity: await modelIdentity(location, io.signal),
-    openRuntime: () => createNodeRuntime(threads === undefined ? {} : { threads }),
+    openRuntime: () => openRuntime(options),
     openGenerator: (runtime) => openGenerator(location, runtime, decoderOptionsOf(options)),
     metadata: options.metadata,
     strict: options.strict ?? false,

@@ -45,10 +45,11 @@ import {
 } from '../pictures/picture-metadata.js';
 import { savePicture } from '../pictures/save-picture.js';
 import { createProgress, type Progress } from '../print/progress.js';
+import { addRuntimeOptions, type RuntimeOptions } from '../runtimes.js';
 import { withRuntime } from '../with-runtime.js';
 import { type BatchCommandOptions, generateBatch } from './generate-batch.js';
 
-interface GenerateOptions extends GenerationOptions {
+interface GenerateOptions extends GenerationOptions, RuntimeOptions {
   readonly out: string;
   readonly like?: string;
   readonly metadata: boolean;
@@ -71,40 +72,42 @@ interface Generated {
 }
 
 export function addGenerate(command: Command, io: CliIo): void {
-  addGenerationOptions(
-    command
-      .description(
-        'Makes images with a model folder or a bundle, and writes each as a PNG as soon as it is done. No file is ' +
-          'replaced: where the name is taken by another picture, a number is added. Each PNG says how it was made.',
-      )
-      .argument('<model>', `a bundle, ${MODEL_KINDS}`)
-      .option('--out <folder>', 'where the pictures go', '.')
-      .option(
-        '--like <picture.png>',
-        'repeat the settings of a picture that this command wrote; other options override them',
-      )
-      .option(
-        '--prompts <file>',
-        'a JSON object a line, with prompt, negativePrompt, seed, steps, guidanceScale, sampler, width, height and id; - for the standard input',
-      )
-      .option('--retry-errors', 'with --prompts: draw lines again that failed')
-      .addOption(queueOption())
-      .addOption(picturesOption())
-      .option(
-        '--preview <calls>',
-        'write the unfinished picture after every so many network calls, by the tiny decoder where there is one',
-        integer(1),
-      )
-      .option(
-        '--refiner <model>',
-        "a model that makes the last calls of each picture, such as SDXL's refiner; a folder, a bundle or an id",
-      )
-      .option(
-        '--refiner-start <share>',
-        'share of the noise that is removed before the refiner goes on (default: 0.8)',
-        decimal(0, 1),
-      )
-      .option('--no-metadata', 'keep prompt, seed and settings out of the files'),
+  addRuntimeOptions(
+    addGenerationOptions(
+      command
+        .description(
+          'Makes images with a model folder or a bundle, and writes each as a PNG as soon as it is done. No file is ' +
+            'replaced: where the name is taken by another picture, a number is added. Each PNG says how it was made.',
+        )
+        .argument('<model>', `a bundle, ${MODEL_KINDS}`)
+        .option('--out <folder>', 'where the pictures go', '.')
+        .option(
+          '--like <picture.png>',
+          'repeat the settings of a picture that this command wrote; other options override them',
+        )
+        .option(
+          '--prompts <file>',
+          'a JSON object a line, with prompt, negativePrompt, seed, steps, guidanceScale, sampler, width, height and id; - for the standard input',
+        )
+        .option('--retry-errors', 'with --prompts: draw lines again that failed')
+        .addOption(queueOption())
+        .addOption(picturesOption())
+        .option(
+          '--preview <calls>',
+          'write the unfinished picture after every so many network calls, by the tiny decoder where there is one',
+          integer(1),
+        )
+        .option(
+          '--refiner <model>',
+          "a model that makes the last calls of each picture, such as SDXL's refiner; a folder, a bundle or an id",
+        )
+        .option(
+          '--refiner-start <share>',
+          'share of the noise that is removed before the refiner goes on (default: 0.8)',
+          decimal(0, 1),
+        )
+        .option('--no-metadata', 'keep prompt, seed and settings out of the files'),
+    ),
   )
     .addHelpText(
       'after',
@@ -161,7 +164,7 @@ async function generate(given: string, command: Command, io: CliIo): Promise<voi
       `warning: The picture was made with another model (${like.model.name}), so this one will look different.`,
     );
   }
-  const generated = await withRuntime(options.threads, async (runtime) => {
+  const generated = await withRuntime(options, async (runtime) => {
     const alone = await openGenerator(location, runtime, {
       prompts: promptOptionsOf(options),
       size: options,

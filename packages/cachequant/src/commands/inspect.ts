@@ -86,7 +86,9 @@ async function inspectBundle(
 ): Promise<void> {
   const bundle = await openBundle(storage);
   const { manifest, verification } = bundle;
-  const layers = wanted ? await withRuntime(1, (runtime) => bundleLayers(bundle, runtime)) : undefined;
+  const layers = wanted
+    ? await withRuntime({ threads: 1 }, (runtime) => bundleLayers(bundle, runtime))
+    : undefined;
   if (json) {
     writeJson(io, { bundle: { manifest, verification }, ...(layers && { layers }) });
     return;

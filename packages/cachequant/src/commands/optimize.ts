@@ -47,7 +47,7 @@ import { openControlImages } from '../pictures/control-images.js';
 import { type Optimized, optimizedLines, planLines } from '../print/print-optimization.js';
 import { createProgress, type Progress } from '../print/progress.js';
 import { packageVersion } from '../version.js';
-import { withRuntime } from '../with-runtime.js';
+import { threadsOf, withRuntime } from '../with-runtime.js';
 
 export function addOptimize(command: Command, io: CliIo): void {
   addOptimizeOptions(
@@ -161,7 +161,7 @@ async function makeShard(
   const lock = await lockWork(place);
   const progress = createProgress(io.stderr);
   try {
-    const observed = await withRuntime(given.threads, (runtime) =>
+    const observed = await withRuntime(threadsOf(given.threads), (runtime) =>
       observeShard({
         source: source.storage,
         work: nodeStorage(place.work),
@@ -209,7 +209,7 @@ async function requireModel({ storage, given }: OpenedModelSource): Promise<void
 }
 
 async function dryRun({ source, options, plan, feeds, controlImages, given, io }: Job): Promise<void> {
-  const estimate = await withRuntime(given.threads, (runtime) =>
+  const estimate = await withRuntime(threadsOf(given.threads), (runtime) =>
     estimateOptimization({
       source: source.storage,
       runtime,
@@ -240,7 +240,9 @@ async function makeLocked(job: Job): Promise<void> {
   const progress = createProgress(io.stderr);
   await openPlace(place);
   try {
-    const made = await withRuntime(given.threads, (runtime) => optimizeInto(job, runtime, progress));
+    const made = await withRuntime(threadsOf(given.threads), (runtime) =>
+      optimizeInto(job, runtime, progress),
+    );
     progress.stop();
     const left = await commitPlace(place);
     if (left !== undefined) progress.note(`Files that are not of the older bundle are in ${left}.`);

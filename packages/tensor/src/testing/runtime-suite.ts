@@ -10,6 +10,8 @@ export interface RuntimeSuiteOptions {
   readonly place?: (files: ReadonlyMap<string, Uint8Array>) => Promise<ModelSource>;
   /** Whether the runtime can profile; true when left out. */
   readonly profiling?: boolean;
+  /** Whether int64 has 64 bits; true when left out. Others refuse what does not fit. */
+  readonly wideIntegers?: boolean;
   /** Products of 384 × 384 matrices that take the runtime a few tenths of a second; 60 when left out. */
   readonly slowDepth?: number;
 }

@@ -1,3 +1,5 @@
+import { messagesOf, textOf } from './protobuf-fields.js';
+
 /** Field numbers of the ONNX format (onnx.proto). */
 const MODEL_GRAPH = 7;
 const GRAPH_INITIALIZER = 5;
@@ -13,45 +15,12 @@ const ENTRY_VALUE = 2;
  */
 export function externalLocations(model: Uint8Array): string[] {
   const locations = new Set<string>();
-  for (const graph of fields(model, MODEL_GRAPH)) {
-    for (const initializer of fields(graph, GRAPH_INITIALIZER)) {
-      for (const entry of fields(initializer, TENSOR_EXTERNAL_DATA)) {
-        if (text(entry, ENTRY_KEY) === 'location') locations.add(text(entry, ENTRY_VALUE));
+  for (const graph of messagesOf(model, MODEL_GRAPH)) {
+    for (const initializer of messagesOf(graph, GRAPH_INITIALIZER)) {
+      for (const entry of messagesOf(initializer, TENSOR_EXTERNAL_DATA)) {
+        if (textOf(entry, ENTRY_KEY) === 'location') locations.add(textOf(entry, ENTRY_VALUE));
       }
     }
   }
   return [...locations];
-}
-
-function text(message: Uint8Array, field: number): string {
-  for (const value of fields(message, field)) return new TextDecoder().decode(value);
-  return '';
-}
-
-/** The length-delimited fields of a protobuf message with this number. */
-function* fields(message: Uint8Array, wanted: number): Generator<Uint8Array> {
-  const reader = { bytes: message, at: 0 };
-  while (reader.at < message.byteLength) {
-    const tag = varint(reader);
-    const [number, kind] = [Math.floor(tag / 8), tag % 8];
-    if (kind === 0) varint(reader);
-    else if (kind === 1) reader.at += 8;
-    else if (kind === 5) reader.at += 4;
-    else if (kind === 2) {
-      const length = varint(reader);
-      if (number === wanted) yield message.subarray(reader.at, reader.at + length);
-      reader.at += length;
-    } else return;
-  }
-}
-
-function varint(reader: { readonly bytes: Uint8Array; at: number }): number {
-  let value = 0;
-  let weight = 1;
-  for (;;) {
-    const byte = reader.bytes[reader.at++] ?? 0;
-    value += (byte & 0x7f) * weight;
-    if (byte < 0x80) return value;
-    weight *= 128;
-  }
 }

@@ -1,4 +1,5 @@
 export { externalLocations } from './external-locations.js';
+export { describeGraph, type GraphDescription } from './graph-description.js';
 export { PROBE_MODEL, probeInt8FullRange } from './int8-probe.js';
 export { packFeeds } from './pack-feeds.js';
 export {

@@ -1,11 +1,19 @@
 import { type Tensor, tensor } from '../../index.js';
 import { convModel, doubleModel, repeatModel } from '../models.js';
 import type { RuntimeSuite } from '../runtime-suite.js';
+import { failure } from '../test-api.js';
 
-const REPEATED: readonly (readonly [given: Tensor, twice: Tensor])[] = [
+type Repeated = readonly [given: Tensor, twice: Tensor];
+
+const WIDE: Repeated = [
+  tensor('int64', [1], BigInt64Array.of(-(2n ** 60n))),
+  tensor('int64', [2], BigInt64Array.of(-(2n ** 60n), -(2n ** 60n))),
+];
+
+const REPEATED: readonly Repeated[] = [
   [
-    tensor('int64', [1], BigInt64Array.of(-(2n ** 60n))),
-    tensor('int64', [2], BigInt64Array.of(-(2n ** 60n), -(2n ** 60n))),
+    tensor('int64', [2], BigInt64Array.of(-9n, 1000n)),
+    tensor('int64', [4], BigInt64Array.of(-9n, 1000n, -9n, 1000n)),
   ],
   [tensor('int32', [1], Int32Array.of(-7)), tensor('int32', [2], Int32Array.of(-7, -7))],
   [tensor('uint8', [2], Uint8Array.of(0, 255)), tensor('uint8', [4], Uint8Array.of(0, 255, 0, 255))],
@@ -14,8 +22,16 @@ const REPEATED: readonly (readonly [given: Tensor, twice: Tensor])[] = [
   [tensor('float32', [0]), tensor('float32', [0])],
 ];
 
-export function elementTypeCases({ test, expect, runtime }: RuntimeSuite): void {
-  for (const [given, twice] of REPEATED) {
+export function elementTypeCases({ test, expect, runtime, wideIntegers = true }: RuntimeSuite): void {
+  if (!wideIntegers) {
+    test('run refuses integers that do not fit', async () => {
+      const session = await runtime().load({ bytes: repeatModel('int64') });
+      await failure(session.run({ x: WIDE[0] }), 'unsupported');
+      await session.dispose();
+    });
+  }
+
+  for (const [given, twice] of wideIntegers ? [WIDE, ...REPEATED] : REPEATED) {
     test(`run takes and returns ${given.dtype}[${given.dims}]`, async () => {
       const session = await runtime().load({ bytes: repeatModel(given.dtype) });
       expect((await session.run({ x: given })).y).toEqual(twice);

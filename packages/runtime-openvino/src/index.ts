@@ -1,0 +1,1 @@
+export { createOpenVinoRuntime, type OpenVinoRuntimeOptions } from './openvino-runtime.js';
