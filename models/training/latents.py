@@ -10,10 +10,11 @@ from safetensors.torch import load_file
 from torch.nn import functional as F
 
 from common import load_split, read_config, tint
+from devices import pick_device
 from muon import advance, make_optimizers
 from trainer import write_weights
 
-BATCH, WARM_UP, KL = 32, 50, 1e-5
+WARM_UP, KL = 50, 1e-5
 KINDS = {"vae": AutoencoderKL, "vqvae": VQModel}
 
 
@@ -37,18 +38,18 @@ def encode(module, images):
 
 @torch.no_grad()
 def decode(module, latents):
-    """Pictures [N,3,H,W] of scaled latents."""
-    return module.decode(latents / module.config.scaling_factor).sample
+    """Pictures [N,3,H,W] of scaled latents, on the processor."""
+    return module.decode(latents / module.config.scaling_factor).sample.float().cpu()
 
 
-def encode_split(model, data, split, seed):
+def encode_split(model, data, split, seed, device):
     """Scaled latents [N,C,16,16] of the pictures, each in a colour of its own, and their kinds [N]."""
     gray, kinds = load_split(data, split)
     colors = torch.randint(11, (len(gray),), generator=torch.Generator().manual_seed(seed))
-    _, module = load_autoencoder(model)
+    module = load_autoencoder(model)[1].to(device)
     with torch.no_grad():
-        parts = [encode(module, tint(*pair)) for pair in zip(gray.split(500), colors.split(500), strict=True)]
-    return torch.cat(parts) * module.config.scaling_factor, kinds
+        parts = [encode(module, tint(*pair).to(device)) for pair in zip(gray.split(500), colors.split(500), strict=True)]
+    return torch.cat(parts) * module.config.scaling_factor, kinds.to(device)
 
 
 def loss_of(module, images):
@@ -75,17 +76,18 @@ def main():
     parser.add_argument("--data", required=True, help="folder with Fashion-MNIST's four .gz files")
     parser.add_argument("--model", required=True, help="model folder with vae/ or vqvae/")
     parser.add_argument("--steps", type=int, default=2500)
+    parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=5e-3)
     args = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(1)
+    device = pick_device()
     gray, _ = load_split(args.data, "train")
     name, module = load_autoencoder(args.model, trained=False)
-    module.to(memory_format=torch.channels_last)
+    module.to(device, memory_format=torch.channels_last)
     optimizers = make_optimizers(module, args.rate)
     for step in range(args.steps):
-        images = tint(gray[torch.randint(len(gray), (BATCH,))], torch.randint(11, (BATCH,)))
-        loss = loss_of(module, images.contiguous(memory_format=torch.channels_last))
+        images = tint(gray[torch.randint(len(gray), (args.batch,))], torch.randint(11, (args.batch,)))
+        loss = loss_of(module, images.to(device, memory_format=torch.channels_last))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)
         advance(optimizers, args.rate * min(1, (step + 1) / WARM_UP) * (1 - step / args.steps))

@@ -27,7 +27,7 @@ def measure(generate, count, batch=64, classes=None):
     reference = json.loads((EVALUATOR / "reference.json").read_text())
     labels = torch.arange(count) % (classes or 1)
     outputs = [
-        evaluator.run(["features", "kind"], {"image": generate(part, seed).clamp(-1, 1).numpy()})
+        evaluator.run(["features", "kind"], {"image": generate(part, seed).float().clamp(-1, 1).numpy()})
         for seed, part in enumerate(labels.split(batch))
     ]
     features, kinds = (np.concatenate(part) for part in zip(*outputs, strict=True))

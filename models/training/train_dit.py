@@ -8,12 +8,13 @@ from diffusers import DiTTransformer2DModel
 from torch.nn import functional as F
 
 from common import read_config
+from devices import autocast, pick_device
 from latents import decode, encode_split, load_autoencoder
 from quality import measure, sheet
-from trainer import add_arguments, noise_levels, sample, spread_timesteps, train, write_weights
+from trainer import add_arguments, load_scheduler, noise_levels, sample, spread_timesteps, train, write_weights
 
 MODEL = Path(__file__).resolve().parents[1] / "fashion-dit"
-BATCH, CLASSES, VARIANCE_WEIGHT = 96, 10, 1e-3
+CLASSES, VARIANCE_WEIGHT = 10, 1e-3
 
 
 def variance_loss(noising, clean, noisy, timesteps, noise, fraction):
@@ -36,13 +37,13 @@ def variance_loss(noising, clean, noisy, timesteps, noise, fraction):
     return 0.5 * (learned - posterior - 1 + (posterior - learned).exp() + means.pow(2) * (-learned).exp()).mean()
 
 
-def loss_on(latents, labels, noising):
+def loss_on(latents, labels, noising, batch):
     def loss_of(transformer):
-        chosen = torch.randint(len(latents), (BATCH,))
-        clean, timesteps = latents[chosen], spread_timesteps(BATCH)
+        chosen = torch.randint(len(latents), (batch,), device=latents.device)
+        clean, timesteps = latents[chosen], spread_timesteps(batch, latents.device)
         noise = torch.randn_like(clean)
         noisy = noising.add_noise(clean, noise, timesteps)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast(latents.device):
             output = transformer(noisy, timesteps, labels[chosen]).sample.float()
         predicted, fraction = output.chunk(2, 1)
         variance = variance_loss(noising, clean, noisy, timesteps, predicted.detach(), fraction)
@@ -53,14 +54,15 @@ def loss_on(latents, labels, noising):
 
 def generate(transformer, vae, labels, seed, steps=50, guidance=2.0):
     """Pictures [N,3,32,32]; the unconditional half takes the label after the last class."""
-    both = torch.cat([labels, torch.full_like(labels, CLASSES)])
+    device = next(transformer.parameters()).device
+    both = torch.cat([labels, torch.full_like(labels, CLASSES)]).to(device)
 
     def predict(latents, timestep):
         output = transformer(latents.repeat(2, 1, 1, 1), timestep.expand(len(both)), both).sample[:, :4]
         conditional, unconditional = output.chunk(2)
         return unconditional + guidance * (conditional - unconditional)
 
-    return decode(vae, sample(MODEL, (len(labels), 4, 16, 16), seed, steps, predict))
+    return decode(vae, sample(MODEL, (len(labels), 4, 16, 16), seed, steps, predict, device))
 
 
 def build():
@@ -74,14 +76,15 @@ def build():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    add_arguments(parser, steps=5000, rate=5e-3)
+    add_arguments(parser, steps=5000, rate=5e-3, batch=96)
     args = parser.parse_args()
-    torch.set_num_threads(1)
-    transformer = build()
+    device = pick_device()
+    transformer = build().to(device)
     print(sum(p.numel() for p in transformer.parameters()), "parameters")
-    latents, labels = encode_split(MODEL, args.data, "train", seed=3)
-    average = train(transformer, loss_on(latents, labels, noise_levels(MODEL)), Path(args.out) / "dit.pt", args)
-    _, vae = load_autoencoder(MODEL)
+    latents, labels = encode_split(MODEL, args.data, "train", 3, device)
+    noising = noise_levels(load_scheduler(MODEL).config, device)
+    average = train(transformer, loss_on(latents, labels, noising, args.batch), Path(args.out) / "dit.pt", args)
+    vae = load_autoencoder(MODEL)[1].to(device)
     sheet(generate(average, vae, torch.arange(80) % CLASSES, seed=0), CLASSES).save(Path(args.out) / "dit.png")
     if args.measure:
         print(measure(lambda labels, seed: generate(average, vae, labels, seed), args.measure, classes=CLASSES))

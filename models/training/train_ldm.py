@@ -8,12 +8,13 @@ from diffusers import UNet2DConditionModel
 from torch.nn import functional as F
 
 from common import read_config
+from devices import autocast, pick_device
 from latents import decode, encode_split, load_autoencoder
 from quality import measure, sheet
-from trainer import add_arguments, noise_levels, sample, spread_timesteps, train, write_weights
+from trainer import add_arguments, load_scheduler, noise_levels, sample, spread_timesteps, train, write_weights
 
 MODEL = Path(__file__).resolve().parents[1] / "fashion-ldm"
-BATCH, CLASSES, NO_CLASS = 48, 10, 0.1
+CLASSES, NO_CLASS = 10, 0.1
 
 
 class ClassEmbedder(torch.nn.Module):
@@ -33,13 +34,14 @@ def build():
     return torch.nn.ModuleDict({"unet": unet, "embedder": embedder}).to(memory_format=torch.channels_last)
 
 
-def loss_on(latents, labels, noising):
+def loss_on(latents, labels, noising, batch):
     def loss_of(modules):
-        chosen = torch.randint(len(latents), (BATCH,))
-        clean, timesteps = latents[chosen].contiguous(memory_format=torch.channels_last), spread_timesteps(BATCH)
+        chosen = torch.randint(len(latents), (batch,), device=latents.device)
+        clean = latents[chosen].contiguous(memory_format=torch.channels_last)
+        timesteps = spread_timesteps(batch, latents.device)
         noise = torch.randn_like(clean)
-        classes = torch.where(torch.rand(BATCH) < NO_CLASS, CLASSES, labels[chosen])
-        with torch.autocast("cpu", torch.bfloat16):
+        classes = torch.where(torch.rand(batch, device=latents.device) < NO_CLASS, CLASSES, labels[chosen])
+        with autocast(latents.device):
             states = modules["embedder"](classes)
             predicted = modules["unet"](noising.add_noise(clean, noise, timesteps), timesteps, states).sample
         return F.mse_loss(predicted.float(), noise)
@@ -49,25 +51,27 @@ def loss_on(latents, labels, noising):
 
 def generate(modules, vqvae, labels, seed, steps=50, guidance=2.0):
     """Pictures [N,3,32,32]."""
-    states = modules["embedder"](torch.cat([torch.full_like(labels, CLASSES), labels])).detach()
+    device = next(modules.parameters()).device
+    states = modules["embedder"](torch.cat([torch.full_like(labels, CLASSES), labels]).to(device)).detach()
 
     def predict(latents, timestep):
         none, known = modules["unet"](latents.repeat(2, 1, 1, 1), timestep, states).sample.chunk(2)
         return none + guidance * (known - none)
 
-    return decode(vqvae, sample(MODEL, (len(labels), 3, 16, 16), seed, steps, predict))
+    return decode(vqvae, sample(MODEL, (len(labels), 3, 16, 16), seed, steps, predict, device))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    add_arguments(parser, steps=4000, rate=5e-3)
+    add_arguments(parser, steps=4000, rate=5e-3, batch=48)
     args = parser.parse_args()
-    torch.set_num_threads(1)
-    modules = build()
+    device = pick_device()
+    modules = build().to(device)
     print(sum(p.numel() for p in modules.parameters()), "parameters")
-    latents, labels = encode_split(MODEL, args.data, "train", seed=4)
-    average = train(modules, loss_on(latents, labels, noise_levels(MODEL)), Path(args.out) / "ldm.pt", args)
-    _, vqvae = load_autoencoder(MODEL)
+    latents, labels = encode_split(MODEL, args.data, "train", 4, device)
+    noising = noise_levels(load_scheduler(MODEL).config, device)
+    average = train(modules, loss_on(latents, labels, noising, args.batch), Path(args.out) / "ldm.pt", args)
+    vqvae = load_autoencoder(MODEL)[1].to(device)
     sheet(generate(average, vqvae, torch.arange(80) % CLASSES, seed=0), CLASSES).save(Path(args.out) / "ldm.png")
     if args.measure:
         print(measure(lambda labels, seed: generate(average, vqvae, labels, seed), args.measure, classes=CLASSES))

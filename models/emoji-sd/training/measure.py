@@ -10,9 +10,10 @@ import torch
 
 from emoji_evaluator import Evaluator
 from parts import build_text, build_unet, build_vae, load_folder, load_weights
+from devices import pick_device
 from sampling import generate
 from scenes import GROUNDS, Scenes
-from train_evaluator import frechet_distance, labels, statistics
+from train_evaluator import Labels, frechet_distance, statistics
 
 
 def main():
@@ -23,22 +24,24 @@ def main():
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--guidance", type=float, default=3)
-    parser.add_argument("--favourites", type=float, default=20, help="how much likelier they are than other emoji")
+    parser.add_argument("--favourites", type=float, default=8, help="how much likelier they are than other emoji")
     args = parser.parse_args()
-    torch.set_num_threads(1)
+    device = pick_device()
     out, scenes = Path(args.out), Scenes(args.data, args.favourites)
     evaluator = load_weights(Evaluator(len(scenes.kept), len(GROUNDS)), out / "evaluator.pt")
     reference = json.loads((out / "reference.json").read_text())
     tokenizer, text_encoder = build_text()
-    parts = tokenizer, load_folder(text_encoder, "text_encoder"), load_folder(build_unet(), "unet"), load_folder(build_vae(), "vae")
-    rng, features, right = random.Random(5), [], []
+    parts = tokenizer, *(
+        load_folder(*part).to(device) for part in ((text_encoder, "text_encoder"), (build_unet(), "unet"), (build_vae(), "vae"))
+    )
+    rng, features, right, labels = random.Random(5), [], [], Labels(scenes)
     for start in range(0, args.count, args.batch):
         asked = [scenes.random_scene(128, rng) for _ in range(args.batch)]
-        images = generate(*parts, [scene.caption for scene in asked], steps=args.steps, guidance=args.guidance, seed=start)
+        images = generate(*parts, [scene.caption for scene in asked], steps=args.steps, guidance=args.guidance, seed=start, device=device).cpu()
         with torch.no_grad():
             found, *answers = evaluator(images)
         features.append(found.double().numpy())
-        right.append([(a.argmax(1) == l).double().mean().item() for a, l in zip(answers, labels(scenes, asked), strict=True)])
+        right.append([(a.argmax(1) == l).double().mean().item() for a, l in zip(answers, labels(asked), strict=True)])
     real = np.array(reference["mean"]), np.array(reference["covariance"])
     accuracy = dict(zip(("first", "second", "count", "ground"), np.mean(right, 0).tolist(), strict=True))
     print(json.dumps({

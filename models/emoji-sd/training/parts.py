@@ -35,10 +35,13 @@ def build_unet(folder=MODEL):
     return UNet2DConditionModel(**read_config(Path(folder) / "unet/config.json"))
 
 
+def build_tokenizer(folder=MODEL):
+    return CLIPTokenizerFast.from_pretrained(Path(folder) / "tokenizer")
+
+
 def build_text(folder=MODEL):
     """Tokenizer and untrained text encoder."""
-    tokenizer = CLIPTokenizerFast.from_pretrained(Path(folder) / "tokenizer")
-    return tokenizer, CLIPTextModel(CLIPTextConfig.from_pretrained(Path(folder) / "text_encoder"))
+    return build_tokenizer(folder), CLIPTextModel(CLIPTextConfig.from_pretrained(Path(folder) / "text_encoder"))
 
 
 def tokenize(tokenizer, captions):
@@ -54,7 +57,7 @@ def to_tensor(images):
 
 def to_pixels(images):
     """[N,3,S,S] in [−1,1] as uint8 [N,S,S,3]."""
-    return ((images.clamp(-1, 1).permute(0, 2, 3, 1) + 1) * 127.5).round().byte().numpy()
+    return ((images.clamp(-1, 1).permute(0, 2, 3, 1) + 1) * 127.5).round().byte().cpu().numpy()
 
 
 def save(state, path):

@@ -22,17 +22,23 @@ def make_scheduler():
     return DPMSolverMultistepScheduler.from_pretrained(Path(MODEL) / "scheduler")
 
 
-def generate(tokenizer, text_encoder, unet, vae, prompts, side=32, steps=20, guidance=3.0, seed=0):
-    """Pictures [N,3,4·side,4·side] in [−1,1]."""
-    scheduler = make_scheduler()
-    scheduler.set_timesteps(steps)
+def generate(
+    tokenizer, text_encoder, unet, vae, prompts, side=32, steps=20, guidance=3.0, seed=0, device="cpu", make=make_scheduler
+):
+    """Pictures [N,3,4·side,4·side] in [−1,1]; at guidance 1 from the conditional half alone."""
+    scheduler = make()
+    scheduler.set_timesteps(steps, device=device)
     generator = torch.Generator().manual_seed(seed)
-    latents = torch.randn(len(prompts), 4, side, side, generator=generator)
+    latents = torch.randn(len(prompts), 4, side, side, generator=generator).to(device)
+    captions = list(prompts) if guidance == 1 else [""] * len(prompts) + list(prompts)
     with torch.no_grad():
-        text = text_encoder(tokenize(tokenizer, [""] * len(prompts) + list(prompts))).last_hidden_state
+        text = text_encoder(tokenize(tokenizer, captions).to(device)).last_hidden_state
         for timestep in scheduler.timesteps:
-            without, with_text = unet(latents.repeat(2, 1, 1, 1), timestep, text).sample.chunk(2)
-            latents = scheduler.step(without + guidance * (with_text - without), timestep, latents).prev_sample
+            predicted = unet(latents.repeat(len(captions) // len(prompts), 1, 1, 1), timestep, text).sample
+            if guidance != 1:
+                without, with_text = predicted.chunk(2)
+                predicted = without + guidance * (with_text - without)
+            latents = scheduler.step(predicted, timestep, latents).prev_sample
         return vae.decode(latents / vae.config.scaling_factor).sample.clamp(-1, 1)
 
 

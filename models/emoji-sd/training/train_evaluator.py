@@ -13,22 +13,29 @@ from torch.nn import functional as F
 
 from emoji_evaluator import Evaluator
 from parts import save, to_tensor
+from devices import pick_device
 from muon import advance, make_optimizers
+from scene_batches import SceneStream, scene_batches
 from scenes import GROUNDS, Scenes
 
-BATCH, LEARNING_RATE, SIZE = 32, 4e-3, 128
+LEARNING_RATE, SIZE, PART = 4e-3, 128, 32
 
 
-def labels(scenes, batch):
-    place = {index: i for i, index in enumerate(scenes.kept)}
-    grounds = list(GROUNDS)
-    return [
-        torch.tensor(column)
-        for column in (
-            [place[s.emoji[0]] for s in batch], [place[s.emoji[-1]] for s in batch],
-            [s.count - 1 for s in batch], [grounds.index(s.ground) for s in batch],
-        )
-    ]
+class Labels:
+    """What there is to find in scenes: first and second emoji, count less one, ground, each [B]."""
+
+    def __init__(self, scenes):
+        self.place = {index: i for i, index in enumerate(scenes.kept)}
+
+    def __call__(self, batch):
+        grounds = list(GROUNDS)
+        return [
+            torch.tensor(column)
+            for column in (
+                [self.place[s.emoji[0]] for s in batch], [self.place[s.emoji[-1]] for s in batch],
+                [s.count - 1 for s in batch], [grounds.index(s.ground) for s in batch],
+            )
+        ]
 
 
 def statistics(features):
@@ -46,13 +53,13 @@ def frechet_distance(first, second):
 
 def measure(evaluator, scenes, count, seed):
     """Features [N,128] of real scenes, and how often each answer is right."""
-    rng, features, right = random.Random(seed), [], []
-    for _ in range(0, count, BATCH):
-        batch = [scenes.random_scene(SIZE, rng) for _ in range(BATCH)]
+    rng, features, right, labels = random.Random(seed), [], [], Labels(scenes)
+    for _ in range(0, count, PART):
+        batch = [scenes.random_scene(SIZE, rng) for _ in range(PART)]
         with torch.no_grad():
             found, *answers = evaluator(to_tensor([scene.image for scene in batch]))
         features.append(found.double().numpy())
-        right.append([(a.argmax(1) == l).double().mean().item() for a, l in zip(answers, labels(scenes, batch), strict=True)])
+        right.append([(a.argmax(1) == l).double().mean().item() for a, l in zip(answers, labels(batch), strict=True)])
     return np.concatenate(features), dict(zip(("first", "second", "count", "ground"), np.mean(right, 0).tolist(), strict=True))
 
 
@@ -61,27 +68,30 @@ def main():
     parser.add_argument("--data", required=True, help="folder with emoji.rgba and emoji.json")
     parser.add_argument("--out", required=True, help="folder for evaluator.pt and reference.json")
     parser.add_argument("--steps", type=int, default=2500)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--workers", type=int, default=0, help="processes that make scenes beside the training")
     parser.add_argument("--count", type=int, default=4096, help="scenes for the reference, in two halves")
     args = parser.parse_args()
-    torch.set_num_threads(1)
+    device = pick_device()
     torch.manual_seed(0)
     random.seed(2)
     out, scenes = Path(args.out), Scenes(args.data)
-    evaluator = Evaluator(len(scenes.kept), len(GROUNDS)).to(memory_format=torch.channels_last)
+    evaluator = Evaluator(len(scenes.kept), len(GROUNDS)).to(device, memory_format=torch.channels_last)
     optimizers = make_optimizers(evaluator, LEARNING_RATE)
-    start, mean_loss = time.monotonic(), 0.0
+    batches = scene_batches(SceneStream(scenes, SIZE, args.batch, Labels(scenes)), args.workers, device)
+    start, mean_loss = time.monotonic(), torch.zeros((), device=device)
     for step in range(1, args.steps + 1):
-        batch = [scenes.random_scene(SIZE) for _ in range(BATCH)]
-        images = to_tensor([scene.image for scene in batch]).contiguous(memory_format=torch.channels_last)
+        images, *labels = next(batches)
         _, *answers = evaluator(images)
-        loss = sum(F.cross_entropy(a, l) for a, l in zip(answers, labels(scenes, batch), strict=True))
+        loss = sum(F.cross_entropy(a, l) for a, l in zip(answers, labels, strict=True))
         loss.backward()
         advance(optimizers, LEARNING_RATE * min(1, step / 50) * (1 + math.cos(math.pi * step / args.steps)) / 2)
-        mean_loss += (loss.item() - mean_loss) * max(0.02, 1 / step)
-        if step % 50 == 0:
+        with torch.no_grad():
+            mean_loss.lerp_(loss, max(0.02, 1 / step))
+        if step % 100 == 0:
             save(evaluator.state_dict(), out / "evaluator.pt")
-            print(f"step {step} ({time.monotonic() - start:.0f} s): loss {mean_loss:.3f}", flush=True)
-    evaluator.eval()
+            print(f"step {step} ({time.monotonic() - start:.0f} s): loss {mean_loss.item():.3f}", flush=True)
+    evaluator.eval().cpu()
     save(evaluator.state_dict(), out / "evaluator.pt")
     features, right = measure(evaluator, scenes, args.count, 3)
     halves = [statistics(part) for part in np.array_split(features, 2)]
