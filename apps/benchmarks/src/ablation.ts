@@ -132,7 +132,7 @@ async function draw(
 }
 
 function openFile({ fingerprint }: Contestant): Promise<PictureFile> {
-  return PictureFile.open(path.join(work, 'pictures'), fingerprint);
+  return PictureFile.open(path.join(work, 'pictures'), fingerprint, model.pictureSize);
 }
 
 function isStop(error: unknown): boolean {
@@ -151,7 +151,7 @@ async function write(
     heldOutPrompts,
   }: { runtime: Runtime; int8FullRange: boolean; heldOutPrompts: number },
 ): Promise<void> {
-  const judge = await createJudge(runtime);
+  const judge = await createJudge(runtime, model.evaluator);
   try {
     const table = await assembleRows({
       model,

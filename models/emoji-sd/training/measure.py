@@ -11,6 +11,7 @@ import torch
 from emoji_evaluator import Evaluator
 from parts import build_text, build_unet, build_vae, load_folder, load_weights
 from devices import pick_device
+from export_evaluator import FOLDER
 from sampling import generate
 from scenes import GROUNDS, Scenes
 from train_evaluator import Labels, frechet_distance, statistics
@@ -19,7 +20,7 @@ from train_evaluator import Labels, frechet_distance, statistics
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", required=True, help="folder with emoji.rgba and emoji.json")
-    parser.add_argument("--out", required=True, help="folder with evaluator.pt and reference.json")
+    parser.add_argument("--out", required=True, help="folder with evaluator.pt")
     parser.add_argument("--count", type=int, default=1024)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--steps", type=int, default=20)
@@ -29,7 +30,7 @@ def main():
     device = pick_device()
     out, scenes = Path(args.out), Scenes(args.data, args.favourites)
     evaluator = load_weights(Evaluator(len(scenes.kept), len(GROUNDS)), out / "evaluator.pt")
-    reference = json.loads((out / "reference.json").read_text())
+    reference = json.loads((FOLDER / "reference.json").read_text())
     tokenizer, text_encoder = build_text()
     parts = tokenizer, *(
         load_folder(*part).to(device) for part in ((text_encoder, "text_encoder"), (build_unet(), "unet"), (build_vae(), "vae"))

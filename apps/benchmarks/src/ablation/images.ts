@@ -21,8 +21,6 @@ import type { AblationModel, Subject } from './models/ablation-model.js';
 /** Seeds of the held-out images; calibration begins at 1,000,000. */
 export const FIRST_SEED = 3_000_000;
 
-const SIZE = { width: 32, height: 32 } as const;
-
 /** Makes held-out images: image i shows subject i, from the start again at the end, and has seed FIRST_SEED + i. */
 export interface ImageMaker {
   readonly captionOf: (image: number) => string;
@@ -48,12 +46,13 @@ export async function createImageMaker(
     { ...conditioned, family: conditioningFamily(conditioned) },
     runtime,
   );
+  const size = { width: model.pictureSize, height: model.pictureSize };
   const warn = (message: string) => console.warn(message);
   const encode = async (shown: readonly Subject[], half: 'conditional' | 'unconditional') => {
     const each: Conditioning[] = [];
     for (const { prompt, classLabel } of shown) {
       const label = classLabel !== undefined && { classLabel };
-      each.push(await encoder.encode({ prompt, ...label, ...SIZE }, half, { warn, signal }));
+      each.push(await encoder.encode({ prompt, ...label, ...size }, half, { warn, signal }));
     }
     return batchConditioning(each);
   };

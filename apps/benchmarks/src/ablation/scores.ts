@@ -14,7 +14,8 @@ import {
 import { loadGraph } from '@cachequant/pipeline';
 import { nodeStorage } from '@cachequant/runtime-node';
 import type { Runtime } from '@cachequant/tensor';
-import { SCORER } from '../paths.js';
+import { MODELS } from '../paths.js';
+import type { AblationEvaluator } from './models/ablation-model.js';
 import type { AblationRow } from './results.js';
 
 /** PSNR of equal pictures, so that means stay finite. */
@@ -65,12 +66,16 @@ export interface Judge {
   dispose(): Promise<void>;
 }
 
-export async function createJudge(runtime: Runtime): Promise<Judge> {
+export async function createJudge(
+  runtime: Runtime,
+  { name, kind, color }: AblationEvaluator,
+): Promise<Judge> {
+  const folder = path.join(MODELS, name);
   const scorer: PictureScorer = pictureScorer(
-    await loadGraph(runtime, nodeStorage(SCORER), 'evaluator.onnx'),
+    await loadGraph(runtime, nodeStorage(folder), 'evaluator.onnx'),
   );
   const reference = readScorerReference(
-    JSON.parse(await readFile(path.join(SCORER, 'reference.json'), 'utf8')),
+    JSON.parse(await readFile(path.join(folder, 'reference.json'), 'utf8')),
     scorer.outputs,
   );
   return {
@@ -82,8 +87,8 @@ export async function createJudge(runtime: Runtime): Promise<Judge> {
       const { frechet, measures } = evaluation.summary();
       return {
         frechet: frechet.toReal ?? null,
-        kindAccuracy: measures.kindAccuracy?.mean ?? null,
-        colorAccuracy: measures.colorAccuracy?.mean ?? null,
+        kindAccuracy: measures[`${kind}Accuracy`]?.mean ?? null,
+        colorAccuracy: color === undefined ? null : (measures[`${color}Accuracy`]?.mean ?? null),
       };
     },
     dispose: () => scorer.dispose(),

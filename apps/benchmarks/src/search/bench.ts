@@ -64,7 +64,11 @@ async function bench(signal: AbortSignal): Promise<void> {
   });
   const maker = await createImageMaker(runtime, model, subjects.heldOut, signal);
   const pictures = async (row: SearchRow) => {
-    const file = await PictureFile.open(path.join(workFolder(fashionSd), 'search-pictures'), row.fingerprint);
+    const file = await PictureFile.open(
+      path.join(workFolder(fashionSd), 'search-pictures'),
+      row.fingerprint,
+      fashionSd.pictureSize,
+    );
     const denoiser = file.count < seeds ? await row.load() : undefined;
     try {
       while (file.count < seeds) {

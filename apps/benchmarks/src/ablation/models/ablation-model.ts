@@ -18,6 +18,15 @@ export interface SubjectSplit {
   readonly heldOut: readonly Subject[];
 }
 
+/** A network that judges pictures, and its outputs that tell kinds and colours apart. */
+export interface AblationEvaluator {
+  /** Its folder in models/. */
+  readonly name: string;
+  readonly kind: string;
+  /** Absent where it does not name colours. */
+  readonly color?: string;
+}
+
 /** A trained model and the ways to run it that the ablation compares. */
 export interface AblationModel {
   /** Its folder in models/. */
@@ -26,6 +35,10 @@ export interface AblationModel {
   readonly guidanceScale: number;
   /** Channels, height and width of a sample. */
   readonly latentDims: readonly [number, number, number];
+  /** Pixels of the side of a picture. */
+  readonly pictureSize: number;
+  /** What judges its pictures. */
+  readonly evaluator: AblationEvaluator;
   subjects(): Promise<SubjectSplit>;
   /** As the model is usually run. */
   readonly original: { readonly sampler: SamplerName; readonly steps: number };

@@ -1,4 +1,5 @@
 import type { AblationModel } from './ablation-model.js';
+import { fashionEvaluator } from './fashion-evaluator.js';
 
 const nothing = [{ prompt: '', caption: '' }];
 
@@ -7,6 +8,8 @@ export const fashionDdpm: AblationModel = {
   name: 'fashion-ddpm',
   guidanceScale: 1,
   latentDims: [3, 32, 32],
+  pictureSize: 32,
+  evaluator: fashionEvaluator,
   subjects: async () => ({ calibration: nothing, heldOut: nothing }),
   original: { sampler: 'ddim', steps: 100 },
   steps: { ddim: [100, 50, 25, 20, 10], 'dpm-solver++': [50, 25, 20, 15, 10] },

@@ -1,4 +1,5 @@
 import type { AblationModel } from './ablation-model.js';
+import { fashionEvaluator } from './fashion-evaluator.js';
 import { classSubjects } from './class-subjects.js';
 
 /** As the paper runs DiT-XL/2: 50 DDIM steps, intervals 2 to 5. */
@@ -6,6 +7,8 @@ export const fashionDit: AblationModel = {
   name: 'fashion-dit',
   guidanceScale: 2,
   latentDims: [4, 16, 16],
+  pictureSize: 32,
+  evaluator: fashionEvaluator,
   subjects: classSubjects,
   original: { sampler: 'ddim', steps: 50 },
   steps: { ddim: [50, 25, 20, 10], 'dpm-solver++': [50, 25, 20, 15, 10, 8] },

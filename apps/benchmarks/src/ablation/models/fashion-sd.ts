@@ -1,5 +1,6 @@
 import { splitPrompts } from '../prompts.js';
 import type { AblationModel } from './ablation-model.js';
+import { fashionEvaluator } from './fashion-evaluator.js';
 
 const subjectsOf = (prompts: readonly string[]) => prompts.map((prompt) => ({ prompt, caption: prompt }));
 
@@ -8,6 +9,8 @@ export const fashionSd: AblationModel = {
   name: 'fashion-sd',
   guidanceScale: 4,
   latentDims: [4, 16, 16],
+  pictureSize: 32,
+  evaluator: fashionEvaluator,
   async subjects() {
     const { calibration, heldOut } = await splitPrompts();
     return { calibration: subjectsOf(calibration), heldOut: subjectsOf(heldOut) };

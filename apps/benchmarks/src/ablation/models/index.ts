@@ -1,10 +1,11 @@
 import type { AblationModel } from './ablation-model.js';
+import { emojiSd } from './emoji-sd.js';
 import { fashionDdpm } from './fashion-ddpm.js';
 import { fashionDit } from './fashion-dit.js';
 import { fashionLdm } from './fashion-ldm.js';
 import { fashionSd } from './fashion-sd.js';
 
-const ABLATION_MODELS: readonly AblationModel[] = [fashionSd, fashionDit, fashionLdm, fashionDdpm];
+const ABLATION_MODELS: readonly AblationModel[] = [fashionSd, fashionDit, fashionLdm, fashionDdpm, emojiSd];
 
 /** @throws Error for a name that is none of theirs */
 export function ablationModel(name: string): AblationModel {
