@@ -55,7 +55,7 @@ export async function exploreOperatingPoints(
     try {
       const calibrated = await calibratedModelOf(opened);
       references ??= calibrated.references;
-      points.push(...(await measureSetting(calibrated, setting, references, points.length === 0)));
+      points.push(...(await measureSetting(calibrated, setting, references)));
     } finally {
       await opened.dispose();
     }
@@ -102,20 +102,16 @@ function calibratedModelOf({
   return calibrateModel(context, runner, { inputDims, model: prepared.model });
 }
 
-/**
- * Every interval in the precision that was asked for. Where that is integers, float too: the original's sampler with
- * every interval, the others without a cache.
- */
+/** Every interval in the precision that was asked for; where that is integers, also those of float in float. */
 async function measureSetting(
   calibrated: CalibratedModel,
   setting: SamplerSetting,
   references: readonly RgbImage[],
-  isOriginal: boolean,
 ): Promise<MeasuredPoint[]> {
-  const { sampler, intervals } = setting;
+  const { sampler, intervals, floatIntervals } = setting;
   const points: MeasuredPoint[] = [];
   for (const changes of [calibrated, ...(calibrated.integers ? [inFloat(calibrated)] : [])]) {
-    for (const interval of changes === calibrated || isOriginal ? intervals : [1]) {
+    for (const interval of changes === calibrated ? intervals : floatIntervals) {
       const at = atInterval(changes, interval);
       const { variant } = await chooseVariant(at);
       const measured = await at.runner.stage({ kind: 'point', changes: at.changes }, () =>
