@@ -21,7 +21,7 @@ const FAST_STEPS = [50, 25, 20, 15, 10] as const;
  * interval that leaves a refresh to forecast from. The first is the original's.
  *
  * Float is tried with a cache where there are many calls to leave out: with the original, and with the most steps of the
- * sampler that needs fewer. At 2 to 2.5 times the original's speed a float cache over 50 of these steps beats 20 without.
+ * sampler that needs fewer. At 2.5 times the original's speed a float cache over 50 of these beat 20 without (models/fashion-sd).
  */
 export function samplerSettings(
   { sampler, folder }: PreparedSource,
