@@ -12,7 +12,7 @@ import { describeMachine, startLog, untilStopped } from './command.js';
 import { measure } from './measure.js';
 import { measureStages, wholeImages } from './measure-stages.js';
 import { renderPage } from './page.js';
-import { CACHE, RESULTS, SKELETON } from './paths.js';
+import { CACHE, FULL_LATENTS, QUICK_LATENTS, RESULTS, SKELETON } from './paths.js';
 import { type BenchResults, resultsSchema } from './results.js';
 
 const { values } = parseArgs({
@@ -20,7 +20,7 @@ const { values } = parseArgs({
 });
 const DONE_BEFORE = '(done before)';
 const mode = values.full ? 'full' : 'quick';
-const size = values.full ? 64 : 32;
+const size = values.full ? FULL_LATENTS : QUICK_LATENTS;
 const PIXELS_PER_LATENT = 8;
 
 const log = startLog();

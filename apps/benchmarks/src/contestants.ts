@@ -19,16 +19,56 @@ export interface Loop {
   readonly steps: number;
 }
 
-/** The graphs of a bundle, with refreshes at other calls than it was made for: their speed is the same. */
+/** Which calls of a loop are made how. */
+export interface LoopPlan {
+  readonly refreshCalls: readonly number[];
+  /** The refreshes that compute the conditional half of guidance alone; left out: none. */
+  readonly conditionalRefreshes?: readonly number[];
+  /** What cached calls do with the unconditional half. Left out: forecast, as bundles do where that measures better. */
+  readonly guidance?: 'computed' | 'forecast';
+}
+
+/**
+ * The graphs of a bundle in a loop of any calls. Which rows of its tables a call takes does not change its speed, so the
+ * calls that the bundle was calibrated for stand for those of the loop in turn.
+ */
 export async function loadOurs(
   runtime: Runtime,
   storage: Storage,
-  { corrections }: BundleManifest,
-  refreshCalls: readonly number[],
+  { corrections, sampler }: Pick<BundleManifest, 'corrections' | 'sampler'>,
+  plan: LoopPlan,
 ): Promise<Denoiser> {
   const full = await loadGraph(runtime, storage, 'denoiser/full.onnx', { keepOnDevice: ['cached_features'] });
   const cached = await loadGraph(runtime, storage, 'denoiser/cached.onnx');
-  return cachedDenoiser({ full, cached, refreshCalls, anchors: corrections.anchors });
+  const denoiser = cachedDenoiser({ full, cached, refreshCalls: [0], anchors: corrections.anchors });
+  return inLoop(denoiser, sampler.calls, plan);
+}
+
+/** @param denoiser that refreshes at call 0 alone, with tables for `calibrated` calls */
+export function inLoop(
+  denoiser: Denoiser,
+  calibrated: number,
+  { refreshCalls, conditionalRefreshes = [], guidance = 'forecast' }: LoopPlan,
+): Denoiser {
+  const refreshes = new Set(refreshCalls);
+  const alone = new Set(conditionalRefreshes);
+  return {
+    sampleInput: denoiser.sampleInput,
+    conditioningInputs: denoiser.conditioningInputs,
+    get stats() {
+      return denoiser.stats;
+    },
+    kindOf: (call) => (refreshes.has(call) ? 'full' : 'cached'),
+    ...(guidance === 'forecast' && {
+      conditionalAlone: (call: number) => !refreshes.has(call) || alone.has(call),
+    }),
+    predict(call, options) {
+      const row = refreshes.has(call.call) ? 0 : 1 + (call.call % (calibrated - 1));
+      return denoiser.predict({ ...call, call: row }, options);
+    },
+    reset: () => denoiser.reset(),
+    dispose: () => denoiser.dispose(),
+  };
 }
 
 export async function loadFloat(runtime: Runtime, storage: Storage, model: string): Promise<Denoiser> {

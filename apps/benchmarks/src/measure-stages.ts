@@ -71,7 +71,6 @@ export function wholeImages(stages: readonly Stage[], loops: BenchResults['loops
   return loops.map((loop) => {
     const floatSeconds = loop.floatSeconds + seconds('float');
     const ours = loop.seconds + seconds('ours');
-    const { sampler, steps, interval } = loop;
-    return { sampler, steps, interval, floatSeconds, seconds: ours, speedup: floatSeconds / ours };
+    return { ...loop, floatSeconds, seconds: ours, speedup: floatSeconds / ours };
   });
 }

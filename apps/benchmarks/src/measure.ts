@@ -2,9 +2,16 @@ import path from 'node:path';
 import { type BundleManifest, type Denoiser, type DenoiserCall, loadGraph } from '@cachequant/pipeline';
 import { nodeStorage } from '@cachequant/runtime-node';
 import { refreshesFor, uniformSchedule } from '@cachequant/scheduler';
-import { type ProfiledNode, type Runtime, type Storage, TorchGenerator, tensor } from '@cachequant/tensor';
+import {
+  type ProfiledNode,
+  type Runtime,
+  type Storage,
+  type Tensor,
+  TorchGenerator,
+  tensor,
+} from '@cachequant/tensor';
 import { SEEDED_CONDITIONING } from './conditioning.js';
-import { type Loop, loadFloat, loadOurs, sampleOnce } from './contestants.js';
+import { type Loop, type LoopPlan, loadFloat, loadOurs, sampleOnce } from './contestants.js';
 import { type Call, interleave } from './interleave.js';
 import type { BenchResults } from './results.js';
 
@@ -28,6 +35,7 @@ const LOOPS: readonly Loop[] = [
   { sampler: 'pndm', steps: 50 },
 ];
 const INTERVALS = [3, 5, 10] as const;
+const LONG_SECONDS = 120;
 
 export async function measure(request: MeasureRequest): Promise<Measured> {
   const { runtime, model, bundle, manifest, qdq, log } = request;
@@ -37,7 +45,7 @@ export async function measure(request: MeasureRequest): Promise<Measured> {
     cached: await profileGraph(request, bundle, 'denoiser/cached.onnx'),
   };
   const float = await loadFloat(runtime, model, 'unet/model.onnx');
-  const ours = await loadOurs(runtime, bundle, manifest, [0]);
+  const ours = await loadOurs(runtime, bundle, manifest, { refreshCalls: [0] });
   const plain = qdq === undefined ? undefined : await loadFloat(runtime, nodeStorage(qdq), 'model.onnx');
   try {
     const contestants: Record<string, Call> = {
@@ -45,6 +53,8 @@ export async function measure(request: MeasureRequest): Promise<Measured> {
       ...(plain && { qdq: one(plain, call(manifest, 0)) }),
       full: one(ours, call(manifest, 0)),
       cached: one(ours, call(manifest, 1)),
+      cachedHalf: one(ours, conditionalHalf(call(manifest, 1))),
+      fullHalf: one(ours, conditionalHalf(call(manifest, 0))),
     };
     const calls = await interleave(
       contestants,
@@ -87,33 +97,70 @@ export function call({ latentDims }: BundleManifest, index: number): DenoiserCal
   };
 }
 
-/** Whole images; the float loop before and after ours, so that a drift of the machine's speed cancels. */
+/** The half that cached calls compute where guidance is forecast. The full call before it left features of both. */
+function conditionalHalf({ sample, conditioning, ...rest }: DenoiserCall): DenoiserCall {
+  const second = (of: Tensor): Tensor => {
+    const { dtype, dims, data } = of;
+    const half = tensor(dtype, [1, ...dims.slice(1)]);
+    half.data.set(data.subarray(data.length / 2) as never);
+    return half;
+  };
+  const entries = Object.entries(conditioning).map(([name, value]) => [name, second(value)]);
+  return {
+    ...rest,
+    half: 'conditional',
+    sample: second(sample) as Tensor<'float32'>,
+    conditioning: Object.fromEntries(entries),
+  };
+}
+
+/**
+ * Whole images; the float loop before and after ours, so that a drift of the machine's speed cancels, unless it takes
+ * minutes.
+ */
 async function measureLoops(
   { runtime, bundle, manifest, signal, log }: MeasureRequest,
   float: Denoiser,
 ): Promise<BenchResults['loops']> {
   const found: BenchResults['loops'] = [];
   for (const loop of LOOPS) {
-    log(`${loop.steps} steps of ${loop.sampler}: float`);
+    const name = `${loop.steps} steps of ${loop.sampler}`;
+    log(`${name}: float`);
     const before = await sampleOnce(float, manifest, loop, signal);
-    const rows: { interval: number; seconds: number }[] = [];
-    for (const interval of INTERVALS) {
-      log(`${loop.steps} steps of ${loop.sampler}: interval ${interval}`);
-      const refreshCalls = uniformSchedule(before.calls.length, refreshesFor(loop.steps, interval));
-      const ours = await loadOurs(runtime, bundle, manifest, refreshCalls);
+    const rows: Pick<BenchResults['loops'][number], 'interval' | 'refreshes' | 'seconds'>[] = [];
+    for (const { interval, refreshes } of plansOf(loop)) {
+      log(`${name}: interval ${interval}, refreshes of ${refreshes}`);
+      const plan = planOf(before.calls.length, refreshesFor(loop.steps, interval), refreshes);
+      const ours = await loadOurs(runtime, bundle, manifest, plan);
       try {
-        rows.push({ interval, seconds: (await sampleOnce(ours, manifest, loop, signal)).seconds });
+        rows.push({ interval, refreshes, seconds: (await sampleOnce(ours, manifest, loop, signal)).seconds });
       } finally {
         await ours.dispose();
       }
     }
-    log(`${loop.steps} steps of ${loop.sampler}: float again`);
-    const after = await sampleOnce(float, manifest, loop, signal);
+    const isLong = before.seconds > LONG_SECONDS;
+    if (!isLong) log(`${name}: float again`);
+    const after = isLong ? before : await sampleOnce(float, manifest, loop, signal);
     const floatSeconds = (before.seconds + after.seconds) / 2;
     for (const row of rows)
       found.push({ ...loop, ...row, floatSeconds, speedup: floatSeconds / row.seconds });
   }
   return found;
+}
+
+type Refreshes = BenchResults['loops'][number]['refreshes'];
+
+/** As bundles come, and in the longer loop also with the late half of the refreshes computing one half of guidance. */
+function plansOf({ steps }: Loop): { interval: number; refreshes: Refreshes }[] {
+  const shipped = INTERVALS.map((interval) => ({ interval, refreshes: 'both halves' as const }));
+  if (steps < 50) return shipped;
+  return [...shipped, ...[5, 10].map((interval) => ({ interval, refreshes: 'late ones one half' as const }))];
+}
+
+function planOf(calls: number, count: number, refreshes: Refreshes): LoopPlan {
+  const refreshCalls = uniformSchedule(calls, count);
+  if (refreshes === 'both halves') return { refreshCalls };
+  return { refreshCalls, conditionalRefreshes: refreshCalls.slice(Math.ceil(count / 2)) };
 }
 
 const PROFILED_RUNS = 3;

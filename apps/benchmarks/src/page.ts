@@ -13,6 +13,8 @@ const NAMES: Readonly<Record<string, string>> = {
   qdq: "ONNX Runtime's own quantizer, QDQ int8",
   full: 'CacheQuant, full call',
   cached: 'CacheQuant, cached call',
+  cachedHalf: 'CacheQuant, cached call of the conditional half',
+  fullHalf: 'CacheQuant, full call of the conditional half',
 };
 
 /** The results as a page of Markdown. */
@@ -34,13 +36,13 @@ export function renderPage(results: BenchResults): string {
     ...Object.entries(calls).map(([name, spread]) => callRow(NAMES[name] ?? name, spread, float)),
     ...(calls.qdq ? [] : [row(NAMES.qdq!, 'not measured', '', '')]),
     '',
-    ...head('whole image', 'interval', 'float s', 'CacheQuant s', 'speed'),
+    ...head('whole image', 'interval', 'refreshes', 'float s', 'CacheQuant s', 'speed'),
     ...results.loops.map(loopRow),
     '',
     ...head('once an image', 'form in the bundle', 'float ms', 'CacheQuant ms', 'bytes, of float'),
     ...results.stages.map(stageRow),
     '',
-    ...head('from prompt to pixels', 'interval', 'float s', 'CacheQuant s', 'speed'),
+    ...head('from prompt to pixels', 'interval', 'refreshes', 'float s', 'CacheQuant s', 'speed'),
     ...results.images.map(loopRow),
     '',
     'Weights are seeded, so quality is not measured here but on [models/fashion-sd](../../../models/fashion-sd), which was trained; the floor of the decoder is 30 dB here in place of 45. What decided the form of a part:',
@@ -89,12 +91,20 @@ function loopRow({
   sampler,
   steps,
   interval,
+  refreshes,
   floatSeconds,
   seconds,
   speedup,
 }: BenchResults['loops'][number]): string {
   const name = `${steps} steps of ${sampler}`;
-  return row(name, String(interval), fixed(floatSeconds, 1), fixed(seconds, 1), `${fixed(speedup, 1)}x`);
+  return row(
+    name,
+    String(interval),
+    refreshes,
+    fixed(floatSeconds, 1),
+    fixed(seconds, 1),
+    `${fixed(speedup, 1)}x`,
+  );
 }
 
 function stageRow({ part, form, float, ours, bytes, floatBytes }: BenchResults['stages'][number]): string {

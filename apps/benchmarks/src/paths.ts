@@ -3,6 +3,10 @@ import { fileURLToPath } from 'node:url';
 
 export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
 
+/** Height and width of the latents that are measured: of 256×256 pixels, and with `--full` of 512×512. */
+export const QUICK_LATENTS = 32;
+export const FULL_LATENTS = 64;
+
 /** The graph of Stable Diffusion 1.5's U-Net, without weights. */
 export const SKELETON = path.join(ROOT, 'models/skeletons/sd15-unet');
 /** The model with weights, work folders and bundles: several gigabytes that can be made again. */

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { openBundle } from '@cachequant/pipeline';
 import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
 import { describeMachine, startLog, untilStopped } from './command.js';
-import { CACHE, RESULTS } from './paths.js';
+import { CACHE, FULL_LATENTS, QUICK_LATENTS, RESULTS } from './paths.js';
 import { peerBlocks } from './peers/contestants.js';
 import { type CutGraphs, writeCutGraphs } from './peers/cut-graphs.js';
 import { type BlockRequest, FLOAT, measureBlock, OURS } from './peers/measure-block.js';
@@ -21,7 +21,7 @@ const { values } = parseArgs({
     'block-seconds': { type: 'string', default: '150' },
   },
 });
-const size = values.full ? 64 : 32;
+const size = values.full ? FULL_LATENTS : QUICK_LATENTS;
 /** As the machines have for which the targets were set. */
 const THREADS = 2;
 /** Statistics of a few samples: the values do not matter for time. */

@@ -22,6 +22,8 @@ const loops = z.array(
     sampler: z.string(),
     steps: z.int(),
     interval: z.int(),
+    /** What refreshes compute; in results of before, cached calls computed both halves too. */
+    refreshes: z.enum(['both halves', 'late ones one half']).default('both halves'),
     floatSeconds: z.number(),
     seconds: z.number(),
     speedup: z.number(),

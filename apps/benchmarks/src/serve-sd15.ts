@@ -7,7 +7,7 @@ import { ownBytes } from './memory-watch.js';
 const storage = nodeStorage(process.argv[2]!);
 const manifest = await readManifest(storage);
 const runtime = await createNodeRuntime();
-const denoiser = await loadOurs(runtime, storage, manifest, [0, 4]);
+const denoiser = await loadOurs(runtime, storage, manifest, { refreshCalls: [0, 4] });
 await sampleOnce(denoiser, manifest, { sampler: 'dpmsolver++', steps: 6 });
 console.log(`resident ${ownBytes(process.pid)}`);
 await denoiser.dispose();

@@ -53,7 +53,7 @@ function floatOf(runtime: Runtime, folder: string): Promise<Denoiser> {
 
 async function bundleOf(runtime: Runtime, folder: string): Promise<Denoiser> {
   const { manifest } = await openBundle(nodeStorage(folder), { check: 'sizes' });
-  return loadOurs(runtime, nodeStorage(folder), manifest, [0]);
+  return loadOurs(runtime, nodeStorage(folder), manifest, { refreshCalls: [0] });
 }
 
 async function inTurn(

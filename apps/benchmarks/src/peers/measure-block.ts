@@ -114,7 +114,7 @@ async function floatEntrant(request: BlockRequest): Promise<Entrant> {
 }
 
 async function ourEntrant({ runtime, bundle, manifest }: BlockRequest): Promise<Entrant> {
-  const ours = await loadOurs(runtime, bundle, manifest, [0]);
+  const ours = await loadOurs(runtime, bundle, manifest, { refreshCalls: [0] });
   return { ...bothCalls(ours, manifest), name: OURS, versions: { 'ONNX Runtime': runtime.version } };
 }
 

@@ -60,7 +60,9 @@ export async function measuredLoops(peer: Peer, request: BlockRequest): Promise<
     log(`${steps} steps of ${sampler}, interval ${interval}: ${peer.name}, then ours`);
     const rival = peerDenoiser(await startPeer(peer.request, runtime.threads, signal), manifest, refreshes);
     const theirs = await time(rival);
-    const ours = await time(await loadOurs(runtime, bundle, manifest, refreshes));
+    const ours = await time(
+      await loadOurs(runtime, bundle, manifest, { refreshCalls: refreshes, guidance: 'computed' }),
+    );
     for (const [name, seconds] of [
       [peer.name, theirs],
       [OURS, ours],
