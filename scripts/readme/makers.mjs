@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { inRoot, readJson } from '../workspace/paths.mjs';
 import { fencesOf } from './blocks.mjs';
 import { runExample } from './run-example.mjs';
+import { speedPeers, speedPictures, speedProfile } from './speed-tables.mjs';
 
 /**
  * @typedef {import('./blocks.mjs').Block} Block
@@ -25,6 +26,9 @@ export const makers = new Map(
     ['full-size-measured', fullSizeMeasured],
     ['sd15-calls', sd15Calls],
     ['parity', parity],
+    ['speed-pictures', () => leftTable(speedPictures(), 3)],
+    ['speed-profile', () => leftTable(speedProfile(), 3)],
+    ['speed-peers', () => leftTable(speedPeers(), 3)],
     ['studio-bytes', studioBytes],
     ['studio-ratio', studioRatio],
   ]),
@@ -223,6 +227,12 @@ function table(head, rows, left = 1) {
   const rule = head.map((_, column) => (column < left ? '---' : '---:'));
   return [head, rule, ...rows].map(line).join('\n');
 }
+
+/**
+ * @param {{ head: string[], rows: string[][] }} content
+ * @param {number} left
+ */
+const leftTable = ({ head, rows }, left) => table(head, rows, left);
 
 /** @param {string} text */
 const fenced = (text) => `\`\`\`\n${text}\n\`\`\``;

@@ -13,7 +13,7 @@ import { measure } from './measure.js';
 import { measureStages, wholeImages } from './measure-stages.js';
 import { renderPage } from './page.js';
 import { CACHE, FULL_LATENTS, QUICK_LATENTS, RESULTS, SKELETON } from './paths.js';
-import { type BenchResults, resultsSchema } from './results.js';
+import { type BenchResults, resultsName, resultsSchema } from './results.js';
 
 const { values } = parseArgs({
   options: { full: { type: 'boolean', default: false }, rounds: { type: 'string', default: '7' } },
@@ -40,7 +40,8 @@ async function bench(signal: AbortSignal): Promise<void> {
   const optimized = await optimizeWatched(folder, made, signal);
   const parts = await optimizedParts(signal);
   const { manifest, verification } = await openBundle(nodeStorage(made), { check: 'sizes' });
-  const serving = await runChild('serve-sd15.js', [made], signal, () => {});
+  const { lines } = await runChild('serve-sd15.js', [made], signal, () => {});
+  const { residentBytes, ...start } = JSON.parse(lines.at(-1)!);
   const runtime = await createNodeRuntime();
   const qdq = path.join(CACHE, `qdq-${size}`);
   const measured = await measure({
@@ -91,10 +92,11 @@ async function bench(signal: AbortSignal): Promise<void> {
     integerShare: verification!.coverage.integerShare,
     optimizePeakBytes: optimized.peakBytes,
     optimizeSeconds: optimized.seconds,
-    serveResidentBytes: Number(serving.lines.at(-1)?.split(' ')[1]),
+    serveResidentBytes: residentBytes,
+    start,
   });
   await runtime.dispose();
-  const name = values.full ? 'sd15-unet-full' : 'sd15-unet';
+  const name = resultsName('sd15-unet', values.full, results.machine);
   await mkdir(RESULTS, { recursive: true });
   await writeFile(path.join(RESULTS, `${name}.json`), `${JSON.stringify(results, null, 2)}\n`);
   const page = renderPage(results);

@@ -69,6 +69,12 @@ export function renderPage(results: BenchResults): string {
     row('`optimize`, peak of anonymous and shared memory', gibibytes(results.optimizePeakBytes)),
     row('`optimize`, time', `${fixed(results.optimizeSeconds / 60, 1)} min`),
     row('a process that serves the bundle', gibibytes(results.serveResidentBytes)),
+    ...(results.start
+      ? [
+          row('its start, until both graphs are loaded', `${fixed(results.start.loadedMs / 1000)} s`),
+          row('its start, until the first full call is made', `${fixed(results.start.firstCallMs / 1000)} s`),
+        ]
+      : []),
     '',
     '## Where the time goes',
     '',

@@ -13,6 +13,7 @@ import { bestPeer, measuredLoops, summedLoops } from './peers/measure-loops.js';
 import { type PeerResults, peerResultsSchema } from './peers/peer-results.js';
 import { renderPeersPage } from './peers/peers-page.js';
 import { preparePython, runPython } from './peers/python.js';
+import { resultsName } from './results.js';
 
 const { values } = parseArgs({
   options: {
@@ -85,7 +86,7 @@ async function benchPeers(signal: AbortSignal): Promise<void> {
     loops,
   });
   await mkdir(RESULTS, { recursive: true });
-  const name = path.join(RESULTS, values.full ? 'sd15-unet-peers-full' : 'sd15-unet-peers');
+  const name = path.join(RESULTS, resultsName('sd15-unet-peers', values.full, results.machine));
   await writeFile(`${name}.json`, `${JSON.stringify(results, null, 2)}\n`);
   const page = renderPeersPage(results);
   await writeFile(`${name}.md`, page);

@@ -73,8 +73,19 @@ export const resultsSchema = z.object({
   optimizePeakBytes: z.number(),
   optimizeSeconds: z.number(),
   serveResidentBytes: z.number(),
+  /** Milliseconds from the start of a process that serves until both graphs are loaded, and until its first call is made. */
+  start: z.object({ loadedMs: z.number(), firstCallMs: z.number() }).optional(),
   profile: z.object({ float: operators, int8: operators, cached: operators }),
 });
+
+/** Of a file: processors with VNNI and those without have results of their own. */
+export function resultsName(
+  name: string,
+  full: boolean,
+  { int8FullRange }: Pick<z.output<typeof machineSchema>, 'int8FullRange'>,
+): string {
+  return `${name}${full ? '-full' : ''}${int8FullRange ? '' : '-no-vnni'}`;
+}
 
 export type BenchResults = z.output<typeof resultsSchema>;
 export type Spread = z.output<typeof spreadSchema>;
