@@ -11,12 +11,12 @@ import { drawPictures } from './ablation/draw.js';
 import { renderFigure } from './ablation/figure.js';
 import { gatherContestants } from './ablation/gather.js';
 import { createImageMaker, FIRST_SEED, type ImageMaker } from './ablation/images.js';
-import { openOnCommonGrid, workFolder } from './ablation/model.js';
+import { openOnCommonGrid, openStudent, workFolder } from './ablation/model.js';
 import { ablationModel } from './ablation/models/index.js';
 import { renderPage } from './ablation/page.js';
 import { PictureFile } from './ablation/picture-file.js';
 import { type AblationResults, ablationSchema } from './ablation/results.js';
-import { ablationRows, CONVERGED, originalId, type RowSpec } from './ablation/rows.js';
+import { ablationRows, CONVERGED, isStudent, originalId, type RowSpec } from './ablation/rows.js';
 import { createJudge } from './ablation/scores.js';
 import { readSd15 } from './ablation/sd15-cost.js';
 import { measureTimes, readTimes } from './ablation/times.js';
@@ -40,6 +40,9 @@ const { values } = parseArgs({
   },
 });
 
+/** A contestant, and what draws with it. */
+type Entrant = Contestant & { readonly maker: ImageMaker };
+
 const model = ablationModel(values.model);
 const work = workFolder(model);
 const stop = stopOnSignals();
@@ -60,6 +63,7 @@ try {
 
 async function ablation(runtime: Runtime, signal: AbortSignal): Promise<void> {
   const opened = await openOnCommonGrid(model);
+  const student = model.student && (await openStudent(model, model.student));
   const subjects = await model.subjects();
   const { int8FullRange } = await runtime.capabilities();
   const parts = values.rows.split(',');
@@ -68,22 +72,28 @@ async function ablation(runtime: Runtime, signal: AbortSignal): Promise<void> {
   const contestants = await gatherContestants(withReferences(wanted), {
     runtime,
     opened,
+    student,
     calibrationSubjects: subjects.calibration,
     int8FullRange,
     signal,
     log,
   });
   const maker = await createImageMaker(runtime, opened, subjects.heldOut, signal);
+  const studentMaker = student && (await createImageMaker(runtime, student, subjects.heldOut, signal));
+  const entrants = contestants.map((each) => ({
+    ...each,
+    maker: isStudent(each.row) && studentMaker ? studentMaker : maker,
+  }));
   try {
-    if (values.times !== undefined) await time(contestants, maker, Number(values.times), signal);
-    else await draw(contestants, maker, signal);
-    await write(contestants, maker, {
+    if (values.times !== undefined) await time(entrants, Number(values.times), signal);
+    else await draw(entrants, signal);
+    await write(entrants, maker, {
       runtime,
       int8FullRange,
       heldOutPrompts: subjects.heldOut.filter(({ prompt }) => prompt !== '').length,
     });
   } finally {
-    await maker.dispose();
+    await Promise.all([maker.dispose(), studentMaker?.dispose()]);
   }
 }
 
@@ -94,41 +104,46 @@ function withReferences(rows: readonly RowSpec[]): RowSpec[] {
   return ablationRows(model).filter(({ id }) => needed.has(id));
 }
 
-async function time(
-  contestants: readonly Contestant[],
-  maker: ImageMaker,
-  rounds: number,
-  signal: AbortSignal,
-): Promise<void> {
+async function time(contestants: readonly Entrant[], rounds: number, signal: AbortSignal): Promise<void> {
   const distinct = [...new Map(contestants.map((each) => [each.fingerprint, each])).values()].filter(
     ({ row }) => row.id !== CONVERGED.id,
   );
   const original = distinct.findIndex(({ row }) => row.id === originalId(model));
-  await measureTimes(distinct, original, maker, { folder: work, rounds, signal, log });
+  await measureTimes(distinct, original, { folder: work, rounds, signal, log });
 }
 
 /** Fewer pictures of all rows first, then more, so that a run that is stopped leaves a whole table. */
-async function draw(
-  contestants: readonly Contestant[],
-  maker: ImageMaker,
-  signal: AbortSignal,
-): Promise<void> {
-  const batch = Number(values.batch);
+async function draw(contestants: readonly Entrant[], signal: AbortSignal): Promise<void> {
   const [seeds, frechet] = [Number(values.seeds), Number(values.frechet)];
   try {
-    for (const goal of [
-      ...new Set([Math.min(16, seeds), Math.min(32, seeds), seeds, Math.max(seeds, frechet)]),
-    ]) {
-      for (const contestant of contestants) {
-        const count = contestant.row.id === CONVERGED.id ? Math.min(goal, seeds) : goal;
-        await drawPictures(contestant, await openFile(contestant), count, { maker, batch, signal, log });
-      }
+    for (const goal of new Set([16, 32, seeds].map((count) => Math.min(count, seeds)))) {
+      for (const contestant of contestants) await drawUpTo(goal, contestant, signal);
     }
+    for (const contestant of judgedFirst(contestants)) await drawUpTo(frechet, contestant, signal);
   } catch (error) {
     if (!isStop(error)) throw error;
     log('stopped; the table is of what there is');
     process.exitCode = 130;
   }
+}
+
+async function drawUpTo(count: number, contestant: Entrant, signal: AbortSignal): Promise<void> {
+  const { maker } = contestant;
+  const batch = Number(values.batch);
+  await drawPictures(contestant, await openFile(contestant), count, { maker, batch, signal, log });
+}
+
+/** What Fréchet distances of many pictures are taken of: cells of the factorial are compared by their errors alone. */
+function judgedFirst(contestants: readonly Entrant[]): Entrant[] {
+  const original = originalId(model);
+  const rank = ({ id, curve }: Entrant['row']): number => {
+    if (id === original) return 0;
+    if (curve === 'cachequant' || curve === 'paper') return 1;
+    return curve.startsWith('uniform') ? 2 : 3;
+  };
+  return contestants
+    .filter(({ row }) => row.curve !== 'factors' && row.id !== CONVERGED.id)
+    .sort((a, b) => rank(a.row) - rank(b.row));
 }
 
 function openFile({ fingerprint }: Contestant): Promise<PictureFile> {

@@ -45,7 +45,7 @@ export async function loadOurs(
 }
 
 /** @param denoiser that refreshes at call 0 alone, with tables for `calibrated` calls */
-export function inLoop(
+function inLoop(
   denoiser: Denoiser,
   calibrated: number,
   { refreshCalls, conditionalRefreshes = [], guidance = 'forecast' }: LoopPlan,

@@ -31,7 +31,8 @@ export async function assembleRows(
   const least = Math.min(...compared.map((file) => file.count));
   const convergedCount = files[contestants.findIndex(({ row }) => row.id === CONVERGED.id)]?.count ?? 0;
   const seeds = Math.min(request.seeds, least, convergedCount > 0 ? convergedCount : least);
-  const frechetSeeds = Math.min(request.frechetSeeds, least);
+  const most = Math.max(0, ...compared.map((file) => file.count));
+  const frechetSeeds = Math.min(request.frechetSeeds, most);
   const pictures = new Map<string, RgbImage[]>();
   for (const [i, { row }] of contestants.entries()) {
     pictures.set(row.id, await files[i]!.read(Math.max(seeds, frechetSeeds)));
@@ -45,14 +46,15 @@ export async function assembleRows(
     const reference = pictures.get(`float-${row.sampler}-${row.steps}`) ?? [];
     const isConverged = row.id === CONVERGED.id;
     const judged = own.slice(0, frechetSeeds);
+    const isJudged = !isConverged && judged.length > 1 && judged.length === frechetSeeds;
     rows.push({
       ...row,
       ...timeOf(times, fingerprint),
       ...pairedScores(isReference ? [] : reference, paired),
       ...convergedScores(isConverged ? [] : converged, paired),
-      ...(isConverged || judged.length < 2 ? NOT_JUDGED : await judge.judge(judged, captionOf)),
+      ...(isJudged ? await judge.judge(judged, captionOf) : NOT_JUDGED),
       seeds: paired.length,
-      frechetSeeds: isConverged ? 0 : judged.length,
+      frechetSeeds: isJudged ? judged.length : 0,
     });
   }
   return {

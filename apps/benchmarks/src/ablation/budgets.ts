@@ -33,4 +33,11 @@ export function budgetsOf(
   });
 }
 
-const NO_RIVALS = new Set<AblationRow['curve']>(['cachequant', 'reference', 'factors']);
+const NO_RIVALS = new Set<AblationRow['curve']>([
+  'cachequant',
+  'reference',
+  'factors',
+  // Other weights, which have a solution of their own.
+  'few-step student',
+  'int8, few-step student',
+]);

@@ -7,11 +7,13 @@ import {
 import { type Contestant, floatContestant, studiedContestant } from './contestants.js';
 import type { OpenedModel } from './model.js';
 import type { Subject } from './models/ablation-model.js';
-import { ablationRows, type RowSpec } from './rows.js';
+import { ablationRows, isStudent, type RowSpec } from './rows.js';
 
 export interface GatherRequest {
   readonly runtime: Runtime;
   readonly opened: OpenedModel;
+  /** The model's few-step student, where it has one. */
+  readonly student?: OpenedModel | undefined;
   readonly calibrationSubjects: readonly Subject[];
   readonly int8FullRange: boolean;
   readonly signal: AbortSignal;
@@ -25,14 +27,17 @@ export async function gatherContestants(
 ): Promise<Contestant[]> {
   const made = new Map<string, Contestant>();
   for (const spec of rows.filter(asItCame)) {
-    made.set(spec.id, await floatContestant(spec, { ...request.opened, runtime: request.runtime }));
+    const { runtime } = request;
+    made.set(spec.id, await floatContestant(spec, { ...openedFor(spec, request), runtime }));
   }
   const studied = rows.filter((spec) => !asItCame(spec));
-  const keepFloat = studied.length > 0 ? await floatLayers(request) : [];
+  const keepFloat = studied.some((spec) => !isStudent(spec)) ? await floatLayers(request) : [];
   for (const key of new Set(studied.map(calibratedKey))) {
     const group = studied.filter((spec) => calibratedKey(spec) === key);
+    const [first] = group as [RowSpec];
+    const own = { ...request, opened: openedFor(first, request) };
     const { calibrated, opened } = await openCalibratedModel(
-      calibrationRequest(group[0]!, request, keepFloat),
+      calibrationRequest(first, own, isStudent(first) ? undefined : keepFloat),
     );
     try {
       for (const spec of group) made.set(spec.id, await studiedContestant(spec, calibrated));
@@ -41,6 +46,10 @@ export async function gatherContestants(
     }
   }
   return rows.map(({ id }) => made.get(id)!);
+}
+
+function openedFor(spec: RowSpec, { opened, student }: GatherRequest): OpenedModel {
+  return isStudent(spec) && student ? student : opened;
 }
 
 function asItCame({ bits, cache }: RowSpec): boolean {

@@ -36,7 +36,7 @@ export interface ImageMaker {
 
 export async function createImageMaker(
   runtime: Runtime,
-  { model, source }: OpenedModel,
+  { model, source, embedsGuidance }: OpenedModel,
   subjects: readonly Subject[],
   signal: AbortSignal,
 ): Promise<ImageMaker> {
@@ -47,12 +47,14 @@ export async function createImageMaker(
     runtime,
   );
   const size = { width: model.pictureSize, height: model.pictureSize };
+  const scale = embedsGuidance && { guidanceScale: model.guidanceScale };
   const warn = (message: string) => console.warn(message);
+  const isGuided = model.guidanceScale > 1 && !embedsGuidance;
   const encode = async (shown: readonly Subject[], half: 'conditional' | 'unconditional') => {
     const each: Conditioning[] = [];
     for (const { prompt, classLabel } of shown) {
       const label = classLabel !== undefined && { classLabel };
-      each.push(await encoder.encode({ prompt, ...label, ...size }, half, { warn, signal }));
+      each.push(await encoder.encode({ prompt, ...label, ...size, ...scale }, half, { warn, signal }));
     }
     return batchConditioning(each);
   };
@@ -71,8 +73,10 @@ export async function createImageMaker(
           model.latentDims,
         ),
         conditioning: await encode(shown, 'conditional'),
-        ...(model.guidanceScale > 1 && { unconditional: await encode(shown, 'unconditional') }),
-        guidanceScale: model.guidanceScale,
+        ...(isGuided && {
+          unconditional: await encode(shown, 'unconditional'),
+          guidanceScale: model.guidanceScale,
+        }),
         signal,
         ...(onStep && { onStep }),
       });

@@ -5,11 +5,25 @@ import { nodeStorage } from '@cachequant/runtime-node';
 import { parseSchedulerConfig } from '@cachequant/samplers';
 import type { Storage } from '@cachequant/tensor';
 import { CACHE, MODELS } from '../paths.js';
-import type { AblationModel } from './models/ablation-model.js';
+import type { AblationModel, Student } from './models/ablation-model.js';
 
 /** Everything of a model's ablation that can be made again. */
 export function workFolder({ name }: AblationModel): string {
   return path.join(CACHE, '../ablation', name);
+}
+
+/** A few-step student as it came, under its teacher's prompts and guidance. */
+export async function openStudent(teacher: AblationModel, { name }: Student): Promise<OpenedModel> {
+  const folder = path.join(MODELS, name);
+  const files = nodeStorage(folder);
+  return {
+    model: { ...teacher, name },
+    source: (await checkpointFolder(files)) ?? files,
+    schedulerConfig: parseSchedulerConfig(
+      await readFile(path.join(folder, 'scheduler/scheduler_config.json'), 'utf8'),
+    ),
+    embedsGuidance: true,
+  };
 }
 
 /** A model as the ablation runs it. */
@@ -17,6 +31,8 @@ export interface OpenedModel {
   readonly model: AblationModel;
   readonly source: Storage;
   readonly schedulerConfig: unknown;
+  /** Whether the network takes the guidance scale as an input, and no second half. */
+  readonly embedsGuidance: boolean;
 }
 
 /**
@@ -35,5 +51,5 @@ export async function openOnCommonGrid(model: AblationModel): Promise<OpenedMode
   };
   await writeFile(path.join(folder, config), JSON.stringify(schedulerConfig, null, 2));
   const files = nodeStorage(folder);
-  return { model, source: (await checkpointFolder(files)) ?? files, schedulerConfig };
+  return { model, source: (await checkpointFolder(files)) ?? files, schedulerConfig, embedsGuidance: false };
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-const SAMPLERS = ['plms', 'ddim', 'dpm-solver++'] as const;
+const SAMPLERS = ['plms', 'ddim', 'dpm-solver++', 'lcm'] as const;
 
 const CURVES = [
   'reference',
@@ -16,6 +16,8 @@ const CURVES = [
   'DP cache + int8',
   'paper',
   'factors',
+  'few-step student',
+  'int8, few-step student',
   'cachequant',
 ] as const;
 
@@ -65,11 +67,11 @@ const rowSchema = chosenSchema.extend({
   /** Against the converged solution from the same noise; null for that itself. */
   psnrConverged: z.number().nullable(),
   psnrConvergedInterval: interval.nullable(),
-  /** To real pictures; falls with the number of images, so compare rows with equal `frechetSeeds`. */
+  /** To real pictures; falls with the number of images, so every row that has it has it of as many. */
   frechet: z.number().nullable(),
   kindAccuracy: z.number().nullable(),
   colorAccuracy: z.number().nullable(),
-  /** Images behind the paired measures, and behind Fréchet distance and accuracies. */
+  /** Images behind the paired measures, and behind Fréchet distance and accuracies; 0 where that was not measured. */
   seeds: z.int(),
   frechetSeeds: z.int(),
 });

@@ -40,11 +40,18 @@ export function originalId({ original }: AblationModel): string {
 
 /** Every row of the table. */
 export function ablationRows(model: AblationModel): RowSpec[] {
-  return [CONVERGED, ...fewerSteps(model), ...cacheRows(model), ...factorial(model), ...bestRows(model)];
+  return [
+    CONVERGED,
+    ...fewerSteps(model),
+    ...studentRows(model),
+    ...cacheRows(model),
+    ...factorial(model),
+    ...bestRows(model),
+  ];
 }
 
 function fewerSteps({ steps }: AblationModel): RowSpec[] {
-  return (Object.keys(steps) as RowSpec['sampler'][]).flatMap((sampler) =>
+  return (Object.keys(steps) as (keyof typeof steps)[]).flatMap((sampler) =>
     (['float', 'w8a8'] as const).flatMap((bits) =>
       steps[sampler]!.map((count) => ({
         id: `${bits}-${sampler}-${count}`,
@@ -56,6 +63,26 @@ function fewerSteps({ steps }: AblationModel): RowSpec[] {
       })),
     ),
   );
+}
+
+function studentRows({ student }: AblationModel): RowSpec[] {
+  if (student === undefined) return [];
+  const { sampler, steps } = student;
+  return (['float', 'w8a8'] as const).flatMap((bits) =>
+    steps.map((count) => ({
+      id: `${bits}-${sampler}-${count}`,
+      curve: bits === 'float' ? ('few-step student' as const) : ('int8, few-step student' as const),
+      sampler,
+      steps: count,
+      interval: 1,
+      bits,
+    })),
+  );
+}
+
+/** Whether a row runs the model's few-step student in place of the model. */
+export function isStudent({ curve }: Pick<RowSpec, 'curve'>): boolean {
+  return curve === 'few-step student' || curve === 'int8, few-step student';
 }
 
 /** Uniform and planned refreshes with plain reuse, alone and with integers, and the paper's recipe. */

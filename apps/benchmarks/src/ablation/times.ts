@@ -31,21 +31,21 @@ export interface TimesRequest {
  * @param original index of the contestant that the others are compared with
  */
 export async function measureTimes(
-  contestants: readonly Contestant[],
+  contestants: readonly (Contestant & { readonly maker: ImageMaker })[],
   original: number,
-  maker: ImageMaker,
   { folder, rounds, signal, log }: TimesRequest,
 ): Promise<void> {
   const loaded = [];
   try {
-    for (const { load, sampler } of contestants) loaded.push({ denoiser: await load(), sampler });
-    for (const each of loaded) await maker.make(each, 0, 1);
+    for (const { load, sampler, maker } of contestants)
+      loaded.push({ denoiser: await load(), sampler, maker });
+    for (const each of loaded) await each.maker.make(each, 0, 1);
     for (let round = 0; round < rounds; round++) {
       signal.throwIfAborted();
       const ms: number[] = [];
       for (const each of loaded) {
         const start = performance.now();
-        await maker.make(each, round, 1);
+        await each.maker.make(each, round, 1);
         ms.push(performance.now() - start);
       }
       const times = await readTimes(folder);

@@ -1,6 +1,8 @@
 import type { ChosenRow } from '../results.js';
 
 type SamplerName = ChosenRow['sampler'];
+/** Samplers of models that were not distilled. */
+type SolverName = Exclude<SamplerName, 'lcm'>;
 
 /** What a picture shows. */
 export interface Subject {
@@ -27,6 +29,14 @@ export interface AblationEvaluator {
   readonly color?: string;
 }
 
+/** A few-step model, which takes the guidance scale as an input in place of a second half. */
+export interface Student {
+  /** Its folder in models/. */
+  readonly name: string;
+  readonly sampler: SamplerName;
+  readonly steps: readonly number[];
+}
+
 /** A trained model and the ways to run it that the ablation compares. */
 export interface AblationModel {
   /** Its folder in models/. */
@@ -43,13 +53,15 @@ export interface AblationModel {
   /** As the model is usually run. */
   readonly original: { readonly sampler: SamplerName; readonly steps: number };
   /** Samplers that take fewer steps, in float and in integers; among them the original. */
-  readonly steps: Readonly<Partial<Record<SamplerName, readonly number[]>>>;
+  readonly steps: Readonly<Partial<Record<SolverName, readonly number[]>>>;
   /** Network calls per refresh of the caches that are compared. */
   readonly intervals: readonly number[];
   /** Intervals of the factorial of corrections. */
   readonly factorIntervals: readonly number[];
   /** Samplers, steps and intervals with which our best is tried. */
   readonly best: readonly (readonly [SamplerName, number, readonly number[]])[];
+  /** A model distilled from it to few steps, with other weights and a sampler of its own. */
+  readonly student?: Student;
   /** Whether the figure also shows what the rows would cost in a denoiser of SD-1.5's size. */
   readonly comparesSd15: boolean;
 }

@@ -24,5 +24,6 @@ export const emojiSd: AblationModel = {
     ['dpm-solver++', 50, [3, 5]],
     ['dpm-solver++', 20, [2]],
   ],
+  student: { name: 'emoji-lcm', sampler: 'lcm', steps: [1, 2, 4, 8] },
   comparesSd15: false,
 };
