@@ -12,7 +12,7 @@ import { renderFigure } from './ablation/figure.js';
 import { gatherContestants } from './ablation/gather.js';
 import { createImageMaker, FIRST_SEED, type ImageMaker } from './ablation/images.js';
 import { openOnCommonGrid, openStudent, workFolder } from './ablation/model.js';
-import { ablationModel } from './ablation/models/index.js';
+import { ablationFile, ablationModel } from './ablation/models/index.js';
 import { renderPage } from './ablation/page.js';
 import { PictureFile } from './ablation/picture-file.js';
 import { type AblationResults, ablationSchema } from './ablation/results.js';
@@ -195,8 +195,7 @@ async function write(
       ...table,
     });
     // A part of the rows is for development: the committed table always has all of them.
-    const whole = model.name === 'fashion-sd' ? 'ablation' : `ablation-${model.name}`;
-    const name = values.rows === '' ? whole : 'ablation-part';
+    const name = values.rows === '' ? ablationFile(model.name) : 'ablation-part';
     const place = values.rows === '' ? RESULTS : work;
     await mkdir(place, { recursive: true });
     await writeFile(path.join(place, `${name}.json`), `${JSON.stringify(results, null, 2)}\n`);

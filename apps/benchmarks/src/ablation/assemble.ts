@@ -9,6 +9,7 @@ import type { AblationResults, AblationRow } from './results.js';
 import { CONVERGED } from './rows.js';
 import { convergedScores, type Judge, pairedScores, psnrs } from './scores.js';
 import { type TimeRatios, timeOf } from './times.js';
+import { winnersOf } from './winners.js';
 
 export interface AssembleRequest {
   readonly model: AblationModel;
@@ -39,7 +40,7 @@ export async function assembleRows(
   }
   const converged = pictures.get(CONVERGED.id)!.slice(0, seeds);
   const rows: AblationRow[] = [];
-  for (const { row, fingerprint } of contestants) {
+  for (const { row, fingerprint, denoiserBytes } of contestants) {
     const own = pictures.get(row.id)!;
     const paired = own.slice(0, seeds);
     const isReference = row.bits === 'float' && !row.cache;
@@ -49,6 +50,7 @@ export async function assembleRows(
     const isJudged = !isConverged && judged.length > 1 && judged.length === frechetSeeds;
     rows.push({
       ...row,
+      denoiserBytes,
       ...timeOf(times, fingerprint),
       ...pairedScores(isReference ? [] : reference, paired),
       ...convergedScores(isConverged ? [] : converged, paired),
@@ -59,7 +61,7 @@ export async function assembleRows(
   }
   return {
     rows,
-    differences: differencesOf(rows, pictures, seeds),
+    differences: differencesOf(model, rows, pictures, seeds),
     budgets: budgetsOf(model, rows, pictures, seeds),
     factors: factorsOf(model, pictures, seeds),
   };
@@ -67,8 +69,12 @@ export async function assembleRows(
 
 const NOT_JUDGED = { frechet: null, kindAccuracy: null, colorAccuracy: null };
 
-/** Our best against the paper at the same interval and in no more time, and the strongest rival that is not slower. */
+/**
+ * Our best against the paper at the same interval and in no more time, and the strongest rival that is not slower; then
+ * who wins at each speed against whom.
+ */
 function differencesOf(
+  model: AblationModel,
   rows: readonly AblationRow[],
   pictures: ReadonlyMap<string, readonly RgbImage[]>,
   seeds: number,
@@ -101,6 +107,14 @@ function differencesOf(
     const ours = bestWithin(rows, paper);
     if (ours && ours.interval !== paper.interval)
       compare(ours, paper, `float-${paper.sampler}-${paper.steps}`);
+  }
+  const table = { model: `models/${model.name}`, rows, budgets: [], differences: found };
+  for (const { row, beaten, interval } of winnersOf(table)) {
+    const isFound = found.some(
+      ({ better, worse, measure }) =>
+        measure === 'psnrConverged' && better === row.id && worse === beaten?.id,
+    );
+    if (beaten && !interval && !isFound) compare(row, beaten, CONVERGED.id);
   }
   return found;
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { meanOf } from '@cachequant/evaluate';
 import {
@@ -40,6 +40,8 @@ export interface Contestant {
   readonly sampler: Sampler;
   /** Of everything that its pictures depend on, apart from prompts and seeds. */
   readonly fingerprint: string;
+  /** Graphs and weights; null for the float model as it came, which may be stored in another precision. */
+  readonly denoiserBytes: number | null;
   load(): Promise<Denoiser>;
 }
 
@@ -61,6 +63,7 @@ export async function floatContestant(
       sampler.name,
       sampler.timesteps,
     ]),
+    denoiserBytes: null,
     load: async () => floatDenoiser(await loadGraph(runtime, source, denoiser.model)),
   };
 }
@@ -90,6 +93,7 @@ export async function studiedContestant(spec: RowSpec, calibrated: CalibratedMod
       ...(variant.cached?.guidanceExtrapolation ? [variant.cached.guidanceExtrapolation] : []),
       ...(variant.cached?.smoothing ? [variant.cached.smoothing] : []),
     ]),
+    denoiserBytes: await bytesOf(work, files),
     load: () => loadVariant(calibrated.context, variant),
   };
 }
@@ -151,4 +155,9 @@ async function fingerprintOf(storage: Storage, files: readonly string[], setting
   const hash = createHash('sha256').update(JSON.stringify(settings));
   for (const file of files) hash.update(await readFile(storage.locate!(file)!));
   return hash.digest('hex').slice(0, 24);
+}
+
+async function bytesOf(storage: Storage, files: readonly string[]): Promise<number> {
+  const sizes = files.map(async (file) => (await stat(storage.locate!(file)!)).size);
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }

@@ -55,6 +55,8 @@ export type ChosenRow = z.output<typeof chosenSchema>;
 const interval = z.tuple([z.number(), z.number()]);
 
 const rowSchema = chosenSchema.extend({
+  /** Graphs and weights of the denoiser; null for the float model as it came, and before it was measured. */
+  denoiserBytes: z.int().positive().nullable().default(null),
   /** Time of an image over that of the original, median over interleaved rounds; null before it was measured. */
   timeRatio: z.number().positive().nullable(),
   timeRounds: z.int(),

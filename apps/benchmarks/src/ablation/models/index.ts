@@ -5,11 +5,22 @@ import { fashionDit } from './fashion-dit.js';
 import { fashionLdm } from './fashion-ldm.js';
 import { fashionSd } from './fashion-sd.js';
 
-const ABLATION_MODELS: readonly AblationModel[] = [fashionSd, fashionDit, fashionLdm, fashionDdpm, emojiSd];
+export const ablationModels: readonly AblationModel[] = [
+  fashionSd,
+  emojiSd,
+  fashionDit,
+  fashionLdm,
+  fashionDdpm,
+];
 
 /** @throws Error for a name that is none of theirs */
 export function ablationModel(name: string): AblationModel {
-  const found = ABLATION_MODELS.find((model) => model.name === name);
+  const found = ablationModels.find((model) => model.name === name);
   if (found) return found;
-  throw new Error(`--model ${name}: choose one of ${ABLATION_MODELS.map((model) => model.name).join(', ')}`);
+  throw new Error(`--model ${name}: choose one of ${ablationModels.map((model) => model.name).join(', ')}`);
+}
+
+/** The name of its table in results/, without an ending. */
+export function ablationFile(name: string): string {
+  return name === 'fashion-sd' ? 'ablation' : `ablation-${name}`;
 }
