@@ -1,5 +1,6 @@
 // @ts-check
 import { readdirSync, readFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
 import { inRoot, readJson } from '../workspace/paths.mjs';
 import { fencesOf } from './blocks.mjs';
 import { runExample } from './run-example.mjs';
@@ -31,8 +32,14 @@ export const makers = new Map(
     ['speed-peers', () => leftTable(speedPeers(), 3)],
     ['studio-bytes', studioBytes],
     ['studio-ratio', studioRatio],
+    ['paper-family', async ({ args: [family = ''] }) => (await comparison()).paperFamily(family)],
+    ['winners', async () => (await comparison()).winners()],
+    ['winners-by-side', async () => (await comparison()).winnersBySide()],
   ]),
 );
+
+/** What puts the ablation's tables beside the paper's; it shares their code, so that the benchmarks have to be built. */
+const comparison = () => import(pathToFileURL(inRoot('apps/benchmarks/dist/paper/blocks.js')).href);
 
 /**
  * What the example above prints; with `output 2` it goes on from the example before it.

@@ -8,7 +8,8 @@ import { makers } from './makers.mjs';
 
 /** Every README, and what else of the documentation a script has a part in: its path, and the folder that it describes. */
 export function readmes() {
-  const files = ['README.md', 'docs/models.md', ...members().map(({ folder }) => `${folder}/README.md`)];
+  const pages = ['docs/models.md', 'apps/benchmarks/results/paper.md'];
+  const files = ['README.md', ...pages, ...members().map(({ folder }) => `${folder}/README.md`)];
   return files
     .filter((file) => existsSync(inRoot(file)))
     .map((file) => ({
