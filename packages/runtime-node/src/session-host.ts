@@ -128,6 +128,9 @@ function sessionOptions(request: LoadRequest, threads: number): InferenceSession
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     graphOptimizationLevel: request.optimization,
+    // Patterns plan one block for all activations beside those of the first run: a float call of Stable Diffusion 1.5's
+    // size on 64×64 latents took 7.7 GiB with them and 5.4 without, in the same time.
+    enableMemPattern: false,
     // What goes wrong is thrown; nothing is to be printed as well.
     logSeverityLevel: 4,
     // Every session has threads of its own. Those of the one that ran last would go on spinning and take the
