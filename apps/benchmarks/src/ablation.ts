@@ -2,6 +2,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import type { RgbImage } from '@cachequant/evaluate';
+import { encodePng } from '@cachequant/pipeline';
 import { createNodeRuntime } from '@cachequant/runtime-node';
 import { CacheQuantError, type Runtime } from '@cachequant/tensor';
 import { assembleRows } from './ablation/assemble.js';
@@ -19,6 +21,7 @@ import { type AblationResults, ablationSchema } from './ablation/results.js';
 import { ablationRows, CONVERGED, isStudent, originalId, type RowSpec } from './ablation/rows.js';
 import { createJudge } from './ablation/scores.js';
 import { readSd15 } from './ablation/sd15-cost.js';
+import { renderSheet } from './ablation/sheet.js';
 import { measureTimes, readTimes } from './ablation/times.js';
 import { describeMachine, startLog, stopOnSignals } from './command.js';
 import { RESULTS } from './paths.js';
@@ -39,6 +42,9 @@ const { values } = parseArgs({
     batch: { type: 'string', default: '8' },
   },
 });
+
+/** Of a row on the sheet of pictures, at most. */
+const SHOWN = 16;
 
 /** A contestant, and what draws with it. */
 type Entrant = Contestant & { readonly maker: ImageMaker };
@@ -168,10 +174,11 @@ async function write(
 ): Promise<void> {
   const judge = await createJudge(runtime, model.evaluator);
   try {
+    const files = await Promise.all(contestants.map(openFile));
     const table = await assembleRows({
       model,
       contestants,
-      files: await Promise.all(contestants.map(openFile)),
+      files,
       times: await readTimes(work),
       judge,
       captionOf: maker.captionOf,
@@ -200,6 +207,10 @@ async function write(
     await mkdir(place, { recursive: true });
     await writeFile(path.join(place, `${name}.json`), `${JSON.stringify(results, null, 2)}\n`);
     await writeFile(path.join(place, `${name}.svg`), renderFigure(model, results));
+    const pictures = new Map<string, readonly RgbImage[]>();
+    for (const [i, { row }] of contestants.entries()) pictures.set(row.id, await files[i]!.read(SHOWN));
+    const sheet = renderSheet(model, results.rows, pictures, maker.captionOf);
+    if (sheet) await writeFile(path.join(place, `${name}.png`), encodePng(sheet));
     const page = renderPage(results);
     await writeFile(path.join(place, `${name}.md`), page);
     console.log(`\n${page}`);

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { ablationFile } from './models/index.js';
 import type { AblationResults, AblationRow, Budget, Factors } from './results.js';
 
 const row = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
@@ -17,6 +18,8 @@ export function renderPage(results: AblationResults): string {
     '',
     `Made by \`npm run ablation${results.model === 'models/fashion-sd' ? '' : ` -- --model ${path.basename(results.model)}`}\` on ${results.measuredAt.slice(0, 10)}: ${results.model}, ${guidanceOf(results)}, ${results.calibrationImages} calibration images, ${measured?.seeds ?? 0} held-out seeds for PSNR and SSIM, ${Math.max(0, ...rows.map(({ frechetSeeds }) => frechetSeeds))} for Fréchet distance and accuracies, ${subjectsOf(results)}; ${machine.processor}, ${machine.cores} cores, ${machine.threads === 1 ? 'one thread' : `${machine.threads} threads`}, ${machine.int8FullRange ? 'with' : 'without'} full-range 8-bit products (VNNI).`,
     'All samplers go from timestep 999 to the clean picture. *PSNR* is against the float model with the same sampler and steps; *to converged*, against 500 DDIM steps from the same noise. In brackets, 95 % bootstrap intervals.',
+    '',
+    `![The same seeds by several ways to run the model](${ablationFile(path.basename(results.model))}.png)`,
     '',
     ...head('row', 'time', 'PSNR, dB', 'to converged, dB', 'SSIM', 'Fréchet', 'kind', 'colour'),
     ...rows.map(tableRow),
