@@ -8,7 +8,7 @@ import { makers } from './makers.mjs';
 
 /** Every README, and what else of the documentation a script has a part in: its path, and the folder that it describes. */
 export function readmes() {
-  const pages = ['docs/models.md', 'apps/benchmarks/results/paper.md'];
+  const pages = ['docs/models.md', 'docs/speed.md', 'apps/benchmarks/results/paper.md'];
   const files = ['README.md', ...pages, ...members().map(({ folder }) => `${folder}/README.md`)];
   return files
     .filter((file) => existsSync(inRoot(file)))

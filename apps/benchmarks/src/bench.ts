@@ -7,10 +7,11 @@ import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
 import type { Storage } from '@cachequant/tensor';
 import { buildModel } from './build-model.js';
 import { buildParts } from './build-parts.js';
+import { buildTinyDecoder } from './build-tiny-decoder.js';
 import { type ChildResult, runChild } from './child.js';
 import { describeMachine, startLog, untilStopped } from './command.js';
 import { measure } from './measure.js';
-import { measureStages, wholeImages } from './measure-stages.js';
+import { measureStages, measureTinyDecoder, wholeImages } from './measure-stages.js';
 import { renderPage } from './page.js';
 import { CACHE, FULL_LATENTS, QUICK_LATENTS, RESULTS, SKELETON } from './paths.js';
 import { type BenchResults, resultsName, resultsSchema } from './results.js';
@@ -54,14 +55,17 @@ async function bench(signal: AbortSignal): Promise<void> {
     signal,
     log,
   });
-  const stages = await measureStages({
+  const staged = {
     runtime,
     ...parts,
     latentDims: manifest.latentDims,
     rounds: Number(values.rounds),
     signal,
     log,
-  });
+  };
+  const stages = await measureStages(staged);
+  const tiny = await buildTinyDecoder(path.join(CACHE, 'sd15-tiny-decoder'));
+  const tinyDecoder = await measureTinyDecoder(staged, tiny);
   const denoiserBytes = Object.entries(manifest.files)
     .filter(([file]) => file.startsWith('denoiser/'))
     .reduce((sum, [, { bytes }]) => sum + bytes, 0);
@@ -80,6 +84,7 @@ async function bench(signal: AbortSignal): Promise<void> {
     versions: { Node: process.versions.node, 'ONNX Runtime': runtime.version },
     ...measured,
     stages,
+    tinyDecoder,
     images: wholeImages(stages, measured.loops),
     folderBytes: {
       float: floatBytes + stages.reduce((sum, stage) => sum + stage.floatBytes, 0),

@@ -1,7 +1,7 @@
-import { type BundleManifest, loadGraph, readManifest } from '@cachequant/pipeline';
+import { type BundleManifest, loadGraph, readManifest, withTinyDecoder } from '@cachequant/pipeline';
 import { type Feeds, type Runtime, type Storage, TorchGenerator, tensor } from '@cachequant/tensor';
 import { interleave } from './interleave.js';
-import type { BenchResults } from './results.js';
+import type { BenchResults, Spread } from './results.js';
 
 export interface StagesRequest {
   readonly runtime: Runtime;
@@ -62,6 +62,25 @@ async function measureStage(
     return { part: name, form, reason, ...calls, floatBytes: sourceBytes, bytes };
   } finally {
     await Promise.all([float.dispose(), ours.dispose()]);
+  }
+}
+
+/** A tiny decoder in float, as it travels in a bundle. */
+export async function measureTinyDecoder(
+  { runtime, model, latentDims, rounds, signal, log }: StagesRequest,
+  tiny: Storage,
+): Promise<Spread> {
+  log('tiny decoder');
+  const storage = await withTinyDecoder(model, tiny);
+  const decoder = await loadGraph(runtime, storage, 'tiny_decoder/model.onnx');
+  const latents = latentDims.reduce((product, dim) => product * dim, 1);
+  const [name] = decoder.inputs.map((input) => input.name);
+  const feeds = { [name!]: tensor('float32', [1, ...latentDims], new TorchGenerator(1).randn(latents)) };
+  try {
+    const call = async () => void (await decoder.run(feeds));
+    return (await interleave({ call }, { rounds, warmUps: 1, signal }, () => {})).call;
+  } finally {
+    await decoder.dispose();
   }
 }
 

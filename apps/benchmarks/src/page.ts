@@ -41,6 +41,9 @@ export function renderPage(results: BenchResults): string {
     '',
     ...head('once an image', 'form in the bundle', 'float ms', 'CacheQuant ms', 'bytes, of float'),
     ...results.stages.map(stageRow),
+    ...(results.tinyDecoder
+      ? [row('a tiny decoder in its place', 'float', '', fixed(results.tinyDecoder.medianMs, 0), '')]
+      : []),
     '',
     ...head('from prompt to pixels', 'interval', 'refreshes', 'float s', 'CacheQuant s', 'speed'),
     ...results.images.map(loopRow),

@@ -59,6 +59,8 @@ export const resultsSchema = z.object({
       bytes: z.number(),
     }),
   ),
+  /** A tiny decoder of TAESD's size, in float, in place of the decoder. */
+  tinyDecoder: spreadSchema.optional(),
   /** The loops with those parts: from prompt to pixels. */
   images: loops,
   /** Of all graphs and weights. */
