@@ -192,14 +192,14 @@ function leftOutOf({
         ]
       : []),
     ...[...reasons].map(([reason, ids]) => ({
-      what: `Integers in ${ids.length} layers (${ids.slice(0, 3).join(', ')}${ids.length > 3 ? ', …' : ''})`,
+      what: `Integers in ${ids.length} ${ids.length === 1 ? 'layer' : 'layers'} (${ids.slice(0, 3).map(placeOf).join(', ')}${ids.length > 3 ? ', …' : ''})`,
       why: reason,
     })),
     ...(floatGraphs.kept.length === 0 && floatGraphs.bytes > 0
       ? [
           {
             what: 'Graphs in float for WebGPU',
-            why: `${formatBytes(floatGraphs.bytes)} are more than a tenth of the denoiser; \`--float-graphs always\` keeps them`,
+            why: `${formatBytes(floatGraphs.bytes)} are more than a tenth of the denoiser; --float-graphs always keeps them`,
           },
         ]
       : []),
@@ -207,7 +207,7 @@ function leftOutOf({
       ? [{ what: 'The quantization correction', why: 'it did not raise the PSNR on the calibration images' }]
       : []),
     ...verification.coverage.missed.map((id) => ({
-      what: `Integers in ${id}`,
+      what: `Integers in ${placeOf(id)}`,
       why: 'planned, but the runtime did not run it so: please report this',
     })),
     ...[...new Set(candidates.map(({ schedule }) => schedule))]
@@ -217,4 +217,12 @@ function leftOutOf({
         why: `${chosen?.schedule} measured better on the calibration images`,
       })),
   ];
+}
+
+/** Where a layer is, by the path of its output; in full it also names its weights. */
+function placeOf(id: string): string {
+  return id
+    .slice(id.lastIndexOf(':') + 1)
+    .replace(/^\//, '')
+    .replace(/_output_\d+$/, '');
 }

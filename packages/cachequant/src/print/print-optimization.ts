@@ -59,7 +59,6 @@ export function optimizedLines({
   operatingPoints,
 }: Optimized): string[] {
   const { secondsPerImage, speedup, speedupInterval, psnr, psnrInterval, ssim, images } = verification;
-  const { schedule, sampler } = manifest;
   const denoiserBytes = sizes.denoiserItems.reduce((sum, { bytes }) => sum + bytes, 0);
   const interval = psnrInterval.map((value) => value.toFixed(1)).join(' to ');
   return [
@@ -80,16 +79,20 @@ export function optimizedLines({
         'quality',
         `PSNR ${psnr.toFixed(2)} dB (95 %: ${interval}), SSIM ${ssim.toFixed(3)}, ${images} held-out images`,
       ],
-      [
-        'schedule',
-        `${schedule.kind}: ${schedule.refreshCalls.length} refreshes in ${describeCalls(manifest)}`,
-      ],
-      ...(schedule.timesteps ? [] : [['', timeline(sampler.calls, schedule.refreshCalls)]]),
+      ...scheduleRows(manifest),
       ['report', report],
     ]),
     ...(operatingPoints ? pointLines(operatingPoints) : []),
     ...warnings.flatMap((warning) => ['', `WARNING: ${warning}`]),
   ];
+}
+
+function scheduleRows(manifest: Optimized['manifest']): string[][] {
+  const { schedule, sampler } = manifest;
+  const refreshes = schedule.refreshCalls.length;
+  if (refreshes === sampler.calls) return [['schedule', `no cache: ${describeCalls(manifest)}, all in full`]];
+  const line = ['schedule', `${schedule.kind}: ${refreshes} refreshes in ${describeCalls(manifest)}`];
+  return schedule.timesteps ? [line] : [line, ['', timeline(sampler.calls, schedule.refreshCalls)]];
 }
 
 function range(interval: Verification['speedupInterval']): string {

@@ -11,7 +11,7 @@ const CONTENT = {
     guidanceScale: 4,
     schedule: { kind: 'dp', interval: 5, refreshCalls: [0, 5, 9] },
     corrections: { cache: 'forecast' },
-    bits: { weights: 'int8', activations: 'uint8', target: 'portable' },
+    bits: { weights: 7, activations: 8, target: 'portable' },
     denoiser: { full: { inputs: { sample: 'request', encoder_hidden_states: 'request' } } },
   },
   verification: {
@@ -32,6 +32,7 @@ describe('bundleCard(content)', () => {
     expect(card).toMatch(/^---\nlicense: apache-2\.0\ntags:/);
     for (const part of [
       '# fashion-sd, optimized by CacheQuant',
+      'fashion-sd with cached features and 7-bit weights that run as integers.',
       "**Licence**: apache-2.0, as the base model's",
       '| sampler | PNDMScheduler, 50 steps (51 network calls) |',
       '| cache | interval 5: 3 refreshes, dp |',

@@ -92,7 +92,7 @@ function settingRows({ sampler, guidanceScale, schedule, bits, corrections }: Ca
 }
 
 function describeBits({ bits }: CardContent['manifest']): string {
-  return bits.target === 'float' ? 'weights in float' : `${bits.weights} weights that run as integers`;
+  return bits.target === 'float' ? 'weights in float' : `${bits.weights}-bit weights that run as integers`;
 }
 
 function exampleOf({ denoiser }: CardContent['manifest']): string {

@@ -82,5 +82,5 @@ function settingsLine({ settings, cacheHits }: ReportData): Markup {
   const shown = settings
     .slice(0, SETTINGS_SHOWN)
     .map(({ name, value }) => html`<span><b>${name}</b> ${value}</span> `);
-  return html`${shown}<span><b>network calls</b> ${calls}, of which ${cacheHits.full} computed in full and ${cacheHits.cached} from the cache</span>`;
+  return html`${shown}<span><b>Network calls</b> ${calls}, of which ${cacheHits.full} computed in full and ${cacheHits.cached} from the cache</span>`;
 }
