@@ -38,6 +38,7 @@ async function runPnpm(args, env) {
 export const tasks = new Map([
   ['build', { needsBuild: true, run: async () => 0 }],
   ['demo', program('apps/demo/dist/demo.js', { needsBuild: true })],
+  ['pictures', program('apps/demo/dist/pictures/pictures.js', { needsBuild: true })],
   ['studio', program('apps/studio/tools/studio.mjs', { needsBuild: true })],
   ['studio:test', { needsBuild: true, run: (args, env) => runTests(['apps/studio', ...args], env) }],
   ['exports', program('scripts/check/write-exports.mjs', { needsBuild: false })],
