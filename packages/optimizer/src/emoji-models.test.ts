@@ -5,7 +5,8 @@ import { type Runtime, readText, type Storage } from '@cachequant/tensor';
 import { memoryStorage } from '@cachequant/tensor/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { modelStorage } from './__fixtures__/models.js';
-import { type OptimizeSummary, optimize } from './optimize.js';
+import { optimize } from './optimize.js';
+import type { OptimizeSummary } from './optimize-summary.js';
 import type { OptimizeOptions } from './recipe.js';
 
 const THINGS = ['fox', 'strawberry', 'rocket'] as const;

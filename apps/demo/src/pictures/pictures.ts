@@ -16,7 +16,7 @@ import { sheet } from './sheet.js';
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../../..');
 const MODEL = path.join(ROOT, 'models/emoji-sd');
 const OUT = path.join(ROOT, 'out/pictures');
-const SETTINGS = { sampler: 'PNDMScheduler', steps: 50, guidanceScale: 3 } as const;
+const SETTINGS = { sampler: 'plms', steps: 50, guidanceScale: 3 } as const;
 const FIRST_SEED = 2;
 
 const started = performance.now();
