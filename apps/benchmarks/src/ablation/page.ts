@@ -43,6 +43,12 @@ export function renderPage(results: AblationResults): string {
         timeRatios.map((ratio) => number(ratio, 3)).join(' / '),
       ),
     ),
+    ...(results.factors.length > 0 ? factorSection(results.factors) : []),
+  ].join('\n')}\n`;
+}
+
+function factorSection(factors: readonly Factors[]): string[] {
+  return [
     '',
     '## Cache correction × quantization correction × integers',
     '',
@@ -58,8 +64,8 @@ export function renderPage(results: AblationResults): string {
       'excess',
       'of which removed',
     ),
-    ...results.factors.map(factorRow),
-  ].join('\n')}\n`;
+    ...factors.map(factorRow),
+  ];
 }
 
 function guidanceOf({ guidanceScale }: AblationResults): string {

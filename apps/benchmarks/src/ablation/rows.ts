@@ -142,6 +142,7 @@ export function factorGroups({
   factorIntervals,
 }: AblationModel): Pick<FactorCell, 'interval' | 'correction'>[] {
   const corrections = ['none', 'forecast'] as const;
+  if (factorIntervals.length === 0) return [];
   return [
     { interval: 1, correction: 'none' },
     ...factorIntervals.flatMap((interval) => corrections.map((correction) => ({ interval, correction }))),

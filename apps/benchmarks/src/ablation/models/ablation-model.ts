@@ -56,7 +56,7 @@ export interface AblationModel {
   readonly steps: Readonly<Partial<Record<SolverName, readonly number[]>>>;
   /** Network calls per refresh of the caches that are compared. */
   readonly intervals: readonly number[];
-  /** Intervals of the factorial of corrections. */
+  /** Intervals of the factorial of corrections; none: no factorial. */
   readonly factorIntervals: readonly number[];
   /** Samplers, steps and intervals with which our best is tried. */
   readonly best: readonly (readonly [SamplerName, number, readonly number[]])[];

@@ -16,13 +16,12 @@ export const emojiSd: AblationModel = {
     return { calibration: subjectsOf(calibration), heldOut: subjectsOf(heldOut) };
   },
   original: { sampler: 'plms', steps: 50 },
-  steps: { plms: [50, 25, 10], 'dpm-solver++': [50, 25, 20, 15, 10, 8] },
+  steps: { plms: [50, 25], 'dpm-solver++': [25, 20, 15, 10, 8] },
   intervals: [3, 5, 10],
-  factorIntervals: [5],
+  factorIntervals: [],
   best: [
-    ['plms', 50, [1, 2, 3, 5, 10]],
-    ['dpm-solver++', 50, [3, 5]],
-    ['dpm-solver++', 20, [2]],
+    ['plms', 50, [2, 3, 5, 10]],
+    ['dpm-solver++', 25, [2]],
   ],
   student: { name: 'emoji-lcm', sampler: 'lcm', steps: [1, 2, 4, 8] },
   comparesSd15: false,
