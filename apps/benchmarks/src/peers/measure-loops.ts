@@ -13,6 +13,8 @@ const LOOPS: readonly (Loop & { readonly calls: number })[] = [
   { sampler: 'pndm', steps: 50, calls: 51 },
 ];
 const INTERVALS = [3, 5, 10] as const;
+/** As bundles come: cached calls compute one half of guidance and forecast the other. */
+const SHIPPED = `${OURS}, one half at cached calls`;
 
 /** Whole images summed up from full and cached calls, against the float model of the same block. */
 export function summedLoops(blocks: PeerResults['blocks']): PeerLoop[] {
@@ -60,12 +62,14 @@ export async function measuredLoops(peer: Peer, request: BlockRequest): Promise<
     log(`${steps} steps of ${sampler}, interval ${interval}: ${peer.name}, then ours`);
     const rival = peerDenoiser(await startPeer(peer.request, runtime.threads, signal), manifest, refreshes);
     const theirs = await time(rival);
-    const ours = await time(
-      await loadOurs(runtime, bundle, manifest, { refreshCalls: refreshes, guidance: 'computed' }),
-    );
+    const ours = (guidance: 'computed' | 'forecast') =>
+      loadOurs(runtime, bundle, manifest, { refreshCalls: refreshes, guidance });
+    const alike = await time(await ours('computed'));
+    const shipped = await time(await ours('forecast'));
     for (const [name, seconds] of [
       [peer.name, theirs],
-      [OURS, ours],
+      [OURS, alike],
+      [SHIPPED, shipped],
     ] as const) {
       loops.push({ name, sampler, steps, interval, seconds, speedup: float / seconds, measured: true });
     }
