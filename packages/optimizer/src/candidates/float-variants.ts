@@ -16,7 +16,7 @@ import type { AnalyzedGraph, DenoiserGraphs } from '../graphs/denoiser-graphs.js
 import { readGraph, writeGraph } from '../graphs/float-graphs.js';
 import { FLOAT_CACHED, FLOAT_FULL } from '../work/graph-files.js';
 import type { Choice } from './choose-variant.js';
-import { calibrationPsnr, type Variant } from './variant.js';
+import { calibrationPsnr, type Variant, type VariantLoading } from './variant.js';
 
 export const FLOAT_PRECISIONS = ['float32', 'float16'] as const;
 export type FloatPrecision = (typeof FLOAT_PRECISIONS)[number];
@@ -58,6 +58,9 @@ export async function chooseFloatVariants(
   const keep = context.recipe.floatGraphs === 'always' || bytes <= KEPT_SHARE * denoiser;
   return { kept: keep ? made : [], bytes };
 }
+
+/** Optimized graphs would hold all weights in float, four or eight times what they are on disk. */
+const AS_WRITTEN: VariantLoading = { optimization: 'disabled' };
 
 /** As many calibration images as tell a graph that is wrong from one that is right. */
 const CHECKED_IMAGES = 2;
@@ -134,7 +137,7 @@ async function makeVariant(
   };
   const largestTensorBytes = largestBytes(calibrated.graphs, precision);
   const few = { ...context, calibration: context.calibration.slice(0, CHECKED_IMAGES) };
-  const psnr = await calibrationPsnr(few, variant, calibrated.references);
+  const psnr = await calibrationPsnr(few, variant, calibrated.references, AS_WRITTEN);
   const mean = meanOf(psnr.map((value) => Math.min(value, 100)));
   return { precision, variant, psnr: mean, largestTensorBytes };
 }

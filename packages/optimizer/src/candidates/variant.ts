@@ -3,6 +3,7 @@ import { psnr } from '@cachequant/evaluate';
 import { type Denoiser, floatDenoiser, loadGraph } from '@cachequant/pipeline';
 import { loadCachedDenoiser } from '@cachequant/pipeline/internals';
 import type { Sampler } from '@cachequant/samplers';
+import type { LoadOptions } from '@cachequant/tensor';
 import { type CalibrationContext, sampleCalibration } from '../calibration-context.js';
 
 /** A way to run the denoiser: graphs of the work folder, and when each of them runs. */
@@ -27,9 +28,16 @@ export interface Variant {
   };
 }
 
+/** How the runtime loads graphs that are only checked. */
+export type VariantLoading = Pick<LoadOptions, 'optimization'>;
+
 /** Loads the graphs of a variant as a denoiser. */
-export async function loadVariant(context: CalibrationContext, { full, cached }: Variant): Promise<Denoiser> {
-  const options = context.signal ? { signal: context.signal } : {};
+export async function loadVariant(
+  context: CalibrationContext,
+  { full, cached }: Variant,
+  loading: VariantLoading = {},
+): Promise<Denoiser> {
+  const options = { ...loading, ...(context.signal && { signal: context.signal }) };
   if (!cached) return floatDenoiser(await loadGraph(context.runtime, context.work, full, options));
   const { graph, ...use } = cached;
   const calibratedTimesteps = context.sampler.timesteps;
@@ -47,8 +55,9 @@ export async function calibrationPsnr(
   context: CalibrationContext,
   variant: Variant,
   references: readonly RgbImage[],
+  loading: VariantLoading = {},
 ): Promise<number[]> {
-  const denoiser = await loadVariant(context, variant);
+  const denoiser = await loadVariant(context, variant, loading);
   const quality: number[] = [];
   try {
     await sampleCalibration(context, denoiser, {
