@@ -40,18 +40,33 @@ function ofPeers() {
 }
 
 function ofTheStudio() {
-  const { bytes, ratio } = readJson(inRoot('apps/studio/results/measured.json'));
+  const { bytes, ratio, visits } = readJson(inRoot('apps/studio/results/measured.json'));
   const megabytes = (/** @type {number} */ value) => `${(value / 1e6).toFixed(value < 1e6 ? 2 : 1)} MB`;
   const { page, runtime, model } = bytes.firstVisit;
+  const seconds = (/** @type {number} */ value) => `${value.toFixed(1)} s`;
+  const [first, second] = visits.visits;
+  const { interval } = ratio.wasm[0];
   const [one, two] = ratio.wasm.map((/** @type {any} */ row) => row.ratio.toFixed(1));
   return [
     {
       file: 'README.md',
-      text: `A first visit fetches ${megabytes(page)} of page, ${megabytes(runtime)} of runtime and ${megabytes(model)} of models`,
+      text: `With ${bytes.model}, a first visit fetches ${megabytes(page)} of page, ${megabytes(runtime)} of runtime and ${megabytes(model)} of models`,
     },
     {
       file: 'README.md',
-      text: `the bundle at interval 5 is ${one} times as fast as the original on one thread and ${two} times on two`,
+      text: `the bundle of ${ratio.model} at interval ${interval} is ${one} times as fast as the original on one thread and ${two} times on two`,
+    },
+    {
+      file: 'apps/studio/README.md',
+      text: `The original of ${ratio.model} against the bundle in the same page, WebAssembly, interval ${interval},`,
+    },
+    {
+      file: 'apps/studio/README.md',
+      text: `Bytes of a first visit with ${bytes.model} until both pictures are there`,
+    },
+    {
+      file: 'apps/studio/README.md',
+      text: `the original's picture is there after ${seconds(first.originalSeconds)} and the bundle's after ${seconds(first.cachequantSeconds)} on the first visit, ${seconds(second.originalSeconds)} and ${seconds(second.cachequantSeconds)} on the second`,
     },
     {
       file: 'apps/studio/README.md',

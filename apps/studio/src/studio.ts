@@ -61,7 +61,7 @@ export class Studio {
     readonly plan: PlanPanel,
     readonly choice: () => DeviceChoice,
   ) {
-    this.#cards.original.describe(`32-bit float, ${megabytes(models.catalog.original.denoiserBytes)}`);
+    this.#cards.original.describe(`float, ${megabytes(models.catalog.original.denoiserBytes)}`);
   }
 
   /** Says something to screen readers. */

@@ -2,32 +2,38 @@
 import { createHash } from 'node:crypto';
 import { cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { nodeStorage } from '@cachequant/runtime-node';
 import { build } from 'vite';
+import { exportModel } from './export-model.mjs';
 import { model, studio } from './paths.mjs';
 
 /**
  * Builds the page and puts the models beside it: the folder is the whole site.
  *
- * @param {{ bundles: readonly { name: string, title: string, folder: string }[], site: string }} options
+ * @param {{ bundles: readonly { name: string, title: string, folder: string }[], site: string, original?: string }} options
+ *   original: the folder of the model that the bundles were made of
  */
-export async function buildSite({ bundles, site }) {
+export async function buildSite({ bundles, site, original = model }) {
+  const name = path.basename(original);
   const configFile = path.join(studio, 'vite.config.mjs');
   await build({ root: studio, configFile, logLevel: 'warn', build: { outDir: site } });
   const models = path.join(site, 'models');
   await mkdir(models, { recursive: true });
-  await cp(model, path.join(models, 'fashion-sd'), { recursive: true });
+  const served = path.join(models, name);
+  await mkdir(served, { recursive: true });
+  await exportModel(nodeStorage(original), nodeStorage(served));
   const entries = [];
-  for (const { name, title, folder } of bundles) {
-    const copy = path.join(models, name);
+  for (const { name: bundle, title, folder } of bundles) {
+    const copy = path.join(models, bundle);
     await cp(folder, copy, { recursive: true });
-    entries.push({ name, title, url: `./models/${name}/`, files: await filesOf(copy) });
+    entries.push({ name: bundle, title, url: `./models/${bundle}/`, files: await filesOf(copy) });
   }
   const manifest = path.join(bundles[0]?.folder ?? '', 'cachequant.json');
   const { source } = JSON.parse(await readFile(manifest, 'utf8'));
-  const files = await filesOf(path.join(models, 'fashion-sd'));
-  const original = { name: 'fashion-sd', title: 'fashion-sd', url: './models/fashion-sd/', files };
+  const { denoiserBytes, fingerprint } = source;
+  const files = await filesOf(served);
   const catalog = {
-    original: { ...original, denoiserBytes: source.denoiserBytes, fingerprint: source.fingerprint },
+    original: { name, title: name, url: `./models/${name}/`, files, denoiserBytes, fingerprint },
     bundles: entries,
   };
   await writeFile(path.join(models, 'catalog.json'), JSON.stringify(catalog));

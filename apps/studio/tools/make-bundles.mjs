@@ -35,12 +35,12 @@ const quick = /** @type {const} */ ({
  */
 const bundles = {
   quick: [
-    { name: 'quick-w8a8', title: '8-bit integers', options: { bits: 'w8a8', ...quick } },
-    { name: 'quick-float', title: '32-bit float', options: { bits: 'none', ...quick } },
+    { name: 'emoji-quick-w8a8', title: '8-bit integers', options: { bits: 'w8a8', ...quick } },
+    { name: 'emoji-quick-float', title: '32-bit float', options: { bits: 'none', ...quick } },
   ],
   thorough: [
-    { name: 'fashion-w8a8', title: '8-bit integers', options: { bits: 'w8a8', effort: 'normal' } },
-    { name: 'fashion-float', title: '32-bit float', options: { bits: 'none', effort: 'fast' } },
+    { name: 'emoji-w8a8', title: '8-bit integers', options: { bits: 'w8a8', effort: 'normal' } },
+    { name: 'emoji-float', title: '32-bit float', options: { bits: 'none', effort: 'fast' } },
   ],
 };
 
@@ -77,7 +77,7 @@ async function makeAll(missing, signal) {
  * @param {AbortSignal} signal
  */
 async function makeBundle({ name, title, options }, runtime, signal) {
-  console.log(`\nOptimizing models/fashion-sd, ${title} (once; Ctrl-C stops, the next start goes on):`);
+  console.log(`\nOptimizing models/emoji-sd, ${title} (once; Ctrl-C stops, the next start goes on):`);
   const line = stageLine();
   const out = path.join(made, name);
   const work = path.join(made, 'work', name);
@@ -87,12 +87,13 @@ async function makeBundle({ name, title, options }, runtime, signal) {
     work: nodeStorage(work),
     out: nodeStorage(out),
     runtime,
-    sourceName: 'fashion-sd',
+    sourceName: 'emoji-sd',
     signal,
     options: {
-      steps: 50,
-      interval: 5,
-      guidanceScale: 4,
+      sampler: 'DPMSolverMultistepScheduler',
+      steps: 25,
+      interval: 3,
+      guidanceScale: 3,
       ...options,
       prompts: calibrationPrompts,
       verificationPrompts: heldOutPrompts,

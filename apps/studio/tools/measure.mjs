@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { launchChromium } from '../../../scripts/browser/chromium.mjs';
 import { serveFolders } from '../../../scripts/browser/serve-folders.mjs';
 import { bytesByPart } from './first-visit.mjs';
-import { site, studio } from './paths.mjs';
+import { model, site, studio } from './paths.mjs';
 
 /**
  * Measures the built site in Chromium, into results/measured.json: the original against the bundle in the same page,
@@ -134,6 +134,7 @@ await mkdir(path.dirname(file), { recursive: true });
 for (const part of wanted) {
   const before = JSON.parse(await readFile(file, 'utf8').catch(() => '{}'));
   const where = {
+    model: path.basename(model),
     machine: `${os.cpus()[0]?.model ?? 'unknown'}, ${os.availableParallelism()} cores`,
     browser: `Chromium ${browser.version()}`,
     measuredAt: new Date().toISOString().slice(0, 10),

@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 
 export const studio = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 export const repository = path.resolve(studio, '../..');
-export const model = path.join(repository, 'models/fashion-sd');
+/** The model of the site. */
+export const model = path.join(repository, 'models/emoji-sd');
 /** Where bundles are kept from run to run. */
 export const made = path.join(repository, 'out/studio');
 /** The site, ready for any static host. */

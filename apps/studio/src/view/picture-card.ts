@@ -56,6 +56,6 @@ export class PictureCard {
 
   #draw(image: RgbImage, smooth: boolean): void {
     drawImage(this.#canvas, image);
-    this.#canvas.classList.toggle('smooth', smooth || image.width > 256);
+    this.#canvas.classList.toggle('smooth', smooth || image.width >= 128);
   }
 }

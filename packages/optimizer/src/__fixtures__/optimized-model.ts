@@ -34,19 +34,20 @@ export interface OptimizedModel extends OptimizationWithModel {
 }
 
 /**
- * A copy of models/fashion-sd, optimized into a temporary folder.
+ * A copy of a model of the repository, optimized into a temporary folder.
  * @param on what the runtime is while it optimizes
  */
 export async function optimizedModel(
   options: OptimizeOptions = SMALL_RUN,
   on: (runtime: Runtime) => Runtime = (runtime) => runtime,
   shardBytes?: number,
+  name = 'fashion-sd',
 ): Promise<OptimizedModel> {
   const folder = await mkdtemp(join(tmpdir(), 'cachequant-'));
   const runtime = await createNodeRuntime();
   const place = (name: string) => nodeStorage(join(folder, name));
   const [source, work, out] = [place('model'), place('work'), place('out')];
-  const model = modelStorage('fashion-sd');
+  const model = modelStorage(name);
   for (const path of await model.list()) await writeFile(source, path, await model.read(path));
   const stages: NamedStage[] = [];
   const progress: StageProgress[] = [];
