@@ -4,8 +4,7 @@ import type { CatalogEntry } from './catalog.js';
 import { whileOpening } from './while-opening.js';
 
 /** Files that making images does not need: integers run on WebAssembly, and WebGPU takes the bundle in float. */
-const LATER =
-  /^(planning\/|vae_encoder\/|plan\.json$|verification\.json$|report\.html$|README\.md$)|\.float(16|32)\.onnx$/;
+const LATER = /^(planning\/|plan\.json$|verification\.json$|report\.html$|README\.md$)|\.float(16|32)\.onnx$/;
 
 /** Files that the page never reads. */
 const FOR_PEOPLE = /^(report\.html|README\.md)$/;
