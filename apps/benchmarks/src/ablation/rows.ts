@@ -173,14 +173,14 @@ export function factorId(model: AblationModel, { bits, correction, outputs, inte
 }
 
 function bestRows({ best }: AblationModel): RowSpec[] {
-  return best.flatMap(([sampler, steps, intervals]) =>
+  return best.flatMap(([sampler, steps, intervals, bits = 'w8a8' as const]) =>
     intervals.map((interval) => ({
-      id: `cachequant-${sampler}-${steps}-i${interval}`,
+      id: `cachequant-${bits === 'float' ? 'float-' : ''}${sampler}-${steps}-i${interval}`,
       curve: 'cachequant' as const,
       sampler,
       steps,
       interval,
-      bits: 'w8a8',
+      bits,
       cache: { schedule: 'auto', correction: 'auto', outputs: 'auto', guidance: 'auto' },
     })),
   );

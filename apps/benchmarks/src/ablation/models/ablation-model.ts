@@ -58,8 +58,8 @@ export interface AblationModel {
   readonly intervals: readonly number[];
   /** Intervals of the factorial of corrections; none: no factorial. */
   readonly factorIntervals: readonly number[];
-  /** Samplers, steps and intervals with which our best is tried. */
-  readonly best: readonly (readonly [SamplerName, number, readonly number[]])[];
+  /** Samplers, steps and intervals with which our best is tried, in integers where nothing else is said. */
+  readonly best: readonly (readonly [SamplerName, number, readonly number[], 'float'?])[];
   /** A model distilled from it to few steps, with other weights and a sampler of its own. */
   readonly student?: Student;
   /** Whether the figure also shows what the rows would cost in a denoiser of SD-1.5's size. */

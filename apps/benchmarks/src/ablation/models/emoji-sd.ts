@@ -22,6 +22,7 @@ export const emojiSd: AblationModel = {
   best: [
     ['plms', 50, [2, 3, 5, 10]],
     ['dpm-solver++', 25, [2]],
+    ['dpm-solver++', 25, [2], 'float'],
   ],
   student: { name: 'emoji-lcm', sampler: 'lcm', steps: [1, 2, 4, 8] },
   comparesSd15: false,

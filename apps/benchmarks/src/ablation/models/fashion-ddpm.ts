@@ -19,6 +19,7 @@ export const fashionDdpm: AblationModel = {
     ['ddim', 100, [1, 2, 5, 10, 20]],
     ['ddim', 50, [2, 5]],
     ['dpm-solver++', 25, [2]],
+    ['dpm-solver++', 25, [2], 'float'],
     ['dpm-solver++', 20, [2]],
   ],
   comparesSd15: false,

@@ -17,6 +17,7 @@ export const fashionDit: AblationModel = {
   best: [
     ['ddim', 50, [1, 2, 3, 4, 5]],
     ['dpm-solver++', 50, [3, 5]],
+    ['dpm-solver++', 50, [3], 'float'],
     ['dpm-solver++', 25, [2]],
     ['dpm-solver++', 20, [2]],
   ],

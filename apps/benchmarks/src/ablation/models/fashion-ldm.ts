@@ -18,6 +18,7 @@ export const fashionLdm: AblationModel = {
     ['ddim', 250, [1, 2, 5, 10, 20]],
     ['ddim', 50, [2, 5]],
     ['dpm-solver++', 25, [2]],
+    ['dpm-solver++', 25, [2], 'float'],
     ['dpm-solver++', 20, [2]],
   ],
   comparesSd15: false,
