@@ -119,7 +119,7 @@ export const OPTIMIZE_OPTIONS = {
     group: 'cache',
     value: 'calls',
     help: 'network calls per refresh of the cache, on average; 1 is no cache',
-    otherwise: '5, or 1 below 10 network calls',
+    otherwise: 'a tenth of the network calls, from 2 to 5; 1 below 10 calls',
   },
   refreshes: {
     schema: z.int().min(1).optional(),

@@ -18,7 +18,9 @@ describe('optionLines()', () => {
       help: "the guidance scale that you will generate with (default: the model's)",
     });
     expect(lines.get('steps')?.value).toEqual({ kind: 'integer', least: 1, most: 1000 });
-    expect(lines.get('interval')?.help).toMatch(/\(default: 5, or 1 below 10 network calls\)$/);
+    expect(lines.get('interval')?.help).toMatch(
+      /\(default: a tenth of the network calls, from 2 to 5; 1 below 10 calls\)$/,
+    );
     expect(lines.get('bits')?.value).toEqual({ kind: 'choice', choices: ['w8a8', 'w4a8', 'none'] });
     expect(lines.get('keepFloat')?.value).toEqual({ kind: 'names' });
     expect(lines.get('sampler')?.value).toEqual({ kind: 'text' });

@@ -6,9 +6,15 @@ const sampler = (steps: number) => createSampler({}, { sampler: 'euler', steps }
 const open = { interval: undefined, refreshes: undefined };
 
 describe('chooseInterval(recipe, sampler)', () => {
-  it('is 5 from two refreshes on', () => {
-    expect(chooseInterval(open, sampler(10))).toEqual({ interval: 5, warnings: [] });
-    expect(chooseInterval(open, sampler(50))).toEqual({ interval: 5, warnings: [] });
+  it.each([
+    [10, 2],
+    [20, 2],
+    [25, 3],
+    [30, 3],
+    [50, 5],
+    [250, 5],
+  ])('gives %d calls an interval of %d', (steps, interval) => {
+    expect(chooseInterval(open, sampler(steps))).toEqual({ interval, warnings: [] });
   });
 
   it.each([
