@@ -92,6 +92,7 @@ describe('assembleRows(request)', () => {
       captionOf: () => '',
       seeds: SEEDS,
       frechetSeeds: SEEDS,
+      leastFrechet: 2,
     };
   });
   afterAll(() => rm(folder, { recursive: true }));

@@ -21,13 +21,15 @@ export interface AssembleRequest {
   readonly captionOf: (image: number) => string;
   readonly seeds: number;
   readonly frechetSeeds: number;
+  /** No Fréchet distance of fewer pictures: it would be of their number more than of anything else. */
+  readonly leastFrechet?: number;
 }
 
 /** The table, from the pictures that there are: every row is measured on the same seeds. */
 export async function assembleRows(
   request: AssembleRequest,
 ): Promise<Pick<AblationResults, 'rows' | 'differences' | 'budgets' | 'factors'>> {
-  const { model, contestants, files, times, judge, captionOf } = request;
+  const { model, contestants, files, times } = request;
   const compared = files.filter((file, i) => file.count > 0 && contestants[i]!.row.id !== CONVERGED.id);
   const least = Math.min(...compared.map((file) => file.count));
   const convergedCount = files[contestants.findIndex(({ row }) => row.id === CONVERGED.id)]?.count ?? 0;
@@ -54,7 +56,7 @@ export async function assembleRows(
       ...timeOf(times, fingerprint),
       ...pairedScores(isReference ? [] : reference, paired),
       ...convergedScores(isConverged ? [] : converged, paired),
-      ...(isJudged ? await judge.judge(judged, captionOf) : NOT_JUDGED),
+      ...(isJudged ? await scoresOf(request, judged) : NOT_JUDGED),
       seeds: paired.length,
       frechetSeeds: isJudged ? judged.length : 0,
     });
@@ -65,6 +67,14 @@ export async function assembleRows(
     budgets: budgetsOf(model, rows, pictures, seeds),
     factors: factorsOf(model, pictures, seeds),
   };
+}
+
+async function scoresOf(
+  { judge, captionOf, leastFrechet = 128 }: AssembleRequest,
+  pictures: readonly RgbImage[],
+): ReturnType<Judge['judge']> {
+  const scores = await judge.judge(pictures, captionOf);
+  return pictures.length < leastFrechet ? { ...scores, frechet: null } : scores;
 }
 
 const NOT_JUDGED = { frechet: null, kindAccuracy: null, colorAccuracy: null };
