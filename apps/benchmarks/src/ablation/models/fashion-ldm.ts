@@ -11,15 +11,13 @@ export const fashionLdm: AblationModel = {
   evaluator: fashionEvaluator,
   subjects: classSubjects,
   original: { sampler: 'ddim', steps: 250 },
-  steps: { ddim: [250, 125, 100, 50, 25], 'dpm-solver++': [50, 25, 20, 15, 10] },
+  steps: { ddim: [250, 50], 'dpm-solver++': [25, 20, 10] },
   intervals: [2, 5, 10, 20],
-  factorIntervals: [10],
+  factorIntervals: [],
   best: [
-    ['ddim', 250, [1, 2, 5, 10, 20]],
-    ['ddim', 50, [2, 5]],
+    ['ddim', 250, [2, 5, 10, 20]],
     ['dpm-solver++', 25, [2]],
     ['dpm-solver++', 25, [2], 'float'],
-    ['dpm-solver++', 20, [2]],
   ],
   comparesSd15: false,
 };
