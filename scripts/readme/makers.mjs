@@ -27,9 +27,9 @@ export const makers = new Map(
     ['full-size-measured', fullSizeMeasured],
     ['sd15-calls', sd15Calls],
     ['parity', parity],
-    ['speed-pictures', () => leftTable(speedPictures(), 3)],
-    ['speed-profile', () => leftTable(speedProfile(), 3)],
-    ['speed-peers', () => leftTable(speedPeers(), 3)],
+    ['speed-pictures', () => table(...speedPictures(), 3)],
+    ['speed-profile', () => table(...speedProfile(), 3)],
+    ['speed-peers', () => table(...speedPeers(), 3)],
     ['studio-bytes', studioBytes],
     ['studio-ratio', studioRatio],
     ['paper-family', async ({ args: [family = ''] }) => (await comparison()).paperFamily(family)],
@@ -234,12 +234,6 @@ function table(head, rows, left = 1) {
   const rule = head.map((_, column) => (column < left ? '---' : '---:'));
   return [head, rule, ...rows].map(line).join('\n');
 }
-
-/**
- * @param {{ head: string[], rows: string[][] }} content
- * @param {number} left
- */
-const leftTable = ({ head, rows }, left) => table(head, rows, left);
 
 /** @param {string} text */
 const fenced = (text) => `\`\`\`\n${text}\n\`\`\``;

@@ -1,5 +1,6 @@
 // @ts-check
 import { inRoot, readJson } from '../workspace/paths.mjs';
+import { secondsWithTinyDecoder } from './speed-tables.mjs';
 
 const results = (/** @type {string} */ name) => readJson(inRoot(`apps/benchmarks/results/${name}.json`));
 const ms = (/** @type {{ medianMs: number }} */ { medianMs }) => medianMs;
@@ -36,13 +37,12 @@ function ofStableDiffusion() {
 }
 
 function of512Pixels() {
-  const { images, stages, tinyDecoder } = results('sd15-unet-full');
-  const at = images.find(
+  const run = results('sd15-unet-full');
+  const at = run.images.find(
     (/** @type {any} */ row) =>
       row.sampler === 'dpmsolver++' && row.interval === 10 && row.refreshes === 'both halves',
   );
-  const decoder = stages.find((/** @type {any} */ { part }) => part === 'vae_decoder').ours;
-  const tiny = at.seconds + (ms(tinyDecoder) - ms(decoder)) / 1000;
+  const tiny = secondsWithTinyDecoder(run, at);
   const [ours, float, withTiny] = [at.seconds, at.floatSeconds, tiny].map((seconds) => seconds.toFixed(1));
   return [
     {

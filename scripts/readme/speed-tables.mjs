@@ -21,7 +21,7 @@ const perMinute = (/** @type {number} */ seconds) => (60 / seconds).toFixed(60 /
 /**
  * Pictures per minute from prompt to pixels, on every processor that a run was committed for.
  *
- * @returns {{ head: string[], rows: string[][] }}
+ * @returns {[head: string[], rows: string[][]]}
  */
 export function speedPictures() {
   const rows = read(RUNS).flatMap((run) =>
@@ -36,16 +36,21 @@ export function speedPictures() {
       ...tinyRow(run, images),
     ]),
   );
-  return { head: ['processor', 'pixels', 'how', 'seconds', 'a minute', 'against float'], rows };
+  return [['processor', 'pixels', 'how', 'seconds', 'a minute', 'against float'], rows];
 }
 
 /** The fastest of the rows with a tiny decoder in place of the decoder. */
-function tinyRow(/** @type {any} */ { tinyDecoder, stages }, /** @type {any[]} */ images) {
-  if (!tinyDecoder) return [];
-  const decoder = stages.find((/** @type {any} */ { part }) => part === 'vae_decoder').ours.medianMs;
+function tinyRow(/** @type {any} */ run, /** @type {any[]} */ images) {
+  if (!run.tinyDecoder) return [];
   const fastest = images.reduce((best, image) => (image.seconds < best.seconds ? image : best));
-  const seconds = fastest.seconds + (tinyDecoder.medianMs - decoder) / 1000;
-  return [['', '', 'the last, with a tiny decoder', ...timesOf(seconds, fastest.floatSeconds / seconds)]];
+  const seconds = secondsWithTinyDecoder(run, fastest);
+  return [['', '', 'the fastest, with a tiny decoder', ...timesOf(seconds, fastest.floatSeconds / seconds)]];
+}
+
+/** Of an image of a run whose tiny decoder was measured. */
+export function secondsWithTinyDecoder(/** @type {any} */ { tinyDecoder, stages }, /** @type {any} */ image) {
+  const { ours } = stages.find((/** @type {any} */ { part }) => part === 'vae_decoder');
+  return image.seconds + (tinyDecoder.medianMs - ours.medianMs) / 1000;
 }
 
 const timesOf = (/** @type {number} */ seconds, /** @type {number} */ speedup) => [
@@ -56,17 +61,22 @@ const timesOf = (/** @type {number} */ seconds, /** @type {number} */ speedup) =
 
 /** @param {any[]} images @returns {[string, any[]][]} */
 function groupsOf(images) {
-  const names = [...new Set(images.map(({ sampler, steps }) => `${steps} steps of ${NAMES[sampler]}`))];
-  return names.map((name) => [
-    name,
-    images.filter(({ sampler, steps }) => `${steps} steps of ${NAMES[sampler]}` === name),
-  ]);
+  const groups = new Map();
+  for (const image of images) {
+    const name = `${image.steps} steps of ${NAMES[image.sampler]}`;
+    groups.set(name, [...(groups.get(name) ?? []), image]);
+  }
+  return [...groups];
 }
 
 /** @type {Record<string, string>} */
 const NAMES = { pndm: 'PLMS', 'dpmsolver++': 'DPM-Solver++' };
 
-/** Where the time of a call goes, in kinds of operators. */
+/**
+ * Where the time of a call goes, in kinds of operators.
+ *
+ * @returns {[head: string[], rows: string[][]]}
+ */
 export function speedProfile() {
   const kinds = {
     'convolutions and linear layers':
@@ -88,10 +98,14 @@ export function speedProfile() {
       return [processorOf(run), pixelsOf(run), name, `${Math.round(all).toLocaleString('en')} ms`, ...shares];
     }),
   );
-  return { head: ['processor', 'pixels', 'call', 'in all', ...Object.keys(kinds)], rows };
+  return [['processor', 'pixels', 'call', 'in all', ...Object.keys(kinds)], rows];
 }
 
-/** Full and cached calls of everybody, in the same run. */
+/**
+ * Full and cached calls of everybody, in the same run.
+ *
+ * @returns {[head: string[], rows: string[][]]}
+ */
 export function speedPeers() {
   const rows = read(RUNS.map((name) => name.replace('sd15-unet', 'sd15-unet-peers'))).flatMap((run) =>
     run.blocks.flatMap((/** @type {any} */ { contestants }, /** @type {number} */ block) => {
@@ -109,13 +123,11 @@ export function speedPeers() {
         ]);
     }),
   );
-  return {
-    head: [
-      ...['processor', 'pixels', 'who', 'full call', 'against float', 'cached call'],
-      ...['20 DPM-Solver++ steps, interval 10', '50 PLMS steps, interval 10'],
-    ],
-    rows,
-  };
+  const head = [
+    ...['processor', 'pixels', 'who', 'full call', 'against float', 'cached call'],
+    ...['20 DPM-Solver++ steps, interval 10', '50 PLMS steps, interval 10'],
+  ];
+  return [head, rows];
 }
 
 function loopOf(/** @type {any} */ run, /** @type {string} */ name, /** @type {string} */ sampler) {

@@ -7,9 +7,9 @@ import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
 import type { Storage } from '@cachequant/tensor';
 import { buildModel } from './build-model.js';
 import { buildParts } from './build-parts.js';
-import { buildTinyDecoder } from './build-tiny-decoder.js';
 import { type ChildResult, runChild } from './child.js';
 import { describeMachine, startLog, untilStopped } from './command.js';
+import { type SeededPart, writeSeededPart } from './import/seeded-checkpoint.js';
 import { measure } from './measure.js';
 import { measureStages, measureTinyDecoder, wholeImages } from './measure-stages.js';
 import { renderPage } from './page.js';
@@ -23,6 +23,11 @@ const DONE_BEFORE = '(done before)';
 const mode = values.full ? 'full' : 'quick';
 const size = values.full ? FULL_LATENTS : QUICK_LATENTS;
 const PIXELS_PER_LATENT = 8;
+const TINY_DECODER: SeededPart = {
+  folder: 'sd15-tiny-decoder',
+  shapes: 'taesd',
+  file: 'diffusion_pytorch_model.safetensors',
+};
 
 const log = startLog();
 
@@ -64,7 +69,8 @@ async function bench(signal: AbortSignal): Promise<void> {
     log,
   };
   const stages = await measureStages(staged);
-  const tiny = await buildTinyDecoder(path.join(CACHE, 'sd15-tiny-decoder'));
+  await writeSeededPart(nodeStorage(CACHE), TINY_DECODER, signal);
+  const tiny = nodeStorage(path.join(CACHE, TINY_DECODER.folder));
   const tinyDecoder = await measureTinyDecoder(staged, tiny);
   const denoiserBytes = Object.entries(manifest.files)
     .filter(([file]) => file.startsWith('denoiser/'))

@@ -1,5 +1,12 @@
 import { type BundleManifest, loadGraph, readManifest, withTinyDecoder } from '@cachequant/pipeline';
-import { type Feeds, type Runtime, type Storage, TorchGenerator, tensor } from '@cachequant/tensor';
+import {
+  type Feeds,
+  type Runtime,
+  type Storage,
+  type Tensor,
+  TorchGenerator,
+  tensor,
+} from '@cachequant/tensor';
 import { interleave } from './interleave.js';
 import type { BenchResults, Spread } from './results.js';
 
@@ -24,14 +31,13 @@ const END_OF_TEXT = 49407n;
 /** Decoder and text encoder, the source's and the bundle's in turn. */
 export async function measureStages(request: StagesRequest): Promise<Stage[]> {
   const { components } = await readManifest(request.bundle);
-  const latents = request.latentDims.reduce((product, dim) => product * dim, 1);
   const feeds: Readonly<Record<string, Feeds>> = {
     // The prompt and what it should be far from.
     text_encoder: {
       input_ids: tensor('int64', [2, TOKENS], new BigInt64Array(2 * TOKENS).fill(END_OF_TEXT)),
     },
     vae_decoder: {
-      latent_sample: tensor('float32', [1, ...request.latentDims], new TorchGenerator(1).randn(latents)),
+      latent_sample: seededLatents(request.latentDims),
     },
   };
   const stages: Stage[] = [];
@@ -40,6 +46,11 @@ export async function measureStages(request: StagesRequest): Promise<Stage[]> {
     stages.push(await measureStage(request, component, given));
   }
   return stages;
+}
+
+function seededLatents(dims: readonly number[]): Tensor<'float32'> {
+  const size = dims.reduce((product, dim) => product * dim, 1);
+  return tensor('float32', [1, ...dims], new TorchGenerator(1).randn(size));
 }
 
 async function measureStage(
@@ -73,9 +84,7 @@ export async function measureTinyDecoder(
   log('tiny decoder');
   const storage = await withTinyDecoder(model, tiny);
   const decoder = await loadGraph(runtime, storage, 'tiny_decoder/model.onnx');
-  const latents = latentDims.reduce((product, dim) => product * dim, 1);
-  const [name] = decoder.inputs.map((input) => input.name);
-  const feeds = { [name!]: tensor('float32', [1, ...latentDims], new TorchGenerator(1).randn(latents)) };
+  const feeds = { [decoder.inputs[0]!.name]: seededLatents(latentDims) };
   try {
     const call = async () => void (await decoder.run(feeds));
     return (await interleave({ call }, { rounds, warmUps: 1, signal }, () => {})).call;

@@ -2,14 +2,7 @@ import path from 'node:path';
 import { type BundleManifest, type Denoiser, type DenoiserCall, loadGraph } from '@cachequant/pipeline';
 import { nodeStorage } from '@cachequant/runtime-node';
 import { refreshesFor, uniformSchedule } from '@cachequant/scheduler';
-import {
-  type ProfiledNode,
-  type Runtime,
-  type Storage,
-  type Tensor,
-  TorchGenerator,
-  tensor,
-} from '@cachequant/tensor';
+import { type ProfiledNode, type Runtime, type Storage, TorchGenerator, tensor } from '@cachequant/tensor';
 import { SEEDED_CONDITIONING } from './conditioning.js';
 import { type Loop, type LoopPlan, loadFloat, loadOurs, sampleOnce } from './contestants.js';
 import { type Call, interleave } from './interleave.js';
@@ -53,8 +46,8 @@ export async function measure(request: MeasureRequest): Promise<Measured> {
       ...(plain && { qdq: one(plain, call(manifest, 0)) }),
       full: one(ours, call(manifest, 0)),
       cached: one(ours, call(manifest, 1)),
-      cachedHalf: one(ours, conditionalHalf(call(manifest, 1))),
-      fullHalf: one(ours, conditionalHalf(call(manifest, 0))),
+      cachedHalf: one(ours, conditionalHalf(manifest, 1)),
+      fullHalf: one(ours, conditionalHalf(manifest, 0)),
     };
     const calls = await interleave(
       contestants,
@@ -98,19 +91,14 @@ export function call({ latentDims }: BundleManifest, index: number): DenoiserCal
 }
 
 /** The half that cached calls compute where guidance is forecast. The full call before it left features of both. */
-function conditionalHalf({ sample, conditioning, ...rest }: DenoiserCall): DenoiserCall {
-  const second = (of: Tensor): Tensor => {
-    const { dtype, dims, data } = of;
-    const half = tensor(dtype, [1, ...dims.slice(1)]);
-    half.data.set(data.subarray(data.length / 2) as never);
-    return half;
-  };
-  const entries = Object.entries(conditioning).map(([name, value]) => [name, second(value)]);
+function conditionalHalf(manifest: BundleManifest, index: number): DenoiserCall {
+  const both = call(manifest, index);
+  const { data } = both.sample;
   return {
-    ...rest,
+    ...both,
     half: 'conditional',
-    sample: second(sample) as Tensor<'float32'>,
-    conditioning: Object.fromEntries(entries),
+    sample: tensor('float32', [1, ...manifest.latentDims], data.slice(data.length / 2)),
+    conditioning: SEEDED_CONDITIONING.forSeed(1),
   };
 }
 

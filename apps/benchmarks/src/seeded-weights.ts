@@ -18,7 +18,7 @@ export class SeededWeights {
   }
 
   /** @param position of the tensor in the graph, which decides where in the table it starts */
-  fill(weight: Pick<Weight, 'dims'>, fanIn: number, position: number): Float32Array {
+  fill(weight: Weight, fanIn: number, position: number): Float32Array {
     const size = weight.dims.reduce((product, dim) => product * dim, 1);
     const values = new Float32Array(size);
     const deviation = 1 / Math.sqrt(fanIn);

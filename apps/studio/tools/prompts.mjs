@@ -1,16 +1,15 @@
 // @ts-check
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { repository } from './paths.mjs';
+
+/** @type {{ calibration: string[] }} */
+const { calibration } = JSON.parse(
+  readFileSync(path.join(repository, 'models/emoji-eval/prompts.json'), 'utf8'),
+);
 
 /** Things alone, several, small and big, painted, on grounds, in pairs, as visitors ask for them. */
-export const calibrationPrompts = [
-  'a rabbit on pink',
-  'two red apples',
-  'a rocket',
-  'a strawberry and a banana on green',
-  'a small car on yellow',
-  'a purple unicorn',
-  'four bees on blue',
-  'a castle on black',
-];
+export const calibrationPrompts = calibration;
 
 /** Others in the same forms. */
 export const heldOutPrompts = [

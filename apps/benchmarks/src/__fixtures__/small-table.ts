@@ -1,15 +1,20 @@
 import { type AblationResults, type AblationRow, ablationSchema } from '../ablation/results.js';
 
+/** 50 PLMS steps in float, without a cache. */
+export const PLMS_50 = {
+  sampler: 'plms',
+  steps: 50,
+  interval: 1,
+  bits: 'float',
+  cache: null,
+  refreshCalls: null,
+  calls: 51,
+} as const;
+
 /** A row of 50 PLMS steps in float that nothing was measured of, but for what is given. */
 export function tableRow(given: Partial<AblationRow> & Pick<AblationRow, 'id' | 'curve'>): AblationRow {
   return {
-    sampler: 'plms',
-    steps: 50,
-    interval: 1,
-    bits: 'float',
-    cache: null,
-    refreshCalls: null,
-    calls: 51,
+    ...PLMS_50,
     denoiserBytes: null,
     timeRatio: null,
     timeRounds: 0,

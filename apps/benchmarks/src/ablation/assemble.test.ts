@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { RgbImage } from '@cachequant/evaluate';
 import { createSampler } from '@cachequant/samplers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PLMS_50 } from '../__fixtures__/small-table.js';
 import { type AssembleRequest, assembleRows } from './assemble.js';
 import type { Contestant } from './contestants.js';
 import { fashionSd } from './models/fashion-sd.js';
@@ -22,37 +23,28 @@ const pictures = (error: number): RgbImage[] =>
     rgb: new Uint8Array(3 * SIZE * SIZE).fill(100 + error + (error > 0 ? seed : 0)),
   }));
 
-const plms = {
-  sampler: 'plms',
-  steps: 50,
-  interval: 1,
-  bits: 'float',
-  cache: null,
-  refreshCalls: null,
-  calls: 51,
-} as const;
 const entries: { row: ChosenRow; error: number; ratio?: number; denoiserBytes: number | null }[] = [
   { row: { ...CONVERGED, cache: null, refreshCalls: null, calls: 500 }, error: 0, denoiserBytes: null },
   {
-    row: { ...plms, id: 'float-plms-50', curve: 'fewer steps, plms' },
+    row: { ...PLMS_50, id: 'float-plms-50', curve: 'fewer steps, plms' },
     error: 1,
     ratio: 1,
     denoiserBytes: null,
   },
   {
-    row: { ...plms, id: 'float-plms-20', curve: 'fewer steps, plms', steps: 20 },
+    row: { ...PLMS_50, id: 'float-plms-20', curve: 'fewer steps, plms', steps: 20 },
     error: 3,
     ratio: 0.4,
     denoiserBytes: null,
   },
   {
-    row: { ...plms, id: 'cachequant-plms-50-i3', curve: 'cachequant', interval: 3, bits: 'w8a8' },
+    row: { ...PLMS_50, id: 'cachequant-plms-50-i3', curve: 'cachequant', interval: 3, bits: 'w8a8' },
     error: 5,
     ratio: 0.3,
     denoiserBytes: 123,
   },
   {
-    row: { ...plms, id: 'paper-i3', curve: 'paper', interval: 3, bits: 'w8a8' },
+    row: { ...PLMS_50, id: 'paper-i3', curve: 'paper', interval: 3, bits: 'w8a8' },
     error: 9,
     ratio: 0.33,
     denoiserBytes: 456,

@@ -53,16 +53,26 @@ export function ablationRows(model: AblationModel): RowSpec[] {
 function fewerSteps({ steps }: AblationModel): RowSpec[] {
   return (Object.keys(steps) as (keyof typeof steps)[]).flatMap((sampler) =>
     (['float', 'w8a8'] as const).flatMap((bits) =>
-      steps[sampler]!.map((count) => ({
-        id: `${bits}-${sampler}-${count}`,
-        curve: `${bits === 'float' ? 'fewer steps' : 'int8, fewer steps'}, ${sampler}` as const,
-        sampler,
-        steps: count,
-        interval: 1,
-        bits,
-      })),
+      steps[sampler]!.map((count) =>
+        plainRow(
+          sampler,
+          count,
+          bits,
+          `${bits === 'float' ? 'fewer steps' : 'int8, fewer steps'}, ${sampler}`,
+        ),
+      ),
     ),
   );
+}
+
+/** Without a cache. */
+function plainRow(
+  sampler: RowSpec['sampler'],
+  steps: number,
+  bits: RowSpec['bits'],
+  curve: RowSpec['curve'],
+): RowSpec {
+  return { id: `${bits}-${sampler}-${steps}`, curve, sampler, steps, interval: 1, bits };
 }
 
 /** Calibration plans refreshes too, for which fewer calls leave no room. */
@@ -74,14 +84,9 @@ function studentRows({ student }: AblationModel): RowSpec[] {
   return (['float', 'w8a8'] as const).flatMap((bits) =>
     steps
       .filter((count) => bits === 'float' || count >= LEAST_CALIBRATED)
-      .map((count) => ({
-        id: `${bits}-${sampler}-${count}`,
-        curve: bits === 'float' ? ('few-step student' as const) : ('int8, few-step student' as const),
-        sampler,
-        steps: count,
-        interval: 1,
-        bits,
-      })),
+      .map((count) =>
+        plainRow(sampler, count, bits, bits === 'float' ? 'few-step student' : 'int8, few-step student'),
+      ),
   );
 }
 

@@ -2,6 +2,7 @@ import type { RgbImage } from '@cachequant/evaluate';
 import { imageGrid } from '@cachequant/pipeline';
 import type { AblationModel } from './models/ablation-model.js';
 import type { AblationRow } from './results.js';
+import { rowName } from './row-name.js';
 import { originalId } from './rows.js';
 
 /** Pixels of the sheet's width, about. */
@@ -50,12 +51,13 @@ function sheetIds(model: AblationModel): string[] {
   ];
 }
 
-function labelOf({ curve, sampler, steps, interval, timeRatio }: AblationRow): string {
+function labelOf(row: AblationRow): string {
+  const { curve, steps, interval, timeRatio } = row;
   const speed = timeRatio === null ? '' : `, ${(1 / timeRatio).toFixed(1)}x`;
   const names: Partial<Record<AblationRow['curve'], string>> = {
     paper: `the paper's recipe, interval ${interval}`,
     cachequant: `CacheQuant, interval ${interval}`,
     'few-step student': `student, ${steps} steps`,
   };
-  return `${names[curve] ?? `${steps} steps of ${sampler}`}${speed}`;
+  return `${names[curve] ?? rowName(row)}${speed}`;
 }

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 /** What the sheet shows, in two rows. None of it is calibrated on. */
 export const SHOWN_PROMPTS = [
   'a fox on green',
@@ -14,14 +16,9 @@ export const SHOWN_PROMPTS = [
   'a koala on green',
 ] as const;
 
+const { calibration }: { calibration: string[] } = JSON.parse(
+  readFileSync(new URL('../../../../models/emoji-eval/prompts.json', import.meta.url), 'utf8'),
+);
+
 /** Other things in the same forms: alone, several, small and big, painted, on grounds, in pairs. */
-export const CALIBRATION_PROMPTS: string[] = [
-  'a rabbit on pink',
-  'two red apples',
-  'a rocket',
-  'a strawberry and a banana on green',
-  'a small car on yellow',
-  'a purple unicorn',
-  'four bees on blue',
-  'a castle on black',
-];
+export const CALIBRATION_PROMPTS = calibration;
