@@ -16,7 +16,7 @@ export function renderPage(results: AblationResults): string {
   return `${[
     '# What each part brings',
     '',
-    `Made by \`npm run ablation${results.model === 'models/fashion-sd' ? '' : ` -- --model ${path.basename(results.model)}`}\` on ${results.measuredAt.slice(0, 10)}: ${results.model}, ${guidanceOf(results)}, ${results.calibrationImages} calibration images, ${measured?.seeds ?? 0} held-out seeds for PSNR and SSIM, ${Math.max(0, ...rows.map(({ frechetSeeds }) => frechetSeeds))} for Fréchet distance and accuracies, ${subjectsOf(results)}; ${machine.processor}, ${machine.cores} cores, ${machine.threads === 1 ? 'one thread' : `${machine.threads} threads`}, ${machine.int8FullRange ? 'with' : 'without'} full-range 8-bit products (VNNI).`,
+    `Made by \`npm run ablation${results.model === 'models/fashion-sd' ? '' : ` -- --model ${path.basename(results.model)}`}\` on ${results.measuredAt.slice(0, 10)}: ${results.model}, ${guidanceOf(results)}, ${results.calibrationImages} calibration images, ${measured?.seeds ?? 0} held-out seeds for PSNR and SSIM, ${judgedOf(results)}${subjectsOf(results)}; ${machine.processor}, ${machine.cores} cores, ${machine.threads === 1 ? 'one thread' : `${machine.threads} threads`}, ${machine.int8FullRange ? 'with' : 'without'} full-range 8-bit products (VNNI).`,
     'All samplers go from timestep 999 to the clean picture. *PSNR* is against the float model with the same sampler and steps; *to converged*, against 500 DDIM steps from the same noise. In brackets, 95 % bootstrap intervals.',
     '',
     `![The same seeds by several ways to run the model](${ablationFile(path.basename(results.model))}.png)`,
@@ -70,6 +70,16 @@ function factorSection(factors: readonly Factors[]): string[] {
 
 function guidanceOf({ guidanceScale }: AblationResults): string {
   return guidanceScale === 1 ? 'no guidance' : `guidance scale ${guidanceScale}`;
+}
+
+/** Empty where there are too few pictures for a Fréchet distance, and nothing was asked for. */
+function judgedOf({ rows }: AblationResults): string {
+  const measures = [
+    ...(rows.some(({ frechet }) => frechet !== null) ? ['Fréchet distance'] : []),
+    ...(rows.some(({ kindAccuracy }) => kindAccuracy !== null) ? ['accuracies'] : []),
+  ];
+  const pictures = Math.max(0, ...rows.map(({ frechetSeeds }) => frechetSeeds));
+  return measures.length > 0 ? `${pictures} for ${measures.join(' and ')}, ` : '';
 }
 
 function subjectsOf({ heldOutPrompts }: AblationResults): string {
