@@ -62,6 +62,7 @@ export async function floatContestant(
     fingerprint: await fingerprintOf(source, await filesOf(source, denoiser.model), [
       sampler.name,
       sampler.timesteps,
+      schedulerConfig,
     ]),
     denoiserBytes: null,
     load: async () => floatDenoiser(await loadGraph(runtime, source, denoiser.model)),
