@@ -28,6 +28,11 @@ export interface LoopPlan {
   readonly guidance?: 'computed' | 'forecast';
 }
 
+/** The later half of the refreshes, which may compute one half of guidance alone. */
+export function lateRefreshes(refreshCalls: readonly number[]): number[] {
+  return refreshCalls.slice(Math.ceil(refreshCalls.length / 2));
+}
+
 /**
  * The graphs of a bundle in a loop of any calls. Which rows of its tables a call takes does not change its speed, so the
  * calls that the bundle was calibrated for stand for those of the loop in turn.

@@ -4,7 +4,7 @@ import { nodeStorage } from '@cachequant/runtime-node';
 import { refreshesFor, uniformSchedule } from '@cachequant/scheduler';
 import { type ProfiledNode, type Runtime, type Storage, TorchGenerator, tensor } from '@cachequant/tensor';
 import { SEEDED_CONDITIONING } from './conditioning.js';
-import { type Loop, type LoopPlan, loadFloat, loadOurs, sampleOnce } from './contestants.js';
+import { type Loop, type LoopPlan, lateRefreshes, loadFloat, loadOurs, sampleOnce } from './contestants.js';
 import { type Call, interleave } from './interleave.js';
 import type { BenchResults } from './results.js';
 
@@ -148,7 +148,7 @@ function plansOf({ steps }: Loop): { interval: number; refreshes: Refreshes }[] 
 function planOf(calls: number, count: number, refreshes: Refreshes): LoopPlan {
   const refreshCalls = uniformSchedule(calls, count);
   if (refreshes === 'both halves') return { refreshCalls };
-  return { refreshCalls, conditionalRefreshes: refreshCalls.slice(Math.ceil(count / 2)) };
+  return { refreshCalls, conditionalRefreshes: lateRefreshes(refreshCalls) };
 }
 
 const PROFILED_RUNS = 3;

@@ -13,6 +13,9 @@ const FULL: OptimizeOptions = {
   layers: 'all',
 };
 
-// A process of its own: <model> <work> <out> <latent size>
-const isFull = Number(process.argv[5]) === FULL_LATENTS;
-await optimizeApart('sd15-unet', SEEDED_CONDITIONING, isFull ? FULL : QUICK);
+// A process of its own: <model> <work> <out> <latent size> [<target>]
+const [size, target] = process.argv.slice(5) as [string, OptimizeOptions['target']];
+await optimizeApart('sd15-unet', SEEDED_CONDITIONING, {
+  ...(Number(size) === FULL_LATENTS ? FULL : QUICK),
+  ...(target && { target }),
+});

@@ -4,15 +4,18 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { openBundle } from '@cachequant/pipeline';
 import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
+import { createOpenVinoRuntime } from '@cachequant/runtime-openvino';
+import { runChild } from './child.js';
 import { describeMachine, startLog, untilStopped } from './command.js';
 import { CACHE, FULL_LATENTS, QUICK_LATENTS, RESULTS } from './paths.js';
 import { peerBlocks } from './peers/contestants.js';
 import { type CutGraphs, writeCutGraphs } from './peers/cut-graphs.js';
-import { type BlockRequest, FLOAT, measureBlock, OURS } from './peers/measure-block.js';
+import { type BlockRequest, FLOAT, measureBlock } from './peers/measure-block.js';
 import { bestPeer, measuredLoops, summedLoops } from './peers/measure-loops.js';
 import { type PeerResults, peerResultsSchema } from './peers/peer-results.js';
 import { renderPeersPage } from './peers/peers-page.js';
-import { preparePython, runPython } from './peers/python.js';
+import { OURS, OURS_IN_OPENVINO, type OurWay } from './peers/our-way.js';
+import { openVinoFolder, preparePython, runPython } from './peers/python.js';
 import { resultsName } from './results.js';
 
 const { values } = parseArgs({
@@ -46,7 +49,8 @@ async function benchPeers(signal: AbortSignal): Promise<void> {
     inputDims: { sample: [2, ...manifest.latentDims], timestep: [], encoder_hidden_states: [2, 77, 768] },
     cut: manifest.cut.id,
   });
-  const blocks = peerBlocks(cut, await quantizeByNncf(cut, manifest.cut.id, signal));
+  const inOpenVino = await oursInOpenVino(signal);
+  const blocks = peerBlocks(cut, await quantizeByNncf(cut, manifest.cut.id, signal), inOpenVino);
   const runtime = await createNodeRuntime({ threads: THREADS });
   const request: BlockRequest = {
     runtime,
@@ -64,9 +68,9 @@ async function benchPeers(signal: AbortSignal): Promise<void> {
     measured.push({ name: block.name, contestants: await measureBlock(block, request) });
   }
   const summed = summedLoops(measured);
-  const loops = [...summed, ...(await measuredLoops(bestPeer(blocks, summed), request))];
+  const loops = [...summed, ...(await measuredLoops(bestPeer(blocks, summed), [inOpenVino], request))];
   const { int8FullRange } = await runtime.capabilities();
-  await runtime.dispose();
+  await Promise.all([runtime.dispose(), inOpenVino.runtime.dispose()]);
   const results = peerResultsSchema.parse({
     model: 'Stable Diffusion 1.5 U-Net',
     mode: values.full ? 'full' : 'quick',
@@ -93,6 +97,18 @@ async function benchPeers(signal: AbortSignal): Promise<void> {
   console.log(`\n${page}`);
 }
 
+/** A bundle of the same model with standard operators, in OpenVINO as it computes by itself: in bfloat16 where it can. */
+async function oursInOpenVino(signal: AbortSignal): Promise<OurWay> {
+  const made = path.join(CACHE, `bundle-${size}-qdq`);
+  const work = path.join(CACHE, `work-${size}-qdq`);
+  await runChild('optimize-sd15.js', [path.join(CACHE, 'sd15-unet'), work, made, String(size), 'qdq'], signal, log);
+  const bundle = nodeStorage(made);
+  const { manifest } = await openBundle(bundle, { check: 'sizes' });
+  const library = await openVinoFolder(signal);
+  const runtime = await createOpenVinoRuntime({ library, threads: THREADS, precision: 'fastest' });
+  return { name: OURS_IN_OPENVINO, bundle, manifest, runtime, runtimeName: 'OpenVINO' };
+}
+
 /** Once: it takes minutes, and does not depend on the bundle but for the cut. */
 async function quantizeByNncf(float: CutGraphs, cut: string, signal: AbortSignal): Promise<CutGraphs> {
   const folder = path.join(CACHE, `nncf-${size}-${cut}`);
@@ -108,9 +124,14 @@ async function quantizeByNncf(float: CutGraphs, cut: string, signal: AbortSignal
 
 function againstBestPeer(blocks: PeerResults['blocks']): PeerResults['fullCallAgainstBestPeer'] {
   const ratios = blocks.flatMap(({ contestants }) => {
-    const ours = contestants.find(({ name }) => name === OURS)!.full.medianMs;
-    const peers = contestants.filter(({ name }) => name !== FLOAT && name !== OURS);
-    return peers.map(({ name, full }) => ({ peer: name, ratio: full.medianMs / ours }));
+    const msOf = (name: string) => contestants.find((each) => each.name === name)?.full.medianMs;
+    const [ours, inOpenVino] = [msOf(OURS)!, msOf(OURS_IN_OPENVINO)];
+    const peers = contestants.filter(({ name }) => ![FLOAT, OURS, OURS_IN_OPENVINO].includes(name));
+    return peers.map(({ name, full: { medianMs } }) => ({
+      peer: name,
+      ratio: medianMs / ours,
+      ...(inOpenVino && { inOpenVino: medianMs / inOpenVino }),
+    }));
   });
   return ratios.reduce((least, each) => (each.ratio < least.ratio ? each : least));
 }

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { CACHE } from '../paths.js';
 import type { CutGraphs } from './cut-graphs.js';
+import type { OurWay } from './our-way.js';
 import type { PeerRequest } from './peer-worker.js';
 
 /** A rival: how it is called in results, and what its worker has to load. */
@@ -12,14 +13,16 @@ export interface Peer {
 /** Peers that are in memory together. Each block runs beside the float model and ours, which anchor it. */
 export interface Block {
   readonly name: string;
+  /** Further bundles of ours, in the runtime of the block's peers. */
+  readonly ours?: readonly OurWay[];
   readonly peers: readonly Peer[];
 }
 
 /**
- * All peers, in blocks that leave room for the anchors in 14 GiB. Those in bfloat16 are by themselves: a processor
+ * All peers, in blocks that leave room for the anchors in 16 GiB. Those in bfloat16 are by themselves: a processor
  * without such instructions emulates them, tens of times slower.
  */
-export function peerBlocks(float: CutGraphs, nncf: CutGraphs): readonly Block[] {
+export function peerBlocks(float: CutGraphs, nncf: CutGraphs, inOpenVino: OurWay): readonly Block[] {
   const openvino = (name: string, graphs: CutGraphs, precision: string): Peer => ({
     name,
     request: { peer: 'openvino', precision, ...graphs },
@@ -31,6 +34,7 @@ export function peerBlocks(float: CutGraphs, nncf: CutGraphs): readonly Block[] 
   return [
     {
       name: 'OpenVINO',
+      ours: [inOpenVino],
       peers: [openvino('OpenVINO, float', float, 'f32'), openvino('OpenVINO, NNCF int8', nncf, 'default')],
     },
     { name: 'PyTorch', peers: [pytorch('PyTorch, float', 'float32')] },

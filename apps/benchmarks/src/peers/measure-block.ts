@@ -6,13 +6,13 @@ import { call } from '../measure.js';
 import type { Spread } from '../results.js';
 import type { Block, Peer } from './contestants.js';
 import type { CutGraphs } from './cut-graphs.js';
+import { OURS, type OurWay } from './our-way.js';
 import { peerDenoiser } from './peer-denoiser.js';
 import type { Contestant } from './peer-results.js';
 import { startPeer } from './peer-worker.js';
 import { sqnrDb } from './sqnr.js';
 
 export const FLOAT = 'ONNX Runtime, float';
-export const OURS = 'CacheQuant';
 
 export interface BlockRequest {
   readonly runtime: Runtime;
@@ -42,7 +42,8 @@ export async function measureBlock(block: Block, request: BlockRequest): Promise
   const { signal, log } = request;
   const entrants: Entrant[] = [];
   try {
-    entrants.push(await floatEntrant(request), await ourEntrant(request));
+    entrants.push(await floatEntrant(request), await ourEntrant(oursInOnnxRuntime(request)));
+    for (const way of block.ours ?? []) entrants.push(await ourEntrant(way));
     for (const peer of block.peers) {
       log(`loading ${peer.name}`);
       entrants.push(await peerEntrant(peer, request));
@@ -113,9 +114,14 @@ async function floatEntrant(request: BlockRequest): Promise<Entrant> {
   };
 }
 
-async function ourEntrant({ runtime, bundle, manifest }: BlockRequest): Promise<Entrant> {
+/** The bundle that is the anchor of all blocks. */
+export function oursInOnnxRuntime({ runtime, bundle, manifest }: BlockRequest): OurWay {
+  return { name: OURS, runtime, runtimeName: 'ONNX Runtime', bundle, manifest };
+}
+
+async function ourEntrant({ name, runtime, runtimeName, bundle, manifest }: OurWay): Promise<Entrant> {
   const ours = await loadOurs(runtime, bundle, manifest, { refreshCalls: [0] });
-  return { ...bothCalls(ours, manifest), name: OURS, versions: { 'ONNX Runtime': runtime.version } };
+  return { ...bothCalls(ours, manifest), name, versions: { [runtimeName]: runtime.version } };
 }
 
 async function peerEntrant(

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { FLOAT, OURS } from './measure-block.js';
+import { FLOAT } from './measure-block.js';
+import { OURS } from './our-way.js';
 import { bestPeer, summedLoops } from './measure-loops.js';
 import type { Contestant } from './peer-results.js';
 

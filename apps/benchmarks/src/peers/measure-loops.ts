@@ -1,8 +1,9 @@
 import type { BundleManifest, Denoiser } from '@cachequant/pipeline';
 import { refreshesFor, uniformSchedule } from '@cachequant/scheduler';
-import { type Loop, loadFloat, loadOurs, sampleOnce } from '../contestants.js';
+import { type Loop, type LoopPlan, lateRefreshes, loadFloat, loadOurs, sampleOnce } from '../contestants.js';
 import type { Block, Peer } from './contestants.js';
-import { type BlockRequest, FLOAT, OURS } from './measure-block.js';
+import { type BlockRequest, FLOAT, oursInOnnxRuntime } from './measure-block.js';
+import { OURS, type OurWay } from './our-way.js';
 import { peerDenoiser } from './peer-denoiser.js';
 import type { Contestant, PeerLoop, PeerResults } from './peer-results.js';
 import { startPeer } from './peer-worker.js';
@@ -13,8 +14,16 @@ const LOOPS: readonly (Loop & { readonly calls: number })[] = [
   { sampler: 'pndm', steps: 50, calls: 51 },
 ];
 const INTERVALS = [3, 5, 10] as const;
-/** As bundles come: cached calls compute one half of guidance and forecast the other. */
-const SHIPPED = `${OURS}, one half at cached calls`;
+/** With which refreshes, and what a bundle does with the unconditional half of guidance, which peers compute always. */
+const OUR_PLANS: readonly { readonly suffix: string; plan(refreshCalls: readonly number[]): LoopPlan }[] = [
+  { suffix: '', plan: (refreshCalls) => ({ refreshCalls, guidance: 'computed' }) },
+  // As bundles come.
+  { suffix: ', one half at cached calls', plan: (refreshCalls) => ({ refreshCalls }) },
+  {
+    suffix: ', one half at cached calls and late refreshes',
+    plan: (refreshCalls) => ({ refreshCalls, conditionalRefreshes: lateRefreshes(refreshCalls) }),
+  },
+];
 
 /** Whole images summed up from full and cached calls, against the float model of the same block. */
 export function summedLoops(blocks: PeerResults['blocks']): PeerLoop[] {
@@ -49,9 +58,13 @@ export function bestPeer(blocks: readonly Block[], loops: readonly PeerLoop[]): 
   return peers.find(({ name }) => name === best.name)!;
 }
 
-/** Whole images of 50 PLMS steps that really run: the best peer and ours in turn, the float loop before both. */
-export async function measuredLoops(peer: Peer, request: BlockRequest): Promise<PeerLoop[]> {
-  const { runtime, model, bundle, manifest, signal, log } = request;
+/** Whole images of 50 PLMS steps that really run: the best peer and ours in turn, the float loop before all. */
+export async function measuredLoops(
+  peer: Peer,
+  others: readonly OurWay[],
+  request: BlockRequest,
+): Promise<PeerLoop[]> {
+  const { runtime, model, manifest, signal, log } = request;
   const { sampler, steps, calls } = LOOPS.at(-1)!;
   const time = (denoiser: Denoiser) => secondsOf(denoiser, manifest, { sampler, steps }, signal);
   log(`${steps} steps of ${sampler}: float`);
@@ -60,18 +73,15 @@ export async function measuredLoops(peer: Peer, request: BlockRequest): Promise<
   for (const interval of INTERVALS) {
     const refreshes = uniformSchedule(calls, refreshesFor(steps, interval));
     log(`${steps} steps of ${sampler}, interval ${interval}: ${peer.name}, then ours`);
-    const rival = peerDenoiser(await startPeer(peer.request, runtime.threads, signal), manifest, refreshes);
-    const theirs = await time(rival);
-    const ours = (guidance: 'computed' | 'forecast') =>
-      loadOurs(runtime, bundle, manifest, { refreshCalls: refreshes, guidance });
-    const alike = await time(await ours('computed'));
-    const shipped = await time(await ours('forecast'));
-    for (const [name, seconds] of [
-      [peer.name, theirs],
-      [OURS, alike],
-      [SHIPPED, shipped],
-    ] as const) {
+    const add = (name: string, seconds: number) =>
       loops.push({ name, sampler, steps, interval, seconds, speedup: float / seconds, measured: true });
+    const rival = await startPeer(peer.request, runtime.threads, signal);
+    add(peer.name, await time(peerDenoiser(rival, manifest, refreshes)));
+    for (const way of [oursInOnnxRuntime(request), ...others]) {
+      for (const { suffix, plan } of OUR_PLANS) {
+        const ours = await loadOurs(way.runtime, way.bundle, way.manifest, plan(refreshes));
+        add(`${way.name}${suffix}`, await time(ours));
+      }
     }
   }
   return loops;

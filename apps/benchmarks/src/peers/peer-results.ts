@@ -37,7 +37,12 @@ export const peerResultsSchema = z.object({
   /** Within a block all calls were made in turn; it has the anchors first. */
   blocks: z.array(z.object({ name: z.string(), contestants: z.array(contestant) })),
   /** How many times as fast our full call is as the fastest peer's in the same block; above 1 is faster. */
-  fullCallAgainstBestPeer: z.object({ peer: z.string(), ratio: z.number() }),
+  fullCallAgainstBestPeer: z.object({
+    peer: z.string(),
+    ratio: z.number(),
+    /** The same of our bundle in OpenVINO, where it ran. */
+    inOpenVino: z.number().optional(),
+  }),
   loops: z.array(loop),
 });
 

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { FLOAT, OURS } from './measure-block.js';
+import { FLOAT } from './measure-block.js';
+import { OURS } from './our-way.js';
 import { peerResultsSchema } from './peer-results.js';
 import { renderPeersPage } from './peers-page.js';
 

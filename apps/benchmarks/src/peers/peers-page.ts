@@ -21,7 +21,7 @@ export function renderPeersPage(results: PeerResults): string {
       ? []
       : ['This processor has no instructions for bfloat16: what is given for it is emulation.', '']),
     ...blocks.flatMap(blockTable),
-    `Our full call is ${fixed(best.ratio, 2)} times as fast as that of ${best.peer}, the fastest peer.`,
+    `Our full call is ${fixed(best.ratio, 2)} times as fast as that of ${best.peer}, the fastest peer${best.inOpenVino === undefined ? '' : `; in OpenVINO, ${fixed(best.inOpenVino, 2)} times`}.`,
     '',
     '## Whole images',
     '',

@@ -1,8 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { CACHE, PYTHON_SOURCES } from '../paths.js';
 
 const ENVIRONMENT = path.join(CACHE, 'python');
@@ -30,6 +31,13 @@ export async function preparePython(signal: AbortSignal, log: (line: string) => 
 /** Runs one of the scripts in apps/benchmarks/python to its end. */
 export async function runPython(script: string, args: readonly string[], signal: AbortSignal): Promise<void> {
   await finished(start(PYTHON, [path.join(PYTHON_SOURCES, script), ...args], signal), script);
+}
+
+/** The folder of the installed package `openvino`, which has OpenVINO's C library. */
+export async function openVinoFolder(signal: AbortSignal): Promise<string> {
+  const print = 'import openvino, os; print(os.path.dirname(openvino.__file__))';
+  const { stdout } = await promisify(execFile)(PYTHON, ['-c', print], { signal });
+  return stdout.trim();
 }
 
 async function hashOfRequirements(): Promise<string> {
