@@ -21,7 +21,7 @@ const layerSchema = z.object({
       sqnr: z.number(),
       floatMs: z.number().optional(),
       integerMs: z.number().optional(),
-      /** Signal to noise of the network with only this layer in float; of the worst layers. */
+      /** Signal to noise of the network with only this layer in integers; of those that add most noise. */
       networkDb: z.number().optional(),
     })
     .optional(),

@@ -61,7 +61,7 @@ export interface ReportLayer {
   /** Milliseconds in one full call. */
   readonly floatMs: number;
   readonly integerMs: number;
-  /** Signal to noise in decibels of the network's prediction with only this layer in float; of the least exact ones. */
+  /** Signal to noise in decibels of the network's prediction with only this layer in integers; of those that add most noise. */
   readonly networkDb?: number | undefined;
 }
 

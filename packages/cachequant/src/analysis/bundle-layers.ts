@@ -25,7 +25,7 @@ export interface BundleLayer {
     readonly input: LayerScales['input'];
     readonly output: NonNullable<LayerScales['output']> | null;
   } | null;
-  /** Signal to noise in decibels: of the layer by itself, and of the network with only this layer in float. */
+  /** Signal to noise in decibels: of the layer by itself, and of the network with only this layer in integers. */
   readonly sqnr: number | null;
   readonly networkDb: number | null;
   /** In one full call on the machine that made the bundle. */

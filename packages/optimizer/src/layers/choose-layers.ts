@@ -1,57 +1,47 @@
 import { type PackedWeight, packWeight } from '@cachequant/quantizer';
 import type { LayerChoice, LayerTimes } from './decision.js';
-import { type DominanceQuestion, dominantLayers } from './dominant-layers.js';
 import { keepForQuality } from './keep-for-quality.js';
 import type { LayerExperiment } from './layer-experiment.js';
+import { layerNoises, type NoiseGroup, type NoiseQuestion } from './layer-noises.js';
 import { type NetworkErrors, networkErrors } from './network-errors.js';
+import { pictureShares } from './picture-shares.js';
 import { slowerLayers } from './slower-layers.js';
 import { wholeTimes } from './whole-times.js';
 
-/**
- * Layers that whole-network runs confirm, and for how long others follow where the floor is not reached: the error of
- * a layer by itself says little about what it does to the network.
- */
-const CONFIRMED = 10;
-const CONFIRM_MS = 120_000;
-/** Measurements that find one layer of hundreds, and those that are made however long they take. */
-const DOMINANT_RUNS = 20;
-const LEAST_DOMINANT_RUNS = 6;
+/** Measurements that find the layers that add most noise: for how long, and those that are made however long they take. */
+const NOISE_MS = 120_000;
+const MOST_NOISE_RUNS = 120;
+const LEAST_NOISE_RUNS = 6;
 /** Storing weights as integers may cost the network this many decibels. */
-const HARMLESS_DB = 0.1;
-/** Share of the multiply-adds up to which a layer is kept in float for what it alone costs. */
-const SMALL_SHARE = 0.1;
+const HARMLESS_DB = 1;
 /** Times of the whole network that differ by less are the same. */
 const NOISE = 1.01;
 
 /**
- * Decides which layers stay in float: first those that are slower in integers, then, worst first, those that keep
- * the network below its quality floor.
- * @param errors local signal to noise by layer, in decibels
+ * Decides which layers stay in float: those that are slower in integers, and those whose noise in the network's
+ * prediction costs more than their time in float does, or keeps it below its floor.
  */
 export async function chooseLayers(
   experiment: LayerExperiment,
   times: Readonly<Record<string, LayerTimes>>,
-  errors: Readonly<Record<string, number>>,
 ): Promise<LayerChoice> {
   const network = await networkErrors(experiment);
   const allInteger = await network.of(new Set());
   const { slow, wholeMs } = await chooseFaster(experiment, times);
   const base = slow.length > 0 ? await network.of(new Set(slow)) : allInteger;
-  const floor = experiment.context.recipe.qualityFloor;
-  const ranked = Object.keys(errors)
-    .filter((id) => !slow.includes(id))
-    .sort((a, b) => errors[a]! - errors[b]!);
-  const measure = (ids: readonly string[]) => network.of(new Set([...slow, ...ids]));
-  const inexact = await confirm(experiment, network, { ranked, slow, reached: base >= floor });
-  const unseen = ranked.slice(inexact.length);
-  const confirmed = [...inexact, ...(await findDominant(experiment, { ids: unseen, base, measure }))];
-  const { layerMacs, totalMacs } = experiment.graph;
-  const { kept, networkDb } = await keepForQuality({
-    floor,
+  const ids = [...experiment.packed.compute.keys()];
+  const groups = await findNoises(experiment, {
+    ids: ids.filter((id) => !slow.includes(id)),
     base,
-    confirmed,
-    isSmall: (id) => (layerMacs.get(id) ?? 0) <= SMALL_SHARE * totalMacs,
-    measure,
+    measure: (group) => network.only(new Set(group)),
+  });
+  const shareOf = pictureShares(experiment, ids, times);
+  const { kept, networkDb } = await keepForQuality({
+    groups,
+    costOf: (group) => group.ids.reduce((sum, id) => sum + shareOf(id), 0),
+    floor: experiment.context.recipe.qualityFloor,
+    base,
+    measure: (inFloat) => network.of(new Set([...slow, ...inFloat])),
   });
   const stored = await storedErrors(experiment, network, slow, kept);
   const sensitiveStored = stored !== undefined && stored >= networkDb - HARMLESS_DB;
@@ -62,42 +52,25 @@ export async function chooseLayers(
     sensitiveStored,
     wholeMs,
     networkDb: { allInteger, chosen },
-    confirmed,
+    noisiest: groups
+      .filter((group) => group.ids.length === 1)
+      .sort((a, b) => b.noise - a.noise)
+      .map((group) => ({ id: group.ids[0]!, networkDb: -10 * Math.log10(group.noise) })),
   };
 }
 
-/** Runs the network with one layer in float at a time, the least exact first. */
-async function confirm(
+/** What the layers add to the noise of the prediction, each by itself where it is much. */
+function findNoises(
   { context }: LayerExperiment,
-  network: NetworkErrors,
-  {
-    ranked,
-    slow,
-    reached,
-  }: { readonly ranked: readonly string[]; readonly slow: readonly string[]; readonly reached: boolean },
-): Promise<LayerChoice['confirmed']> {
-  const confirmed: { id: string; networkDb: number }[] = [];
+  question: Omit<NoiseQuestion, 'goOn'>,
+): Promise<NoiseGroup[]> {
   const start = performance.now();
-  for (const [done, id] of ranked.entries()) {
-    const late = performance.now() - start > CONFIRM_MS;
-    if (done >= CONFIRMED && (reached || late)) break;
-    context.onProgress?.(done, reached ? CONFIRMED : ranked.length);
-    confirmed.push({ id, networkDb: await network.of(new Set([...slow, id])) });
-  }
-  return confirmed;
-}
-
-/** Looks for layers among those that seem exact by themselves and yet harm the network. */
-function findDominant(
-  { context }: LayerExperiment,
-  question: Omit<DominanceQuestion, 'goOn'>,
-): Promise<LayerChoice['confirmed']> {
-  const start = performance.now();
-  return dominantLayers({
+  return layerNoises({
     ...question,
     goOn: (measured) => {
-      context.onProgress?.(Math.min(measured, DOMINANT_RUNS), DOMINANT_RUNS);
-      return measured < LEAST_DOMINANT_RUNS || performance.now() - start <= CONFIRM_MS;
+      context.onProgress?.(Math.min(measured, MOST_NOISE_RUNS), MOST_NOISE_RUNS);
+      const early = measured < MOST_NOISE_RUNS && performance.now() - start <= NOISE_MS;
+      return early || measured < LEAST_NOISE_RUNS;
     },
   });
 }

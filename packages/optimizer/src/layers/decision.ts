@@ -18,7 +18,7 @@ export interface WholeTimes {
 export interface LayerMeasurement extends Partial<LayerTimes> {
   /** Signal to noise of the layer by itself, integer against float on the same inputs, in decibels. */
   readonly sqnr: number;
-  /** Signal to noise of the network's prediction with only this layer in float; of the worst layers. */
+  /** Signal to noise of the network's prediction with only this layer in integers; of those that add most noise. */
   readonly networkDb?: number | undefined;
 }
 
@@ -39,7 +39,7 @@ export interface LayerDecision {
 export interface LayerChoice {
   /** Layers that took longer in integers, and with which in float the whole network is no slower. */
   readonly slow: readonly string[];
-  /** Layers whose rounding the network cannot take. */
+  /** Layers whose rounding costs the network more than their time in float. */
   readonly sensitive: readonly string[];
   /** Whether those are as good with weights stored as 8-bit integers. */
   readonly sensitiveStored: boolean;
@@ -47,6 +47,6 @@ export interface LayerChoice {
   readonly wholeMs: WholeTimes | undefined;
   /** Signal to noise of the network's prediction in decibels. */
   readonly networkDb: { readonly allInteger: number; readonly chosen: number };
-  /** The layers with the least signal to noise, and that of the whole network where only this one is in float. */
-  readonly confirmed: readonly { readonly id: string; readonly networkDb: number }[];
+  /** The layers that add most noise, and the whole network's signal to noise with only this one in integers. */
+  readonly noisiest: readonly { readonly id: string; readonly networkDb: number }[];
 }

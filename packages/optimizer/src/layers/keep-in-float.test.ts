@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { dominantLayers } from './dominant-layers.js';
 import { keepForQuality } from './keep-for-quality.js';
+import { layerNoises } from './layer-noises.js';
+import { pictureShares } from './picture-shares.js';
 import { SignalToNoise } from './signal-to-noise.js';
 import { slowerLayers } from './slower-layers.js';
 
@@ -16,115 +17,162 @@ describe('slowerLayers', () => {
   });
 });
 
+/** Layers that each add noise of their own to a prediction of power 1. */
+const decibelsOf = (noise: Readonly<Record<string, number>>, ids: readonly string[]) =>
+  -10 * Math.log10(ids.reduce((sum, id) => sum + noise[id]!, 0));
+
 describe('keepForQuality', () => {
-  /** A network in which every layer adds noise of its own; the signal is 1. */
-  const network = (noise: Readonly<Record<string, number>>) => {
-    const decibels = (ids: readonly string[]) =>
-      -10 * Math.log10(Object.entries(noise).reduce((sum, [id, n]) => sum + (ids.includes(id) ? 0 : n), 0));
+  const network = (noise: Readonly<Record<string, number>>, cost: Readonly<Record<string, number>> = {}) => {
+    const ids = Object.keys(noise);
     const measured: string[][] = [];
     return {
-      base: decibels([]),
-      confirmed: Object.keys(noise).map((id) => ({ id, networkDb: decibels([id]) })),
-      measure: async (ids: readonly string[]) => {
-        measured.push([...ids]);
-        return decibels(ids);
+      groups: ids.map((id) => ({ ids: [id], noise: noise[id]! })),
+      costOf: ({ ids: [id] }: { ids: readonly string[] }) => cost[id!] ?? 0.2,
+      base: decibelsOf(noise, ids),
+      measure: async (kept: readonly string[]) => {
+        measured.push([...kept]);
+        return decibelsOf(
+          noise,
+          ids.filter((id) => !kept.includes(id)),
+        );
       },
-      isSmall: () => false,
       measured,
     };
   };
 
-  it('keeps nothing where the floor is reached already', async () => {
-    const question = network({ a: 0.001, b: 0.002 });
+  it('keeps nothing where the floor is reached and no layer gains more than its time', async () => {
+    const question = network({ a: 0.001, b: 0.001, c: 0.001 });
     expect(await keepForQuality({ ...question, floor: 20 })).toEqual({ kept: [], networkDb: question.base });
     expect(question.measured).toEqual([]);
   });
 
-  it('keeps the one layer whose noise stands between the network and its floor', async () => {
+  it('keeps a layer whose noise costs more than 0.15 dB for each hundredth of time, and none that costs less', async () => {
+    // Either takes a third of the noise: 10 log10((3 + 0.32) / (2 + 0.32)) = 1.56 dB, ten hundredths of time.
+    const noise = { a: 0.001, b: 0.001, c: 0.001 };
+    const asked = (a: number) => keepForQuality({ ...network(noise, { a, b: 1, c: 1 }), floor: 0 });
+    expect((await asked(0.1)).kept).toEqual(['a']);
+    expect((await asked(0.11)).kept).toEqual([]);
+  });
+
+  it('keeps nothing of a network whose noise is lost in other errors, however cheap', async () => {
+    const { kept } = await keepForQuality({ ...network({ a: 1e-7, b: 1e-7 }, { a: 0, b: 0 }), floor: 25 });
+    expect(kept).toEqual([]);
+  });
+
+  it('keeps what it takes to reach the floor, the most noise for the time first, whatever it costs', async () => {
     const { kept, networkDb } = await keepForQuality({
-      ...network({ a: 0.001, planted: 0.1, b: 0.002 }),
-      floor: 20,
+      ...network({ a: 0.02, b: 0.03, c: 0.004, d: 0.01 }, { a: 2, b: 2, c: 0.1, d: 2 }),
+      floor: 18,
     });
-    expect(kept).toEqual(['planted']);
-    expect(networkDb).toBeCloseTo(-10 * Math.log10(0.003), 9);
+    expect(kept).toEqual(['c', 'b', 'a']);
+    expect(networkDb).toBeCloseTo(20, 9);
   });
 
-  it('keeps several, the one with the largest gain first, and no more than it takes', async () => {
-    const { kept } = await keepForQuality({ ...network({ a: 0.02, b: 0.03, c: 0.004, d: 0.01 }), floor: 18 });
-    expect(kept).toEqual(['b', 'a']);
-  });
-
-  it('leaves a layer in integers that adds nothing to those before it', async () => {
-    const question = network({ a: 0.03, b: 0.02, c: 0.01 });
-    const measure = async (ids: readonly string[]) => question.measure(ids.filter((id) => id !== 'b'));
-    const { kept } = await keepForQuality({ ...question, measure, floor: 40 });
-    expect(kept).toEqual(['a', 'c']);
-  });
-
-  it('keeps a small layer that alone costs a decibel also where the floor is reached', async () => {
-    const question = network({ a: 0.002, shortcut: 0.004, b: 0.002, large: 0.004 });
-    const isSmall = (id: string) => id !== 'large';
-    const { kept, networkDb } = await keepForQuality({ ...question, isSmall, floor: 15 });
-    expect(kept).toEqual(['shortcut']);
-    expect(networkDb).toBeCloseTo(-10 * Math.log10(0.008), 9);
+  it('goes on where noises do not add up to what is measured, until the floor is reached', async () => {
+    const question = network({ a: 0.02, b: 0.01, c: 0.001 }, { a: 1, b: 1, c: 1 });
+    const measure = async (kept: readonly string[]) => (await question.measure(kept)) - 6;
+    const { kept } = await keepForQuality({ ...question, measure, floor: 18 });
+    expect(kept).toEqual(['a', 'b']);
+    expect(question.measured).toEqual([['a'], ['a', 'b']]);
   });
 
   it('says what was reached where the floor is out of reach', async () => {
-    const { networkDb } = await keepForQuality({
-      ...network({ a: 0.01, b: 0.01, elsewhere: 0.1 }),
-      confirmed: network({ a: 0.01, b: 0.01, elsewhere: 0.1 }).confirmed.slice(0, 2),
-      floor: 90,
-    });
-    expect(networkDb).toBeCloseTo(10, 1);
+    const question = network({ a: 0.01, b: 0.01 });
+    const measure = async () => 10;
+    expect((await keepForQuality({ ...question, measure, floor: 90 })).networkDb).toBe(10);
   });
 });
 
-describe('dominantLayers', () => {
+describe('layerNoises', () => {
   /** Layers of equal noise, but for those planted. */
   const question = (count: number, planted: Readonly<Record<string, number>>) => {
-    const noise = Array.from({ length: count }, (_, i) => planted[`layer ${i}`] ?? 1);
+    const noise = Object.fromEntries(
+      Array.from({ length: count }, (_, i) => [`layer ${i}`, planted[`layer ${i}`] ?? 1e-6]),
+    );
     let runs = 0;
-    const decibels = (ids: readonly string[]) =>
-      -10 * Math.log10(noise.reduce((sum, n, i) => sum + (ids.includes(`layer ${i}`) ? 0 : n), 0));
     return {
-      ids: noise.map((_, i) => `layer ${i}`),
-      base: decibels([]),
+      noise,
+      ids: Object.keys(noise),
+      base: decibelsOf(noise, Object.keys(noise)),
       measure: async (ids: readonly string[]) => {
         runs++;
-        return decibels(ids);
+        return decibelsOf(noise, ids);
       },
       runs: () => runs,
     };
   };
 
-  it.each([0, 1, 137, 298, 299])(
-    'finds one layer of 300, at %d, that costs half of the noise',
-    async (at) => {
-      const asked = question(300, { [`layer ${at}`]: 299 });
-      const found = await dominantLayers(asked);
-      expect(found.map(({ id }) => id)).toEqual([`layer ${at}`]);
-      expect(found[0]!.networkDb).toBeCloseTo(-10 * Math.log10(299), 9);
-      expect(asked.runs()).toBeLessThanOrEqual(20);
+  it.each([0, 1, 137, 298, 299])('finds one layer of 300, at %d, that adds nearly all noise', async (at) => {
+    const asked = question(300, { [`layer ${at}`]: 0.1 });
+    const [noisiest] = (await layerNoises(asked)).sort((a, b) => b.noise - a.noise);
+    expect(noisiest!.ids).toEqual([`layer ${at}`]);
+    expect(noisiest!.noise).toBeCloseTo(0.1, 9);
+    expect(asked.runs()).toBeLessThanOrEqual(20);
+  });
+
+  it('gives every layer once, and noises that add up, wherever it is stopped', async () => {
+    for (const limit of [0, 1, 5, 17, 400]) {
+      const asked = question(100, { 'layer 3': 6e-5, 'layer 60': 9e-5, 'layer 61': 1e-5 });
+      const groups = await layerNoises({ ...asked, goOn: (measured) => measured < limit });
+      expect(groups.flatMap(({ ids }) => ids).sort()).toEqual([...asked.ids].sort());
+      const sum = groups.reduce((all, { noise }) => all + noise, 0);
+      expect(sum).toBeCloseTo(
+        asked.ids.reduce((all, id) => all + asked.noise[id]!, 0),
+        9,
+      );
+    }
+  });
+
+  it('does not look into groups that add less than a hundredth', async () => {
+    const asked = question(64, { 'layer 5': 1 });
+    const groups = await layerNoises(asked);
+    expect(groups.filter(({ ids }) => ids.length === 1).map(({ ids }) => ids[0])).toEqual(
+      expect.arrayContaining(['layer 5']),
+    );
+    expect(groups.length).toBeLessThanOrEqual(8);
+  });
+
+  it('finds nothing among no layers, and one layer by itself', async () => {
+    expect(await layerNoises(question(0, {}))).toEqual([]);
+    expect(await layerNoises(question(1, {}))).toEqual([
+      { ids: ['layer 0'], noise: expect.closeTo(1e-6, 12) },
+    ]);
+  });
+});
+
+describe('pictureShares', () => {
+  const experiment = {
+    graph: {
+      layerMacs: new Map([
+        ['early', 30],
+        ['late', 10],
+      ]),
     },
-  );
+    cachedPart: { ids: new Set(['late']), share: 0.25 },
+    context: { recipe: { interval: 5 } },
+  } as unknown as Parameters<typeof pictureShares>[0];
+  const ids = ['early', 'late'];
 
-  it('finds several, the worst first, and no layer that costs less than a decibel', async () => {
-    const asked = question(100, { 'layer 3': 60, 'layer 60': 90, 'layer 61': 10 });
-    expect((await dominantLayers(asked)).map(({ id }) => id)).toEqual(['layer 60', 'layer 3']);
+  it('counts what cached calls compute at every call, beside a whole of one full call and the cached ones', () => {
+    const share = pictureShares(experiment, ids, {
+      early: { floatMs: 5, integerMs: 3 },
+      late: { floatMs: 2, integerMs: 1 },
+    });
+    expect(share('early')).toBeCloseTo(2 / (4 * 2));
+    expect(share('late')).toBeCloseTo(5 / (4 * 2));
   });
 
-  it('finds nothing, soon, where the noise is even', async () => {
-    const asked = question(256, {});
-    expect(await dominantLayers(asked)).toEqual([]);
-    expect(asked.runs()).toBeLessThanOrEqual(14);
+  it('takes no layer for more than four times as slow in float, nor for faster', () => {
+    const share = pictureShares(experiment, ids, {
+      early: { floatMs: 90, integerMs: 3 },
+      late: { floatMs: 0.5, integerMs: 1 },
+    });
+    expect(share('early')).toBeCloseTo(9 / (4 * 2));
+    expect(share('late')).toBe(0);
   });
 
-  it('finds nothing among one or no layers that are fine, and ends when it is told to', async () => {
-    expect(await dominantLayers({ ...question(1, {}), base: -0.5, measure: async () => 0 })).toEqual([]);
-    expect(await dominantLayers(question(0, {}))).toEqual([]);
-    const asked = question(300, { 'layer 9': 299 });
-    expect(await dominantLayers({ ...asked, goOn: (measured) => measured < 4 })).toEqual([]);
-    expect(asked.runs()).toBe(4);
+  it('takes multiply-adds, which float doubles, where no times were measured', () => {
+    expect(pictureShares(experiment, ids, {})('early')).toBeCloseTo(30 / (40 * 2));
   });
 });
 

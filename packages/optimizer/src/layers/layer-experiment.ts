@@ -20,6 +20,15 @@ export interface LayerExperiment {
   readonly packed: PackedWeights;
   readonly grids: ActivationGridTable;
   readonly trajectory: FloatTrajectory;
+  readonly cachedPart: CachedPart;
+}
+
+/** What of the full graph cached calls compute. */
+export interface CachedPart {
+  /** Of its layers. */
+  readonly ids: ReadonlySet<string>;
+  /** Of the full graph's multiply-adds. */
+  readonly share: number;
 }
 
 /** Path in the work folder for a graph of the experiment. */

@@ -52,7 +52,7 @@ export function settleLayers(
   return decisions.map((decision) => {
     const { id } = decision;
     if (errors[id] === undefined) return decision;
-    const networkDb = choice.confirmed.find((layer) => layer.id === id)?.networkDb;
+    const networkDb = choice.noisiest.find((layer) => layer.id === id)?.networkDb;
     const measured = { sqnr: errors[id], ...times[id], ...(networkDb !== undefined && { networkDb }) };
     if (choice.slow.includes(id))
       return { ...decision, compute: 'float', storage: 'int8', reason: 'slower in integers', measured };

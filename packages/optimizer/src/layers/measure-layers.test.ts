@@ -11,6 +11,7 @@ import { localErrors } from './local-errors.js';
 import { measureTimes } from './measure-times.js';
 import { packWeights } from './pack-weights.js';
 import { sortPacked } from './packed-weights.js';
+import { cachedPartOf } from './picture-shares.js';
 
 let made: OptimizedModel;
 let experiment: LayerExperiment;
@@ -31,6 +32,7 @@ beforeAll(async () => {
     packed: sortPacked(records),
     grids: calibrated.integers!.grids,
     trajectory: calibrated.trajectory,
+    cachedPart: cachedPartOf(calibrated.graphs),
   };
   errors = await localErrors(experiment);
   times = await measureTimes(experiment);
@@ -83,14 +85,16 @@ describe('localErrors', () => {
     }
 
     const noTimes = Object.fromEntries(ids().map((id) => [id, { floatMs: 1, integerMs: 0.5 }]));
-    const untouched = await chooseLayers(experiment, noTimes, errors);
-    expect(untouched.sensitive).toEqual([OWN_SHORTCUT]);
-    expect(untouched.confirmed).toHaveLength(11);
+    const untouched = await chooseLayers(experiment, noTimes);
+    expect(untouched.sensitive).toContain(OWN_SHORTCUT);
+    for (const id of untouched.sensitive) expect(id).toMatch(/^up_blocks.1.*conv_shortcut/);
+    expect(untouched.noisiest[0]!.id).toBe(OWN_SHORTCUT);
     const floor = untouched.networkDb.allInteger - 0.5;
-    const choice = await chooseLayers(withFloor(coarse, floor), noTimes, found);
+    const choice = await chooseLayers(withFloor(coarse, floor), noTimes);
     expect(choice.networkDb.allInteger).toBeLessThan(floor);
     expect(choice.sensitive.length).toBeGreaterThan(0);
-    for (const id of choice.sensitive) expect([...sharing.map((one) => one.id), OWN_SHORTCUT]).toContain(id);
+    for (const id of choice.sensitive)
+      expect([...sharing.map((one) => one.id), ...untouched.sensitive]).toContain(id);
     expect(choice.networkDb.chosen).toBeGreaterThan(choice.networkDb.allInteger);
     // It was the activation that was coarse: 8-bit weights do no harm.
     expect(choice.sensitiveStored).toBe(true);
@@ -112,7 +116,7 @@ describe('localErrors', () => {
     const [planted] = sharing;
     expect(sharing).toHaveLength(1);
     const noTimes = Object.fromEntries(ids().map((id) => [id, { floatMs: 1, integerMs: 0.5 }]));
-    const choice = await chooseLayers(withFloor(coarse, 0), noTimes, { ...errors, [planted!.id]: 149 });
+    const choice = await chooseLayers(withFloor(coarse, 0), noTimes);
     expect(choice.sensitive[0]).toBe(planted!.id);
     expect(choice.networkDb.chosen).toBeGreaterThan(choice.networkDb.allInteger + 1);
   }, 600_000);
@@ -175,7 +179,7 @@ describe('measureTimes', () => {
     const onlyPlanted = Object.fromEntries(
       ids().map((id) => [id, id === planted.id ? found[id]! : { floatMs: 1, integerMs: 0.5 }]),
     );
-    const choice = await chooseLayers(slow, onlyPlanted, errors);
+    const choice = await chooseLayers(slow, onlyPlanted);
     expect(choice.slow).toEqual([planted.id]);
     const possible = planLayers(made.calibrated.graphs, []);
     const decisions = settleLayers(possible, { times: onlyPlanted, errors, choice });
@@ -195,7 +199,7 @@ describe('measureTimes', () => {
       };
       return changed(session, path.endsWith('experiment-whole-without.onnx') ? { run: delayed } : {});
     });
-    const choice = await chooseLayers(slowWithout, seemsSlow, errors);
+    const choice = await chooseLayers(slowWithout, seemsSlow);
     expect(choice.slow).toEqual([]);
     expect(choice.wholeMs!.withoutSlow).toBeGreaterThan(choice.wholeMs!.allInteger);
   }, 600_000);

@@ -13,6 +13,7 @@ import { localErrors } from './local-errors.js';
 import { measureTimes } from './measure-times.js';
 import { packWeights } from './pack-weights.js';
 import { type PackedRecord, sortPacked } from './packed-weights.js';
+import { cachedPartOf } from './picture-shares.js';
 
 /** What the measurements of layers lead to. */
 export interface MeasuredLayers {
@@ -48,6 +49,7 @@ export async function measureLayers(
     packed: sortPacked(records),
     grids: observation.grids!,
     trajectory: observation.trajectory,
+    cachedPart: cachedPartOf(graphs),
   };
   // Where another runtime computes the layers, this one's times say nothing.
   const { kernels } = targetOf(context.recipe.target);
@@ -56,6 +58,6 @@ export async function measureLayers(
       ? {}
       : await runner.stage({ kind: 'layer-times' }, () => measureTimes(experiment));
   const errors = await runner.stage({ kind: 'layer-errors' }, () => localErrors(experiment));
-  const choice = await runner.stage({ kind: 'layer-choice' }, () => chooseLayers(experiment, times, errors));
+  const choice = await runner.stage({ kind: 'layer-choice' }, () => chooseLayers(experiment, times));
   return { decisions: settleLayers(possible, { times, errors, choice }), choice, records };
 }

@@ -16,23 +16,25 @@ export interface NetworkErrors {
    * @param stored those of them whose weights are integers
    */
   of(inFloat: ReadonlySet<string>, stored?: ReadonlyMap<string, PackedWeight>): Promise<number>;
+  /** The same with only these layers in integers. */
+  only(inIntegers: ReadonlySet<string>): Promise<number>;
 }
 
 export async function networkErrors(experiment: LayerExperiment): Promise<NetworkErrors> {
   const { context, trajectory } = experiment;
   const calls = await sampledCalls(context, trajectory);
   const truth = await predictions(experiment, FLOAT_FULL, calls);
-  return {
-    async of(inFloat, stored) {
-      const path = experimentPath('network');
-      await writeGraph(context.work, path, experimentForm(experiment, inFloat, stored));
-      const error = new SignalToNoise();
-      for (const [i, given] of (await predictions(experiment, path, calls)).entries()) {
-        error.add(truth[i]!.data, given.data);
-      }
-      return error.decibels;
-    },
+  const of: NetworkErrors['of'] = async (inFloat, stored) => {
+    const path = experimentPath('network');
+    await writeGraph(context.work, path, experimentForm(experiment, inFloat, stored));
+    const error = new SignalToNoise();
+    for (const [i, given] of (await predictions(experiment, path, calls)).entries()) {
+      error.add(truth[i]!.data, given.data);
+    }
+    return error.decibels;
   };
+  const all = [...experiment.packed.compute.keys()];
+  return { of, only: (inIntegers) => of(new Set(all.filter((id) => !inIntegers.has(id)))) };
 }
 
 function predictions(

@@ -16,7 +16,7 @@ import { promptWarnings } from './prompt-warnings.js';
 import { type SourceWatch, watchSource } from './source-watch.js';
 
 /** Raised whenever results of the same options may differ from those of an earlier version. */
-const RESULTS_VERSION = 9;
+const RESULTS_VERSION = 10;
 
 /** What an optimization's stages run on: the model, a folder for their results, a runtime, and options. */
 export interface CalibrationContextOptions extends StageObserver {

@@ -50,14 +50,14 @@ function lead(
     slow === kept.length
       ? 'because they measured slower in integers'
       : slow === 0
-        ? 'because the network cannot take their rounding'
-        : `${slow} because they measured slower in integers, the others because the network cannot take their rounding`;
+        ? 'because their rounding costs more than their time'
+        : `${slow} because they measured slower in integers, the others because their rounding costs more than their time`;
   return `${all} ${kept.length} stay in float, ${why}: ${formatDecibels(networkDb.chosen)}.`;
 }
 
 function layerTable(ranked: readonly RankedLayer[]): Markup {
   return table(
-    'Signal to noise and time of each layer; “network” is that of the whole prediction with only this layer in float',
+    'Signal to noise and time of each layer; “network” is that of the whole prediction with only this layer in integers',
     [
       { heading: 'Layer' },
       { heading: 'Runs in' },
