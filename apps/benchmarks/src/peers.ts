@@ -12,9 +12,9 @@ import { peerBlocks } from './peers/contestants.js';
 import { type CutGraphs, writeCutGraphs } from './peers/cut-graphs.js';
 import { type BlockRequest, FLOAT, measureBlock } from './peers/measure-block.js';
 import { bestPeer, measuredLoops, summedLoops } from './peers/measure-loops.js';
+import { OURS, OURS_IN_OPENVINO, type OurWay } from './peers/our-way.js';
 import { type PeerResults, peerResultsSchema } from './peers/peer-results.js';
 import { renderPeersPage } from './peers/peers-page.js';
-import { OURS, OURS_IN_OPENVINO, type OurWay } from './peers/our-way.js';
 import { openVinoFolder, preparePython, runPython } from './peers/python.js';
 import { resultsName } from './results.js';
 
@@ -101,7 +101,12 @@ async function benchPeers(signal: AbortSignal): Promise<void> {
 async function oursInOpenVino(signal: AbortSignal): Promise<OurWay> {
   const made = path.join(CACHE, `bundle-${size}-qdq`);
   const work = path.join(CACHE, `work-${size}-qdq`);
-  await runChild('optimize-sd15.js', [path.join(CACHE, 'sd15-unet'), work, made, String(size), 'qdq'], signal, log);
+  await runChild(
+    'optimize-sd15.js',
+    [path.join(CACHE, 'sd15-unet'), work, made, String(size), 'qdq'],
+    signal,
+    log,
+  );
   const bundle = nodeStorage(made);
   const { manifest } = await openBundle(bundle, { check: 'sizes' });
   const library = await openVinoFolder(signal);

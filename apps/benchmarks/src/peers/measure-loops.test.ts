@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { FLOAT } from './measure-block.js';
-import { OURS } from './our-way.js';
 import { bestPeer, summedLoops } from './measure-loops.js';
+import { OURS } from './our-way.js';
 import type { Contestant } from './peer-results.js';
 
 const spread = (ms: number) => ({ medianMs: ms, quartilesMs: [ms, ms] as [number, number], calls: 1 });

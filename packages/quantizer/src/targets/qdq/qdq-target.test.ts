@@ -44,6 +44,13 @@ const CASES: readonly Case[] = [
     bias: normal([6], 8),
   },
   { name: 'a 1×1 convolution', xDims: IMAGE, node: makeNode('Conv', ['x', 'w'], ['y']), weight: POINT },
+  {
+    name: 'a 1×1 convolution with a bias',
+    xDims: IMAGE,
+    node: makeNode('Conv', ['x', 'w', 'b'], ['y']),
+    weight: POINT,
+    bias: normal([6], 9),
+  },
 ];
 
 function modelOf({ node, xDims, weight, bias }: Case): OnnxModel {

@@ -29,7 +29,7 @@ export const qdqTarget: IntegerTarget = {
       const levels = rounded.get(input) ?? roundToLevels(builder, rows, input, one);
       rounded.set(input, levels);
       const weight = floatWeight(builder, layer, plan.compute.get(id)!);
-      const bias = node.opType === 'Gemm' ? node.inputs[2] : undefined;
+      const bias = node.inputs[2];
       const output = node.outputs[0]!;
       const product = builder.name(`${output}/levels`);
       node.inputs = [levels, weight];
@@ -75,14 +75,14 @@ interface Scaling {
   readonly scale: string;
 }
 
-/** y = s · product, times the correction's scale and with its offset where the layer has one, and the bias of a Gemm. */
+/** y = s · product, times the correction's scale and with its offset where the layer has one, and its bias. */
 function scaleOutput(
   builder: CallTableBuilder,
   { layer, product, bias, output, scale }: Scaling,
   { corrections, grids }: IntegerGraphPlan,
 ): void {
   const correction = corrections.get(layer.id);
-  const perChannel = (row: string, part: string): string => {
+  const perChannel = (row: string, part: 'scale' | 'offset' | 'bias'): string => {
     if (layer.kind === 'linear') return row;
     const dims = BigInt64Array.of(BigInt(layer.outputChannels), 1n, 1n);
     const shape = builder.constant('cachequant/per_channel', 'int64', [3], dims);
@@ -94,7 +94,7 @@ function scaleOutput(
   const offset = correction?.offset.some((value) => value !== 0) ? [row('offset')] : [];
   const steps = [
     ...factors.map((operand) => ['Mul', operand] as const),
-    ...[...offset, ...(bias ? [bias] : [])].map((operand) => ['Add', operand] as const),
+    ...[...offset, ...(bias ? [perChannel(bias, 'bias')] : [])].map((operand) => ['Add', operand] as const),
   ];
   let value = product;
   for (const [at, [opType, operand]] of steps.entries()) {
