@@ -5,6 +5,7 @@ import type { LayerExperiment } from './layer-experiment.js';
 import { layerNoises, type NoiseGroup, type NoiseQuestion } from './layer-noises.js';
 import { type NetworkErrors, networkErrors } from './network-errors.js';
 import { pictureShares } from './picture-shares.js';
+import { decibelsOf } from './signal-to-noise.js';
 import { slowerLayers } from './slower-layers.js';
 import { wholeTimes } from './whole-times.js';
 
@@ -55,7 +56,7 @@ export async function chooseLayers(
     noisiest: groups
       .filter((group) => group.ids.length === 1)
       .sort((a, b) => b.noise - a.noise)
-      .map((group) => ({ id: group.ids[0]!, networkDb: -10 * Math.log10(group.noise) })),
+      .map((group) => ({ id: group.ids[0]!, networkDb: decibelsOf(group.noise) })),
   };
 }
 

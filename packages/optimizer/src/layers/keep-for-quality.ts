@@ -1,4 +1,5 @@
 import type { NoiseGroup } from './layer-noises.js';
+import { decibelsOf, noiseAt } from './signal-to-noise.js';
 
 /** The layers to choose from, and how to find out what a choice of them gives. */
 export interface QualityQuestion {
@@ -21,7 +22,7 @@ const DECIBELS_FOR_A_HUNDREDTH = 0.15;
 /** A gain below this is the noise of other roundings, which change with every layer. */
 const LEAST_GAIN_DB = 0.02;
 /** Noise so far below the prediction is lost in the errors of the solver and of the cache. */
-const LOST = 10 ** (-35 / 10);
+const LOST = noiseAt(35);
 
 /**
  * Takes layers into float, those first that take away the most noise for the time they add, as long as the network is
@@ -35,14 +36,15 @@ export async function keepForQuality({ groups, costOf, floor, base, measure }: Q
   const kept: string[] = [];
   const rest: typeof byWorth = [];
   for (const group of byWorth) {
-    const gain = 10 * Math.log10((left + LOST) / (Math.max(left - group.noise, 0) + LOST));
+    const after = Math.max(left - group.noise, 0);
+    const gain = decibelsOf(after + LOST) - decibelsOf(left + LOST);
     const worth = Math.max(LEAST_GAIN_DB, 100 * group.cost * DECIBELS_FOR_A_HUNDREDTH);
-    if (-10 * Math.log10(left) >= floor && gain < worth) {
+    if (decibelsOf(left) >= floor && gain < worth) {
       rest.push(group);
       continue;
     }
     kept.push(...group.ids);
-    left -= group.noise;
+    left = after;
   }
   let networkDb = kept.length > 0 ? await measure(kept) : base;
   for (const { ids } of rest) {

@@ -1,3 +1,5 @@
+import { noiseAt } from './signal-to-noise.js';
+
 /** Layers, and the noise that they add to the network's prediction together, in units of the prediction's power. */
 export interface NoiseGroup {
   readonly ids: readonly string[];
@@ -33,7 +35,6 @@ export async function layerNoises({
   goOn = () => true,
 }: NoiseQuestion): Promise<NoiseGroup[]> {
   if (ids.length === 0) return [];
-  const noiseAt = (decibels: number) => 10 ** (-decibels / 10);
   const total = noiseAt(base);
   const open: NoiseGroup[] = [{ ids, noise: total }];
   const done: NoiseGroup[] = [];

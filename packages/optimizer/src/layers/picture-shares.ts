@@ -1,3 +1,4 @@
+import type { DenoiserGraphs } from '../graphs/denoiser-graphs.js';
 import type { LayerTimes } from './decision.js';
 import type { CachedPart, LayerExperiment } from './layer-experiment.js';
 
@@ -28,20 +29,9 @@ export function pictureShares(
 }
 
 /** What of the full graph cached calls compute. */
-export function cachedPartOf({
-  full,
-  cached,
-}: {
-  readonly full: CachedPartSource;
-  readonly cached: CachedPartSource;
-}): CachedPart {
+export function cachedPartOf({ full, cached }: Pick<DenoiserGraphs, 'full' | 'cached'>): CachedPart {
   return {
     ids: new Set(cached.layers.map(({ id }) => id)),
     share: full.totalMacs > 0 ? cached.totalMacs / full.totalMacs : 0,
   };
-}
-
-interface CachedPartSource {
-  readonly layers: readonly { readonly id: string }[];
-  readonly totalMacs: number;
 }

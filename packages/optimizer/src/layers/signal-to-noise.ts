@@ -20,3 +20,13 @@ export class SignalToNoise {
     return Math.max(-MOST_DECIBELS, Math.min(MOST_DECIBELS, 10 * Math.log10(this.#signal / this.#noise)));
   }
 }
+
+/** Signal to noise in decibels of a noise in units of the signal's power. */
+export function decibelsOf(noise: number): number {
+  return -10 * Math.log10(noise);
+}
+
+/** The noise, in units of the signal's power, that a signal to noise in decibels stands for. */
+export function noiseAt(decibels: number): number {
+  return 10 ** (-decibels / 10);
+}

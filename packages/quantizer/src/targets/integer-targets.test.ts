@@ -2,9 +2,10 @@ import { encodeModel, makeNode, type OnnxModel, type OnnxNode, parseModel } from
 import { createNodeRuntime } from '@cachequant/runtime-node';
 import type { Runtime, Tensor } from '@cachequant/tensor';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { correctionFor } from '../__fixtures__/corrections.js';
 import { buildModel, callIndex, normal, run, signalToNoise } from '../__fixtures__/models.js';
 import { quantize } from '../__fixtures__/quantize.js';
-import { type OutputCorrection, onnxRuntimeTarget, qdqTarget } from '../index.js';
+import { onnxRuntimeTarget, qdqTarget } from '../index.js';
 
 let runtime: Runtime;
 beforeAll(async () => {
@@ -149,12 +150,3 @@ describe.each([onnxRuntimeTarget, qdqTarget])('the target $name', (target) => {
     expect(rounded).toBeLessThan(60);
   });
 });
-
-/** Its own scale and offset for each channel, others for each call. */
-function correctionFor(channels: number, calls: number): OutputCorrection {
-  const count = channels * calls;
-  return {
-    scale: Float32Array.from({ length: count }, (_, i) => 0.8 + 0.06 * (i % 7)),
-    offset: Float32Array.from({ length: count }, (_, i) => (i % 5) - 2),
-  };
-}

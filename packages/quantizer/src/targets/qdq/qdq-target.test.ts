@@ -2,10 +2,11 @@ import { encodeModel, makeNode, type OnnxModel, parseModel, readWeight } from '@
 import { createNodeRuntime } from '@cachequant/runtime-node';
 import { type Runtime, type Tensor, tensor } from '@cachequant/tensor';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { correctionFor } from '../../__fixtures__/corrections.js';
 import { gridAt, roundEven } from '../../__fixtures__/emulate.js';
 import { buildModel, callIndex, normal, run, signalToNoise } from '../../__fixtures__/models.js';
 import { type Quantized, quantize } from '../../__fixtures__/quantize.js';
-import { type OutputCorrection, qdqTarget } from '../../index.js';
+import { qdqTarget } from '../../index.js';
 
 let runtime: Runtime;
 beforeAll(async () => {
@@ -85,15 +86,6 @@ async function roundedWeight({ packed }: Quantized, weight: Tensor<'float32'>): 
     inputsFirst ? at(i % channels, Math.floor(i / channels)) : at(Math.floor(i / size), i % size),
   );
   return tensor('float32', weight.dims, values);
-}
-
-/** Its own scale for each channel, another one for each call. */
-function correctionFor(channels: number, calls: number): OutputCorrection {
-  const count = channels * calls;
-  return {
-    scale: Float32Array.from({ length: count }, (_, i) => 0.9 + 0.03 * (i % 7)),
-    offset: Float32Array.from({ length: count }, (_, i) => ((i % 5) - 2) * 0.1),
-  };
 }
 
 describe.each(CASES)('qdqTarget, $name', (shape) => {
