@@ -102,32 +102,54 @@ export function speedProfile() {
 }
 
 /**
- * Full and cached calls of everybody, in the same run.
+ * Full and cached calls of everybody, in the same run, and the loops that ours run otherwise than peers can.
  *
  * @returns {[head: string[], rows: string[][]]}
  */
 export function speedPeers() {
-  const rows = read(RUNS.map((name) => name.replace('sd15-unet', 'sd15-unet-peers'))).flatMap((run) =>
-    run.blocks.flatMap((/** @type {any} */ { contestants }, /** @type {number} */ block) => {
-      const float = contestants.find((/** @type {any} */ { name }) => name === 'ONNX Runtime, float');
-      return contestants
-        .filter((/** @type {any} */ { name }) => block === 0 || !/^(ONNX Runtime|CacheQuant)/.test(name))
-        .map((/** @type {any} */ { name, full, cached }) => [
-          processorOf(run),
-          pixelsOf(run),
-          name,
-          `${Math.round(full.medianMs).toLocaleString('en')} ms`,
-          `${(float.full.medianMs / full.medianMs).toFixed(2)}x`,
-          cached ? `${Math.round(cached.medianMs)} ms` : '–',
-          ...['dpmsolver++', 'pndm'].map((sampler) => loopOf(run, name, sampler)),
-        ]);
-    }),
-  );
+  const rows = read(RUNS.map((name) => name.replace('sd15-unet', 'sd15-unet-peers'))).flatMap((run) => [
+    ...callRows(run),
+    ...loopRows(run),
+  ]);
   const head = [
     ...['processor', 'pixels', 'who', 'full call', 'against float', 'cached call'],
     ...['20 DPM-Solver++ steps, interval 10', '50 PLMS steps, interval 10'],
   ];
   return [head, rows];
+}
+
+/** @returns {string[][]} */
+function callRows(/** @type {any} */ run) {
+  return run.blocks.flatMap((/** @type {any} */ { contestants }, /** @type {number} */ block) => {
+    const float = contestants.find((/** @type {any} */ { name }) => name === 'ONNX Runtime, float');
+    return contestants
+      .filter((/** @type {any} */ { name }) => block === 0 || !/^(ONNX Runtime|CacheQuant)/.test(name))
+      .map((/** @type {any} */ { name, full, cached }) =>
+        peerRow(run, name, [
+          `${Math.round(full.medianMs).toLocaleString('en')} ms`,
+          `${(float.full.medianMs / full.medianMs).toFixed(2)}x`,
+          cached ? `${Math.round(cached.medianMs)} ms` : '–',
+        ]),
+      );
+  });
+}
+
+/** @returns {string[][]} */
+function loopRows(/** @type {any} */ run) {
+  const timed = run.blocks.flatMap((/** @type {any} */ { contestants }) =>
+    contestants.map((/** @type {any} */ { name }) => name),
+  );
+  const names = new Set(run.loops.map((/** @type {any} */ { name }) => name));
+  return [...names].filter((name) => !timed.includes(name)).map((name) => peerRow(run, name, ['', '', '']));
+}
+
+function peerRow(
+  /** @type {any} */ run,
+  /** @type {string} */ name,
+  /** @type {[full: string, againstFloat: string, cached: string]} */ calls,
+) {
+  const loops = ['dpmsolver++', 'pndm'].map((sampler) => loopOf(run, name, sampler));
+  return [processorOf(run), pixelsOf(run), name, ...calls, ...loops];
 }
 
 function loopOf(/** @type {any} */ run, /** @type {string} */ name, /** @type {string} */ sampler) {

@@ -91,7 +91,7 @@ export function call({ latentDims }: BundleManifest, index: number): DenoiserCal
 }
 
 /** The half that cached calls compute where guidance is forecast. The full call before it left features of both. */
-function conditionalHalf(manifest: BundleManifest, index: number): DenoiserCall {
+export function conditionalHalf(manifest: BundleManifest, index: number): DenoiserCall {
   const both = call(manifest, index);
   const { data } = both.sample;
   return {

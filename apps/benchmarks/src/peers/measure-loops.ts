@@ -1,6 +1,7 @@
 import type { BundleManifest, Denoiser } from '@cachequant/pipeline';
 import { refreshesFor, uniformSchedule } from '@cachequant/scheduler';
 import { type Loop, type LoopPlan, lateRefreshes, loadFloat, loadOurs, sampleOnce } from '../contestants.js';
+import { call, conditionalHalf } from '../measure.js';
 import type { Block, Peer } from './contestants.js';
 import { type BlockRequest, FLOAT, oursInOnnxRuntime } from './measure-block.js';
 import { OURS, type OurWay } from './our-way.js';
@@ -58,7 +59,10 @@ export function bestPeer(blocks: readonly Block[], loops: readonly PeerLoop[]): 
   return peers.find(({ name }) => name === best.name)!;
 }
 
-/** Whole images of 50 PLMS steps that really run: the best peer and ours in turn, the float loop before all. */
+/**
+ * Whole images of 50 PLMS steps that really run: the best peer and ours in turn, the float loop before all. Sessions are
+ * warm, as those of a server are.
+ */
 export async function measuredLoops(
   peer: Peer,
   others: readonly OurWay[],
@@ -95,8 +99,23 @@ async function secondsOf(
   signal: AbortSignal,
 ): Promise<number> {
   try {
+    await warmUp(denoiser, manifest, signal);
     return (await sampleOnce(denoiser, manifest, loop, signal)).seconds;
   } finally {
     await denoiser.dispose();
   }
+}
+
+/** One call of every kind that the loop makes: OpenVINO compiles for a batch size when it first sees it. */
+async function warmUp(denoiser: Denoiser, manifest: BundleManifest, signal: AbortSignal): Promise<void> {
+  const seen = new Set<string>();
+  for (let index = 0; index < LOOPS.at(-1)!.calls; index++) {
+    const alone = denoiser.conditionalAlone?.(index) ?? false;
+    const kind = `${denoiser.kindOf(index)}, ${alone ? 'one half' : 'both'}`;
+    if (seen.has(kind)) continue;
+    seen.add(kind);
+    const input = alone ? conditionalHalf(manifest, index) : call(manifest, index);
+    await denoiser.predict(input, { signal });
+  }
+  denoiser.reset();
 }

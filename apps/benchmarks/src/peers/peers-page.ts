@@ -26,7 +26,7 @@ export function renderPeersPage(results: PeerResults): string {
     '## Whole images',
     '',
     'Times as fast as the float loop of ONNX Runtime. Loops are summed up from the calls above, unless they are',
-    'marked: those ran.',
+    'marked: those ran, after a call of every kind that they make.',
     '',
     ...loopTable(results.loops),
   ].join('\n')}\n`;
@@ -65,17 +65,19 @@ function spreadCells({ medianMs, quartilesMs }: Spread): [string, string] {
 function loopTable(loops: readonly PeerLoop[]): string[] {
   const kinds = [...new Set(loops.map(({ steps, sampler }) => `${steps} steps of ${sampler}`))];
   const intervals = [...new Set(loops.map(({ interval }) => interval))];
-  const names = [...new Set(loops.map(({ name }) => name))];
+  const isOf = ({ steps, sampler }: PeerLoop, kind: string) => `${steps} steps of ${sampler}` === kind;
+  const namesOf = (kind: string) => new Set(loops.filter((loop) => isOf(loop, kind)).map(({ name }) => name));
   const cell = (name: string, kind: string, interval: number): string => {
     const found = loops.filter(
-      (loop) =>
-        loop.name === name && loop.interval === interval && `${loop.steps} steps of ${loop.sampler}` === kind,
+      (loop) => loop.name === name && loop.interval === interval && isOf(loop, kind),
     );
     return found.map(({ speedup, measured }) => `${times(speedup)}${measured ? ' (ran)' : ''}`).join(', ');
   };
   return kinds.flatMap((kind) => [
     ...head(kind, ...intervals.map((interval) => `interval ${interval}`)),
-    ...names.map((name) => row(name, ...intervals.map((interval) => cell(name, kind, interval)))),
+    ...[...namesOf(kind)].map((name) =>
+      row(name, ...intervals.map((interval) => cell(name, kind, interval))),
+    ),
     '',
   ]);
 }
