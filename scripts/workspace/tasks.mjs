@@ -44,6 +44,7 @@ export const tasks = new Map([
   ['exports', program('scripts/check/write-exports.mjs', { needsBuild: false })],
   ['readme', program('scripts/readme/refresh.mjs', { needsBuild: true })],
   ['bench', program('apps/benchmarks/dist/bench.js', { needsBuild: true })],
+  ['bench:avx2', program('apps/benchmarks/dist/avx2.js', { needsBuild: true })],
   ['bench:import', program('apps/benchmarks/dist/bench-import.js', { needsBuild: true })],
   ['bench:peers', program('apps/benchmarks/dist/peers.js', { needsBuild: true })],
   ['bench:serve', program('apps/benchmarks/dist/bench-serve.js', { needsBuild: true })],

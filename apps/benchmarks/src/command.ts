@@ -32,10 +32,14 @@ export function startLog(): (line: string) => void {
   return (line) => console.log(`${((performance.now() - started) / 1000).toFixed(0).padStart(5)} s  ${line}`);
 }
 
+/** The environment variable that says which instructions a benchmark is held to (`npm run bench:avx2`). */
+export const HELD_TO = 'BENCH_HELD_TO';
+
 /** What results say of the machine that they are from. */
 export function describeMachine() {
+  const heldTo = process.env[HELD_TO];
   return {
-    processor: os.cpus()[0]?.model ?? 'unknown',
+    processor: `${os.cpus()[0]?.model ?? 'unknown'}${heldTo === undefined ? '' : `, held to ${heldTo}`}`,
     cores: os.availableParallelism(),
     memoryBytes: os.totalmem(),
   };

@@ -10,8 +10,9 @@ export const FULL_LATENTS = 64;
 /** The graph of Stable Diffusion 1.5's U-Net, without weights. */
 export const SKELETON = path.join(ROOT, 'models/skeletons/sd15-unet');
 /** The model with weights, work folders and bundles: several gigabytes that can be made again. */
-export const CACHE = path.join(ROOT, '.cache/bench');
+export const CACHE = process.env.BENCH_CACHE ?? path.join(ROOT, '.cache/bench');
 export const RESULTS = path.join(ROOT, 'apps/benchmarks/results');
+export const NATIVE = path.join(ROOT, 'apps/benchmarks/native');
 export const PYTHON_SOURCES = path.join(ROOT, 'apps/benchmarks/python');
 /** The models that were trained. */
 export const MODELS = path.join(ROOT, 'models');

@@ -6,7 +6,7 @@ import { openBundle } from '@cachequant/pipeline';
 import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
 import { createOpenVinoRuntime } from '@cachequant/runtime-openvino';
 import { runChild } from './child.js';
-import { describeMachine, startLog, untilStopped } from './command.js';
+import { describeMachine, HELD_TO, startLog, untilStopped } from './command.js';
 import { CACHE, FULL_LATENTS, QUICK_LATENTS, RESULTS } from './paths.js';
 import { peerBlocks } from './peers/contestants.js';
 import { type CutGraphs, writeCutGraphs } from './peers/cut-graphs.js';
@@ -23,6 +23,8 @@ const { values } = parseArgs({
     full: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '7' },
     'block-seconds': { type: 'string', default: '150' },
+    /** Names of blocks, between commas; all when left out. */
+    blocks: { type: 'string' },
   },
 });
 const size = values.full ? FULL_LATENTS : QUICK_LATENTS;
@@ -50,7 +52,10 @@ async function benchPeers(signal: AbortSignal): Promise<void> {
     cut: manifest.cut.id,
   });
   const inOpenVino = await oursInOpenVino(signal);
-  const blocks = peerBlocks(cut, await quantizeByNncf(cut, manifest.cut.id, signal), inOpenVino);
+  const wanted = values.blocks?.split(',');
+  const blocks = peerBlocks(cut, await quantizeByNncf(cut, manifest.cut.id, signal), inOpenVino).filter(
+    ({ name }) => wanted?.includes(name) ?? true,
+  );
   const runtime = await createNodeRuntime({ threads: THREADS });
   const request: BlockRequest = {
     runtime,
@@ -143,6 +148,7 @@ function againstBestPeer(blocks: PeerResults['blocks']): PeerResults['fullCallAg
 
 /** Whether the processor multiplies bfloat16 itself; Linux tells, elsewhere it counts as not. */
 function hasBfloat16(): boolean {
+  if (process.env[HELD_TO] !== undefined) return false;
   try {
     return /\b(avx512_bf16|amx_bf16)\b/.test(readFileSync('/proc/cpuinfo', 'utf8'));
   } catch {
