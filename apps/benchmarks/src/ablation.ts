@@ -139,17 +139,21 @@ async function drawUpTo(count: number, contestant: Entrant, signal: AbortSignal)
   await drawPictures(contestant, await openFile(contestant), count, { maker, batch, signal, log });
 }
 
-/** What Fréchet distances of many pictures are taken of: cells of the factorial are compared by their errors alone. */
+/**
+ * What Fréchet distances of many pictures are taken of, the most telling first, as thousands of pictures take hours: the
+ * original, the paper and ours from the longest interval on, then fewer steps of the strongest solver. Cells of the
+ * factorial are compared by their errors alone.
+ */
 function judgedFirst(contestants: readonly Entrant[]): Entrant[] {
   const original = originalId(model);
-  const rank = ({ id, curve }: Entrant['row']): number => {
+  const rank = ({ id, curve, steps }: Entrant['row']): number => {
     if (id === original) return 0;
     if (curve === 'cachequant' || curve === 'paper') return 1;
-    return curve.startsWith('uniform') ? 2 : 3;
+    return curve.endsWith('fewer steps, dpm-solver++') && steps <= 20 ? 2 : 3;
   };
   return contestants
     .filter(({ row }) => row.curve !== 'factors' && row.id !== CONVERGED.id)
-    .sort((a, b) => rank(a.row) - rank(b.row));
+    .sort((a, b) => rank(a.row) - rank(b.row) || b.row.interval - a.row.interval);
 }
 
 function openFile({ fingerprint }: Contestant): Promise<PictureFile> {
