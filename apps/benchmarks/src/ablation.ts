@@ -149,7 +149,7 @@ function judgedFirst(contestants: readonly Entrant[]): Entrant[] {
   const rank = ({ id, curve, steps }: Entrant['row']): number => {
     if (id === original) return 0;
     if (curve === 'cachequant' || curve === 'paper') return 1;
-    return curve.endsWith('fewer steps, dpm-solver++') && steps <= 20 ? 2 : 3;
+    return curve.endsWith('fewer steps, dpm-solver++') && steps <= 25 ? 2 : 3;
   };
   return contestants
     .filter(({ row }) => row.curve !== 'factors' && row.id !== CONVERGED.id)
