@@ -18,6 +18,7 @@ export function quotes() {
     ...ofTheStudio(),
     ...ofTheDemo(),
     ...ofThePaper(),
+    ...ofFrechetDistances(),
   ];
 }
 
@@ -144,4 +145,35 @@ function ofThePaper() {
     `a cached call of about 23 % of a full one, where ours has ${((100 * cached) / full).toFixed(1)} %.`,
     `takes ${megabytes('cachequant')} of ${megabytes('original')} MB in the demo's bundle.`,
   ].map((text) => ({ file: 'apps/benchmarks/results/paper.md', text }));
+}
+
+function ofFrechetDistances() {
+  const { rows } = results('ablation-fashion-ddpm');
+  const of = (/** @type {string} */ id) =>
+    rows.find((/** @type {any} */ row) => row.id === id).frechet.toFixed(1);
+  const at = (/** @type {string} */ name) => {
+    const [five, ten, twenty] = [5, 10, 20].map((interval) => of(`${name}-i${interval}`));
+    return `${five}, ${ten} and ${twenty}`;
+  };
+  return [
+    {
+      file: 'README.md',
+      text: `on fashion-ddpm ${of('float-ddim-100')} for the original: at intervals 5, 10 and 20 ours have ${at('cachequant-ddim-100')}, the paper's recipe ${at('paper')}`,
+    },
+    {
+      file: 'README.md',
+      text: `On fashion-dit and fashion-ldm all that was judged lies within ${farthestFromOriginal(['dit', 'ldm'])} of the original`,
+    },
+  ];
+}
+
+/** Of the Fréchet distances of tables, the largest difference from that of their own original, rounded up. */
+function farthestFromOriginal(/** @type {readonly string[]} */ names) {
+  const differences = names.flatMap((name) => {
+    const { rows } = results(`ablation-fashion-${name}`);
+    const judged = rows.filter((/** @type {any} */ { frechet }) => frechet !== null);
+    const original = judged.find((/** @type {any} */ { timeRatio }) => timeRatio === 1);
+    return judged.map((/** @type {any} */ { frechet }) => Math.abs(frechet - original.frechet));
+  });
+  return (Math.ceil(10 * Math.max(...differences)) / 10).toFixed(1);
 }
