@@ -73,14 +73,15 @@ function ofFullPeers() {
     loops
       .find((/** @type {any} */ loop) => loop.name === name && loop.interval === 10 && loop.measured)
       .speedup.toFixed(1);
-  const [ours, inOpenVino] = ['CacheQuant', 'CacheQuant in OpenVINO'].map((name) => ({
+  const ways = (/** @type {string} */ name) => ({
     same: at(name),
     half: at(`${name}, one half at cached calls`),
     late: at(`${name}, one half at cached calls and late refreshes`),
-  }));
+  });
+  const [ours, inOpenVino] = [ways('CacheQuant'), ways('CacheQuant in OpenVINO')];
   return [
-    `its loop is ${at('OpenVINO, NNCF int8')} times as fast as ONNX Runtime's float at interval 10, ours ${ours?.same} with the same cache and ${ours?.half} with one half of guidance at cached calls`,
-    `In OpenVINO (\`--target qdq\`) ours is ${inOpenVino?.same} and ${inOpenVino?.half} times as fast, and ${inOpenVino?.late} where late refreshes compute one half as well`,
+    `its loop is ${at('OpenVINO, NNCF int8')} times as fast as ONNX Runtime's float at interval 10, ours ${ours.same} with the same cache and ${ours.half} with one half of guidance at cached calls`,
+    `In OpenVINO (\`--target qdq\`) ours is ${inOpenVino.same} and ${inOpenVino.half} times as fast, and ${inOpenVino.late} where late refreshes compute one half as well`,
   ];
 }
 

@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { cp, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { cp, readdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -18,8 +17,8 @@ export interface HeldLibraries {
 }
 
 /**
- * Compiles what answers CPUID, and copies and patches ONNX Runtime and, where it is installed, OpenVINO; what was made
- * before stays.
+ * Compiles what answers CPUID, and copies and patches ONNX Runtime and, where it is asked for, OpenVINO.
+ * @param folder an empty one
  * @param openvino the installed Python package
  * @throws Error without a C compiler or binutils
  */
@@ -28,22 +27,18 @@ export async function makeHeldLibraries(
   openvino: string | undefined,
   { signal, log }: { readonly signal: AbortSignal; readonly log: (line: string) => void },
 ): Promise<HeldLibraries> {
-  await mkdir(folder, { recursive: true });
   const answers = path.join(folder, 'hold-to-avx2.so');
   const source = path.join(NATIVE, 'hold-to-avx2.c');
   await run('cc', ['-O2', '-shared', '-fPIC', '-o', answers, source], { signal });
   const own = onnxRuntimeLibrary();
   const held = path.join(folder, path.basename(own));
-  await made(held, async (partial) => {
-    log(`ONNX Runtime: ${await patchLibrary(own, partial, signal)} CPUIDs answered`);
-  });
+  log(`ONNX Runtime: ${await patchLibrary(own, held, signal)} CPUIDs answered`);
   const preload = [answers, held];
   if (openvino === undefined) return { preload };
   const python = path.join(folder, 'python');
-  await made(python, async (partial) => {
-    await cp(openvino, path.join(partial, 'openvino'), { recursive: true });
-    log(`OpenVINO: ${await patchAll(path.join(partial, 'openvino/libs'), signal)} CPUIDs answered`);
-  });
+  const copy = path.join(python, 'openvino');
+  await cp(openvino, copy, { recursive: true });
+  log(`OpenVINO: ${await patchAll(path.join(copy, 'libs'), signal)} CPUIDs answered`);
   return { preload, python };
 }
 
@@ -61,13 +56,4 @@ async function patchAll(folder: string, signal: AbortSignal): Promise<number> {
     count += await patchLibrary(file, file, signal);
   }
   return count;
-}
-
-/** Makes a file or folder under another name first, so that there is never half of it. */
-async function made(place: string, make: (partial: string) => Promise<void>): Promise<void> {
-  if (existsSync(place)) return;
-  const partial = `${place}.partial`;
-  await rm(partial, { recursive: true, force: true });
-  await make(partial);
-  await rename(partial, place);
 }
