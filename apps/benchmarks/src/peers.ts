@@ -25,6 +25,8 @@ const { values } = parseArgs({
     'block-seconds': { type: 'string', default: '150' },
     /** Names of blocks, between commas; all when left out. */
     blocks: { type: 'string' },
+    /** Intervals whose loops run, between commas; all when left out. */
+    ran: { type: 'string' },
   },
 });
 const size = values.full ? FULL_LATENTS : QUICK_LATENTS;
@@ -73,7 +75,8 @@ async function benchPeers(signal: AbortSignal): Promise<void> {
     measured.push({ name: block.name, contestants: await measureBlock(block, request) });
   }
   const summed = summedLoops(measured);
-  const loops = [...summed, ...(await measuredLoops(bestPeer(blocks, summed), [inOpenVino], request))];
+  const ran = values.ran?.split(',').map(Number);
+  const loops = [...summed, ...(await measuredLoops(bestPeer(blocks, summed), [inOpenVino], request, ran))];
   const { int8FullRange } = await runtime.capabilities();
   await Promise.all([runtime.dispose(), inOpenVino.runtime.dispose()]);
   const results = peerResultsSchema.parse({

@@ -67,6 +67,7 @@ export async function measuredLoops(
   peer: Peer,
   others: readonly OurWay[],
   request: BlockRequest,
+  intervals: readonly number[] = INTERVALS,
 ): Promise<PeerLoop[]> {
   const { runtime, model, manifest, signal, log } = request;
   const { sampler, steps, calls } = LOOPS.at(-1)!;
@@ -74,7 +75,7 @@ export async function measuredLoops(
   log(`${steps} steps of ${sampler}: float`);
   const float = await time(await loadFloat(runtime, model, 'unet/model.onnx'));
   const loops: PeerLoop[] = [];
-  for (const interval of INTERVALS) {
+  for (const interval of intervals) {
     const refreshes = uniformSchedule(calls, refreshesFor(steps, interval));
     log(`${steps} steps of ${sampler}, interval ${interval}: ${peer.name}, then ours`);
     const add = (name: string, seconds: number) =>
