@@ -11,7 +11,7 @@ import { CACHE, FULL_LATENTS, QUICK_LATENTS, RESULTS } from './paths.js';
 import { peerBlocks } from './peers/contestants.js';
 import { type CutGraphs, writeCutGraphs } from './peers/cut-graphs.js';
 import { type BlockRequest, FLOAT, measureBlock } from './peers/measure-block.js';
-import { bestPeer, measuredLoops, summedLoops } from './peers/measure-loops.js';
+import { bestPeer, INTERVALS, measuredLoops, summedLoops } from './peers/measure-loops.js';
 import { OURS, OURS_IN_OPENVINO, type OurWay } from './peers/our-way.js';
 import { type PeerResults, peerResultsSchema } from './peers/peer-results.js';
 import { renderPeersPage } from './peers/peers-page.js';
@@ -36,6 +36,7 @@ const THREADS = 2;
 const NNCF_SAMPLES = 2;
 
 const log = startLog();
+const ran = intervalsToRun();
 
 await untilStopped(benchPeers, 'Stopped.');
 
@@ -75,7 +76,6 @@ async function benchPeers(signal: AbortSignal): Promise<void> {
     measured.push({ name: block.name, contestants: await measureBlock(block, request) });
   }
   const summed = summedLoops(measured);
-  const ran = values.ran?.split(',').map(Number);
   const loops = [...summed, ...(await measuredLoops(bestPeer(blocks, summed), [inOpenVino], request, ran))];
   const { int8FullRange } = await runtime.capabilities();
   await Promise.all([runtime.dispose(), inOpenVino.runtime.dispose()]);
@@ -103,6 +103,12 @@ async function benchPeers(signal: AbortSignal): Promise<void> {
   const page = renderPeersPage(results);
   await writeFile(`${name}.md`, page);
   console.log(`\n${page}`);
+}
+
+function intervalsToRun(): readonly number[] {
+  const asked = values.ran?.split(',').map(Number) ?? INTERVALS;
+  if (asked.every((interval) => INTERVALS.includes(interval))) return asked;
+  throw new Error(`--ran takes some of ${INTERVALS.join(',')}, got "${values.ran}".`);
 }
 
 /** A bundle of the same model with standard operators, in OpenVINO as it computes by itself: in bfloat16 where it can. */

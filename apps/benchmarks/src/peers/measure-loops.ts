@@ -14,7 +14,7 @@ const LOOPS: readonly (Loop & { readonly calls: number })[] = [
   // The first step of PLMS takes two calls.
   { sampler: 'pndm', steps: 50, calls: 51 },
 ];
-const INTERVALS = [3, 5, 10] as const;
+export const INTERVALS: readonly number[] = [3, 5, 10];
 /** With which refreshes, and what a bundle does with the unconditional half of guidance, which peers compute always. */
 const OUR_PLANS: readonly { readonly suffix: string; plan(refreshCalls: readonly number[]): LoopPlan }[] = [
   { suffix: '', plan: (refreshCalls) => ({ refreshCalls, guidance: 'computed' }) },
@@ -67,7 +67,7 @@ export async function measuredLoops(
   peer: Peer,
   others: readonly OurWay[],
   request: BlockRequest,
-  intervals: readonly number[] = INTERVALS,
+  intervals: readonly number[],
 ): Promise<PeerLoop[]> {
   const { runtime, model, manifest, signal, log } = request;
   const { sampler, steps, calls } = LOOPS.at(-1)!;
