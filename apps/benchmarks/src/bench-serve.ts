@@ -8,6 +8,7 @@ import { CACHE, FASHION, RESULTS, ROOT } from './paths.js';
 import { findServer, missingServer } from './redis.js';
 import { benchPeers } from './serve/bench-peers.js';
 import { measureClientCounts, measureQueue, measureWorkers } from './serve/measure-serve.js';
+import { QUICK } from './serve/peer-results.js';
 import { type ServeResults, serveTables } from './serve/results.js';
 import { writeBlock } from './write-block.js';
 
@@ -27,11 +28,12 @@ const { values } = parseArgs({
 });
 const log = startLog();
 if (values.peers) {
-  const [size, steps, rounds] = [values.size ?? 256, values.steps ?? 10, values.rounds ?? 3].map(Number);
-  await untilStopped(
-    (signal) => benchPeers({ size: size!, steps: steps!, rounds: rounds!, signal, log }),
-    'Stopped.',
-  );
+  const [size, steps, rounds] = [
+    Number(values.size ?? QUICK.size),
+    Number(values.steps ?? QUICK.steps),
+    Number(values.rounds ?? QUICK.rounds),
+  ];
+  await untilStopped((signal) => benchPeers({ size, steps, rounds, signal, log }), 'Stopped.');
   process.exit();
 }
 if (findServer() === undefined) throw new Error(missingServer);

@@ -8,7 +8,7 @@ import { createOpenVinoRuntime } from '@cachequant/runtime-openvino';
 import { runChild } from './child.js';
 import { describeMachine, HELD_TO, startLog, untilStopped } from './command.js';
 import { CACHE, FULL_LATENTS, QUICK_LATENTS, RESULTS } from './paths.js';
-import { peerBlocks } from './peers/contestants.js';
+import { BLOCKS, peerBlocks, SERVERS } from './peers/contestants.js';
 import { type CutGraphs, writeCutGraphs } from './peers/cut-graphs.js';
 import { type BlockRequest, FLOAT, measureBlock } from './peers/measure-block.js';
 import { bestPeer, INTERVALS, measuredLoops, summedLoops } from './peers/measure-loops.js';
@@ -17,6 +17,7 @@ import { type PeerResults, peerResultsSchema } from './peers/peer-results.js';
 import { renderPeersPage } from './peers/peers-page.js';
 import { openVinoFolder, preparePython, runPython } from './peers/python.js';
 import { resultsName } from './results.js';
+import { benchPeers as benchServers } from './serve/bench-peers.js';
 
 const { values } = parseArgs({
   options: {
@@ -32,13 +33,20 @@ const { values } = parseArgs({
 const size = values.full ? FULL_LATENTS : QUICK_LATENTS;
 /** As the machines have for which the targets were set. */
 const THREADS = 2;
+/** Whole pictures take minutes each. */
+const SERVED = values.full ? { steps: 20, rounds: 1 } : { steps: 10, rounds: 3 };
 /** Statistics of a few samples: the values do not matter for time. */
 const NNCF_SAMPLES = 2;
 
 const log = startLog();
 const ran = intervalsToRun();
 
-await untilStopped(benchPeers, 'Stopped.');
+const wanted = blocksToRun();
+
+await untilStopped(async (signal) => {
+  if (wanted.some((name) => name !== SERVERS)) await benchPeers(signal);
+  if (wanted.includes(SERVERS)) await benchServers({ ...SERVED, size: 8 * size, signal, log });
+}, 'Stopped.');
 
 async function benchPeers(signal: AbortSignal): Promise<void> {
   const made = path.join(CACHE, `bundle-${size}`);
@@ -55,10 +63,8 @@ async function benchPeers(signal: AbortSignal): Promise<void> {
     cut: manifest.cut.id,
   });
   const inOpenVino = await oursInOpenVino(signal);
-  const wanted = values.blocks?.split(',');
-  const blocks = peerBlocks(cut, await quantizeByNncf(cut, manifest.cut.id, signal), inOpenVino).filter(
-    ({ name }) => wanted?.includes(name) ?? true,
-  );
+  const nncf = await quantizeByNncf(cut, manifest.cut.id, signal);
+  const blocks = peerBlocks(cut, nncf, inOpenVino).filter(({ name }) => wanted.includes(name));
   const runtime = await createNodeRuntime({ threads: THREADS });
   const request: BlockRequest = {
     runtime,
@@ -109,6 +115,13 @@ function intervalsToRun(): readonly number[] {
   const asked = values.ran?.split(',').map(Number) ?? INTERVALS;
   if (asked.every((interval) => INTERVALS.includes(interval))) return asked;
   throw new Error(`--ran takes some of ${INTERVALS.join(',')}, got "${values.ran}".`);
+}
+
+function blocksToRun(): readonly string[] {
+  const asked = values.blocks?.split(',') ?? BLOCKS;
+  const known: readonly string[] = BLOCKS;
+  if (asked.every((name) => known.includes(name))) return asked;
+  throw new Error(`--blocks takes some of ${BLOCKS.join(',')}, got "${values.blocks}".`);
 }
 
 /** A bundle of the same model with standard operators, in OpenVINO as it computes by itself: in bfloat16 where it can. */

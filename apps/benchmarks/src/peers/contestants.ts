@@ -18,11 +18,20 @@ export interface Block {
   readonly peers: readonly Peer[];
 }
 
+/** Whole pictures of servers, which `bench:serve -- --peers` measures as well. */
+export const SERVERS = 'stable-diffusion.cpp';
+/** What `--blocks` takes. */
+export const BLOCKS = ['OpenVINO', 'PyTorch', 'bfloat16', SERVERS] as const;
+
 /**
  * All peers, in blocks that leave room for the anchors in 16 GiB. Those in bfloat16 are by themselves: a processor
  * without such instructions emulates them, tens of times slower.
  */
-export function peerBlocks(float: CutGraphs, nncf: CutGraphs, inOpenVino: OurWay): readonly Block[] {
+export function peerBlocks(
+  float: CutGraphs,
+  nncf: CutGraphs,
+  inOpenVino: OurWay,
+): readonly (Block & { readonly name: (typeof BLOCKS)[number] })[] {
   const openvino = (name: string, graphs: CutGraphs, precision: string): Peer => ({
     name,
     request: { peer: 'openvino', precision, ...graphs },

@@ -1,9 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { createNodeRuntime } from '@cachequant/runtime-node';
 import { CLI } from '../chaos/processes.js';
 import { describeMachine } from '../command.js';
-import { CACHE, RESULTS, ROOT } from '../paths.js';
+import { CACHE, FULL_LATENTS, RESULTS, ROOT } from '../paths.js';
+import { resultsName } from '../results.js';
 import { writeBlock } from '../write-block.js';
 import { measurePeers, ours, type PeerRequest, sdServer } from './measure-peers.js';
 import { type PeerServers, peerServersSchema, peerServerTables } from './peer-results.js';
@@ -20,8 +22,12 @@ export interface BenchPeersOptions {
   readonly log: (line: string) => void;
 }
 
+const NAME = 'serve-peers';
+/** From this size on, results are those of `--full`. */
+const FULL_PIXELS = 8 * FULL_LATENTS;
 /** As the machines have for which the targets were set. */
 const THREADS = 2;
+const SD = { type: 'q8_0', threads: THREADS } as const;
 const INTERVAL = 3;
 const GUIDANCE = 7.5;
 const PROMPT = 'a photo of a red sneaker';
@@ -40,21 +46,43 @@ export async function benchPeers(options: BenchPeersOptions): Promise<void> {
   const contestants = [
     ours(`cachequant, the bundle at interval ${INTERVAL}`, bundle, THREADS),
     ours('cachequant, the folder as it is, in float', checkpoint, THREADS),
-    sdServer(program, checkpoint, 'q8_0', THREADS),
+    sdServer(program, checkpoint, SD),
+    sdServer(program, checkpoint, { ...SD, cache: 'spectrum' }),
+    sdServer(program, checkpoint, { ...SD, cache: 'ucache' }),
   ];
   const servers = await measurePeers(contestants, request, { rounds, log });
   const results: PeerServers = peerServersSchema.parse({
     measuredAt: new Date().toISOString(),
-    machine: describeMachine(),
+    machine: { ...describeMachine(), int8FullRange: await multipliesFullRange() },
     peer: `stable-diffusion.cpp's sd-server out of ${PACKAGE} ${VERSION}, built for this processor`,
     threads: THREADS,
     request,
     servers,
   });
-  const tables = peerServerTables(results);
-  writeFileSync(path.join(RESULTS, 'serve-peers.json'), `${JSON.stringify(results, null, 2)}\n`);
-  writeFileSync(path.join(RESULTS, 'serve-peers.md'), `# Servers side by side\n\n${tables.join('\n')}\n`);
-  writeBlock(path.join(ROOT, 'docs/serving.md'), 'bench:serve-peers', tables);
+  const name = path.join(RESULTS, resultsName(NAME, size >= FULL_PIXELS, results.machine));
+  writeFileSync(`${name}.json`, `${JSON.stringify(results, null, 2)}\n`);
+  writeFileSync(`${name}.md`, `# Servers side by side\n\n${peerServerTables(results).join('\n')}\n`);
+  writeBlock(path.join(ROOT, 'docs/serving.md'), `bench:${NAME}`, committedTables());
+}
+
+/** Tables of all sizes and processors that have results. */
+function committedTables(): string[] {
+  const files = ['', '-no-vnni', '-full', '-full-no-vnni'].map((of) =>
+    path.join(RESULTS, `${NAME}${of}.json`),
+  );
+  const tables = files
+    .filter((file) => existsSync(file))
+    .map((file) => peerServerTables(peerServersSchema.parse(JSON.parse(readFileSync(file, 'utf8')))));
+  return tables.flatMap((table, at) => (at === 0 ? table : ['', ...table]));
+}
+
+async function multipliesFullRange(): Promise<boolean> {
+  const runtime = await createNodeRuntime();
+  try {
+    return (await runtime.capabilities()).int8FullRange;
+  } finally {
+    await runtime.dispose();
+  }
 }
 
 async function bundleOf(checkpoint: string, { size, steps, log }: BenchPeersOptions): Promise<string> {

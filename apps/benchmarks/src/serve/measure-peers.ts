@@ -34,21 +34,32 @@ export function ours(name: string, model: string, threads: number): Contestant {
   };
 }
 
-/** stable-diffusion.cpp's server over the folder, weights in `type`. */
-export function sdServer(program: string, model: string, type: string, threads: number): Contestant {
+/** What stable-diffusion.cpp has for U-Nets: `spectrum` forecasts outputs at fixed steps, `ucache` by what changes. */
+export type SdCache = 'spectrum' | 'ucache';
+
+/** stable-diffusion.cpp's server over the folder, weights in `type`; the options of a cache are its defaults. */
+export function sdServer(
+  program: string,
+  model: string,
+  { type, threads, cache }: { readonly type: string; readonly threads: number; readonly cache?: SdCache },
+): Contestant {
   return {
-    name: `stable-diffusion.cpp, ${type}`,
+    name: `stable-diffusion.cpp, ${type}${cache ? `, ${cache}` : ''}`,
     command: (port) => [
       ...[program, '--model', model, '--type', type, '--threads', String(threads)],
       ...['--listen-ip', '127.0.0.1', '--listen-port', String(port)],
+      ...(cache ? ['--cache-mode', cache] : []),
     ],
     ready: '/sdapi/v1/samplers',
   };
 }
 
+/** Steps of the pictures that do not count. */
+const WARM_UP_STEPS = 2;
+
 /**
- * Asks servers in turn, round by round, one client and one picture at a time, after a first picture each that does not
- * count. All of them run the whole time; those that wait compute nothing.
+ * Asks servers in turn, round by round, one client and one picture at a time, after a first picture each, of few steps,
+ * that does not count. All of them run the whole time; those that wait compute nothing.
  */
 export async function measurePeers(
   contestants: readonly Contestant[],
@@ -62,7 +73,10 @@ export async function measurePeers(
       log(`starting ${contestant.name}`);
       running.push(await start(place, contestant));
     }
-    for (const each of running) log(`${each.name}: ${await seconds(each, request, 0)} s, not counted`);
+    for (const each of running) {
+      const took = await seconds(each, { ...request, steps: WARM_UP_STEPS }, 0);
+      log(`${each.name}: ${took.toFixed(1)} s for ${WARM_UP_STEPS} steps, not counted`);
+    }
     for (let round = 1; round <= rounds; round++) {
       for (const each of running) {
         const took = await seconds(each, request, round);
@@ -70,10 +84,11 @@ export async function measurePeers(
         log(`${each.name}: ${took.toFixed(1)} s`);
       }
     }
-    return running.map(({ name, times, child }) => ({
+    return running.map(({ name, times, child, output }) => ({
       name,
       seconds: times,
       peakBytes: peakBytes(child.pid!),
+      ...skippedSteps(readFileSync(output, 'utf8')),
     }));
   } finally {
     for (const { child } of running) child.kill('SIGKILL');
@@ -85,6 +100,8 @@ interface Running {
   readonly name: string;
   readonly url: string;
   readonly child: ChildProcess;
+  /** The file of what it prints. */
+  readonly output: string;
   readonly times: number[];
 }
 
@@ -93,13 +110,13 @@ const START_SECONDS = 900;
 async function start(place: Place, { name, command, ready }: Contestant): Promise<Running> {
   const port = await freePort();
   const [program, ...args] = command(port);
-  const log = place.in(`${path.basename(program!)}-${port}.log`);
-  const file = openSync(log, 'a');
+  const output = place.in(`${path.basename(program!)}-${port}.log`);
+  const file = openSync(output, 'a');
   const child = spawn(program!, args, { stdio: ['ignore', file, file] });
   const url = `http://127.0.0.1:${port}`;
   const answers = async () => {
     if (child.exitCode !== null) {
-      throw new Error(`${name} ended with ${child.exitCode}: ${readFileSync(log, 'utf8').slice(-2000)}`);
+      throw new Error(`${name} ended with ${child.exitCode}: ${readFileSync(output, 'utf8').slice(-2000)}`);
     }
     return fetch(url + ready).then(
       ({ ok }) => ok,
@@ -112,7 +129,7 @@ async function start(place: Place, { name, command, ready }: Contestant): Promis
     child.kill('SIGKILL');
     throw error;
   }
-  return { name, url, child, times: [] };
+  return { name, url, child, output, times: [] };
 }
 
 /** Until the whole answer is here; checks that it is a picture of the size that was asked for. */
@@ -139,4 +156,10 @@ async function seconds({ name, url }: Running, request: PeerRequest, seed: numbe
 function peakBytes(pid: number): number {
   const [, kibibytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
   return 1024 * Number(kibibytes);
+}
+
+/** What stable-diffusion.cpp says at the end of a picture whose steps a cache skipped. */
+export function skippedSteps(output: string): Pick<PeerServer, 'skippedSteps'> {
+  const said = [...output.matchAll(/skipped (\d+)\/\d+ steps/g)].at(-1);
+  return said ? { skippedSteps: Number(said[1]) } : {};
 }

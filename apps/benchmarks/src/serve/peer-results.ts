@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { head, row } from '../page.js';
+import { machineSchema } from '../results.js';
 
 const serverSchema = z.object({
   name: z.string(),
@@ -7,6 +8,8 @@ const serverSchema = z.object({
   seconds: z.array(z.number().positive()).min(1),
   /** The most that was resident. */
   peakBytes: z.number(),
+  /** Steps of the last picture that its cache skipped whole, where it says so. */
+  skippedSteps: z.int().optional(),
 });
 /** What one server took. */
 export type PeerServer = z.output<typeof serverSchema>;
@@ -14,7 +17,7 @@ export type PeerServer = z.output<typeof serverSchema>;
 /** What `npm run bench:serve -- --peers` writes. */
 export const peerServersSchema = z.object({
   measuredAt: z.string(),
-  machine: z.object({ processor: z.string(), cores: z.int(), memoryBytes: z.number() }),
+  machine: machineSchema,
   peer: z.string(),
   threads: z.int(),
   request: z.object({
@@ -28,6 +31,9 @@ export const peerServersSchema = z.object({
   servers: z.array(serverSchema).min(1),
 });
 export type PeerServers = z.output<typeof peerServersSchema>;
+
+/** What is measured when nothing else is asked for. */
+export const QUICK = { size: 256, steps: 10, rounds: 3 } as const;
 
 const HOUR = 3600;
 
@@ -43,17 +49,17 @@ export function peerServerTables({
   const { width, height, steps, sampler_name: sampler, cfg_scale: scale } = request;
   const rounds = servers[0]!.seconds.length;
   return [
-    `Measured on ${measuredAt.slice(0, 10)} by \`npm run bench:serve -- --peers\`: Stable Diffusion 1.5 with seeded weights, ` +
-      `${width}×${height} pixels, ${steps} steps of ${sampler}, guidance scale ${scale}; ${machine.processor}, ${threads} threads. ` +
-      `One client, one picture at a time, the servers in turn, ${rounds} pictures each; the peer is ${peer}, asked by the same ` +
+    `Measured on ${measuredAt.slice(0, 10)} by \`npm run bench:serve -- --peers${optionsOf({ width, steps })}\`: Stable Diffusion 1.5 with seeded weights, ` +
+      `${width}×${height} pixels, ${steps} steps of ${sampler}, guidance scale ${scale}; ${machine.processor} ${machine.int8FullRange ? 'with' : 'without'} VNNI, ${threads} threads. ` +
+      `One client, one picture at a time, the servers in turn, ${rounds === 1 ? 'one picture' : `${rounds} pictures`} each; the peer is ${peer}, asked by the same ` +
       'requests (`/sdapi/v1/txt2img`). Time and memory do not depend on what the weights are; pictures do, and are not compared.',
     '',
     ...head('server', 'median', 'least and most', 'pictures an hour', 'resident at most'),
-    ...servers.map(({ name, seconds, peakBytes }) => {
+    ...servers.map(({ name, seconds, peakBytes, skippedSteps }) => {
       const sorted = [...seconds].sort((a, b) => a - b);
       const middle = median(sorted);
       return row(
-        name,
+        skippedSteps === undefined ? name : `${name} (computes ${steps - skippedSteps} of ${steps} steps)`,
         `${middle.toFixed(1)} s`,
         `${sorted[0]!.toFixed(1)}–${sorted.at(-1)!.toFixed(1)} s`,
         (HOUR / middle).toFixed(0),
@@ -62,6 +68,9 @@ export function peerServerTables({
     }),
   ];
 }
+
+const optionsOf = ({ width, steps }: { readonly width: number; readonly steps: number }): string =>
+  `${width === QUICK.size ? '' : ` --size ${width}`}${steps === QUICK.steps ? '' : ` --steps ${steps}`}`;
 
 function median(sorted: readonly number[]): number {
   const middle = (sorted.length - 1) / 2;
