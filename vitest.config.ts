@@ -8,5 +8,6 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    tags: [{ name: 'full', description: 'slow, and rarely tells anything new: for `npm run test:full`' }],
   },
 });

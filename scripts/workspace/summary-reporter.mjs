@@ -48,11 +48,20 @@ function summarize(modules, unhandledErrors) {
  * @param {import('vitest/node').TestCase} test
  */
 function addSkipped(skipped, test) {
-  const result = test.result();
-  const reason = ('note' in result && result.note) || 'no reason given';
+  const reason = reasonOf(test);
   const tests = skipped.get(reason) ?? [];
   tests.push(`${test.module.relativeModuleId} > ${test.fullName}`);
   skipped.set(reason, tests);
+}
+
+/**
+ * @param {import('vitest/node').TestCase} test
+ * @returns {string}
+ */
+function reasonOf(test) {
+  const result = test.result();
+  if ('note' in result && result.note) return result.note;
+  return test.tags.includes('full') ? 'left to `npm run test:full`' : 'no reason given';
 }
 
 /**

@@ -34,6 +34,9 @@ async function runPnpm(args, env) {
   return foreground([script, ...args, ...pnpmFolders()], { cwd: root, env });
 }
 
+// What tests with the tag tell is rarely new, and takes too long for every change.
+const QUICK = '--tags-filter=!full';
+
 /** @type {ReadonlyMap<string, Task>} */
 export const tasks = new Map([
   ['build', { needsBuild: true, run: async () => 0 }],
@@ -53,7 +56,8 @@ export const tasks = new Map([
   ['bench:w4a8', program('apps/benchmarks/dist/w4a8/bench.js', { needsBuild: true })],
   ['ablation', program('apps/benchmarks/dist/ablation.js', { needsBuild: true })],
   ['guide-pictures', program('apps/benchmarks/dist/guide-pictures.js', { needsBuild: true })],
-  ['test', { needsBuild: true, run: runTests }],
+  ['test', { needsBuild: true, run: (args, env) => runTests([QUICK, ...args], env) }],
+  ['test:full', { needsBuild: true, run: runTests }],
   ['check', program('scripts/check/main.mjs', { needsBuild: false })],
   ['cachequant', program('packages/cachequant/dist/bin.js', { needsBuild: true, cwd: callersFolder })],
   ['pnpm', { needsInstall: false, needsBuild: false, run: runPnpm }],

@@ -13,6 +13,7 @@ import { drawPictures } from './ablation/draw.js';
 import { renderFigure } from './ablation/figure.js';
 import { gatherContestants } from './ablation/gather.js';
 import { createImageMaker, FIRST_SEED, type ImageMaker } from './ablation/images.js';
+import { leverRows } from './ablation/levers.js';
 import { openOnCommonGrid, openStudent, workFolder } from './ablation/model.js';
 import { ablationFile, ablationModel } from './ablation/models/index.js';
 import { renderPage } from './ablation/page.js';
@@ -38,6 +39,8 @@ const { values } = parseArgs({
     rows: { type: 'string', default: '' },
     /** Stops after so many, with what there is. */
     minutes: { type: 'string' },
+    /** What each lever of speed brings, in a table of its own. */
+    levers: { type: 'boolean', default: false },
     threads: { type: 'string' },
     batch: { type: 'string', default: '8' },
   },
@@ -50,6 +53,7 @@ const SHOWN = 16;
 type Entrant = Contestant & { readonly maker: ImageMaker };
 
 const model = ablationModel(values.model);
+const allRows = values.levers ? leverRows(model) : ablationRows(model);
 const work = workFolder(model);
 const stop = stopOnSignals();
 if (values.minutes !== undefined) setTimeout(() => stop.abort(), 60_000 * Number(values.minutes)).unref();
@@ -74,7 +78,7 @@ async function ablation(runtime: Runtime, signal: AbortSignal): Promise<void> {
   const { int8FullRange } = await runtime.capabilities();
   const parts = values.rows.split(',');
   const isWanted = ({ id }: RowSpec) => parts.some((part) => id.includes(part));
-  const wanted = ablationRows(model).filter((row) => isWanted(row) || row.id === CONVERGED.id);
+  const wanted = allRows.filter((row) => isWanted(row) || row.id === CONVERGED.id);
   const contestants = await gatherContestants(withReferences(wanted), {
     runtime,
     opened,
@@ -107,7 +111,7 @@ async function ablation(runtime: Runtime, signal: AbortSignal): Promise<void> {
 function withReferences(rows: readonly RowSpec[]): RowSpec[] {
   const needed = new Set(rows.flatMap(({ id, sampler, steps }) => [id, `float-${sampler}-${steps}`]));
   needed.add(originalId(model));
-  return ablationRows(model).filter(({ id }) => needed.has(id));
+  return allRows.filter(({ id }) => needed.has(id));
 }
 
 async function time(contestants: readonly Entrant[], rounds: number, signal: AbortSignal): Promise<void> {
@@ -206,14 +210,14 @@ async function write(
       ...table,
     });
     // A part of the rows is for development: the committed table always has all of them.
-    const name = values.rows === '' ? ablationFile(model.name) : 'ablation-part';
+    const name = values.rows === '' ? ablationFile(model.name, values.levers) : 'ablation-part';
     const place = values.rows === '' ? RESULTS : work;
     await mkdir(place, { recursive: true });
     await writeFile(path.join(place, `${name}.json`), `${JSON.stringify(results, null, 2)}\n`);
     await writeFile(path.join(place, `${name}.svg`), renderFigure(model, results));
     const pictures = new Map<string, readonly RgbImage[]>();
     for (const [i, { row }] of contestants.entries()) pictures.set(row.id, await files[i]!.read(SHOWN));
-    const sheet = renderSheet(model, results.rows, pictures, maker.captionOf);
+    const sheet = values.levers ? undefined : renderSheet(model, results.rows, pictures, maker.captionOf);
     if (sheet) await writeFile(path.join(place, `${name}.png`), encodePng(sheet));
     const page = renderPage(results);
     await writeFile(path.join(place, `${name}.md`), page);

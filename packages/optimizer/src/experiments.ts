@@ -29,5 +29,6 @@ export {
   type OpenCalibrationContext,
   openCalibrationContext,
 } from './prepare/open-calibration-context.js';
+export { measureSearchLimits, type SearchLimits } from './search/search-limits.js';
 export { chosenCalls, type PlanSearchOptions, type SearchedPlan, searchPlan } from './search/search-plan.js';
 export { compareWith, type MeasuredImage, measureImage, type Quality } from './verify/measure-image.js';

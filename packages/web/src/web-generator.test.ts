@@ -36,6 +36,8 @@ import type { WebGeneratorOptions } from './web-generator.js';
 
 // Two processors that do other things as well take their time.
 vi.setConfig({ testTimeout: 180_000 });
+/** A graphics card in software takes minutes. */
+const FULL = { tags: 'full', timeout: 600_000 };
 const found = findChromium() !== undefined;
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const MODEL = here('../../../models/fashion-sd');
@@ -305,24 +307,32 @@ function inChromium() {
     await expect(running).rejects.toThrow(message);
   });
 
-  test('runs a bundle on WebGPU: the float graphs over the integer weights, as Node runs them', async () => {
-    ordinary.requests.length = 0;
-    const page = await open(ordinary);
-    const outcome = await page.evaluate(
-      (given) => globalThis.generate('/bundle/', { device: 'webgpu' }, given),
-      REQUEST,
-    );
-    expect(outcome).toMatchObject({
-      backend: 'web-webgpu',
-      precision: 'float32',
-      adapter: 'google swiftshader',
-    });
-    const fetched = ordinary.requests.filter((request) => /full|cached/.test(request));
-    expect(fetched.every((request) => request.endsWith('.float32.onnx'))).toBe(true);
-    const inNode = createBundleGenerator({ storage: made.out, runtime: made.runtime, precision: 'float32' });
-    expect(await agreement(inNode, REQUEST, outcome.rgb)).toBeGreaterThan(50);
-    // Graphics in software compiles every shader, and then computes on a processor that others use too.
-  }, 400_000);
+  test(
+    'runs a bundle on WebGPU: the float graphs over the integer weights, as Node runs them',
+    FULL,
+    async () => {
+      ordinary.requests.length = 0;
+      const page = await open(ordinary);
+      const outcome = await page.evaluate(
+        (given) => globalThis.generate('/bundle/', { device: 'webgpu' }, given),
+        REQUEST,
+      );
+      expect(outcome).toMatchObject({
+        backend: 'web-webgpu',
+        precision: 'float32',
+        adapter: 'google swiftshader',
+      });
+      const fetched = ordinary.requests.filter((request) => /full|cached/.test(request));
+      expect(fetched.every((request) => request.endsWith('.float32.onnx'))).toBe(true);
+      const inNode = createBundleGenerator({
+        storage: made.out,
+        runtime: made.runtime,
+        precision: 'float32',
+      });
+      expect(await agreement(inNode, REQUEST, outcome.rgb)).toBeGreaterThan(50);
+      // Graphics in software compiles every shader, and then computes on a processor that others use too.
+    },
+  );
 
   test('preflight says what would run, what it takes, and what stands in the way', async () => {
     ordinary.requests.length = 0;

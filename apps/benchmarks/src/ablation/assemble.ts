@@ -3,6 +3,7 @@ import { bestRow, rowsWithin } from './best-row.js';
 import { budgetsOf } from './budgets.js';
 import type { Contestant } from './contestants.js';
 import { factorsOf } from './factors.js';
+import { isLever, LEVERS } from './levers.js';
 import type { AblationModel } from './models/ablation-model.js';
 import type { PictureFile } from './picture-file.js';
 import type { AblationResults, AblationRow } from './results.js';
@@ -64,7 +65,7 @@ export async function assembleRows(
   return {
     rows,
     differences: differencesOf(model, rows, pictures, seeds),
-    budgets: budgetsOf(model, rows, pictures, seeds),
+    budgets: rows.some(({ curve }) => isLever(curve)) ? [] : budgetsOf(model, rows, pictures, seeds),
     factors: factorsOf(model, pictures, seeds),
   };
 }
@@ -104,6 +105,11 @@ function differencesOf(
       timeRatios: [better.timeRatio, worse.timeRatio],
     });
   };
+  for (const row of rows.filter(({ curve }) => isLever(curve))) {
+    const before = rows.find((other) => isBefore(other, row));
+    if (before) compare(row, before, `float-${row.sampler}-${row.steps}`);
+  }
+  if (found.length > 0) return found;
   for (const row of rows.filter(({ curve }) => curve === 'cachequant')) {
     for (const other of rows) {
       const sameSchedule =
@@ -127,6 +133,12 @@ function differencesOf(
     if (beaten && !interval && !isFound) compare(row, beaten, CONVERGED.id);
   }
   return found;
+}
+
+/** Whether a row is another one without its lever, or, for a search, of the same time. */
+function isBefore(other: AblationRow, row: AblationRow): boolean {
+  const at = LEVERS.findIndex((lever) => lever === row.curve);
+  return at > 0 && other.curve === LEVERS[at - 1] && other.interval === row.interval;
 }
 
 /** Our best with the paper's sampler and steps that takes no longer than its row. */

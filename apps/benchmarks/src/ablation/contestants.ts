@@ -16,6 +16,7 @@ import {
   inFloat,
   loadVariant,
   planSchedule,
+  samplerOf,
   smoothPredictions,
   type Variant,
   withGuidanceForecast,
@@ -30,6 +31,7 @@ import {
 } from '@cachequant/pipeline';
 import { createSampler, type Sampler } from '@cachequant/samplers';
 import type { Runtime, Storage } from '@cachequant/tensor';
+import { isLever, leverVariant } from './levers.js';
 import type { OpenedModel } from './model.js';
 import type { CacheChoice, ChosenRow } from './results.js';
 import type { RowSpec } from './rows.js';
@@ -79,7 +81,8 @@ async function filesOf(source: Storage, graph: string): Promise<string[]> {
 /** A row whose graphs come from a calibrated model: with a cache, with integers, or both. */
 export async function studiedContestant(spec: RowSpec, calibrated: CalibratedModel): Promise<Contestant> {
   const { variant, cache } = await decide(spec, calibrated);
-  const { sampler, work } = calibrated.context;
+  const { work } = calibrated.context;
+  const sampler = samplerOf(calibrated.context, variant);
   const refreshCalls = variant.cached ? [...variant.cached.refreshCalls] : null;
   const folder = path.posix.dirname(variant.full);
   const files = [variant.full, `${folder}/weights.bin`, ...(variant.cached ? [variant.cached.graph] : [])];
@@ -92,6 +95,7 @@ export async function studiedContestant(spec: RowSpec, calibrated: CalibratedMod
       refreshCalls,
       cache?.guidance,
       ...(variant.cached?.guidanceExtrapolation ? [variant.cached.guidanceExtrapolation] : []),
+      ...(variant.cached?.conditionalRefreshes ? [{ alone: variant.cached.conditionalRefreshes }] : []),
       ...(variant.cached?.smoothing ? [variant.cached.smoothing] : []),
     ]),
     denoiserBytes: await bytesOf(work, files),
@@ -104,7 +108,8 @@ interface Decision {
   readonly cache: ChosenRow['cache'];
 }
 
-async function decide({ bits, interval, cache }: RowSpec, whole: CalibratedModel): Promise<Decision> {
+async function decide({ curve, bits, interval, cache }: RowSpec, whole: CalibratedModel): Promise<Decision> {
+  if (isLever(curve)) return { variant: await leverVariant(curve, interval, whole), cache: null };
   if (!cache) return { variant: { full: INTEGER_FULL }, cache: null };
   const calibrated = atInterval(bits === 'float' ? inFloat(whole) : whole, interval);
   const { schedule, correction, outputs } = cache;

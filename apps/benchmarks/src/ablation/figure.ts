@@ -18,6 +18,10 @@ interface Stroke {
 /** Curves in the order of the legend: ours, the paper's, caches, then the rivals that take fewer steps. */
 const STROKES: Readonly<Partial<Record<AblationRow['curve'], Stroke>>> = {
   cachequant: { color: '#b3123f', width: 3 },
+  'lever: search': { color: '#b3123f', width: 3 },
+  'lever: one half at late refreshes': { color: '#c2569b', width: 2 },
+  'lever: one half at cached calls': { color: '#6a4fb3', width: 2 },
+  'lever: both halves': { color: '#1f5fbf', width: 2 },
   paper: { color: '#1f5fbf', width: 2.5 },
   'DP cache + int8': { color: '#6a4fb3', width: 1.5 },
   'uniform cache + int8': { color: '#6a4fb3', width: 1.5, dash: '5 3' },
@@ -33,6 +37,10 @@ const STROKES: Readonly<Partial<Record<AblationRow['curve'], Stroke>>> = {
 
 const LABELS: Readonly<Record<string, string>> = {
   cachequant: 'what optimize tries (ring: chosen)',
+  'lever: search': 'searched calls, in the time of those',
+  'lever: one half at late refreshes': 'one half at late refreshes as well',
+  'lever: one half at cached calls': 'one half at cached calls',
+  'lever: both halves': 'cache and integers, both halves',
 };
 
 interface Point {

@@ -5,6 +5,7 @@ import {
   openCalibratedModel,
 } from './calibrated-models.js';
 import { type Contestant, floatContestant, studiedContestant } from './contestants.js';
+import { leverRows } from './levers.js';
 import type { OpenedModel } from './model.js';
 import type { Subject } from './models/ablation-model.js';
 import { ablationRows, isStudent, type RowSpec } from './rows.js';
@@ -31,8 +32,11 @@ export async function gatherContestants(
     made.set(spec.id, await floatContestant(spec, { ...openedFor(spec, request), runtime }));
   }
   const studied = rows.filter((spec) => !asItCame(spec));
-  const keepFloat = studied.some((spec) => !isStudent(spec)) ? await floatLayers(request) : [];
-  for (const key of new Set(studied.map(calibratedKey))) {
+  const keys = new Set(studied.map(calibratedKey));
+  // The layers of a single one are its own.
+  const keepFloat =
+    keys.size > 1 && studied.some((spec) => !isStudent(spec)) ? await floatLayers(request) : undefined;
+  for (const key of keys) {
     const group = studied.filter((spec) => calibratedKey(spec) === key);
     const [first] = group as [RowSpec];
     const own = { ...request, opened: openedFor(first, request) };
@@ -84,7 +88,7 @@ function calibrationRequest(
   const { original } = model;
   const isOriginal = sampler === original.sampler && steps === original.steps && bits === 'w8a8';
   // Of all rows, so that a run of some of them reads back what a run of others has observed.
-  const intervals = ablationRows(model)
+  const intervals = [...ablationRows(model), ...leverRows(model)]
     .filter((row) => row.sampler === sampler && row.steps === steps)
     .map(({ interval }) => interval);
   return {

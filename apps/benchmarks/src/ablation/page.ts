@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { isLever } from './levers.js';
 import { ablationFile } from './models/index.js';
 import type { AblationResults, AblationRow, Budget, Factors } from './results.js';
 
@@ -12,25 +13,26 @@ const range = (interval: readonly [number, number] | null): string =>
 /** The results as a page of Markdown. */
 export function renderPage(results: AblationResults): string {
   const { rows, differences, machine } = results;
+  const levers = rows.some(({ curve }) => isLever(curve));
+  const name = path.basename(results.model);
+  const options = [
+    ...(name === 'fashion-sd' ? [] : [`--model ${name}`]),
+    ...(levers ? ['--levers'] : []),
+  ].join(' ');
   const measured = rows.find(({ psnrConverged }) => psnrConverged !== null);
   return `${[
-    '# What each part brings',
+    `# What each ${levers ? 'lever of speed' : 'part'} brings`,
     '',
-    `Made by \`npm run ablation${results.model === 'models/fashion-sd' ? '' : ` -- --model ${path.basename(results.model)}`}\` on ${results.measuredAt.slice(0, 10)}: ${results.model}, ${guidanceOf(results)}, ${results.calibrationImages} calibration images, ${measured?.seeds ?? 0} held-out seeds for PSNR and SSIM, ${judgedOf(results)}${subjectsOf(results)}; ${machine.processor}, ${machine.cores} cores, ${machine.threads === 1 ? 'one thread' : `${machine.threads} threads`}, ${machine.int8FullRange ? 'with' : 'without'} full-range 8-bit products (VNNI).`,
+    `Made by \`npm run ablation${options && ` -- ${options}`}\` on ${results.measuredAt.slice(0, 10)}: ${results.model}, ${guidanceOf(results)}, ${results.calibrationImages} calibration images, ${measured?.seeds ?? 0} held-out seeds for PSNR and SSIM, ${judgedOf(results)}${subjectsOf(results)}; ${machine.processor}, ${machine.cores} cores, ${machine.threads === 1 ? 'one thread' : `${machine.threads} threads`}, ${machine.int8FullRange ? 'with' : 'without'} full-range 8-bit products (VNNI).`,
     'All samplers go from timestep 999 to the clean picture. *PSNR* is against the float model with the same sampler and steps; *to converged*, against 500 DDIM steps from the same noise. In brackets, 95 % bootstrap intervals.',
     '',
-    `![The same seeds by several ways to run the model](${ablationFile(path.basename(results.model))}.png)`,
-    '',
+    ...(levers
+      ? leverSection(name)
+      : [`![The same seeds by several ways to run the model](${ablationFile(name)}.png)`, '']),
     ...head('row', 'time', 'PSNR, dB', 'to converged, dB', 'SSIM', 'Fréchet', 'kind', 'colour'),
     ...rows.map(tableRow),
     '',
-    '## Within a time',
-    '',
-    'The best of what `optimize` tries, and the best of everything else, of the rows that are at least so many times as fast as the original. Where both are the same row, no cache pays there, and `optimize` leaves it out.',
-    '',
-    ...head('times as fast', 'ours', 'to converged, dB', 'best rival', 'to converged, dB', 'difference, dB'),
-    ...results.budgets.map(budgetRow),
-    '',
+    ...(results.budgets.length > 0 ? budgetSection(results.budgets) : []),
     '## Differences, paired by seed',
     '',
     ...head('better', 'than', 'measure', 'by, dB', 'times'),
@@ -45,6 +47,28 @@ export function renderPage(results: AblationResults): string {
     ),
     ...(results.factors.length > 0 ? factorSection(results.factors) : []),
   ].join('\n')}\n`;
+}
+
+/** The figure, and what its rows have. */
+function leverSection(name: string): string[] {
+  return [
+    `![Quality against time of each lever](${ablationFile(name, true)}.svg)`,
+    '',
+    'Every lever is on top of the one before: integers with evenly spaced refreshes and the forecast of features; the conditional half alone at cached calls, with the guidance forecast; the same at the later half of the refreshes; and full, cached and left out calls that a search has found on the calibration images, with the calls of the row before as its budget. Rows without a lever are fewer steps of the float model.',
+    '',
+  ];
+}
+
+function budgetSection(budgets: readonly Budget[]): string[] {
+  return [
+    '## Within a time',
+    '',
+    'The best of what `optimize` tries, and the best of everything else, of the rows that are at least so many times as fast as the original. Where both are the same row, no cache pays there, and `optimize` leaves it out.',
+    '',
+    ...head('times as fast', 'ours', 'to converged, dB', 'best rival', 'to converged, dB', 'difference, dB'),
+    ...budgets.map(budgetRow),
+    '',
+  ];
 }
 
 function factorSection(factors: readonly Factors[]): string[] {

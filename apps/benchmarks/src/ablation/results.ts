@@ -19,6 +19,10 @@ const CURVES = [
   'few-step student',
   'int8, few-step student',
   'cachequant',
+  'lever: both halves',
+  'lever: one half at cached calls',
+  'lever: one half at late refreshes',
+  'lever: search',
 ] as const;
 
 const cacheSchema = z.object({

@@ -66,7 +66,7 @@ function fewerSteps({ steps }: AblationModel): RowSpec[] {
 }
 
 /** Without a cache. */
-function plainRow(
+export function plainRow(
   sampler: RowSpec['sampler'],
   steps: number,
   bits: RowSpec['bits'],

@@ -20,7 +20,7 @@ export function ablationModel(name: string): AblationModel {
   throw new Error(`--model ${name}: choose one of ${ablationModels.map((model) => model.name).join(', ')}`);
 }
 
-/** The name of its table in results/, without an ending. */
-export function ablationFile(name: string): string {
-  return name === 'fashion-sd' ? 'ablation' : `ablation-${name}`;
+/** The name of its table in results/, or of that of its levers of speed, without an ending. */
+export function ablationFile(name: string, levers = false): string {
+  return `${name === 'fashion-sd' ? 'ablation' : `ablation-${name}`}${levers ? '-levers' : ''}`;
 }
