@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { basename, join } from 'node:path';
 import type { GenerationRequest } from '@cachequant/pipeline';
-import { expect, it } from 'vitest';
+import { expect, it, type TestContext } from 'vitest';
 import { cachequant, inRepository, temporaryFolder } from './__fixtures__/command-line.js';
 import {
   drawPictures,
@@ -135,18 +135,37 @@ async function casesOf({ model, options, requests }: FamilyCases, folder: string
   return Object.entries(requests).map(([what, request]) => ({ name: `${name}-${what}`, bundle, request }));
 }
 
-it('draws pictures in Python that are those of Node', { timeout: 1_800_000 }, async (context) => {
+/** One for each kind of network, encoder and prediction; the others tell nothing new, mostly. */
+const QUICK = ['models/fashion-sd', 'models/tiny/lcm', 'models/tiny/dit-pipeline', 'models/tiny/sd3'];
+const TIMEOUT = { timeout: 1_800_000 };
+
+it('draws pictures in Python that are those of Node', TIMEOUT, (context) => {
+  const quick = FAMILIES.filter(({ model }) => QUICK.includes(model));
+  return testInPython(context, 'tests', PICTURE_CASES, quick);
+});
+
+it('draws pictures of all other families in Python', { ...TIMEOUT, tags: 'full' }, (context) => {
+  const others = FAMILIES.filter(({ model }) => !QUICK.includes(model));
+  return testInPython(context, 'tests/test_pictures.py', [], others);
+});
+
+async function testInPython(
+  context: TestContext,
+  tests: string,
+  cases: readonly PictureCase[],
+  families: readonly FamilyCases[],
+): Promise<void> {
   const missing = missingPython();
   if (missing !== undefined)
     return context.skip(`no Python with onnxruntime, tokenizers and pytest: ${missing}`);
   const folder = temporaryFolder();
   const made: PictureCase[] = [];
-  for (const family of FAMILIES) made.push(...(await casesOf(family, folder)));
+  for (const family of families) made.push(...(await casesOf(family, folder)));
   const pictures = join(folder, 'pictures');
-  await drawPictures(pictures, [...PICTURE_CASES, ...made]);
+  await drawPictures(pictures, [...cases, ...made]);
   if (process.env.UPDATE_PICTURES) await drawPictures(inRepository('python/tests/pictures'), PICTURE_CASES);
   const { python, node } = runtimeVersions();
-  const result = spawnSync(PYTHON, ['-m', 'pytest', '-q', '-p', 'no:cacheprovider', 'tests'], {
+  const result = spawnSync(PYTHON, ['-m', 'pytest', '-q', '-p', 'no:cacheprovider', tests], {
     cwd: inRepository('python'),
     encoding: 'utf8',
     env: {
@@ -160,4 +179,4 @@ it('draws pictures in Python that are those of Node', { timeout: 1_800_000 }, as
   expect(result.stdout + result.stderr).toMatch(/\d+ passed/);
   expect(result.status, result.stdout).toBe(0);
   if (python !== node) context.annotate(`onnxruntime ${python} in Python, ${node} in Node`);
-});
+}

@@ -9,6 +9,8 @@ import { rawLabels } from './__fixtures__/raw-labels.js';
 import { type DecisionRecord, parseDecisionRecord } from './decision-record.js';
 import { type OptimizeRequest, optimize, optimizeKeepingModel } from './optimize.js';
 
+/** Measuring layers takes minutes; that a plan is kept to is tested from the command line too, on a tiny model. */
+const FULL = { tags: 'full' };
 const OPTIONS = { ...SMALL_RUN, layers: 'measured', components: 'keep' } as const;
 
 let made: OptimizedModel;
@@ -54,15 +56,16 @@ async function denoiserHashes(out: Storage): Promise<Record<string, string>> {
   return Object.fromEntries(denoiser.map(([path, { sha256 }]) => [path, sha256]));
 }
 
-it('optimize tells in words how it measures layers', () => {
+it('optimize tells in words how it measures layers', FULL, () => {
   const kinds = made.stages.map(({ kind }) => kind);
   expect(kinds).toEqual(
     expect.arrayContaining(['layer-experiment', 'layer-times', 'layer-errors', 'layer-choice']),
   );
   expect(rawLabels(made.stages)).toEqual([]);
+  expect(plan.layers.some(({ measured }) => measured !== undefined)).toBe(true);
 });
 
-describe('optimize with the plan of an earlier bundle', () => {
+describe('optimize with the plan of an earlier bundle', FULL, () => {
   const again = async (request: Partial<OptimizeRequest> = {}) => {
     const stages: string[] = [];
     const out = memoryStorage();
@@ -161,32 +164,5 @@ describe('optimize with the plan of an earlier bundle', () => {
     const refusal = refused({ plan: { ...plan, layers: layers() } });
     await expect(refusal).rejects.toMatchObject({ code: 'invalid-argument', where: 'plan, layers' });
     await expect(refusal).rejects.toThrow(message);
-  });
-});
-
-describe('parseDecisionRecord', () => {
-  it('gives what was written', () => {
-    expect(JSON.parse(JSON.stringify(plan))).toMatchObject(JSON.parse(JSON.stringify({ ...plan })));
-    expect(plan.layers.some(({ measured }) => measured !== undefined)).toBe(true);
-  });
-
-  it.each([
-    ['no JSON', '{', /is not JSON/],
-    ['null', 'null', /another format/],
-    ['a newer format', '{"formatVersion": 2}', /expected format 1, got format 2/],
-    ['a plan without its layers', '{"formatVersion": 1}', /damaged/],
-  ])('refuses %s', (_, broken, message) => {
-    expect(() => parseDecisionRecord(broken, 'some/plan.json')).toThrow(message);
-    expect(() => parseDecisionRecord(broken, 'some/plan.json')).toThrow('some/plan.json');
-  });
-
-  it('refuses decisions that there are not', () => {
-    const changed = text.replace('"compute": "integer"', '"compute": "analog"');
-    expect(() => parseDecisionRecord(changed)).toThrow(/layers\.\d+\.compute/);
-  });
-
-  it('refuses a plan that has chosen no schedule', () => {
-    const changed = text.replaceAll('"chosen": true', '"chosen": false');
-    expect(() => parseDecisionRecord(changed)).toThrow('one schedule is the chosen one');
   });
 });

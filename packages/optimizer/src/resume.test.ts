@@ -8,6 +8,7 @@ import { nodeStorage } from '@cachequant/runtime-node';
 import { readText } from '@cachequant/tensor';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SMALL_RUN } from './__fixtures__/optimized-model.js';
+import type { OptimizeOptions } from './recipe.js';
 
 /** The compiled packages in a process of their own; tells the id of every stage as it begins. */
 const PROGRAM = `
@@ -31,9 +32,13 @@ const PROGRAM = `
 `;
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 const MODEL = fileURLToPath(new URL('../../../models/fashion-sd', import.meta.url));
-const OPTIONS = JSON.stringify({ ...SMALL_RUN, layers: 'measured', steps: 4 });
+const OPTIONS = { ...SMALL_RUN, steps: 4 };
 /** A stage is killed in its middle; a short one is held at its beginning, so that the kill does not miss it. */
 const SHORT_STAGE_MS = 400;
+
+const TIMEOUT = { timeout: 900_000 };
+/** Minutes, for every stage is begun twice. */
+const FULL = { timeout: 1_800_000, tags: 'full' };
 
 interface Attempt {
   readonly began: readonly string[];
@@ -44,11 +49,15 @@ interface Attempt {
 }
 
 /** Runs the program, and kills it some time after it has begun a stage. */
-function attempt(folder: string, killIn?: { stage: string; afterMs: number }, plan = ''): Promise<Attempt> {
+function attempt(
+  folder: string,
+  options: OptimizeOptions,
+  { killIn, plan = '' }: { killIn?: { stage: string; afterMs: number }; plan?: string } = {},
+): Promise<Attempt> {
   const held = killIn && killIn.afterMs < SHORT_STAGE_MS / 2 ? killIn.stage : '';
   const child = spawn(
     process.execPath,
-    ['--input-type=module', '-e', PROGRAM, MODEL, folder, OPTIONS, held, plan],
+    ['--input-type=module', '-e', PROGRAM, MODEL, folder, JSON.stringify(options), held, plan],
     {
       cwd: PACKAGE,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -89,31 +98,50 @@ describe('optimize in a process that is killed', () => {
   });
   afterAll(() => rm(folder, { recursive: true }));
 
-  it('goes on where it was, from every stage, and makes the same bundle', { timeout: 900_000 }, async () => {
-    const undisturbed = await attempt(join(folder, 'undisturbed'));
+  it('goes on where it was, from every fifth stage, and makes the same bundle', TIMEOUT, async () => {
+    await killAtStages('some', OPTIONS, 5);
+  });
+
+  it(
+    'goes on where it was, from every stage, measuring layers, and makes the same bundle',
+    FULL,
+    async () => {
+      await killAtStages('all', { ...OPTIONS, layers: 'measured' }, 1);
+    },
+  );
+
+  async function killAtStages(name: string, options: OptimizeOptions, every: number): Promise<void> {
+    const undisturbed = await attempt(join(folder, name, 'undisturbed'), options);
     expect(undisturbed.reused).toEqual([]);
     const stages = undisturbed.began;
     expect(stages).toContain('observe');
     expect(stages.at(-1)).toBe('bundle');
 
-    const disturbed = join(folder, 'disturbed');
+    const disturbed = join(folder, name, 'disturbed');
+    let before = 0;
     for (const [i, stage] of stages.entries()) {
+      // The last one always: it writes the bundle.
+      if ((stages.length - 1 - i) % every !== 0) continue;
       const length = undisturbed.times.get(stages[i + 1] ?? 'end')! - undisturbed.times.get(stage)!;
-      const { began, reused, killed } = await attempt(disturbed, { stage, afterMs: length * 0.4 });
+      const { began, reused, killed } = await attempt(disturbed, options, {
+        killIn: { stage, afterMs: length * 0.4 },
+      });
       expect(killed).toBe(true);
       expect(began).toContain(stage);
       expect(reused).toEqual(stages.slice(0, reused.length));
-      expect(reused.length).toBeGreaterThanOrEqual(i - 1);
+      expect(reused.length).toBeGreaterThanOrEqual(before - 1);
+      before = i;
       const finished = await nodeStorage(join(disturbed, 'out')).stat('cachequant.json');
       if (stage !== 'bundle') expect(finished).toBeUndefined();
     }
-    const last = await attempt(disturbed);
+    const last = await attempt(disturbed, options);
     expect(last.reused).toEqual(stages.slice(0, -1));
     // Which layers are slower in integers was measured, and may differ: with the same plan, nothing does.
     const plan = await readText(nodeStorage(join(disturbed, 'out')), 'plan.json');
-    await attempt(join(folder, 'planned'), undefined, plan);
-    expect(await denoiserHashes(disturbed)).toEqual(await denoiserHashes(join(folder, 'planned')));
-  });
+    const planned = join(folder, name, 'planned');
+    await attempt(planned, options, { plan });
+    expect(await denoiserHashes(disturbed)).toEqual(await denoiserHashes(planned));
+  }
 });
 
 async function denoiserHashes(folder: string): Promise<Record<string, unknown>> {

@@ -10,6 +10,7 @@ const MICROSOFT = 'com.microsoft';
  * Writes every MultiHeadAttention of queries, keys and values alone, with a scale of its own, as the products it
  * stands for: softmax(scale · Q Kᵀ) V, head by head. For runtimes that lack the operator, or get it wrong, as
  * ONNX Runtime 1.30 does on WebGPU without wide subgroups (7 dB signal to noise on 256 tokens, measured on SwiftShader).
+ * A model that uses nothing of Microsoft's domain then does not import it either.
  */
 export function unfuseAttention(model: OnnxModel): OnnxModel {
   const result = cloneModel(model);
@@ -19,7 +20,7 @@ export function unfuseAttention(model: OnnxModel): OnnxModel {
   const builder = new CallTableBuilder(result);
   for (const node of fused) unfuse(builder, node);
   topologicalSort(graph);
-  if (fused.length > 0 && !mayUseDomain(graph.nodes)) result.opsetImports.delete(MICROSOFT);
+  if (!mayUseDomain(graph.nodes)) result.opsetImports.delete(MICROSOFT);
   return result;
 }
 

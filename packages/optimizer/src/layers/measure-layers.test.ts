@@ -13,6 +13,9 @@ import { packWeights } from './pack-weights.js';
 import { sortPacked } from './packed-weights.js';
 import { cachedPartOf } from './picture-shares.js';
 
+/** Each loads the network some hundred times. */
+const FULL = { tags: 'full', timeout: 600_000 };
+
 let made: OptimizedModel;
 let experiment: LayerExperiment;
 let errors: Record<string, number>;
@@ -111,15 +114,19 @@ describe('localErrors', () => {
     });
   }, 600_000);
 
-  it('finds one fatal layer that seems exact by itself, where all is good enough, and keeps it in float', async () => {
-    const { coarse, sharing } = coarsened(SHORTCUT, 32);
-    const [planted] = sharing;
-    expect(sharing).toHaveLength(1);
-    const noTimes = Object.fromEntries(ids().map((id) => [id, { floatMs: 1, integerMs: 0.5 }]));
-    const choice = await chooseLayers(withFloor(coarse, 0), noTimes);
-    expect(choice.sensitive[0]).toBe(planted!.id);
-    expect(choice.networkDb.chosen).toBeGreaterThan(choice.networkDb.allInteger + 1);
-  }, 600_000);
+  it(
+    'finds one fatal layer that seems exact by itself, where all is good enough, and keeps it in float',
+    FULL,
+    async () => {
+      const { coarse, sharing } = coarsened(SHORTCUT, 32);
+      const [planted] = sharing;
+      expect(sharing).toHaveLength(1);
+      const noTimes = Object.fromEntries(ids().map((id) => [id, { floatMs: 1, integerMs: 0.5 }]));
+      const choice = await chooseLayers(withFloor(coarse, 0), noTimes);
+      expect(choice.sensitive[0]).toBe(planted!.id);
+      expect(choice.networkDb.chosen).toBeGreaterThan(choice.networkDb.allInteger + 1);
+    },
+  );
 
   /** The experiment with the grid of a layer's input made coarser. */
   function coarsened(name: string, times: number) {
@@ -153,56 +160,64 @@ describe('measureTimes', () => {
     expect(of('mid_block.resnets.0.conv1.weight')).not.toBe(of('up_blocks.0.upsamplers.0.conv.weight'));
   });
 
-  it('finds a planted slow layer, which goes back to float with its weight stored as integers', async () => {
-    const planted = experiment.graph.layers.find(({ id }) =>
-      id.includes('up_blocks.0.upsamplers.0.conv.weight'),
-    )!;
-    const slower = (node: ProfiledNode) =>
-      node.opType === 'QLinearConv' && node.name.startsWith(kernelName)
-        ? { ...node, runMs: node.runMs.map((ms) => ms + 50) }
-        : node;
-    const kernelName = await numberedKernel(planted.id);
-    const slow = withRuntime((session, path) => {
-      const endProfiling = async () => (await session.endProfiling()).map(slower);
-      const delayed: Session['run'] = async (...run) => {
-        await new Promise((resolve) => setTimeout(resolve, 50));
-        return session.run(...run);
-      };
-      return changed(session, {
-        endProfiling,
-        ...(path.endsWith('experiment-whole.onnx') && { run: delayed }),
+  it(
+    'finds a planted slow layer, which goes back to float with its weight stored as integers',
+    FULL,
+    async () => {
+      const planted = experiment.graph.layers.find(({ id }) =>
+        id.includes('up_blocks.0.upsamplers.0.conv.weight'),
+      )!;
+      const slower = (node: ProfiledNode) =>
+        node.opType === 'QLinearConv' && node.name.startsWith(kernelName)
+          ? { ...node, runMs: node.runMs.map((ms) => ms + 50) }
+          : node;
+      const kernelName = await numberedKernel(planted.id);
+      const slow = withRuntime((session, path) => {
+        const endProfiling = async () => (await session.endProfiling()).map(slower);
+        const delayed: Session['run'] = async (...run) => {
+          await new Promise((resolve) => setTimeout(resolve, 50));
+          return session.run(...run);
+        };
+        return changed(session, {
+          endProfiling,
+          ...(path.endsWith('experiment-whole.onnx') && { run: delayed }),
+        });
       });
-    });
-    const found = await measureTimes(slow);
-    expect(found[planted.id]!.integerMs).toBeGreaterThan(50);
-    expect(found[planted.id]!.floatMs).toBeLessThan(20);
-    const onlyPlanted = Object.fromEntries(
-      ids().map((id) => [id, id === planted.id ? found[id]! : { floatMs: 1, integerMs: 0.5 }]),
-    );
-    const choice = await chooseLayers(slow, onlyPlanted);
-    expect(choice.slow).toEqual([planted.id]);
-    const possible = planLayers(made.calibrated.graphs, []);
-    const decisions = settleLayers(possible, { times: onlyPlanted, errors, choice });
-    expect(decisions.filter(({ reason }) => reason === 'slower in integers')).toEqual([
-      expect.objectContaining({ id: planted.id, compute: 'float', storage: 'int8' }),
-    ]);
-  }, 600_000);
+      const found = await measureTimes(slow);
+      expect(found[planted.id]!.integerMs).toBeGreaterThan(50);
+      expect(found[planted.id]!.floatMs).toBeLessThan(20);
+      const onlyPlanted = Object.fromEntries(
+        ids().map((id) => [id, id === planted.id ? found[id]! : { floatMs: 1, integerMs: 0.5 }]),
+      );
+      const choice = await chooseLayers(slow, onlyPlanted);
+      expect(choice.slow).toEqual([planted.id]);
+      const possible = planLayers(made.calibrated.graphs, []);
+      const decisions = settleLayers(possible, { times: onlyPlanted, errors, choice });
+      expect(decisions.filter(({ reason }) => reason === 'slower in integers')).toEqual([
+        expect.objectContaining({ id: planted.id, compute: 'float', storage: 'int8' }),
+      ]);
+    },
+  );
 
-  it('leaves layers in integers with which in float the whole network is slower after all', async () => {
-    const [id] = ids();
-    const seemsSlow = Object.fromEntries(ids().map((other) => [other, { floatMs: 1, integerMs: 0.5 }]));
-    seemsSlow[id!] = { floatMs: 1, integerMs: 2 };
-    const slowWithout = withRuntime((session, path) => {
-      const delayed: Session['run'] = async (...run) => {
-        await new Promise((resolve) => setTimeout(resolve, 50));
-        return session.run(...run);
-      };
-      return changed(session, path.endsWith('experiment-whole-without.onnx') ? { run: delayed } : {});
-    });
-    const choice = await chooseLayers(slowWithout, seemsSlow);
-    expect(choice.slow).toEqual([]);
-    expect(choice.wholeMs!.withoutSlow).toBeGreaterThan(choice.wholeMs!.allInteger);
-  }, 600_000);
+  it(
+    'leaves layers in integers with which in float the whole network is slower after all',
+    FULL,
+    async () => {
+      const [id] = ids();
+      const seemsSlow = Object.fromEntries(ids().map((other) => [other, { floatMs: 1, integerMs: 0.5 }]));
+      seemsSlow[id!] = { floatMs: 1, integerMs: 2 };
+      const slowWithout = withRuntime((session, path) => {
+        const delayed: Session['run'] = async (...run) => {
+          await new Promise((resolve) => setTimeout(resolve, 50));
+          return session.run(...run);
+        };
+        return changed(session, path.endsWith('experiment-whole-without.onnx') ? { run: delayed } : {});
+      });
+      const choice = await chooseLayers(slowWithout, seemsSlow);
+      expect(choice.slow).toEqual([]);
+      expect(choice.wholeMs!.withoutSlow).toBeGreaterThan(choice.wholeMs!.allInteger);
+    },
+  );
 
   /** The name that the kernel of a layer has in the graph that is profiled. */
   async function numberedKernel(id: string): Promise<string> {

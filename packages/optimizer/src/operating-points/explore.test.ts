@@ -15,7 +15,7 @@ const OPTIONS = {
   guidanceScale: 4,
   calibrationImages: 2,
   verificationImages: 1,
-  prompts: ['a red sneaker', 'a blue dress'],
+  prompts: ['a red shoe', 'a fox on green'],
   schedule: 'uniform',
   components: 'keep',
   offCalibrationImages: 0,
@@ -30,7 +30,7 @@ const told: NamedStage[] = [];
 function run(target: { maxLatency?: number; minPsnr?: number }, out: string): Promise<OptimizeSummary> {
   stages.length = 0;
   return optimize({
-    source: modelStorage('fashion-sd'),
+    source: modelStorage('tiny/sd'),
     work: nodeStorage(join(folder, 'work')),
     out: nodeStorage(join(folder, out)),
     runtime,
@@ -72,7 +72,7 @@ describe('optimize with a target', () => {
 
   it('finds float without a cache to be the original', () => {
     const float = made.operatingPoints!.points.find(({ bits }) => bits === 'none')!;
-    expect(float.psnr).toBeGreaterThan(60);
+    expect(float.psnr).toBeGreaterThan(75);
   });
 
   it('writes a bundle that keeps every call full where no cache is taken', () => {
@@ -83,9 +83,9 @@ describe('optimize with a target', () => {
   });
 
   it('goes on from what was measured for another target', async () => {
-    const best = await run({ minPsnr: 60 }, 'best');
+    const best = await run({ minPsnr: 75 }, 'best');
     expect(best.operatingPoints!.chosen.bits).toBe('none');
-    expect(best.verification.psnr).toBeGreaterThan(60);
+    expect(best.verification.psnr).toBeGreaterThan(75);
     // Nothing is measured again; the stages that finish a bundle are of this one alone.
     const finished = made.operatingPoints!.chosen.bits === 'none';
     const finishing = ['float-i1-float-variants', 'float-i1-verify'];
