@@ -33,7 +33,7 @@ describe.each([
   let runtime: Runtime;
   let summary: OptimizeSummary;
   beforeAll(async () => {
-    runtime = await createNodeRuntime();
+    runtime = await createNodeRuntime({ threads: 1 });
     summary = await optimize({
       source,
       work: memoryStorage(),

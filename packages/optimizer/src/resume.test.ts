@@ -15,7 +15,7 @@ const PROGRAM = `
   import { createNodeRuntime, nodeStorage } from '@cachequant/runtime-node';
   import { optimize, parseDecisionRecord } from '@cachequant/optimizer';
   const [source, folder, options, held, plan] = process.argv.slice(1);
-  const runtime = await createNodeRuntime();
+  const runtime = await createNodeRuntime({ threads: 1 });
   await optimize({
     source: nodeStorage(source),
     work: nodeStorage(folder + '/work'),

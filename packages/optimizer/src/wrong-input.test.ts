@@ -14,7 +14,7 @@ describe('optimize refuses', () => {
   const controller = new AbortController();
   let runtime: Runtime;
   beforeAll(async () => {
-    runtime = await createNodeRuntime();
+    runtime = await createNodeRuntime({ threads: 1 });
   });
   afterAll(() => runtime.dispose());
 

@@ -8,6 +8,7 @@ import { tinyModel } from './tiny-model.js';
 // A small form of `npm run chaos`, with processes as they were built.
 test('SIGKILL of a worker and of the queue’s server in the middle: nothing is lost, nothing comes twice', {
   timeout: 300_000,
+  tags: 'full',
 }, async (context) => {
   for (const missing of [
     existsSync(CLI) ? undefined : 'the command line was not built: npm run build',

@@ -82,7 +82,7 @@ export function middle(width: number, height: number): RgbImage {
 export async function drawPictures(folder: string, cases: readonly PictureCase[]): Promise<void> {
   mkdirSync(folder, { recursive: true });
   const listed: object[] = [];
-  const runtime = await createNodeRuntime();
+  const runtime = await createNodeRuntime({ threads: 1 });
   try {
     for (const { name, bundle, precision, request } of cases) {
       const place = bundle.startsWith('/') ? bundle : inRepository(bundle);

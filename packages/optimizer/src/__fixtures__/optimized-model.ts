@@ -44,7 +44,7 @@ export async function optimizedModel(
   name = 'fashion-sd',
 ): Promise<OptimizedModel> {
   const folder = await mkdtemp(join(tmpdir(), 'cachequant-'));
-  const runtime = await createNodeRuntime();
+  const runtime = await createNodeRuntime({ threads: 1 });
   const place = (name: string) => nodeStorage(join(folder, name));
   const [source, work, out] = [place('model'), place('work'), place('out')];
   const model = modelStorage(name);

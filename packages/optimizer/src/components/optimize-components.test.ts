@@ -72,7 +72,7 @@ describe('optimizeComponents', () => {
   let runtime: Runtime;
   let folder: string;
   beforeAll(async () => {
-    runtime = await createNodeRuntime();
+    runtime = await createNodeRuntime({ threads: 1 });
     folder = await mkdtemp(join(tmpdir(), 'cachequant-'));
   });
   afterAll(async () => {

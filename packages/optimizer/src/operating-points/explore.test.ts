@@ -44,7 +44,7 @@ function run(target: { maxLatency?: number; minPsnr?: number }, out: string): Pr
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'cachequant-points-'));
-  runtime = await createNodeRuntime();
+  runtime = await createNodeRuntime({ threads: 1 });
   made = await run({ minPsnr: 10 }, 'fastest');
 }, 300_000);
 afterAll(async () => {

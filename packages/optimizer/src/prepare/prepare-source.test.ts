@@ -24,7 +24,7 @@ describe('prepareSource(source, recipe)', () => {
     const recipe = parseRecipe({ guidanceScale, calibrationImages: 1, verificationImages: 1 });
     const prepared = await prepareSource(modelStorage('fashion-sd'), recipe);
     expect(prepared.batch).toBe(batch);
-    const runtime = await createNodeRuntime();
+    const runtime = await createNodeRuntime({ threads: 1 });
     const { calibration, verification } = await prepareImages(prepared, runtime, recipe, {});
     await runtime.dispose();
     for (const { unconditional } of [...calibration, ...verification]) {

@@ -13,7 +13,7 @@ const SIZE = { width: 32, height: 32 };
 let runtime: Runtime;
 
 beforeAll(async () => {
-  runtime = await createNodeRuntime();
+  runtime = await createNodeRuntime({ threads: 1 });
 });
 
 afterAll(() => runtime.dispose());

@@ -12,7 +12,7 @@ import { sampleLatents } from './sample-latents.js';
 
 let runtime: Runtime;
 beforeAll(async () => {
-  runtime = await createNodeRuntime();
+  runtime = await createNodeRuntime({ threads: 1 });
 });
 afterAll(() => runtime.dispose());
 

@@ -12,7 +12,7 @@ describe('createGenerator(options)', () => {
   let runtime: Runtime;
   let generator: Generator;
   beforeAll(async () => {
-    runtime = await createNodeRuntime();
+    runtime = await createNodeRuntime({ threads: 1 });
     generator = await createGenerator({ storage: modelStorage('fashion-sd'), runtime });
   });
   afterAll(async () => {

@@ -52,7 +52,7 @@ describe('createGenerator on models/fashion-sd', () => {
   let runtime: Runtime;
   let generator: Generator;
   beforeAll(async () => {
-    runtime = await createNodeRuntime();
+    runtime = await createNodeRuntime({ threads: 1 });
     generator = await createGenerator({ storage: nodeStorage(MODEL), runtime });
   });
   afterAll(async () => {

@@ -10,7 +10,7 @@ const REQUEST = { prompt: 'a red shoe', steps: 2 };
 describe('createGenerator(options).generate', () => {
   let runtime: Runtime;
   beforeAll(async () => {
-    runtime = await createNodeRuntime();
+    runtime = await createNodeRuntime({ threads: 1 });
   });
   afterAll(() => runtime.dispose());
 

@@ -13,7 +13,7 @@ describe("a folder of diffusers' old conversion script", () => {
   let runtime: Runtime;
   let model: ReturnType<typeof oldOnnxLayout>;
   beforeAll(async () => {
-    runtime = await createNodeRuntime();
+    runtime = await createNodeRuntime({ threads: 1 });
     model = oldOnnxLayout();
   });
   afterAll(async () => {

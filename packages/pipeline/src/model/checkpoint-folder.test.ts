@@ -32,7 +32,7 @@ function difference(a: ArrayLike<number>, b: ArrayLike<number>): number {
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'cachequant-checkpoint-'));
-  runtime = await createNodeRuntime();
+  runtime = await createNodeRuntime({ threads: 1 });
   exported = await picture(modelStorage('fashion-sd'));
 });
 afterAll(async () => {

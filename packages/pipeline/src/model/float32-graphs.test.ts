@@ -28,7 +28,7 @@ async function writeHalf(io: 'float16' | 'float32', storage: Storage): Promise<S
 let runtime: Runtime;
 let root: string;
 beforeAll(async () => {
-  runtime = await createNodeRuntime();
+  runtime = await createNodeRuntime({ threads: 1 });
   root = await realpath(await mkdtemp(join(tmpdir(), 'cachequant-half-')));
 }, 60_000);
 afterAll(async () => {

@@ -62,7 +62,7 @@ it.each<[string, Readonly<Record<string, string>>, string]>([
   const source = await modelSource(storage, 'vae/model.onnx');
   expect(source).toMatchObject({ externalFolder: join(root, folder) });
   expect(source).not.toHaveProperty('externalData');
-  const runtime = await createNodeRuntime();
+  const runtime = await createNodeRuntime({ threads: 1 });
   const feeds = { latent_sample: tensor('float32', [1, 4, 8, 8]) };
   const [linked, plain] = await Promise.all(
     [

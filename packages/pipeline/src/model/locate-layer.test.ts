@@ -37,7 +37,7 @@ function overflowing(): OnnxModel {
 describe('layerLocator(runtime, storage, path)', () => {
   let runtime: Runtime;
   beforeAll(async () => {
-    runtime = await createNodeRuntime();
+    runtime = await createNodeRuntime({ threads: 1 });
   });
   afterAll(() => runtime.dispose());
 
