@@ -137,7 +137,7 @@ function differencesOf(
 
 /** Whether a row is another one without its lever, or, for a search, of the same time. */
 function isBefore(other: AblationRow, row: AblationRow): boolean {
-  const at = LEVERS.findIndex((lever) => lever === row.curve);
+  const at = (LEVERS as readonly AblationRow['curve'][]).indexOf(row.curve);
   return at > 0 && other.curve === LEVERS[at - 1] && other.interval === row.interval;
 }
 

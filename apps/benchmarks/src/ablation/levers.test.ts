@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest';
+import { isLever, LEVERS, leverRows } from './levers.js';
+import { emojiSd } from './models/emoji-sd.js';
+import { ablationModels } from './models/index.js';
+import { CONVERGED, originalId } from './rows.js';
+
+describe('leverRows', () => {
+  it.each(ablationModels.filter(({ guidanceScale }) => guidanceScale > 1))(
+    'has what every row of $name is measured against, each once',
+    (model) => {
+      const rows = leverRows(model);
+      const ids = rows.map(({ id }) => id);
+      expect(new Set(ids).size).toBe(ids.length);
+      expect(ids).toEqual(expect.arrayContaining([CONVERGED.id, originalId(model)]));
+      for (const { curve, sampler, steps } of rows.filter((row) => isLever(row.curve))) {
+        expect(ids, curve).toContain(`float-${sampler}-${steps}`);
+      }
+    },
+  );
+
+  it('tries every lever at the same intervals, one on top of the other', () => {
+    const rows = leverRows(emojiSd);
+    const intervals = LEVERS.map((lever) =>
+      rows.filter(({ curve }) => curve === lever).map(({ interval }) => interval),
+    );
+    for (const each of intervals) expect(each).toEqual([3, 5, 10]);
+  });
+});
