@@ -30,6 +30,7 @@ const QUICK_RUN = {
   prompts: ['a red sneaker'],
   schedule: 'uniform',
   cacheCorrection: 'forecast',
+  layers: 'all',
   components: 'keep',
 } satisfies OptimizeOptions;
 const SOFTWARE_GPU = [
@@ -45,7 +46,6 @@ const EMOJI_RUN = {
   interval: 2,
   guidanceScale: 3,
   prompts: ['a burger', 'a fox on green'],
-  layers: 'all',
   components: 'auto',
 } satisfies OptimizeOptions;
 /** What the model of the tests knows. */

@@ -79,40 +79,44 @@ describe('localErrors', () => {
     }
   });
 
-  it('finds the one layer whose input is rounded too coarsely, and chooseLayers keeps it in float', async () => {
-    const { coarse, sharing } = coarsened('up_blocks.1.resnets.1.conv2.weight', 16);
-    const found = await localErrors(coarse);
-    for (const { id } of sharing) expect(errors[id]! - found[id]!).toBeGreaterThan(12);
-    for (const id of ids().filter((other) => !sharing.some((one) => one.id === other))) {
-      expect(found[id]).toBe(errors[id]);
-    }
+  it(
+    'finds the one layer whose input is rounded too coarsely, and chooseLayers keeps it in float',
+    FULL,
+    async () => {
+      const { coarse, sharing } = coarsened('up_blocks.1.resnets.1.conv2.weight', 16);
+      const found = await localErrors(coarse);
+      for (const { id } of sharing) expect(errors[id]! - found[id]!).toBeGreaterThan(12);
+      for (const id of ids().filter((other) => !sharing.some((one) => one.id === other))) {
+        expect(found[id]).toBe(errors[id]);
+      }
 
-    const noTimes = Object.fromEntries(ids().map((id) => [id, { floatMs: 1, integerMs: 0.5 }]));
-    const untouched = await chooseLayers(experiment, noTimes);
-    expect(untouched.sensitive).toContain(OWN_SHORTCUT);
-    for (const id of untouched.sensitive) expect(id).toMatch(/^up_blocks.1.*conv_shortcut/);
-    expect(untouched.noisiest[0]!.id).toBe(OWN_SHORTCUT);
-    const floor = untouched.networkDb.allInteger - 0.5;
-    const choice = await chooseLayers(withFloor(coarse, floor), noTimes);
-    expect(choice.networkDb.allInteger).toBeLessThan(floor);
-    expect(choice.sensitive.length).toBeGreaterThan(0);
-    for (const id of choice.sensitive)
-      expect([...sharing.map((one) => one.id), ...untouched.sensitive]).toContain(id);
-    expect(choice.networkDb.chosen).toBeGreaterThan(choice.networkDb.allInteger);
-    // It was the activation that was coarse: 8-bit weights do no harm.
-    expect(choice.sensitiveStored).toBe(true);
-    const decisions = settleLayers(planLayers(made.calibrated.graphs, []), {
-      times: noTimes,
-      errors: found,
-      choice,
-    });
-    expect(decisions.find(({ id }) => id === choice.sensitive[0])).toMatchObject({
-      compute: 'float',
-      storage: 'int8',
-      reason: 'sensitive to rounding',
-      measured: { sqnr: found[choice.sensitive[0]!] },
-    });
-  }, 600_000);
+      const noTimes = Object.fromEntries(ids().map((id) => [id, { floatMs: 1, integerMs: 0.5 }]));
+      const untouched = await chooseLayers(experiment, noTimes);
+      expect(untouched.sensitive).toContain(OWN_SHORTCUT);
+      for (const id of untouched.sensitive) expect(id).toMatch(/^up_blocks.1.*conv_shortcut/);
+      expect(untouched.noisiest[0]!.id).toBe(OWN_SHORTCUT);
+      const floor = untouched.networkDb.allInteger - 0.5;
+      const choice = await chooseLayers(withFloor(coarse, floor), noTimes);
+      expect(choice.networkDb.allInteger).toBeLessThan(floor);
+      expect(choice.sensitive.length).toBeGreaterThan(0);
+      for (const id of choice.sensitive)
+        expect([...sharing.map((one) => one.id), ...untouched.sensitive]).toContain(id);
+      expect(choice.networkDb.chosen).toBeGreaterThan(choice.networkDb.allInteger);
+      // It was the activation that was coarse: 8-bit weights do no harm.
+      expect(choice.sensitiveStored).toBe(true);
+      const decisions = settleLayers(planLayers(made.calibrated.graphs, []), {
+        times: noTimes,
+        errors: found,
+        choice,
+      });
+      expect(decisions.find(({ id }) => id === choice.sensitive[0])).toMatchObject({
+        compute: 'float',
+        storage: 'int8',
+        reason: 'sensitive to rounding',
+        measured: { sqnr: found[choice.sensitive[0]!] },
+      });
+    },
+  );
 
   it(
     'finds one fatal layer that seems exact by itself, where all is good enough, and keeps it in float',
