@@ -84,10 +84,17 @@ export async function studiedContestant(spec: RowSpec, calibrated: CalibratedMod
   const { work } = calibrated.context;
   const sampler = samplerOf(calibrated.context, variant);
   const refreshCalls = variant.cached ? [...variant.cached.refreshCalls] : null;
+  const conditionalRefreshes = variant.cached?.conditionalRefreshes;
   const folder = path.posix.dirname(variant.full);
   const files = [variant.full, `${folder}/weights.bin`, ...(variant.cached ? [variant.cached.graph] : [])];
   return {
-    row: { ...spec, cache, refreshCalls, calls: sampler.calls },
+    row: {
+      ...spec,
+      cache,
+      refreshCalls,
+      ...(conditionalRefreshes && { conditionalRefreshes: [...conditionalRefreshes] }),
+      calls: sampler.calls,
+    },
     sampler,
     fingerprint: await fingerprintOf(work, files, [
       sampler.name,
@@ -95,7 +102,7 @@ export async function studiedContestant(spec: RowSpec, calibrated: CalibratedMod
       refreshCalls,
       cache?.guidance,
       ...(variant.cached?.guidanceExtrapolation ? [variant.cached.guidanceExtrapolation] : []),
-      ...(variant.cached?.conditionalRefreshes ? [{ alone: variant.cached.conditionalRefreshes }] : []),
+      ...(conditionalRefreshes ? [{ alone: conditionalRefreshes }] : []),
       ...(variant.cached?.smoothing ? [variant.cached.smoothing] : []),
     ]),
     denoiserBytes: await bytesOf(work, files),
@@ -109,11 +116,17 @@ interface Decision {
 }
 
 async function decide({ curve, bits, interval, cache }: RowSpec, whole: CalibratedModel): Promise<Decision> {
-  if (isLever(curve)) return { variant: await leverVariant(curve, interval, whole), cache: null };
+  if (isLever(curve)) {
+    const variant = await leverVariant(curve, interval, whole);
+    const schedule = curve === 'lever: search' ? 'search' : 'uniform';
+    const guidance = variant.cached!.guidance ?? 'computed';
+    return { variant, cache: { schedule, correction: 'forecast', outputs: 'none', guidance } };
+  }
   if (!cache) return { variant: { full: INTEGER_FULL }, cache: null };
   const calibrated = atInterval(bits === 'float' ? inFloat(whole) : whole, interval);
   const { schedule, correction, outputs } = cache;
-  if (schedule === 'auto' || correction === 'auto' || outputs === 'auto') return best(calibrated);
+  if (schedule === 'auto' || schedule === 'search') return best(calibrated);
+  if (correction === 'auto' || outputs === 'auto') return best(calibrated);
   if (bits === 'float' && correction === 'none' && interval > 1) {
     const refreshCalls = await planSchedule(calibrated, schedule, calibrated.context.refreshes);
     return {

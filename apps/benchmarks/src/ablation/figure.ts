@@ -100,7 +100,8 @@ function panel(points: readonly Point[], label: string): string {
   const lines = curves.flatMap(([curve, { color, width, dash }]) => {
     const own = points.filter((point) => point.curve === curve).sort((a, b) => a.x - b.x);
     // Our best is what `optimize` chooses among all that it tries, without a cache where that is better.
-    const joined = curve === 'cachequant' ? frontOf(points.filter(({ tried }) => tried)) : own;
+    const isOurs = curve === 'cachequant' && own.length > 0;
+    const joined = isOurs ? frontOf(points.filter(({ tried }) => tried)) : own;
     return [
       line(joined, {
         x: 'x',

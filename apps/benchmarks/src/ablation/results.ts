@@ -26,7 +26,7 @@ const CURVES = [
 ] as const;
 
 const cacheSchema = z.object({
-  schedule: z.enum(['auto', 'uniform', 'quadratic', 'dp', 'forecast-dp']),
+  schedule: z.enum(['auto', 'uniform', 'quadratic', 'dp', 'forecast-dp', 'search']),
   correction: z.enum(['auto', 'none', 'paper', 'forecast']),
   /** The quantization correction: none, ours (predictions smoothed over calls), or the paper's (outputs of layers). */
   outputs: z.enum(['auto', 'none', 'smoothed', 'paper']),
@@ -50,6 +50,8 @@ const chosenSchema = z.object({
   /** What was taken, where `auto` was asked for; null without a cache. */
   cache: cacheSchema.nullable(),
   refreshCalls: z.array(z.int()).nullable(),
+  /** Those of them that compute the conditional half of guidance alone. */
+  conditionalRefreshes: z.array(z.int()).optional(),
   calls: z.int().positive(),
 });
 

@@ -23,13 +23,17 @@ export async function readSd15({ comparesSd15 }: AblationModel): Promise<Ablatio
 
 /**
  * Time of all of a row's calls over that of the original's, were its denoiser of SD-1.5's size. A cached call in
- * float, which was not measured there, counts in the proportion of the integer ones; one that computes the conditional
+ * float, which was not measured there, counts in the proportion of the integer ones; a call that computes the conditional
  * half alone counts half.
  */
-export function sd15Cost({ bits, calls, refreshCalls, cache }: AblationRow, times: CallTimes): number {
+export function sd15Cost(
+  { bits, calls, refreshCalls, conditionalRefreshes = [], cache }: AblationRow,
+  times: CallTimes,
+): number {
   const full = bits === 'float' ? times.float : times.full;
   const both = (full * times.cached) / times.full;
   const cached = cache?.guidance === 'forecast' ? both / 2 : both;
   const refreshes = refreshCalls?.length ?? calls;
-  return (refreshes * full + (calls - refreshes) * cached) / (ORIGINAL_CALLS * times.float);
+  const wholeRefreshes = refreshes - conditionalRefreshes.length / 2;
+  return (wholeRefreshes * full + (calls - refreshes) * cached) / (ORIGINAL_CALLS * times.float);
 }
