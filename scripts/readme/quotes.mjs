@@ -65,6 +65,7 @@ function ofPeers() {
   return [
     { file: 'README.md', text },
     ...ofFullPeers().map((quoted) => ({ file: 'README.md', text: quoted })),
+    ...ofLevers(),
   ];
 }
 
@@ -80,6 +81,28 @@ function ofFullPeers() {
     `In OpenVINO (\`--target qdq\`) ours is ${inOpenVino?.same} and ${inOpenVino?.half} times as fast, and ${inOpenVino?.late} where late refreshes compute one half as well`,
     `Without VNNI NNCF's loop is ${slowNncf?.same} times as fast, ours in ONNX Runtime ${slowOurs?.same} with the same cache, ${slowOurs?.half} with one half at cached calls and ${slowOurs?.late} with late refreshes too`,
   ];
+}
+
+/** What the levers of speed cost and bring on a trained model. */
+function ofLevers() {
+  const { rows, differences } = results('ablation-levers');
+  const list = (/** @type {string} */ lever, sign = 1) => {
+    const each = [3, 5, 10].map((interval) => {
+      const found = differences.find((/** @type {any} */ { better }) => better === `${lever}-i${interval}`);
+      return (sign * found.difference).toFixed(1);
+    });
+    return `${each.slice(0, -1).join(', ')} and ${each.at(-1)} dB`;
+  };
+  const row = (/** @type {string} */ id) => rows.find((/** @type {any} */ one) => one.id === id);
+  const at = (/** @type {any} */ { timeRatio }) => timeRatio.toFixed(3);
+  const [search, fewer] = [row('search-i5'), row('float-dpm-solver++-10')];
+  return [
+    `one half of guidance at cached calls gains ${list('one-half-at-cached-calls')} at intervals 3, 5 and 10`,
+    `evenly spaced late refreshes of one half lose ${list('one-half-at-late-refreshes', -1)}`,
+    `is ${list('search')} above those`,
+    `at ${at(search)} of the original's time it is ${search.psnrConverged.toFixed(1)} dB from the converged solution, where 10 float steps of DPM-Solver++ are ${fewer.psnrConverged.toFixed(1)} at ${at(fewer)}`,
+    `${search.seeds} held-out seeds`,
+  ].map((text) => ({ file: 'README.md', text }));
 }
 
 /** Loops of 50 PLMS steps at interval 10 that ran, in times of float; peers have the first alone. */
