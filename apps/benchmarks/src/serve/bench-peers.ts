@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createNodeRuntime } from '@cachequant/runtime-node';
@@ -85,7 +86,10 @@ async function multipliesFullRange(): Promise<boolean> {
   }
 }
 
-async function bundleOf(checkpoint: string, { size, steps, log }: BenchPeersOptions): Promise<string> {
+async function bundleOf(
+  checkpoint: string,
+  { size, steps, signal, log }: BenchPeersOptions,
+): Promise<string> {
   const bundle = path.join(CACHE, `sd15-bundle-${size}-${steps}`);
   if (existsSync(path.join(bundle, 'cachequant.json'))) return bundle;
   log('making the bundle');
@@ -95,7 +99,9 @@ async function bundleOf(checkpoint: string, { size, steps, log }: BenchPeersOpti
     ...['--interval', String(INTERVAL), '--effort', 'fast', '--threads', String(THREADS)],
     ...['--calibration-images', '2', '--verification-images', '1', '--off-calibration-images', '0'],
   ];
-  const { status } = spawnSync(process.execPath, argv, { stdio: 'inherit' });
+  // A terminal stops it as well; it ends with a stage that the next run goes on from.
+  const [status] = await once(spawn(process.execPath, argv, { stdio: 'inherit' }), 'exit');
+  signal.throwIfAborted();
   if (status !== 0) throw new Error(`optimize ended with ${status}`);
   return bundle;
 }
