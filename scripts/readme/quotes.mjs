@@ -15,6 +15,7 @@ export function quotes() {
     ...ofStableDiffusion(),
     ...of512Pixels(),
     ...ofPeers(),
+    ...ofLevers(),
     ...ofTheStudio(),
     ...ofTheDemo(),
     ...ofThePaper(),
@@ -65,7 +66,6 @@ function ofPeers() {
   return [
     { file: 'README.md', text },
     ...ofFullPeers().map((quoted) => ({ file: 'README.md', text: quoted })),
-    ...ofLevers(),
   ];
 }
 

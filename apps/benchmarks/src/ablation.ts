@@ -53,6 +53,9 @@ const SHOWN = 16;
 type Entrant = Contestant & { readonly maker: ImageMaker };
 
 const model = ablationModel(values.model);
+if (values.levers && model.guidanceScale === 1) {
+  throw new Error(`--levers: ${model.name} has no guidance, which the levers save halves of`);
+}
 const allRows = values.levers ? leverRows(model) : ablationRows(model);
 const work = workFolder(model);
 const stop = stopOnSignals();

@@ -10,7 +10,12 @@ import {
   type OptimizedModel,
   optimizedModel,
 } from '../../../packages/optimizer/src/__fixtures__/optimized-model.js';
-import { findChromium, launchChromium, missingChromium } from '../../../scripts/browser/chromium.mjs';
+import {
+  findChromium,
+  launchChromium,
+  missingChromium,
+  softwareGpu,
+} from '../../../scripts/browser/chromium.mjs';
 import { type Serving, serveFolders } from '../../../scripts/browser/serve-folders.mjs';
 import { buildSite } from '../tools/build.mjs';
 import { bytesByPart } from '../tools/first-visit.mjs';
@@ -33,12 +38,6 @@ const QUICK_RUN = {
   layers: 'all',
   components: 'keep',
 } satisfies OptimizeOptions;
-const SOFTWARE_GPU = [
-  '--enable-unsafe-webgpu',
-  '--use-webgpu-adapter=swiftshader',
-  '--enable-features=Vulkan,WebGPU',
-  '--use-vulkan=swiftshader',
-];
 /** As few calls of the site's own model as draw a picture. */
 const EMOJI_RUN = {
   ...QUICK_RUN,
@@ -164,7 +163,7 @@ function inChromium() {
   });
 
   test('draws an emoji with the site’s own model, and a first visit stays in its budget', FULL, async () => {
-    const emoji = await optimizedModel(EMOJI_RUN, undefined, undefined, 'emoji-sd');
+    const emoji = await optimizedModel(EMOJI_RUN, { name: 'emoji-sd' });
     const own = path.join(site, '../', `${path.basename(site)}-emoji`);
     try {
       const folder = path.dirname(emoji.out.locate!('cachequant.json')!);
@@ -210,7 +209,7 @@ function inChromium() {
   });
 
   test('computes in float on WebGPU', FULL, async () => {
-    const withGpu = await launchChromium(SOFTWARE_GPU);
+    const withGpu = await launchChromium(softwareGpu);
     try {
       const page = await open(server, await withGpu.newContext());
       await page.selectOption('#device', 'webgpu');

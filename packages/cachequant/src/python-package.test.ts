@@ -135,7 +135,7 @@ async function casesOf({ model, options, requests }: FamilyCases, folder: string
   return Object.entries(requests).map(([what, request]) => ({ name: `${name}-${what}`, bundle, request }));
 }
 
-/** One for each kind of network, encoder and prediction; the others tell nothing new, mostly. */
+/** Beside the bundles of the repository; the others are left to the full run. */
 const QUICK = ['models/fashion-sd', 'models/tiny/lcm', 'models/tiny/dit-pipeline', 'models/tiny/sd3'];
 const TIMEOUT = { timeout: 1_800_000 };
 

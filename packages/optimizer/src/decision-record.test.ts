@@ -17,7 +17,7 @@ let made: OptimizedModel;
 let text: string;
 let plan: DecisionRecord;
 beforeAll(async () => {
-  made = await optimizedModel(OPTIONS, slowerInIntegers);
+  made = await optimizedModel(OPTIONS, { on: slowerInIntegers });
   text = await readText(made.out, 'plan.json');
   plan = parseDecisionRecord(text);
 }, 900_000);

@@ -7,7 +7,7 @@ let made: OptimizedModel;
 let text: string;
 let plan: DecisionRecord;
 beforeAll(async () => {
-  made = await optimizedModel({ ...SMALL_RUN, components: 'keep' }, undefined, undefined, 'tiny/sd');
+  made = await optimizedModel({ ...SMALL_RUN, components: 'keep' }, { name: 'tiny/sd' });
   text = await readText(made.out, 'plan.json');
   plan = parseDecisionRecord(text);
 }, 900_000);

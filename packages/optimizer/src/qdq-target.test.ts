@@ -6,7 +6,7 @@ import { type OptimizedModel, optimizedModel, SMALL_RUN } from './__fixtures__/o
 let made: OptimizedModel;
 beforeAll(async () => {
   const options = { ...SMALL_RUN, target: 'qdq', layers: 'measured', floatGraphs: 'never' } as const;
-  made = await optimizedModel(options, undefined, undefined, 'tiny/sd');
+  made = await optimizedModel(options, { name: 'tiny/sd' });
 }, 240_000);
 afterAll(() => made.dispose());
 

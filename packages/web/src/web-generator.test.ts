@@ -99,7 +99,7 @@ function inChromium() {
     [browser, made, site] = await Promise.all([
       launchChromium(softwareGpu),
       // In several files, as a host with a limit needs them.
-      optimizedModel(QUICK_RUN, undefined, 1_500_000),
+      optimizedModel(QUICK_RUN, { shardBytes: 1_500_000 }),
       buildPages(here('__fixtures__/vite'), ['index.html', 'optimize.html']),
     ]);
     bundle = made.out.locate!('cachequant.json')!.replace(/.cachequant\.json$/, '');

@@ -62,10 +62,12 @@ export async function assembleRows(
       frechetSeeds: isJudged ? judged.length : 0,
     });
   }
+  const compare = comparison(pictures, seeds);
+  const isOfLevers = rows.some(({ curve }) => isLever(curve));
   return {
     rows,
-    differences: differencesOf(model, rows, pictures, seeds),
-    budgets: rows.some(({ curve }) => isLever(curve)) ? [] : budgetsOf(model, rows, pictures, seeds),
+    differences: isOfLevers ? leverDifferences(rows, compare) : differencesOf(model, rows, compare),
+    budgets: isOfLevers ? [] : budgetsOf(model, rows, pictures, seeds),
     factors: factorsOf(model, pictures, seeds),
   };
 }
@@ -80,49 +82,58 @@ async function scoresOf(
 
 const NOT_JUDGED = { frechet: null, kindAccuracy: null, colorAccuracy: null };
 
+type Difference = AblationResults['differences'][number];
+
+/** Tells how much nearer a row is to a reference than another, in a list that is empty where pictures are missing. */
+type Compare = (better: AblationRow, worse: AblationRow, reference: string) => Difference[];
+
+function comparison(pictures: ReadonlyMap<string, readonly RgbImage[]>, seeds: number): Compare {
+  return (better, worse, reference) => {
+    const truth = (pictures.get(reference) ?? []).slice(0, seeds);
+    const [a, b] = [better, worse].map(({ id }) => psnrs(truth, pictures.get(id)!));
+    const differences = a!.map((value, i) => value - b![i]!);
+    if (differences.length === 0 || b!.length < a!.length) return [];
+    return [
+      {
+        better: better.id,
+        worse: worse.id,
+        measure: reference === CONVERGED.id ? 'psnrConverged' : 'psnr',
+        difference: meanOf(differences),
+        interval: interval95(differences),
+        timeRatios: [better.timeRatio, worse.timeRatio],
+      },
+    ];
+  };
+}
+
+/** Each lever against the one that it is on top of, at the same interval. */
+function leverDifferences(rows: readonly AblationRow[], compare: Compare): Difference[] {
+  return rows.flatMap((row) => {
+    const before = rows.find((other) => isBefore(other, row));
+    return before ? compare(row, before, `float-${row.sampler}-${row.steps}`) : [];
+  });
+}
+
 /**
  * Our best against the paper at the same interval and in no more time, and the strongest rival that is not slower; then
  * who wins at each speed against whom.
  */
-function differencesOf(
-  model: AblationModel,
-  rows: readonly AblationRow[],
-  pictures: ReadonlyMap<string, readonly RgbImage[]>,
-  seeds: number,
-): AblationResults['differences'] {
-  const found: AblationResults['differences'] = [];
-  const compare = (better: AblationRow, worse: AblationRow, reference: string): void => {
-    const truth = (pictures.get(reference) ?? []).slice(0, seeds);
-    const [a, b] = [better, worse].map(({ id }) => psnrs(truth, pictures.get(id)!));
-    const differences = a!.map((value, i) => value - b![i]!);
-    if (differences.length === 0 || b!.length < a!.length) return;
-    found.push({
-      better: better.id,
-      worse: worse.id,
-      measure: reference === CONVERGED.id ? 'psnrConverged' : 'psnr',
-      difference: meanOf(differences),
-      interval: interval95(differences),
-      timeRatios: [better.timeRatio, worse.timeRatio],
-    });
-  };
-  for (const row of rows.filter(({ curve }) => isLever(curve))) {
-    const before = rows.find((other) => isBefore(other, row));
-    if (before) compare(row, before, `float-${row.sampler}-${row.steps}`);
-  }
-  if (found.length > 0) return found;
+function differencesOf(model: AblationModel, rows: readonly AblationRow[], compare: Compare): Difference[] {
+  const found: Difference[] = [];
   for (const row of rows.filter(({ curve }) => curve === 'cachequant')) {
     for (const other of rows) {
       const sameSchedule =
         other.sampler === row.sampler && other.steps === row.steps && other.interval === row.interval;
-      if (sameSchedule && other.curve === 'paper') compare(row, other, `float-${row.sampler}-${row.steps}`);
+      if (sameSchedule && other.curve === 'paper')
+        found.push(...compare(row, other, `float-${row.sampler}-${row.steps}`));
     }
     const rival = strongestRival(rows, row);
-    if (rival) compare(row, rival, CONVERGED.id);
+    if (rival) found.push(...compare(row, rival, CONVERGED.id));
   }
   for (const paper of rows.filter(({ curve }) => curve === 'paper')) {
     const ours = bestWithin(rows, paper);
     if (ours && ours.interval !== paper.interval)
-      compare(ours, paper, `float-${paper.sampler}-${paper.steps}`);
+      found.push(...compare(ours, paper, `float-${paper.sampler}-${paper.steps}`));
   }
   const table = { model: `models/${model.name}`, rows, budgets: [], differences: found };
   for (const { row, beaten, interval } of winnersOf(table)) {
@@ -130,7 +141,7 @@ function differencesOf(
       ({ better, worse, measure }) =>
         measure === 'psnrConverged' && better === row.id && worse === beaten?.id,
     );
-    if (beaten && !interval && !isFound) compare(row, beaten, CONVERGED.id);
+    if (beaten && !interval && !isFound) found.push(...compare(row, beaten, CONVERGED.id));
   }
   return found;
 }

@@ -125,8 +125,7 @@ async function decide({ curve, bits, interval, cache }: RowSpec, whole: Calibrat
   if (!cache) return { variant: { full: INTEGER_FULL }, cache: null };
   const calibrated = atInterval(bits === 'float' ? inFloat(whole) : whole, interval);
   const { schedule, correction, outputs } = cache;
-  if (schedule === 'auto' || schedule === 'search') return best(calibrated);
-  if (correction === 'auto' || outputs === 'auto') return best(calibrated);
+  if (schedule === 'auto' || correction === 'auto' || outputs === 'auto') return best(calibrated);
   if (bits === 'float' && correction === 'none' && interval > 1) {
     const refreshCalls = await planSchedule(calibrated, schedule, calibrated.context.refreshes);
     return {

@@ -9,11 +9,10 @@ import {
   type Variant,
   withGuidanceForecast,
 } from '@cachequant/optimizer/experiments';
-import type { CallCosts } from '@cachequant/scheduler';
-import { uniformSchedule } from '@cachequant/scheduler';
+import { type CallCosts, uniformSchedule } from '@cachequant/scheduler';
 import { lateRefreshes } from '../contestants.js';
 import type { AblationModel } from './models/ablation-model.js';
-import { CONVERGED, originalId, plainRow, type RowSpec } from './rows.js';
+import { ablationRows, CONVERGED, originalId, plainRow, type RowSpec } from './rows.js';
 
 /** What each saves over the row before, with evenly spaced refreshes; the search has the time of the one before it. */
 export const LEVERS = [
@@ -31,10 +30,9 @@ const FEWER_STEPS = [50, 25, 20, 15, 10, 8] as const;
 
 /** The rows of `--levers`: the original, fewer steps, and each lever at each interval. */
 export function leverRows(model: AblationModel): RowSpec[] {
-  const { sampler, steps } = model.original;
   return [
     CONVERGED,
-    { ...plainRow(sampler, steps, 'float', `fewer steps, ${sampler as 'plms'}`), id: originalId(model) },
+    ...ablationRows(model).filter(({ id }) => id === originalId(model)),
     ...FEWER_STEPS.map((count) =>
       plainRow(SAMPLER.sampler, count, 'float', `fewer steps, ${SAMPLER.sampler}`),
     ),

@@ -1,13 +1,16 @@
 import type { AblationModel } from './models/ablation-model.js';
 import type { CacheChoice, ChosenRow } from './results.js';
 
+/** A search is a lever of its own. */
+type AskedCache = CacheChoice & { readonly schedule: Exclude<CacheChoice['schedule'], 'search'> };
+
 /** One way to make pictures that the ablation compares. */
 export type RowSpec = Pick<
   ChosenRow,
   'id' | 'curve' | 'sampler' | 'steps' | 'interval' | 'bits' | 'rounding'
 > & {
   /** How its cache works; undefined where every call is a full one. */
-  readonly cache?: CacheChoice;
+  readonly cache?: AskedCache;
 };
 
 /** Whether `optimize` chooses among this as well: rows without a cache too, which it leaves out where none pays. */

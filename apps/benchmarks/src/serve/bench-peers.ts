@@ -1,9 +1,8 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createNodeRuntime } from '@cachequant/runtime-node';
 import { CLI } from '../chaos/processes.js';
+import { runWatched } from '../child.js';
 import { describeMachine } from '../command.js';
 import { CACHE, FULL_LATENTS, RESULTS, ROOT } from '../paths.js';
 import { resultsName } from '../results.js';
@@ -68,9 +67,10 @@ export async function benchPeers(options: BenchPeersOptions): Promise<void> {
 
 /** Tables of all sizes and processors that have results. */
 function committedTables(): string[] {
-  const files = ['', '-no-vnni', '-full', '-full-no-vnni'].map((of) =>
-    path.join(RESULTS, `${NAME}${of}.json`),
+  const names = [false, true].flatMap((full) =>
+    [true, false].map((int8FullRange) => resultsName(NAME, full, { int8FullRange })),
   );
+  const files = names.map((name) => path.join(RESULTS, `${name}.json`));
   const tables = files
     .filter((file) => existsSync(file))
     .map((file) => peerServerTables(peerServersSchema.parse(JSON.parse(readFileSync(file, 'utf8')))));
@@ -99,9 +99,6 @@ async function bundleOf(
     ...['--interval', String(INTERVAL), '--effort', 'fast', '--threads', String(THREADS)],
     ...['--calibration-images', '2', '--verification-images', '1', '--off-calibration-images', '0'],
   ];
-  // A terminal stops it as well; it ends with a stage that the next run goes on from.
-  const [status] = await once(spawn(process.execPath, argv, { stdio: 'inherit' }), 'exit');
-  signal.throwIfAborted();
-  if (status !== 0) throw new Error(`optimize ended with ${status}`);
+  await runWatched(process.execPath, argv, signal, log);
   return bundle;
 }

@@ -25,7 +25,7 @@ describe('peerServerTables', () => {
     };
     const request = { ...results.request, width: 512, height: 512, steps: 20 };
     const table = peerServerTables({ ...results, request, servers: [server] }).join('\n');
-    expect(table).toContain('--peers --size 512 --steps 20`');
+    expect(table).toContain('--peers --size 512 --steps 20 --rounds 1`');
     expect(table).toContain('one picture each');
     expect(table).toContain('| stable-diffusion.cpp, q8_0, spectrum (computes 11 of 20 steps) | 2.0 s |');
   });

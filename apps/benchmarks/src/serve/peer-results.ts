@@ -49,7 +49,7 @@ export function peerServerTables({
   const { width, height, steps, sampler_name: sampler, cfg_scale: scale } = request;
   const rounds = servers[0]!.seconds.length;
   return [
-    `Measured on ${measuredAt.slice(0, 10)} by \`npm run bench:serve -- --peers${optionsOf({ width, steps })}\`: Stable Diffusion 1.5 with seeded weights, ` +
+    `Measured on ${measuredAt.slice(0, 10)} by \`npm run bench:serve -- --peers${optionsOf({ size: width, steps, rounds })}\`: Stable Diffusion 1.5 with seeded weights, ` +
       `${width}×${height} pixels, ${steps} steps of ${sampler}, guidance scale ${scale}; ${machine.processor} ${machine.int8FullRange ? 'with' : 'without'} VNNI, ${threads} threads. ` +
       `One client, one picture at a time, the servers in turn, ${rounds === 1 ? 'one picture' : `${rounds} pictures`} each; the peer is ${peer}, asked by the same ` +
       'requests (`/sdapi/v1/txt2img`). Time and memory do not depend on what the weights are; pictures do, and are not compared.',
@@ -69,8 +69,12 @@ export function peerServerTables({
   ];
 }
 
-const optionsOf = ({ width, steps }: { readonly width: number; readonly steps: number }): string =>
-  `${width === QUICK.size ? '' : ` --size ${width}`}${steps === QUICK.steps ? '' : ` --steps ${steps}`}`;
+/** What a run was asked for that is not measured anyway. */
+const optionsOf = (given: Readonly<Record<keyof typeof QUICK, number>>): string =>
+  (['size', 'steps', 'rounds'] as const)
+    .filter((option) => given[option] !== QUICK[option])
+    .map((option) => ` --${option} ${given[option]}`)
+    .join('');
 
 function median(sorted: readonly number[]): number {
   const middle = (sorted.length - 1) / 2;

@@ -33,15 +33,20 @@ export interface OptimizedModel extends OptimizationWithModel {
   dispose(): Promise<void>;
 }
 
+interface OptimizedModelOptions {
+  /** A folder of models/. */
+  readonly name?: string;
+  /** What the runtime is while it optimizes. */
+  readonly on?: (runtime: Runtime) => Runtime;
+  readonly shardBytes?: number;
+}
+
 /**
  * A copy of a model of the repository, optimized into a temporary folder.
- * @param on what the runtime is while it optimizes
  */
 export async function optimizedModel(
   options: OptimizeOptions = SMALL_RUN,
-  on: (runtime: Runtime) => Runtime = (runtime) => runtime,
-  shardBytes?: number,
-  name = 'fashion-sd',
+  { name = 'fashion-sd', on = (runtime) => runtime, shardBytes }: OptimizedModelOptions = {},
 ): Promise<OptimizedModel> {
   const folder = await mkdtemp(join(tmpdir(), 'cachequant-'));
   const runtime = await createNodeRuntime({ threads: 1 });

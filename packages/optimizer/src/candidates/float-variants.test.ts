@@ -40,7 +40,7 @@ describe('chooseFloatVariants(calibrated, choice, made)', () => {
 
 let made: OptimizedModel;
 beforeAll(async () => {
-  made = await optimizedModel({ ...SMALL_RUN, schedule: 'uniform' }, undefined, SHARD_BYTES);
+  made = await optimizedModel({ ...SMALL_RUN, schedule: 'uniform' }, { shardBytes: SHARD_BYTES });
 }, 300_000);
 afterAll(() => made?.dispose());
 
