@@ -30,13 +30,20 @@ export function speedPictures() {
       ...images.map((/** @type {any} */ image) => [
         '',
         '',
-        `interval ${image.interval}${image.refreshes === 'late ones one half' ? ', late refreshes of one half' : ''}`,
+        planOf(image),
         ...timesOf(image.seconds, image.speedup),
       ]),
       ...tinyRow(run, images),
     ]),
   );
   return [['processor', 'pixels', 'how', 'seconds', 'a minute', 'against float'], rows];
+}
+
+function planOf(/** @type {any} */ { interval, refreshes, searched }) {
+  if (refreshes === 'late ones one half') return `interval ${interval}, late refreshes of one half`;
+  if (!searched) return `interval ${interval}`;
+  const { full, conditional, cached } = searched;
+  return `searched in place of interval ${interval}: ${full} full, ${conditional} of one half, ${cached} cached`;
 }
 
 /** The fastest of the rows with a tiny decoder in place of the decoder. */

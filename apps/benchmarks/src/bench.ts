@@ -15,6 +15,7 @@ import { measureStages, measureTinyDecoder, wholeImages } from './measure-stages
 import { renderPage } from './page.js';
 import { CACHE, FULL_LATENTS, QUICK_LATENTS, RESULTS, SKELETON } from './paths.js';
 import { type BenchResults, resultsName, resultsSchema } from './results.js';
+import { readSearchedPlans } from './searched-plans.js';
 
 const { values } = parseArgs({
   options: { full: { type: 'boolean', default: false }, rounds: { type: 'string', default: '7' } },
@@ -49,6 +50,7 @@ async function bench(signal: AbortSignal): Promise<void> {
   const { lines } = await runChild('serve-sd15.js', [made], signal, () => {});
   const { residentBytes, ...start } = JSON.parse(lines.at(-1)!);
   const runtime = await createNodeRuntime();
+  const { int8FullRange } = await runtime.capabilities();
   const qdq = path.join(CACHE, `qdq-${size}`);
   const measured = await measure({
     runtime,
@@ -56,6 +58,7 @@ async function bench(signal: AbortSignal): Promise<void> {
     bundle: nodeStorage(made),
     manifest,
     qdq: existsSync(path.join(qdq, 'model.onnx')) ? qdq : undefined,
+    searched: values.full ? await readSearchedPlans(int8FullRange) : [],
     rounds: Number(values.rounds),
     signal,
     log,
@@ -85,7 +88,7 @@ async function bench(signal: AbortSignal): Promise<void> {
     measuredAt: new Date().toISOString(),
     machine: {
       ...describeMachine(),
-      int8FullRange: (await runtime.capabilities()).int8FullRange,
+      int8FullRange,
     },
     versions: { Node: process.versions.node, 'ONNX Runtime': runtime.version },
     ...measured,

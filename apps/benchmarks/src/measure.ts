@@ -7,6 +7,7 @@ import { SEEDED_CONDITIONING } from './conditioning.js';
 import { type Loop, type LoopPlan, lateRefreshes, loadFloat, loadOurs, sampleOnce } from './contestants.js';
 import { type Call, interleave } from './interleave.js';
 import type { BenchResults } from './results.js';
+import type { SearchedPlan } from './searched-plans.js';
 
 /** What is compared, and where it is. */
 export interface MeasureRequest {
@@ -16,6 +17,8 @@ export interface MeasureRequest {
   readonly manifest: BundleManifest;
   /** Folder with the QDQ graph of ONNX Runtime's own quantizer, where it was made. */
   readonly qdq: string | undefined;
+  /** Run beside evenly spaced refreshes, where there are plans for latents of this size. */
+  readonly searched: readonly SearchedPlan[];
   readonly rounds: number;
   readonly signal: AbortSignal;
   readonly log: (line: string) => void;
@@ -29,6 +32,7 @@ const LOOPS: readonly Loop[] = [
 ];
 const INTERVALS = [3, 5, 10] as const;
 const LONG_SECONDS = 120;
+const LONG_STEPS = 50;
 
 export async function measure(request: MeasureRequest): Promise<Measured> {
   const { runtime, model, bundle, manifest, qdq, log } = request;
@@ -107,7 +111,7 @@ export function conditionalHalf(manifest: BundleManifest, index: number): Denois
  * minutes.
  */
 async function measureLoops(
-  { runtime, bundle, manifest, signal, log }: MeasureRequest,
+  { runtime, bundle, manifest, searched, signal, log }: MeasureRequest,
   float: Denoiser,
 ): Promise<BenchResults['loops']> {
   const found: BenchResults['loops'] = [];
@@ -115,13 +119,12 @@ async function measureLoops(
     const name = `${loop.steps} steps of ${loop.sampler}`;
     log(`${name}: float`);
     const before = await sampleOnce(float, manifest, loop, signal);
-    const rows: Pick<BenchResults['loops'][number], 'interval' | 'refreshes' | 'seconds'>[] = [];
-    for (const { interval, refreshes } of plansOf(loop)) {
-      log(`${name}: interval ${interval}, refreshes of ${refreshes}`);
-      const plan = planOf(before.calls.length, refreshesFor(loop.steps, interval), refreshes);
+    const rows: (LoopName & { readonly seconds: number })[] = [];
+    for (const { plan, loop: run = loop, ...of } of plansOf(loop, before.calls.length, searched)) {
+      log(`${name}: interval ${of.interval}, refreshes ${of.refreshes}`);
       const ours = await loadOurs(runtime, bundle, manifest, plan);
       try {
-        rows.push({ interval, refreshes, seconds: (await sampleOnce(ours, manifest, loop, signal)).seconds });
+        rows.push({ ...of, seconds: (await sampleOnce(ours, manifest, run, signal)).seconds });
       } finally {
         await ours.dispose();
       }
@@ -136,19 +139,43 @@ async function measureLoops(
   return found;
 }
 
-type Refreshes = BenchResults['loops'][number]['refreshes'];
+type LoopName = Pick<BenchResults['loops'][number], 'interval' | 'refreshes' | 'searched'>;
+type NamedPlan = LoopName & {
+  readonly plan: LoopPlan;
+  /** Where it is not that of the float model. */
+  readonly loop?: Loop;
+};
 
-/** As bundles come, and in the longer loop also with the late half of the refreshes computing one half of guidance. */
-function plansOf({ steps }: Loop): { interval: number; refreshes: Refreshes }[] {
-  const shipped = INTERVALS.map((interval) => ({ interval, refreshes: 'both halves' as const }));
-  if (steps < 50) return shipped;
-  return [...shipped, ...[5, 10].map((interval) => ({ interval, refreshes: 'late ones one half' as const }))];
+/**
+ * Evenly spaced refreshes as bundles come; beside the longer loop also with the late half of the refreshes computing one
+ * half of guidance, and calls that were searched for.
+ */
+function plansOf({ steps }: Loop, calls: number, searched: readonly SearchedPlan[]): NamedPlan[] {
+  const evenly = (interval: number) => uniformSchedule(calls, refreshesFor(steps, interval));
+  const shipped = INTERVALS.map((interval) => ({
+    interval,
+    refreshes: 'both halves' as const,
+    plan: { refreshCalls: evenly(interval) },
+  }));
+  if (steps < LONG_STEPS) return shipped;
+  const late = [5, 10].map((interval) => ({
+    interval,
+    refreshes: 'late ones one half' as const,
+    plan: { refreshCalls: evenly(interval), conditionalRefreshes: lateRefreshes(evenly(interval)) },
+  }));
+  return [...shipped, ...late, ...searched.map(namedSearch)];
 }
 
-function planOf(calls: number, count: number, refreshes: Refreshes): LoopPlan {
-  const refreshCalls = uniformSchedule(calls, count);
-  if (refreshes === 'both halves') return { refreshCalls };
-  return { refreshCalls, conditionalRefreshes: lateRefreshes(refreshCalls) };
+function namedSearch({ interval, loop, ...plan }: SearchedPlan): NamedPlan {
+  const conditional = plan.conditionalRefreshes?.length ?? 0;
+  const refreshes = plan.refreshCalls.length;
+  return {
+    interval,
+    refreshes: 'searched',
+    searched: { full: refreshes - conditional, conditional, cached: loop.steps - refreshes },
+    plan,
+    loop,
+  };
 }
 
 const PROFILED_RUNS = 3;

@@ -19,11 +19,14 @@ export const machineSchema = z.object({
 
 const loops = z.array(
   z.object({
+    /** Of the loop in float; also of ours, unless its calls were searched for among 50 steps of DPM-Solver++. */
     sampler: z.string(),
     steps: z.int(),
     interval: z.int(),
     /** What refreshes compute; in results of before, cached calls computed both halves too. */
-    refreshes: z.enum(['both halves', 'late ones one half']).default('both halves'),
+    refreshes: z.enum(['both halves', 'late ones one half', 'searched']).default('both halves'),
+    /** How many calls a search has chosen of each kind. */
+    searched: z.object({ full: z.int(), conditional: z.int(), cached: z.int() }).optional(),
     floatSeconds: z.number(),
     seconds: z.number(),
     speedup: z.number(),

@@ -19,7 +19,7 @@ export {
 } from './candidates/candidate.js';
 export { type Choice, chooseVariant, type QuantizationCorrection } from './candidates/choose-variant.js';
 export { type CorrectedOutputs, correctOutputs } from './candidates/correct-outputs.js';
-export { atInterval, inFloat } from './candidates/model-variants.js';
+export { atInterval, inFloat, named } from './candidates/model-variants.js';
 export { type SmoothedPredictions, smoothPredictions } from './candidates/smooth-predictions.js';
 export { loadVariant, samplerOf, type Variant } from './candidates/variant.js';
 export { replay } from './observe/trajectory.js';

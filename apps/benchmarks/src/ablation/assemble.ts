@@ -3,6 +3,7 @@ import { bestRow, rowsWithin } from './best-row.js';
 import { budgetsOf } from './budgets.js';
 import type { Contestant } from './contestants.js';
 import { factorsOf } from './factors.js';
+import { isFullSizeSearch } from './full-size-search.js';
 import { isLever, LEVERS } from './levers.js';
 import type { AblationModel } from './models/ablation-model.js';
 import type { PictureFile } from './picture-file.js';
@@ -146,8 +147,11 @@ function differencesOf(model: AblationModel, rows: readonly AblationRow[], compa
   return found;
 }
 
-/** Whether a row is another one without its lever, or, for a search, of the same time. */
+/** Whether a row is another one without its lever, or, for a search, of the same time or what has to be as good. */
 function isBefore(other: AblationRow, row: AblationRow): boolean {
+  if (isFullSizeSearch(row.curve)) {
+    return other.curve === 'lever: one half at cached calls' && other.interval === row.interval;
+  }
   const at = (LEVERS as readonly AblationRow['curve'][]).indexOf(row.curve);
   return at > 0 && other.curve === LEVERS[at - 1] && other.interval === row.interval;
 }

@@ -33,6 +33,7 @@ import { createSampler, type Sampler } from '@cachequant/samplers';
 import type { Runtime, Storage } from '@cachequant/tensor';
 import { isLever, leverVariant } from './levers.js';
 import type { OpenedModel } from './model.js';
+import { planOf } from './plan-of.js';
 import type { CacheChoice, ChosenRow } from './results.js';
 import type { RowSpec } from './rows.js';
 
@@ -93,6 +94,7 @@ export async function studiedContestant(spec: RowSpec, calibrated: CalibratedMod
       cache,
       refreshCalls,
       ...(conditionalRefreshes && { conditionalRefreshes: [...conditionalRefreshes] }),
+      ...(cache?.schedule === 'search' && { plan: planOf(calibrated.context.sampler.timesteps, variant) }),
       calls: sampler.calls,
     },
     sampler,
@@ -118,7 +120,7 @@ interface Decision {
 async function decide({ curve, bits, interval, cache }: RowSpec, whole: CalibratedModel): Promise<Decision> {
   if (isLever(curve)) {
     const variant = await leverVariant(curve, interval, whole);
-    const schedule = curve === 'lever: search' ? 'search' : 'uniform';
+    const schedule = curve.startsWith('lever: search') ? 'search' : 'uniform';
     const guidance = variant.cached!.guidance ?? 'computed';
     return { variant, cache: { schedule, correction: 'forecast', outputs: 'none', guidance } };
   }

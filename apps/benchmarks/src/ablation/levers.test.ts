@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { FULL_SIZE_SEARCHES } from './full-size-search.js';
 import { isLever, LEVERS, leverRows } from './levers.js';
 import { emojiSd } from './models/emoji-sd.js';
 import { ablationModels } from './models/index.js';
@@ -20,9 +21,11 @@ describe('leverRows', () => {
 
   it('tries every lever at the same intervals, one on top of the other', () => {
     const rows = leverRows(emojiSd);
-    const intervals = LEVERS.map((lever) =>
-      rows.filter(({ curve }) => curve === lever).map(({ interval }) => interval),
-    );
-    for (const each of intervals) expect(each).toEqual([3, 5, 10]);
+    const intervalsOf = (lever: string) =>
+      rows.filter(({ curve }) => curve === lever).map(({ interval }) => interval);
+    for (const lever of LEVERS) {
+      const isFullSize = FULL_SIZE_SEARCHES.some((search) => search === lever);
+      expect(intervalsOf(lever), lever).toEqual(isFullSize ? [5, 10] : [3, 5, 10]);
+    }
   });
 });

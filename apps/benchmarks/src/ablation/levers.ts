@@ -5,21 +5,33 @@ import {
   type CalibratedModel,
   chosenCalls,
   measureSearchLimits,
+  named,
   searchPlan,
   type Variant,
   withGuidanceForecast,
 } from '@cachequant/optimizer/experiments';
 import { type CallCosts, uniformSchedule } from '@cachequant/scheduler';
 import { lateRefreshes } from '../contestants.js';
+import {
+  FULL_SIZE_SEARCHES,
+  fullSizeTimes,
+  isFullSizeSearch,
+  type SearchTimes,
+  searchedIntervals,
+} from './full-size-search.js';
 import type { AblationModel } from './models/ablation-model.js';
 import { ablationRows, CONVERGED, originalId, plainRow, type RowSpec } from './rows.js';
 
-/** What each saves over the row before, with evenly spaced refreshes; the search has the time of the one before it. */
+/**
+ * What each saves over the row before, with evenly spaced refreshes; the search has the time of the one before it, those
+ * for 512 pixels a time of their own.
+ */
 export const LEVERS = [
   'lever: both halves',
   'lever: one half at cached calls',
   'lever: one half at late refreshes',
   'lever: search',
+  ...FULL_SIZE_SEARCHES,
 ] as const;
 export type Lever = (typeof LEVERS)[number];
 
@@ -37,8 +49,8 @@ export function leverRows(model: AblationModel): RowSpec[] {
       plainRow(SAMPLER.sampler, count, 'float', `fewer steps, ${SAMPLER.sampler}`),
     ),
     ...LEVERS.flatMap((curve) =>
-      INTERVALS.map((interval) => ({
-        id: `${curve.replace('lever: ', '').replaceAll(' ', '-')}-i${interval}`,
+      intervalsOf(curve).map((interval) => ({
+        id: `${leverId(curve)}-i${interval}`,
         curve,
         ...SAMPLER,
         interval,
@@ -48,35 +60,50 @@ export function leverRows(model: AblationModel): RowSpec[] {
   ];
 }
 
+const intervalsOf = (lever: Lever): readonly number[] =>
+  isFullSizeSearch(lever) ? searchedIntervals(lever) : INTERVALS;
+
+const leverId = (lever: Lever): string => lever.replace('lever: ', '').replaceAll(' ', '-').toLowerCase();
+
 export const isLever = (curve: RowSpec['curve']): curve is Lever => LEVERS.some((lever) => lever === curve);
 
-/** Calibration images that a plan is scored on, and plans to score. */
-const SEARCH = { images: 4, evaluations: 150 } as const;
+/** Calibration images that a plan is scored on. */
+const SCORED_IMAGES = 4;
+/** Plans to score. */
+const EVALUATIONS = 150;
+/** Few calls in a short time have more plans that are nearly as good. */
+const FULL_SIZE_EVALUATIONS = 400;
 
 /** The graphs of a lever, and when they run. */
 export async function leverVariant(lever: Lever, interval: number, whole: CalibratedModel): Promise<Variant> {
   const calibrated = atInterval(whole, interval);
   const { calls } = calibrated.context.sampler;
   const refreshCalls = uniformSchedule(calls, calibrated.context.refreshes);
-  if (lever === 'lever: search') return searchedVariant(calibrated, refreshCalls);
+  if (isFullSizeSearch(lever)) {
+    const times = await fullSizeTimes(lever, interval);
+    const name = `${leverId(lever)}-i${interval}`;
+    return searchedVariant(calibrated, name, { ...times, evaluations: FULL_SIZE_EVALUATIONS }, [
+      refreshCalls,
+    ]);
+  }
+  if (lever === 'lever: search') {
+    const times = await ownTimes(calibrated, refreshCalls);
+    return searchedVariant(calibrated, `levers-i${interval}`, { ...times, evaluations: EVALUATIONS }, [
+      refreshCalls,
+    ]);
+  }
   if (lever === 'lever: one half at late refreshes') {
-    // Of a name of its own in the work folder: a search has the other one.
-    const apart = atInterval(calibrated, interval);
-    const conditionalRefreshes = lateRefreshes(refreshCalls);
-    return (await buildSearchedCandidate(apart, { refreshCalls, conditionalRefreshes })).variant;
+    const late = { refreshCalls, conditionalRefreshes: lateRefreshes(refreshCalls) };
+    return (await buildSearchedCandidate(named(calibrated, 'late'), late)).variant;
   }
   const candidate = await buildCandidate(calibrated, 'uniform', 'forecast');
   if (lever === 'lever: both halves') return candidate.variant;
   return (await withGuidanceForecast(calibrated, candidate))!.variant;
 }
 
-/** What a search finds in the time of evenly spaced refreshes whose later half computes one half of guidance. */
-async function searchedVariant(
-  calibrated: CalibratedModel,
-  refreshCalls: readonly number[],
-): Promise<Variant> {
+/** The model's own times of calls, and the time of evenly spaced refreshes whose later half computes one half of guidance. */
+async function ownTimes(calibrated: CalibratedModel, refreshCalls: readonly number[]): Promise<SearchTimes> {
   const { context, runner } = calibrated;
-  const name = `levers-i${context.recipe.interval}`;
   const costs = await runner.stage<CallCosts>({ kind: 'experiment', name: 'lever-costs' }, async () => {
     return (await measureSearchLimits(calibrated)).costs;
   });
@@ -85,9 +112,20 @@ async function searchedVariant(
     (refreshCalls.length - late) * costs.full +
     late * (costs.conditional ?? costs.full) +
     (context.sampler.calls - refreshCalls.length) * costs.cached;
-  const options = { ...SEARCH, costs, budget, schedules: [refreshCalls], name };
-  const found = await runner.stage({ kind: 'experiment', name: `search-${name}` }, () =>
+  return { costs, budget };
+}
+
+/** What a search finds within a time. */
+async function searchedVariant(
+  calibrated: CalibratedModel,
+  name: string,
+  limits: SearchTimes & { readonly evaluations: number },
+  schedules: readonly (readonly number[])[],
+): Promise<Variant> {
+  const options = { images: SCORED_IMAGES, ...limits, schedules, name };
+  const found = await calibrated.runner.stage({ kind: 'experiment', name: `search-${name}` }, () =>
     searchPlan(calibrated, options),
   );
-  return (await buildSearchedCandidate(calibrated, chosenCalls(context, found.plan))).variant;
+  const calls = chosenCalls(calibrated.context, found.plan);
+  return (await buildSearchedCandidate(named(calibrated, name), calls)).variant;
 }

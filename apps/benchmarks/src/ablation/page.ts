@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { isFullSizeSearch, speedWanted } from './full-size-search.js';
 import { isLever } from './levers.js';
 import { ablationFile } from './models/index.js';
 import type { AblationResults, AblationRow, Budget, Factors } from './results.js';
@@ -27,7 +28,7 @@ export function renderPage(results: AblationResults): string {
     'All samplers go from timestep 999 to the clean picture. *PSNR* is against the float model with the same sampler and steps; *to converged*, against 500 DDIM steps from the same noise. In brackets, 95 % bootstrap intervals.',
     '',
     ...(levers
-      ? leverSection(name)
+      ? leverSection(name, rows)
       : [`![The same seeds by several ways to run the model](${ablationFile(name)}.png)`, '']),
     ...head('row', 'time', 'PSNR, dB', 'to converged, dB', 'SSIM', 'Fréchet', 'kind', 'colour'),
     ...rows.map(tableRow),
@@ -50,11 +51,28 @@ export function renderPage(results: AblationResults): string {
 }
 
 /** The figure, and what its rows have. */
-function leverSection(name: string): string[] {
+function leverSection(name: string, rows: readonly AblationRow[]): string[] {
   return [
     `![Quality against time of each lever](${ablationFile(name, true)}.svg)`,
     '',
     'Every lever is on top of the one before: integers with evenly spaced refreshes and the forecast of features; the conditional half alone at cached calls, with the guidance forecast; the same at the later half of the refreshes; and full, cached and left out calls that a search has found on the calibration images, with the calls of the row before as its budget. Rows without a lever are fewer steps of the float model.',
+    '',
+    'The plans that the searches chose, for each of the 50 timesteps a full call (F), one of the conditional half (H), one from the cache (c), or none:',
+    '',
+    ...rows.flatMap(({ id, plan }) => (plan ? [`- ${id}: \`${plan}\``] : [])),
+    '',
+    ...fullSizeSection(rows),
+  ];
+}
+
+/** What searches with the times of a larger model were asked for. */
+function fullSizeSection(rows: readonly AblationRow[]): string[] {
+  const searched = rows.flatMap(({ id, curve, interval }) =>
+    isFullSizeSearch(curve) ? [`${id} ${speedWanted(curve, interval)} times`] : [],
+  );
+  if (searched.length === 0) return [];
+  return [
+    `Those for 512 pixels had the times that calls of Stable Diffusion 1.5's size take at 512×512 on a processor of that kind ([with VNNI](sd15-unet-full.md), [without](sd15-unet-full-no-vnni.md)), and were to be so many times as fast as 50 PLMS steps in float there: ${searched.join(', ')}. What they take of this small model's time is another matter.`,
     '',
   ];
 }

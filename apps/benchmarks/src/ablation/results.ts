@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { FULL_SIZE_SEARCHES } from './full-size-search.js';
 
 const SAMPLERS = ['plms', 'ddim', 'dpm-solver++', 'lcm'] as const;
 
@@ -23,6 +24,7 @@ const CURVES = [
   'lever: one half at cached calls',
   'lever: one half at late refreshes',
   'lever: search',
+  ...FULL_SIZE_SEARCHES,
 ] as const;
 
 const cacheSchema = z.object({
@@ -53,6 +55,8 @@ const chosenSchema = z.object({
   /** Those of them that compute the conditional half of guidance alone. */
   conditionalRefreshes: z.array(z.int()).optional(),
   calls: z.int().positive(),
+  /** What a search has chosen for each of the sampler's timesteps. */
+  plan: z.string().optional(),
 });
 
 /** A row with everything that was open decided. */

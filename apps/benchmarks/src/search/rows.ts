@@ -8,6 +8,7 @@ import {
   chosenCalls,
   INTEGER_FULL,
   loadVariant,
+  named,
   planSchedule,
   samplerOf,
   searchPlan,
@@ -78,14 +79,9 @@ export async function searchedRow(
   console.log(
     `${id}: ${callPlanText(found.plan)} ${found.score.toFixed(2)} dB of latents, began with ${callPlanText(found.start.plan)} ${found.start.score.toFixed(2)}, ${found.scored} plans`,
   );
-  // A name of its own in the work folder.
-  const apart = { ...calibrated, changes: [...calibrated.changes, { interval: idNumber(id) }] };
-  const candidate = await buildSearchedCandidate(apart, chosenCalls(calibrated.context, found.plan));
+  const chosen = chosenCalls(calibrated.context, found.plan);
+  const candidate = await buildSearchedCandidate(named(calibrated, id), chosen);
   return rowOf(calibrated, candidate, { id, cost: found.cost, plan: callPlanText(found.plan) });
-}
-
-function idNumber(id: string): number {
-  return [...id].reduce((sum, letter) => (31 * sum + letter.codePointAt(0)!) % 1_000_003, 7) + 1000;
 }
 
 function withRefreshes(calibrated: CalibratedModel, refreshes: number): CalibratedModel {

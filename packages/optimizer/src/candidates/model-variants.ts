@@ -21,6 +21,11 @@ export function atInterval(calibrated: CalibratedModel, interval: number): Calib
   };
 }
 
+/** The same calibrated model, of whose candidates of one kind there are several; the name tells their files apart. */
+export function named(calibrated: CalibratedModel, name: string): CalibratedModel {
+  return { ...calibrated, changes: [...calibrated.changes, { named: name }] };
+}
+
 /** The same calibrated model without integers: candidates of it are float graphs, corrected for what float graphs cache. */
 export function inFloat(calibrated: CalibratedModel): CalibratedModel {
   const { context, changes, features } = calibrated;

@@ -14,6 +14,7 @@ import { modelStorage } from '../__fixtures__/models.js';
 import { type CalibratedModel, calibrateModel } from '../calibrated-model.js';
 import { sampleCalibration } from '../calibration-context.js';
 import { buildSearchedCandidate } from '../candidates/candidate.js';
+import { named } from '../candidates/model-variants.js';
 import { loadVariant, samplerOf } from '../candidates/variant.js';
 import { type OpenCalibrationContext, openCalibrationContext } from '../prepare/open-calibration-context.js';
 import { readRun } from './float-run.js';
@@ -74,7 +75,7 @@ afterAll(async () => {
 /** What a variant's final latents measure, in the units of the search. */
 async function latentDecibels(plan: CallPlan): Promise<number> {
   const { context, latents } = calibrated;
-  const apart = { ...calibrated, changes: [{ interval: callPlanCost(plan, COSTS) }] };
+  const apart = named(calibrated, `plan-${callPlanCost(plan, COSTS)}`);
   const { variant } = await buildSearchedCandidate(apart, chosenCalls(context, plan));
   const denoiser = await loadVariant(context, variant);
   const decibels: number[] = [];

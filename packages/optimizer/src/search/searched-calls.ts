@@ -1,5 +1,6 @@
 import type { CalibratedModel } from '../calibrated-model.js';
 import { planSchedule } from '../candidates/candidate.js';
+import { changeName } from '../work/stage.js';
 import type { ChosenCalls } from './schedule-choices.js';
 import { measureSearchLimits, SCORED_IMAGES } from './search-limits.js';
 import { chosenCalls, searchPlan } from './search-plan.js';
@@ -28,8 +29,7 @@ export function searchedCalls(calibrated: CalibratedModel): Promise<ChosenCalls>
       evaluations: Math.max(1, Math.min(MOST_PLANS, Math.floor((60_000 * recipe.searchMinutes) / scoreMs))),
       images: SCORED_IMAGES,
       schedules,
-      name:
-        changes.map((change) => (change === 'float' ? 'float' : `i${change.interval}`)).join('-') || 'plan',
+      name: changes.map(changeName).join('-') || 'plan',
     });
     return chosenCalls(context, plan);
   });

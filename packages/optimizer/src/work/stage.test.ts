@@ -32,6 +32,11 @@ describe('namedStage', () => {
       'try the dp schedule with the cache correction "forecast" and the guidance forecast',
     ],
     [
+      { kind: 'candidate', ...WAY, changes: [{ interval: 3 }, { named: 'late' }] },
+      'candidate-i3-late-dp-forecast',
+      'try the dp schedule with the cache correction "forecast" (at interval 3, late)',
+    ],
+    [
       { kind: 'smoothing', ...WAY, changes: VIEW, guidance: 'forecast' },
       'smooth-float-i3-dp-forecast-guidance',
       'fit the smoothing of predictions (in float, at interval 3)',

@@ -1,8 +1,9 @@
 import type { CacheCorrectionKind } from '@cachequant/pipeline';
 import type { ScheduleChoice } from '../search/schedule-choices.js';
 
-/** How a calibrated model differs from what was observed: without integers, at another cache interval. */
-export type ModelChanges = readonly ('float' | { readonly interval: number })[];
+/** How a calibrated model differs from what was observed: without integers, at another cache interval, or as `named` says. */
+export type ModelChanges = readonly ModelChange[];
+type ModelChange = 'float' | { readonly interval: number } | { readonly named: string };
 
 /** Schedule, cache correction and guidance of a candidate, and the changes to the calibrated model that it is for. */
 export interface CandidateKey {
@@ -82,7 +83,13 @@ export function namedStage(stage: Stage): NamedStage {
 
 /** The part of an id or of a file's name that tells a variant from others; empty without changes. */
 function variantPrefix(changes: ModelChanges): string {
-  return changes.map((change) => (change === 'float' ? 'float-' : `i${change.interval}-`)).join('');
+  return changes.map((change) => `${changeName(change)}-`).join('');
+}
+
+/** In names of files. */
+export function changeName(change: ModelChange): string {
+  if (change === 'float') return change;
+  return 'named' in change ? change.named : `i${change.interval}`;
 }
 
 /** Tells a candidate's files and stages apart from those of others. */
@@ -145,6 +152,7 @@ function correctionOf({ correction, guidance }: CandidateKey): string {
 function describeChanges(changes: ModelChanges): string {
   const words = changes.map((change) => {
     if (change === 'float') return 'in float';
+    if ('named' in change) return change.named;
     return change.interval === 1 ? 'without a cache' : `at interval ${change.interval}`;
   });
   return words.length > 0 ? ` (${words.join(', ')})` : '';
