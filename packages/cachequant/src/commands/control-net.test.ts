@@ -86,6 +86,7 @@ describe('optimize --controlnet', () => {
     'all',
     '--components',
     'keep',
+    ...['--effort', 'fast', '--schedule', 'uniform', '--cache-correction', 'forecast'],
   ];
 
   test('makes a bundle that needs a control image alone, and is compared with the model', async () => {

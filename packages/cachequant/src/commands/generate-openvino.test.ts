@@ -7,6 +7,7 @@ const MODEL = inRepository('models/fashion-sd');
 /** Without training, which says nothing of quality. */
 const TINY = inRepository('models/tiny/sd');
 const FAST = [
+  ...['--schedule', 'uniform', '--cache-correction', 'forecast'],
   ...['--steps', '6', '--interval', '2', '--effort', 'fast', '--calibration-images', '2'],
   ...[
     '--verification-images',

@@ -14,6 +14,8 @@ const SETTINGS = [
   '--cache-correction=none',
   '--calibration-images=2',
   '--verification-images=1',
+  '--off-calibration-images=0',
+  '--float-graphs=never',
   '--threads=1',
 ];
 

@@ -207,6 +207,7 @@ describe('optimize', () => {
     'uniform',
     '--threads',
     '1',
+    ...['--cache-correction', 'forecast', '--float-graphs', 'never'],
   ];
   const IMAGES = ['--calibration-images', '2', '--verification-images', '1', '--off-calibration-images', '0'];
   const optimize = async (argv: readonly string[], out: string) => {
