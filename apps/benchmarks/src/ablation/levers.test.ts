@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { FULL_SIZE_SEARCHES } from './full-size-search.js';
 import { isLever, LEVERS, leverRows } from './levers.js';
+import type { AblationModel } from './models/ablation-model.js';
 import { emojiSd } from './models/emoji-sd.js';
+import { fashionSd } from './models/fashion-sd.js';
 import { ablationModels } from './models/index.js';
 import { CONVERGED, originalId } from './rows.js';
 
@@ -20,12 +22,17 @@ describe('leverRows', () => {
   );
 
   it('tries every lever at the same intervals, one on top of the other', () => {
-    const rows = leverRows(emojiSd);
+    const rows = leverRows(fashionSd);
     const intervalsOf = (lever: string) =>
       rows.filter(({ curve }) => curve === lever).map(({ interval }) => interval);
     for (const lever of LEVERS) {
       const isFullSize = FULL_SIZE_SEARCHES.some((search) => search === lever);
       expect(intervalsOf(lever), lever).toEqual(isFullSize ? [5, 10] : [3, 5, 10]);
     }
+  });
+
+  it('searches only where calls are short', () => {
+    const searched = (model: AblationModel) => leverRows(model).some(({ curve }) => curve.includes('search'));
+    expect([fashionSd, emojiSd].map(searched)).toEqual([true, false]);
   });
 });

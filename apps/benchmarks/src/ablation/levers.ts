@@ -48,7 +48,7 @@ export function leverRows(model: AblationModel): RowSpec[] {
     ...FEWER_STEPS.map((count) =>
       plainRow(SAMPLER.sampler, count, 'float', `fewer steps, ${SAMPLER.sampler}`),
     ),
-    ...LEVERS.flatMap((curve) =>
+    ...leversOf(model).flatMap((curve) =>
       intervalsOf(curve).map((interval) => ({
         id: `${leverId(curve)}-i${interval}`,
         curve,
@@ -59,6 +59,9 @@ export function leverRows(model: AblationModel): RowSpec[] {
     ),
   ];
 }
+
+const leversOf = ({ searchesLevers }: AblationModel): readonly Lever[] =>
+  searchesLevers ? LEVERS : LEVERS.filter((lever) => !lever.startsWith('lever: search'));
 
 const intervalsOf = (lever: Lever): readonly number[] =>
   isFullSizeSearch(lever) ? searchedIntervals(lever) : INTERVALS;

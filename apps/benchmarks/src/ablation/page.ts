@@ -55,11 +55,21 @@ function leverSection(name: string, rows: readonly AblationRow[]): string[] {
   return [
     `![Quality against time of each lever](${ablationFile(name, true)}.svg)`,
     '',
-    'Every lever is on top of the one before: integers with evenly spaced refreshes and the forecast of features; the conditional half alone at cached calls, with the guidance forecast; the same at the later half of the refreshes; and full, cached and left out calls that a search has found on the calibration images, with the calls of the row before as its budget. Rows without a lever are fewer steps of the float model.',
+    'Every lever is on top of the one before: integers with evenly spaced refreshes and the forecast of features; the conditional half alone at cached calls, with the guidance forecast; and the same at the later half of the refreshes. Rows without a lever are fewer steps of the float model.',
     '',
+    ...searchSection(rows),
+  ];
+}
+
+/** What searches were given, and what they chose. */
+function searchSection(rows: readonly AblationRow[]): string[] {
+  const searched = rows.filter(({ plan }) => plan !== undefined);
+  if (searched.length === 0) return [];
+  return [
+    '*Search* is full, cached and left out calls that a search has found on the calibration images, with the time of late refreshes of one half as its budget.',
     'The plans that the searches chose, for each of the 50 timesteps a full call (F), one of the conditional half (H), one from the cache (c), or none:',
     '',
-    ...rows.flatMap(({ id, plan }) => (plan ? [`- ${id}: \`${plan}\``] : [])),
+    ...searched.map(({ id, plan }) => `- ${id}: \`${plan}\``),
     '',
     ...fullSizeSection(rows),
   ];

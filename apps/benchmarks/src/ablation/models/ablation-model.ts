@@ -64,4 +64,6 @@ export interface AblationModel {
   readonly student?: Student;
   /** Whether the figure also shows what the rows would cost in a denoiser of SD-1.5's size. */
   readonly comparesSd15: boolean;
+  /** Whether its calls are short enough for searches among the levers: hundreds of plans, each of several pictures. */
+  readonly searchesLevers: boolean;
 }

@@ -26,4 +26,5 @@ export const emojiSd: AblationModel = {
   ],
   student: { name: 'emoji-lcm', sampler: 'lcm', steps: [1, 2, 4, 8] },
   comparesSd15: false,
+  searchesLevers: false,
 };

@@ -23,4 +23,5 @@ export const fashionDdpm: AblationModel = {
     ['dpm-solver++', 20, [2]],
   ],
   comparesSd15: false,
+  searchesLevers: false,
 };

@@ -22,4 +22,5 @@ export const fashionDit: AblationModel = {
     ['dpm-solver++', 20, [2]],
   ],
   comparesSd15: false,
+  searchesLevers: false,
 };

@@ -20,4 +20,5 @@ export const fashionLdm: AblationModel = {
     ['dpm-solver++', 25, [2], 'float'],
   ],
   comparesSd15: false,
+  searchesLevers: false,
 };

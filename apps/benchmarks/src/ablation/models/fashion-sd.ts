@@ -27,4 +27,5 @@ export const fashionSd: AblationModel = {
     ['dpm-solver++', 20, [2]],
   ],
   comparesSd15: true,
+  searchesLevers: true,
 };
