@@ -18,12 +18,19 @@ export interface SearchedPlan extends LoopPlan {
 export async function readSearchedPlans(int8FullRange: boolean): Promise<SearchedPlan[]> {
   const file = path.join(RESULTS, `${ablationFile('fashion-sd', true)}.json`);
   const { rows } = ablationSchema.parse(JSON.parse(await readFile(file, 'utf8')));
-  return rows
-    .filter(({ curve }) => curve === fullSizeSearchOn(int8FullRange))
-    .map(({ interval, calls, refreshCalls, conditionalRefreshes }) => ({
-      interval,
-      loop: { sampler: 'dpmsolver++', steps: calls },
-      refreshCalls: refreshCalls ?? [],
-      ...(conditionalRefreshes && { conditionalRefreshes }),
-    }));
+  return rows.flatMap(({ curve, interval, plan }) =>
+    plan && curve === fullSizeSearchOn(int8FullRange) ? [{ interval, ...loopOf(plan) }] : [],
+  );
+}
+
+/** A loop of the calls that a plan's text makes: F full, H one half of it, c from the cache, · left out. */
+export function loopOf(plan: string): Omit<SearchedPlan, 'interval'> {
+  const made = [...plan].filter((letter) => letter !== '·');
+  const callsOf = (letters: string) =>
+    made.flatMap((letter, call) => (letters.includes(letter) ? [call] : []));
+  return {
+    loop: { sampler: 'dpmsolver++', steps: made.length },
+    refreshCalls: callsOf('FH'),
+    conditionalRefreshes: callsOf('H'),
+  };
 }

@@ -6,9 +6,10 @@ export function planOf(sampled: readonly number[], { timesteps = sampled, cached
   const refreshes = new Set(cached?.refreshCalls);
   const alone = new Set(cached?.conditionalRefreshes);
   let made = 0;
-  const actions = sampled.map((timestep): CallAction => {
+  // Calls keep the numbers that they have where none is left out.
+  const actions = sampled.map((timestep, call): CallAction => {
     if (timestep !== timesteps[made]) return 'skipped';
-    const call = made++;
+    made += 1;
     if (alone.has(call)) return 'conditional';
     return refreshes.has(call) ? 'full' : 'cached';
   });
