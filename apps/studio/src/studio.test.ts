@@ -22,7 +22,7 @@ import { bytesByPart } from '../tools/first-visit.mjs';
 
 // Two processors that do other things as well take their time.
 vi.setConfig({ testTimeout: 180_000 });
-/** A model of the size of the site's, and a graphics card in software, take minutes on a processor without VNNI. */
+/** For minutes on a processor without VNNI: a model of the site's size, a graphics card in software, pictures in turn. */
 const FULL = { tags: 'full', timeout: 600_000 };
 
 /** Nine calls and three refreshes: enough to stop halfway, few enough for a graphics card in software. */
@@ -256,35 +256,39 @@ function inChromium() {
     expect(await textOf(page, '#warnings')).not.toMatch(/another/);
   });
 
-  test('measures again, the bundle first and the original first in turn, and shows the median', async () => {
-    const page = await open();
-    await generate(page);
-    expect(await textOf(page, '#fact-runs')).toMatch(/one pair/);
-    await page.evaluate(() => {
-      const order: string[] = [];
-      Object.assign(globalThis, { order });
-      for (const card of ['original', 'bundle']) {
-        const calls = document.querySelector(`#card-${card} .calls`)!;
-        const record = () => calls.textContent!.startsWith('call 1 ') && order.push(card);
-        new MutationObserver(record).observe(calls, { childList: true });
-      }
-    });
-    await page.click('#repeat');
-    await page.waitForFunction(() => /4 pairs/.test(document.querySelector('#fact-runs')!.textContent!));
-    await page.waitForSelector('#go:not(.stop)');
-    expect(await page.evaluate(() => (globalThis as unknown as { order: string[] }).order)).toEqual([
-      'bundle',
-      'original',
-      'original',
-      'bundle',
-      'bundle',
-      'original',
-    ]);
-    expect(await textOf(page, '#fact-runs')).toMatch(/^median of 4 pairs, \d+\.\d× to \d+\.\d×$/);
-    await page.fill('#seed', '8');
-    await generate(page);
-    expect(await textOf(page, '#fact-runs')).toMatch(/one pair/);
-  });
+  test(
+    'measures again, the bundle first and the original first in turn, and shows the median',
+    FULL,
+    async () => {
+      const page = await open();
+      await generate(page);
+      expect(await textOf(page, '#fact-runs')).toMatch(/one pair/);
+      await page.evaluate(() => {
+        const order: string[] = [];
+        Object.assign(globalThis, { order });
+        for (const card of ['original', 'bundle']) {
+          const calls = document.querySelector(`#card-${card} .calls`)!;
+          const record = () => calls.textContent!.startsWith('call 1 ') && order.push(card);
+          new MutationObserver(record).observe(calls, { childList: true });
+        }
+      });
+      await page.click('#repeat');
+      await page.waitForFunction(() => /4 pairs/.test(document.querySelector('#fact-runs')!.textContent!));
+      await page.waitForSelector('#go:not(.stop)');
+      expect(await page.evaluate(() => (globalThis as unknown as { order: string[] }).order)).toEqual([
+        'bundle',
+        'original',
+        'original',
+        'bundle',
+        'bundle',
+        'original',
+      ]);
+      expect(await textOf(page, '#fact-runs')).toMatch(/^median of 4 pairs, \d+\.\d× to \d+\.\d×$/);
+      await page.fill('#seed', '8');
+      await generate(page);
+      expect(await textOf(page, '#fact-runs')).toMatch(/one pair/);
+    },
+  );
 
   test('has nothing that axe finds wrong, before a picture and after one', async () => {
     const visitor = await browser.newContext({ bypassCSP: true });
