@@ -102,7 +102,33 @@ function ofLevers() {
     `is ${list('search')} above those`,
     `at ${at(search)} of the original's time it is ${search.psnrConverged.toFixed(1)} dB from the converged solution, where 10 float steps of DPM-Solver++ are ${fewer.psnrConverged.toFixed(1)} at ${at(fewer)}`,
     `${search.seeds} held-out seeds`,
+    ...[5, 10].map((interval) => searchedAt(interval, row)),
+    `On models/emoji-sd one half at cached calls changes ${signed('ablation-emoji-sd-levers')}`,
   ].map((text) => ({ file: 'README.md', text }));
+}
+
+/** A plan that ran at 512×512 without VNNI, and the evenly spaced refreshes that it is to be as good as. */
+function searchedAt(/** @type {number} */ interval, /** @type {(id: string) => any} */ row) {
+  const loops = results('sd15-unet-full-no-vnni').loops.filter(
+    (/** @type {any} */ loop) => loop.interval === interval && loop.sampler === 'pndm',
+  );
+  const speed = (/** @type {string} */ refreshes) =>
+    loops.find((/** @type {any} */ loop) => loop.refreshes === refreshes).speedup.toFixed(1);
+  const decibels = (/** @type {string} */ id) => row(`${id}-i${interval}`).psnr.toFixed(1);
+  const plan = decibels('search-for-512-pixels-without-vnni');
+  const even = decibels('one-half-at-cached-calls');
+  return `${speed('searched')} times as fast with ${plan} dB in place of interval ${interval}'s ${speed('both halves')} with ${even}`;
+}
+
+/** What one half of guidance at cached calls changes on a model, by interval. */
+function signed(/** @type {string} */ file) {
+  const [a, b, c] = [3, 5, 10].map((interval) => {
+    const { difference } = results(file).differences.find(
+      (/** @type {any} */ { better }) => better === `one-half-at-cached-calls-i${interval}`,
+    );
+    return `${difference < 0 ? '−' : '+'}${Math.abs(difference).toFixed(1)}`;
+  });
+  return `${a}, ${b} and ${c} dB`;
 }
 
 /** Loops of 50 PLMS steps at interval 10 that ran, in times of float; peers have the first alone. */
