@@ -86,13 +86,8 @@ function ofFullPeers() {
 /** What the levers of speed cost and bring on a trained model. */
 function ofLevers() {
   const { rows, differences } = results('ablation-levers');
-  const list = (/** @type {string} */ lever, sign = 1) => {
-    const each = [3, 5, 10].map((interval) => {
-      const found = differences.find((/** @type {any} */ { better }) => better === `${lever}-i${interval}`);
-      return (sign * found.difference).toFixed(1);
-    });
-    return `${each.slice(0, -1).join(', ')} and ${each.at(-1)} dB`;
-  };
+  const list = (/** @type {string} */ lever, sign = 1) =>
+    decibelsOf(differences, lever, (difference) => (sign * difference).toFixed(1));
   const row = (/** @type {string} */ id) => rows.find((/** @type {any} */ one) => one.id === id);
   const at = (/** @type {any} */ { timeRatio }) => timeRatio.toFixed(3);
   const [search, fewer] = [row('search-i5'), row('float-dpm-solver++-10')];
@@ -103,7 +98,7 @@ function ofLevers() {
     `at ${at(search)} of the original's time it is ${search.psnrConverged.toFixed(1)} dB from the converged solution, where 10 float steps of DPM-Solver++ are ${fewer.psnrConverged.toFixed(1)} at ${at(fewer)}`,
     `${search.seeds} held-out seeds`,
     ...[5, 10].map((interval) => searchedAt(interval, row)),
-    `On models/emoji-sd one half at cached calls changes ${signed('ablation-emoji-sd-levers')}`,
+    `On models/emoji-sd one half at cached calls changes ${decibelsOf(results('ablation-emoji-sd-levers').differences, 'one-half-at-cached-calls', signed)}`,
   ].map((text) => ({ file: 'README.md', text }));
 }
 
@@ -120,16 +115,19 @@ function searchedAt(/** @type {number} */ interval, /** @type {(id: string) => a
   return `${speed('searched')} times as fast with ${plan} dB in place of interval ${interval}'s ${speed('both halves')} with ${even}`;
 }
 
-/** What one half of guidance at cached calls changes on a model, by interval. */
-function signed(/** @type {string} */ file) {
-  const [a, b, c] = [3, 5, 10].map((interval) => {
-    const { difference } = results(file).differences.find(
-      (/** @type {any} */ { better }) => better === `one-half-at-cached-calls-i${interval}`,
-    );
-    return `${difference < 0 ? '−' : '+'}${Math.abs(difference).toFixed(1)}`;
-  });
+/** What a lever changes at intervals 3, 5 and 10. */
+function decibelsOf(
+  /** @type {any[]} */ differences,
+  /** @type {string} */ lever,
+  /** @type {(difference: number) => string} */ write,
+) {
+  const [a, b, c] = [3, 5, 10].map((interval) =>
+    write(differences.find(({ better }) => better === `${lever}-i${interval}`).difference),
+  );
   return `${a}, ${b} and ${c} dB`;
 }
+
+const signed = (/** @type {number} */ value) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(1)}`;
 
 /** Loops of 50 PLMS steps at interval 10 that ran, in times of float; peers have the first alone. */
 function loopsAtTen(/** @type {string} */ file, /** @type {string} */ name) {

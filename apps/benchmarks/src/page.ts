@@ -18,7 +18,7 @@ const NAMES: Readonly<Record<string, string>> = {
 };
 
 const SEARCHED =
-  'Searched calls are of 50 DPM-Solver++ steps, some of which they leave out, as [a search on models/fashion-sd](ablation-levers.md) chose them to be faster than evenly spaced refreshes at that interval and no worse.';
+  'Searched calls are of 50 DPM-Solver++ steps, some of which they leave out, as [a search on models/fashion-sd](ablation-levers.md) chose them to be faster than evenly spaced refreshes at that interval; what both keep of quality is there.';
 
 /** The results as a page of Markdown. */
 export function renderPage(results: BenchResults): string {

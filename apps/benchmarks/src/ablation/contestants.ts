@@ -31,7 +31,7 @@ import {
 } from '@cachequant/pipeline';
 import { createSampler, type Sampler } from '@cachequant/samplers';
 import type { Runtime, Storage } from '@cachequant/tensor';
-import { isLever, leverVariant } from './levers.js';
+import { isLever, isSearch, leverVariant } from './levers.js';
 import type { OpenedModel } from './model.js';
 import { planOf } from './plan-of.js';
 import type { CacheChoice, ChosenRow } from './results.js';
@@ -120,7 +120,7 @@ interface Decision {
 async function decide({ curve, bits, interval, cache }: RowSpec, whole: CalibratedModel): Promise<Decision> {
   if (isLever(curve)) {
     const variant = await leverVariant(curve, interval, whole);
-    const schedule = curve.startsWith('lever: search') ? 'search' : 'uniform';
+    const schedule = isSearch(curve) ? 'search' : 'uniform';
     const guidance = variant.cached!.guidance ?? 'computed';
     return { variant, cache: { schedule, correction: 'forecast', outputs: 'none', guidance } };
   }

@@ -1,8 +1,6 @@
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import type { CallCosts } from '@cachequant/scheduler';
-import { RESULTS } from '../paths.js';
-import { type BenchResults, resultsName, resultsSchema } from '../results.js';
+import { readResults } from '../read-results.js';
+import { resultsName } from '../results.js';
 
 /** Levers that search with the times that calls have in a U-Net of Stable Diffusion 1.5's size at 512×512 pixels. */
 export const FULL_SIZE_SEARCHES = [
@@ -39,17 +37,12 @@ export interface SearchTimes {
 }
 
 export async function fullSizeTimes(lever: FullSizeSearch, interval: number): Promise<SearchTimes> {
-  const { calls, loops } = await readFullSize(lever);
+  const int8FullRange = lever === fullSizeSearchOn(true);
+  const { calls, loops } = await readResults(resultsName('sd15-unet', true, { int8FullRange }));
   const ms = (name: string) => calls[name]!.medianMs;
   const { floatSeconds } = loops.find(({ sampler, steps }) => sampler === 'pndm' && steps === 50)!;
   return {
     costs: { full: ms('full'), conditional: ms('fullHalf'), cached: ms('cachedHalf') },
     budget: (1000 * floatSeconds) / (MARGIN * speedWanted(lever, interval)),
   };
-}
-
-async function readFullSize(lever: FullSizeSearch): Promise<BenchResults> {
-  const int8FullRange = lever === fullSizeSearchOn(true);
-  const name = resultsName('sd15-unet', true, { int8FullRange });
-  return resultsSchema.parse(JSON.parse(await readFile(path.join(RESULTS, `${name}.json`), 'utf8')));
 }

@@ -61,7 +61,7 @@ export function leverRows(model: AblationModel): RowSpec[] {
 }
 
 const leversOf = ({ searchesLevers }: AblationModel): readonly Lever[] =>
-  searchesLevers ? LEVERS : LEVERS.filter((lever) => !lever.startsWith('lever: search'));
+  searchesLevers ? LEVERS : LEVERS.filter((lever) => !isSearch(lever));
 
 const intervalsOf = (lever: Lever): readonly number[] =>
   isFullSizeSearch(lever) ? searchedIntervals(lever) : INTERVALS;
@@ -69,6 +69,9 @@ const intervalsOf = (lever: Lever): readonly number[] =>
 const leverId = (lever: Lever): string => lever.replace('lever: ', '').replaceAll(' ', '-').toLowerCase();
 
 export const isLever = (curve: RowSpec['curve']): curve is Lever => LEVERS.some((lever) => lever === curve);
+
+/** Whether a search chooses the lever's calls, with its own times or those of another size. */
+export const isSearch = (lever: Lever): boolean => lever === 'lever: search' || isFullSizeSearch(lever);
 
 /** Calibration images that a plan is scored on. */
 const SCORED_IMAGES = 4;

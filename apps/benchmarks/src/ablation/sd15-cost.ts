@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { RESULTS } from '../paths.js';
-import { resultsSchema } from '../results.js';
+import { readResults } from '../read-results.js';
 import type { AblationModel } from './models/ablation-model.js';
 import type { AblationResults, AblationRow } from './results.js';
 
@@ -14,9 +13,8 @@ const ORIGINAL_CALLS = 51;
 /** Times of one call from `npm run bench`; null before it was run, and for a model that makes no use of them. */
 export async function readSd15({ comparesSd15 }: AblationModel): Promise<AblationResults['sd15']> {
   if (!comparesSd15) return null;
-  const file = path.join(RESULTS, 'sd15-unet.json');
-  if (!existsSync(file)) return null;
-  const { calls } = resultsSchema.parse(JSON.parse(await readFile(file, 'utf8')));
+  if (!existsSync(path.join(RESULTS, 'sd15-unet.json'))) return null;
+  const { calls } = await readResults('sd15-unet');
   const [float, full, cached] = ['float', 'full', 'cached'].map((name) => calls[name]?.medianMs);
   return float && full && cached ? { float, full, cached } : null;
 }
